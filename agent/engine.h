@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The measuring part of the agent as one object: BPF, files, sampler, fold; no
+ * shipping.  headroom-agent's loop, `headroom measure` and `headroom doctor` all
+ * drive it.  It never fails because a signal is missing: the signal is missing
+ * with its reason, in hr_engine_facts().  After hr_engine_open() it allocates nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/facts.h"
+#include "proto/summary.h"
+
+struct hr_engine;
+
+struct hr_engine_opts {
+	const char *root;	/* prefix of /proc and /sys (tests), "" normally */
+	enum hr_rung force;	/* HR_RUNG_RAW_TP, HR_RUNG_FILE: try nothing better; 0: best */
+	bool align;		/* windows end at multiples of 10 s of boot time (agent); else 10 s from now */
+	bool bpf_stats;		/* measure ns per event in short samples (needs CAP_SYS_ADMIN) */
+	uint64_t no_hooks;	/* bit per enum hr_shed: hooks not to load (operator's choice) */
+	const char *include;	/* device names to measure although the rules leave them out ("loop0 dm-1"), "" none */
+	const char *exclude;	/* device names to leave out */
+};
+
+/* 0, or -errno when not even /proc can be read; @err says what, why, what to do. */
+int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *opts, char err[512]);
+void hr_engine_close(struct hr_engine *e);
+
+/* Monotonic time of the next tick; call hr_engine_tick() then. */
+uint64_t hr_engine_next_ns(const struct hr_engine *e);
+
+/* 1: a window closed, *ret_summary (engine's own, until the next call) holds it; 0: none; -errno. */
+int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary);
+
+/* Ends the open window early (measure's end, SIGTERM).  As hr_engine_tick; 0 when it is empty. */
+int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary);
+
+/* Current facts, epoch included; changes only inside hr_engine_tick(). */
+const struct hr_facts *hr_engine_facts(const struct hr_engine *e);
+
+/* The answer's "top" wants names: path of the cgroup that throttles or fills most, "" none. */
+const char *hr_engine_tight_cgroup(const struct hr_engine *e);

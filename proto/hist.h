@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mergeable fixed-size histogram over bucket.h.  Ranks are exact; only values
+ * are rounded, by at most 12.5 %, and every quantile comes with both edges of
+ * its bucket.  Merging is addition: exact, commutative, associative, so the
+ * order and grouping in which windows arrive cannot change a result.
+ *
+ * The unit of the values is fixed by what is counted (enum hr_dist, enum
+ * hr_dev_dist in summary.h).  Values above 2^32 - 1 are clamped into the last bucket;
+ * sum and max keep the clamped value.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/bucket.h"
+
+struct hr_hist {
+	uint64_t total;		/* = sum of n[] */
+	uint64_t sum;		/* of the values, exact */
+	uint32_t max;		/* exact; 0 while empty */
+	uint32_t n[HR_BUCKETS];
+};
+
+/* A quantile: the true value lies in [lo, hi]; hi <= max. */
+struct hr_quantile {
+	uint32_t lo, hi;
+};
+
+/* Adds @count samples of @value (clamped to 32 bits).  False, and no change, when a counter would overflow. */
+bool hr_hist_add(struct hr_hist *h, uint64_t value, uint32_t count);
+
+/* @into += @from.  False, and no change, when a counter would overflow. */
+bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from);
+
+/* Nearest-rank quantile, @p in (0, 1].  False when empty. */
+bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret_q);
+
+/* Samples whose whole bucket lies above @value: a lower bound of the count of samples > value. */
+uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value);
+
+/* Total, sum and max agree with the buckets: what a hostile sender must not be able to break. */
+bool hr_hist_valid(const struct hr_hist *h);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Summaries and facts <-> bytes: the only includer of the generated protobuf
+ * code, and the place where every limit of the contract is checked.  Bytes from
+ * the network are hostile: nothing here reads beyond @len, recurses, or takes
+ * more than HR_ARENA_MAX of memory, and nothing is returned that has not been
+ * checked field by field.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/facts.h"
+#include "proto/limits.h"
+#include "proto/summary.h"
+
+/* Why a body was refused; > 0, each with a counter at the collector.  Not forwarded. */
+enum hr_wire_error {
+	HR_WIRE_OK = 0,
+	HR_WIRE_TOO_LONG,	/* > HR_BODY_MAX */
+	HR_WIRE_MALFORMED,	/* not protobuf, or truncated */
+	HR_WIRE_TOO_COMPLEX,	/* arena, unknown fields or counts beyond limits */
+	HR_WIRE_SCHEMA,		/* unknown schema version */
+	HR_WIRE_HOST,		/* host id missing, wrong length or zero */
+	HR_WIRE_EMPTY,		/* neither facts nor summaries */
+	HR_WIRE_SEQUENCE,	/* seq_first > seq_last, not ascending, duration out of range */
+	HR_WIRE_COLUMNS,	/* columns of unequal length, ids out of order or range */
+	HR_WIRE_HIST,		/* a distribution that contradicts itself */
+	HR_WIRE_TEXT,		/* not UTF-8, control characters, or too long */
+	HR_WIRE_VALUE,		/* a number out of its range */
+	HR_WIRE_ERROR_N,
+};
+const char *hr_wire_error_name(enum hr_wire_error e); /* stable, for metrics: "malformed" */
+const char *hr_wire_error_text(enum hr_wire_error e); /* one plain sentence for problem+json */
+
+struct hr_wire_head {
+	uint8_t host[HR_HOST_ID_LEN];
+	uint64_t boot;
+	bool has_facts;
+	uint32_t n_summaries;
+};
+
+/*
+ * Decoding.  The arena is the caller's: one per thread, reused.  After
+ * hr_wire_open() the batch is wholly unpacked and checked; hr_wire_facts() and
+ * hr_wire_summary() then only copy.  The batch borrows @arena and stays valid
+ * until the next open on it.
+ */
+struct hr_wire_arena {
+	size_t used;
+	_Alignas(16) unsigned char mem[HR_ARENA_MAX];
+};
+struct hr_wire_batch {
+	struct hr_wire_head head;
+	const void *msg; /* private */
+};
+enum hr_wire_error hr_wire_open(struct hr_wire_arena *arena, const void *body, size_t len,
+	struct hr_wire_batch *ret_batch);
+void hr_wire_facts(const struct hr_wire_batch *b, struct hr_facts *ret_facts);
+void hr_wire_summary(const struct hr_wire_batch *b, uint32_t i, struct hr_summary *ret_summary);
+
+/*
+ * Encoding.  A Summary is encoded once, when its window closes, and travels as
+ * those bytes: hr_wire_batch_* only frames them.  All return the bytes written,
+ * or 0 when @cap is too small (nothing useful in @buf then).
+ */
+size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap);
+size_t hr_wire_encode_facts(const struct hr_facts *f, void *buf, size_t cap);
+
+struct hr_wire_builder {
+	unsigned char *buf;
+	size_t cap, len;
+	uint32_t n;
+};
+/* Starts a body in @buf; @facts may be NULL, else bytes of hr_wire_encode_facts. */
+bool hr_wire_batch_begin(struct hr_wire_builder *b, void *buf, size_t cap,
+	const uint8_t host[HR_HOST_ID_LEN], uint64_t boot, const void *facts, size_t facts_len);
+/* False, and no change, when the body or HR_BATCH_MAX is full. */
+bool hr_wire_batch_add(struct hr_wire_builder *b, const void *summary, size_t len);
+
+/* One stored or spooled Summary message back to the domain type, with all checks of hr_wire_open. */
+enum hr_wire_error hr_wire_decode_summary(struct hr_wire_arena *arena, const void *bytes,
+	size_t len, struct hr_summary *ret_summary);
+/* The bytes of summary @i inside the body given to hr_wire_open (what the store keeps). */
+enum hr_wire_error hr_wire_summary_bytes(const void *body, size_t len, uint32_t i,
+	const void **ret_bytes, size_t *ret_len);
+enum hr_wire_error hr_wire_decode_facts(struct hr_wire_arena *arena, const void *bytes, size_t len,
+	struct hr_facts *ret_facts);
