@@ -34,7 +34,13 @@ bool hr_hist_add(struct hr_hist *h, uint64_t value, uint32_t count);
 /* @into += @from.  False, and no change, when a counter would overflow. */
 bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from);
 
-/* Nearest-rank quantile, @p in (0, 1].  False when empty. */
+/* Whether hr_hist_merge() would succeed: for callers that merge several and want all or nothing. */
+bool hr_hist_mergeable(const struct hr_hist *into, const struct hr_hist *from);
+
+/*
+ * Nearest-rank quantile, @p in (0, 1] (asserted).  The highest rank is the
+ * maximum and exact (lo = hi = max).  False when empty.
+ */
 bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret_q);
 
 /* Samples whose whole bucket lies above @value: a lower bound of the count of samples > value. */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mergeable histogram; bucket edges in bucket.h, meaning in hist.h. */
+#include "proto/hist.h"
+
+#include <assert.h>
+
+bool hr_hist_add(struct hr_hist *h, uint64_t value, uint32_t count)
+{
+	uint32_t v = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+	uint32_t b = hr_bucket(v), n;
+	uint64_t sum;
+
+	if (count == 0)
+		return true;
+	/* v * count < 2^64: both are below 2^32 */
+	if (__builtin_add_overflow(h->n[b], count, &n) ||
+		__builtin_add_overflow(h->sum, (uint64_t)v * count, &sum))
+		return false;
+	h->n[b] = n;
+	h->sum = sum;
+	h->total += count; /* < 240 * 2^32 as long as no n[] overflows */
+	if (v > h->max)
+		h->max = v;
+	return true;
+}
+
+bool hr_hist_mergeable(const struct hr_hist *into, const struct hr_hist *from)
+{
+	uint64_t sum;
+	uint32_t n;
+
+	if (from->total == 0)
+		return true;
+	if (__builtin_add_overflow(into->sum, from->sum, &sum))
+		return false;
+	for (uint32_t i = 0; i < HR_BUCKETS; i++)
+		if (__builtin_add_overflow(into->n[i], from->n[i], &n))
+			return false;
+	return true;
+}
+
+bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from)
+{
+	if (!hr_hist_mergeable(into, from))
+		return false;
+	if (from->total == 0)
+		return true;
+	for (uint32_t i = 0; i < HR_BUCKETS; i++)
+		into->n[i] += from->n[i];
+	into->total += from->total;
+	into->sum += from->sum;
+	if (from->max > into->max)
+		into->max = from->max;
+	return true;
+}
+
+/*
+ * Nearest rank: ceil(p * total).  The product of two doubles may land one ulp
+ * above an integer (0.07 * 100 = 7.000000000000001), which would count one
+ * sample too many; 1e-12 relative is 4500 ulp, far below 1 / total.
+ */
+static uint64_t rank_of(double p, uint64_t total)
+{
+	double r = p * (double)total;
+	uint64_t k = (uint64_t)r;
+
+	if (r - (double)k > r * 1e-12)
+		k++;
+	if (k < 1)
+		k = 1;
+	return k > total ? total : k;
+}
+
+bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret_q)
+{
+	uint64_t seen = 0, k;
+
+	assert(p > 0 && p <= 1);
+	if (h->total == 0)
+		return false;
+	k = rank_of(p, h->total);
+	if (k == h->total) { /* the largest sample is known exactly */
+		*ret_q = (struct hr_quantile){h->max, h->max};
+		return true;
+	}
+	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
+		seen += h->n[i];
+		if (seen >= k) {
+			uint32_t hi = hr_bucket_hi(i);
+
+			*ret_q = (struct hr_quantile){hr_bucket_lo(i), hi < h->max ? hi : h->max};
+			return true;
+		}
+	}
+	return false; /* total disagrees with the buckets: hr_hist_valid says so too */
+}
+
+uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value)
+{
+	uint64_t n = 0;
+
+	/* the bucket that holds @value may have samples on both sides: left out */
+	for (uint32_t i = hr_bucket(value) + 1; i < HR_BUCKETS; i++)
+		n += h->n[i];
+	return n;
+}
+
+bool hr_hist_valid(const struct hr_hist *h)
+{
+	unsigned __int128 lo = 0, hi = 0; /* 240 * 2^32 * 2^32 does not fit 64 bits */
+	uint64_t total = 0;
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
+		if (h->n[i] == 0)
+			continue;
+		total += h->n[i];
+		lo += (unsigned __int128)h->n[i] * hr_bucket_lo(i);
+		hi += (unsigned __int128)h->n[i] * hr_bucket_hi(i);
+		last = i;
+	}
+	if (total != h->total)
+		return false;
+	if (total == 0)
+		return h->sum == 0 && h->max == 0;
+	if (hr_bucket(h->max) != last)
+		return false;
+	/* one sample of the last bucket is max, none of them is above it */
+	lo += h->max - hr_bucket_lo(last);
+	hi -= (unsigned __int128)h->n[last] * (hr_bucket_hi(last) - h->max);
+	return h->sum >= lo && h->sum <= hi;
+}
