@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kernel BTF and process capabilities -> struct hr_kernel_facts.  A tracepoint
+ * exists when the BTF has the typedef btf_trace_NAME; its arity is the length of
+ * that function prototype less the tracepoint's own data pointer.  Version
+ * numbers are not asked: stable kernels backport (kernel-signals rule 2).
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
+
+#include "agent/kernel_probe.h"
+#include "proto/cleanup.h"
+
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+static void btf_freep(struct btf **b)
+{
+	btf__free(*b);
+}
+
+static bool effective(const struct __user_cap_data_struct *d, int cap)
+{
+	return d[cap >> 5].effective & (1u << (cap & 31));
+}
+
+static void probe_caps(struct hr_kernel_facts *f)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2];
+
+	memset(d, 0, sizeof(d));
+	if (syscall(SYS_capget, &h, d) != 0)
+		return;
+	f->cap_sys_admin = effective(d, CAP_SYS_ADMIN);
+	f->cap_bpf = f->cap_sys_admin || effective(d, CAP_BPF);
+	f->cap_perfmon = f->cap_sys_admin || effective(d, CAP_PERFMON);
+}
+
+/* "none integrity [confidentiality]"; only the last mode forbids BPF to read kernel memory. */
+static void probe_lockdown(struct hr_kernel_facts *f)
+{
+	HR_CLEANUP(hr_closep) int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	f->locked_down = strstr(text, "[confidentiality]") != NULL;
+}
+
+static bool has_member(const struct btf *btf, const char *type, const char *member)
+{
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	const struct btf_type *t;
+	const struct btf_member *m;
+
+	if (id < 0)
+		return false;
+	t = btf__type_by_id(btf, (__u32)id);
+	m = btf_members(t);
+	for (int i = 0; i < btf_vlen(t); i++)
+		if (strcmp(btf__name_by_offset(btf, m[i].name_off), member) == 0)
+			return true;
+	return false;
+}
+
+static void probe_hook(const struct btf *btf, enum hr_hook h, struct hr_hook_facts *ret)
+{
+	const struct btf_type *t;
+	char name[96];
+	int id;
+
+	snprintf(name, sizeof(name), "btf_trace_%s", hr_hook_name(h));
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (!t || !btf_is_ptr(t))
+		return;
+	t = btf__type_by_id(btf, t->type);
+	if (!t || !btf_is_func_proto(t) || btf_vlen(t) < 1 || btf_vlen(t) > 13)
+		return;
+	ret->exists = true;
+	ret->args = (uint8_t)(btf_vlen(t) - 1);
+}
+
+void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
+{
+	HR_CLEANUP(btf_freep) struct btf *btf = NULL;
+
+	memset(ret_facts, 0, sizeof(*ret_facts));
+	probe_caps(ret_facts);
+	probe_lockdown(ret_facts);
+	btf = btf__load_vmlinux_btf();
+	if (!btf)
+		return;
+	ret_facts->has_btf = true;
+	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
+	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
+	for (int h = 0; h < HR_HOOK_N; h++)
+		if (h != HR_HOOK_TASKS)
+			probe_hook(btf, (enum hr_hook)h, &ret_facts->hook[h]);
+	ret_facts->hook[HR_HOOK_TASKS].exists =
+		btf__find_by_name_kind(btf, "bpf_iter__task", BTF_KIND_STRUCT) >= 0;
+}
