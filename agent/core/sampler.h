@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ticks -> summaries.  Takes struct hr_raw once a second, parses, takes
+ * differences, folds, and closes one struct hr_summary per 10 s.  No clock, no
+ * I/O, no allocation: all state is one struct (about 1 MiB; let the engine
+ * allocate it once).
+ *
+ * When a window ends: at the first tick that reaches its planned end (less a
+ * quarter of a tick, so that a timer that fires a little early still closes it).
+ * Aligned windows end at multiples of 10 s of CLOCK_BOOTTIME, others 10 s apart
+ * from the first tick.  seq = (planned end - 1) / 10 s.  A sequence number is
+ * used once: after an early close (change, flush) the next window runs on to the
+ * end of the following 10 s and takes that number.  Time without ticks (> 60 s:
+ * suspend, stopped) is in no window.
+ *
+ * Missing: @have of a summary is the intersection over its ticks.  A signal
+ * read every 10 s (cgroups, threads, qdisc) is set when it was read in the
+ * window and had a base from an earlier one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/core/counter.h"
+#include "agent/core/fold.h"
+#include "agent/core/procfs.h"
+#include "agent/core/raw.h"
+#include "agent/core/topk.h"
+#include "proto/facts.h"
+#include "proto/summary.h"
+
+#define HR_SAMPLER_GAP_NS  60000000000ULL /* a longer pause ends the window at the last tick */
+#define HR_SAMPLER_LATE_NS 500000000ULL   /* a tick later than this counts in SELF_TICK_LATE_N */
+#define HR_SAMPLER_MIN_NS  2000000000ULL  /* a first window shorter than this joins the next */
+
+struct hr_sampler_conf {
+	bool align;        /* windows end at multiples of 10 s of boot time */
+	uint64_t seq_min;  /* first sequence number free to use in this boot (agent restarted: last
+			      sent + 1) */
+	uint32_t self_pid; /* never the hot thread */
+	/* the VM, as of hr_facts.epoch */
+	uint32_t epoch;
+	uint32_t cpus; /* online */
+	uint8_t n_dev;
+	uint8_t dev_kind[HR_DEVS_MAX];
+	char dev_name[HR_DEVS_MAX][HR_NAME_LEN];
+};
+
+/* Fills the VM part of @conf from @facts; leaves align, seq_min, self_pid. */
+void hr_sampler_conf_facts(struct hr_sampler_conf *conf, const struct hr_facts *facts);
+
+enum { /* running totals kept for differences; VM-wide, see sampler.c */
+	HR_SAMPLER_TOTALS = 48,
+	HR_SAMPLER_DEV_TOTALS = 16,
+};
+
+struct hr_sampler {
+	struct hr_sampler_conf conf;
+	/* the open window */
+	bool begun; /* a first tick has set the base */
+	uint64_t start_mono_ns, start_boot_ns;
+	uint64_t end_boot_ns; /* planned */
+	uint64_t seq_next;    /* first number not used yet */
+	uint32_t ticks;
+	uint64_t have, seen; /* of each tick; signals that have a tick at all */
+	uint64_t dev_have[HR_DEVS_MAX];
+	/* the last tick */
+	uint64_t last_mono_ns, last_boot_ns, last_wall_ms;
+	/* running totals */
+	struct hr_counter total[HR_SAMPLER_TOTALS];
+	struct hr_counter dev_total[HR_DEVS_MAX][HR_SAMPLER_DEV_TOTALS];
+	uint64_t irq_last[HR_CPUS_MAX];
+	struct hr_procfs_stat stat; /* parse scratch and last per-CPU state */
+	struct hr_fold fold;
+	struct hr_topk topk;
+	struct hr_summary sum[2]; /* open and last closed */
+	uint8_t open;
+	/* kept for the engine */
+	uint32_t top_unheld, top_unknown;
+};
+
+void hr_sampler_init(struct hr_sampler *s, const struct hr_sampler_conf *conf);
+
+/* Monotonic time of the next tick after one at (mono, boot): on the grid of 1 s that window ends
+ * lie on. */
+uint64_t hr_sampler_next_ns(const struct hr_sampler *s, uint64_t mono_ns, uint64_t boot_ns);
+
+/* Whether a tick at @boot_ns will end the window: what is read every 10 s is read then. */
+bool hr_sampler_closes(const struct hr_sampler *s, uint64_t boot_ns);
+
+/*
+ * One tick.  1: a window closed, *ret points at it (the sampler's own, valid until
+ * the next close); 0: none.  The first tick after init or change only sets the base.
+ */
+int hr_sampler_tick(struct hr_sampler *s, const struct hr_raw *raw, const struct hr_summary **ret);
+
+/* Ends the open window at the last tick: at exit.  As hr_sampler_tick; 0 when it holds no tick. */
+int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret);
+
+/*
+ * CPUs or devices changed: ends the open window at the last tick (as flush) and
+ * starts afresh under @conf; call it before the tick that saw the change, which then
+ * sets the base.  The second in which it happened is in no window: it was two machines.
+ */
+int hr_sampler_change(
+	struct hr_sampler *s, const struct hr_sampler_conf *conf, const struct hr_summary **ret);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hottest threads of a window from two snapshots of running totals.  Identity is
+ * (tid, start time), so a reused tid is a new thread.  Fixed size, bounded
+ * probing; what could not be held is counted and makes the result incomplete.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/core/raw.h"
+#include "proto/summary.h"
+
+#define HR_TOPK_SLOTS 8192 /* power of two; holds ~6 000 threads well, more are counted as unheld  \
+			    */
+#define HR_TOPK_PROBES 32
+
+struct hr_topk_entry {
+	uint32_t tid; /* 0: empty */
+	uint32_t gen; /* snapshot that wrote it; older than the last one: free */
+	uint64_t start_ns;
+	uint64_t oncpu_ns, wait_ns;     /* totals at the last snapshot */
+	uint64_t d_oncpu_ns, d_wait_ns; /* growth up to the last snapshot */
+};
+
+struct hr_topk {
+	uint32_t self_pid;
+	uint32_t gen;  /* 0: no snapshot yet */
+	bool complete; /* the last snapshot held every thread: a new one was born since */
+	struct hr_topk_entry e[HR_TOPK_SLOTS];
+};
+
+struct hr_topk_result {
+	uint8_t n;
+	struct hr_top top[HR_TOP_MAX]; /* by on-CPU + wait, largest first; threads with neither are
+					  left out */
+	uint32_t unheld;               /* threads the table had no room for */
+	uint32_t unknown; /* threads first seen although they may be older than the window */
+};
+
+/* @self_pid: the agent; its threads are never hot (they count in no result). */
+void hr_topk_init(struct hr_topk *t, uint32_t self_pid);
+
+/*
+ * Folds a snapshot.  True: *ret holds the hottest threads since the last one
+ * and nothing was left out; false: this was the first snapshot, or @cut,
+ * unheld or unknown threads make it unsafe to say who was hottest (*ret is
+ * filled all the same).
+ */
+bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, bool cut,
+	struct hr_topk_result *ret);
