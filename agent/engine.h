@@ -23,6 +23,8 @@ struct hr_engine_opts {
 	uint64_t no_hooks;	/* bit per enum hr_shed: hooks not to load (operator's choice) */
 	const char *include;	/* device names to measure although the rules leave them out ("loop0 dm-1"), "" none */
 	const char *exclude;	/* device names to leave out */
+	uint64_t seq_min;	/* first window number not used yet in this boot (agent restarted); 0 any */
+	double budget_ratio;	/* of one CPU, above which hooks are shed; 0: the default, 0.005 */
 };
 
 /* 0, or -errno when not even /proc can be read; @err says what, why, what to do. */

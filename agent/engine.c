@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Wires the readers to the sampler: open -> (tick: read, fold) -> summaries.
+ * What changes about the VM (CPUs, devices) ends the open window and starts a
+ * new epoch before the tick that saw it is folded.
+ */
+#include "agent/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/bpf_io.h"
+#include "agent/core/budget.h"
+#include "agent/core/sampler.h"
+#include "agent/host_cgroup.h"
+#include "agent/host_dev.h"
+#include "agent/host_facts.h"
+#include "agent/host_link.h"
+#include "agent/host_read.h"
+#include "agent/host_task.h"
+#include "proto/base/clock.h"
+#include "proto/units.h"
+
+/* Threads one snapshot can hold; the top-K table knows about as many. */
+#define TASKS_MAX 8192
+
+/* Room in the kernel's tables for devices that appear later. */
+#define SPARE_DISKS 2
+#define SPARE_NICS  2
+
+/* Devices are looked up again this often even when no name changed (kernel-signals 10.11). */
+#define RESCAN_NS (10 * HR_NS_PER_S)
+
+/* BPF statistics tax every program on the host: 1 s every 10 min (pitfall 12). */
+#define STATS_EVERY_NS (600 * HR_NS_PER_S)
+
+/* Default budget: 0.5 % of one CPU, or 0.2 % of all of a large VM (kernel-signals 11). */
+#define BUDGET_RATIO      0.005
+#define BUDGET_CPUS_RATIO 0.002
+
+struct hr_engine {
+	char root[256];
+	char include[512], exclude[512];
+	struct hr_host_dev_opts dev_opts;
+	bool bpf_stats;
+
+	struct hr_host_read *host;
+	struct hr_host_cgroup *cgroup; /* NULL: none mounted */
+	struct hr_host_link *link;     /* NULL: no netlink */
+	struct hr_bpf *bpf;
+	struct hr_host_devs devs;
+	struct hr_host_cpus cpus;
+	uint64_t names;     /* hash of device names at the last look */
+	uint64_t rescan_ns; /* when to look again at the latest */
+
+	struct hr_facts facts;
+	struct hr_sampler_conf conf;
+	struct hr_budget budget;
+	uint64_t next_ns;
+	bool begun;
+	bool sampling_stats;
+	uint64_t stats_ns; /* when the next sample of BPF statistics begins */
+
+	struct hr_raw raw;
+	struct hr_cgroup_raw cgroup_raw;
+	struct hr_nic_raw nic_raw[HR_DEVS_MAX];
+	struct hr_task task[TASKS_MAX]; /* pages are touched only as far as there are threads */
+	struct hr_take take;
+	struct hr_sampler sampler;
+};
+
+static void fill_bpf_devs(const struct hr_host_devs *devs, struct hr_bpf_dev ret[HR_DEVS_MAX])
+{
+	memset(ret, 0, HR_DEVS_MAX * sizeof *ret);
+	for (uint32_t i = 0; i < devs->n; i++)
+		ret[i] = (struct hr_bpf_dev){.kind = devs->dev[i].facts.kind,
+			.major = devs->dev[i].major,
+			.minor = devs->dev[i].minor,
+			.ifindex = devs->dev[i].ifindex};
+}
+
+static uint32_t count_kind(const struct hr_host_devs *devs, enum hr_dev_kind kind)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < devs->n; i++)
+		n += devs->dev[i].facts.kind == kind;
+	return n;
+}
+
+static uint32_t at_most(uint32_t v, uint32_t max)
+{
+	return v < max ? v : max;
+}
+
+static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
+{
+	const struct hr_bpf_opts o = {
+		.force = opts->force,
+		.no_hooks = opts->no_hooks,
+		.bpf_stats = opts->bpf_stats,
+		.disks = at_most(count_kind(&e->devs, HR_DEV_DISK) + SPARE_DISKS, HR_DISKS_MAX),
+		.nics = at_most(count_kind(&e->devs, HR_DEV_NIC) + SPARE_NICS, HR_NICS_MAX),
+	};
+	struct hr_bpf_dev dev[HR_DEVS_MAX];
+	uint32_t loaded = 0;
+	int r;
+
+	if (hr_bpf_open(&e->bpf, &o, e->facts.signal) < 0) {
+		e->bpf = NULL;
+		return;
+	}
+	fill_bpf_devs(&e->devs, dev);
+	r = hr_bpf_devices(e->bpf, dev, e->devs.n);
+	if (r < 0) {
+		hr_host_facts_signal(&e->facts, HR_SIG_DISK_IO, HR_RUNG_MISSING, strerror(-r));
+		hr_host_facts_signal(&e->facts, HR_SIG_NET_IO, HR_RUNG_MISSING, strerror(-r));
+	}
+	e->facts.map_bytes = hr_bpf_map_bytes(e->bpf);
+	if (e->facts.signal[HR_SIG_CPU_SLOTS].rung != HR_RUNG_MISSING)
+		loaded |= 1u << HR_SHED_SCHED;
+	if (e->facts.signal[HR_SIG_BURSTS].rung != HR_RUNG_MISSING)
+		loaded |= 1u << HR_SHED_BURST;
+	if (e->facts.signal[HR_SIG_DISK_IO].rung != HR_RUNG_MISSING)
+		loaded |= 1u << HR_SHED_DISK;
+	if (e->facts.signal[HR_SIG_NET_IO].rung != HR_RUNG_MISSING)
+		loaded |= 1u << HR_SHED_NET;
+	hr_budget_init(&e->budget, opts->budget_ratio > 0 ? opts->budget_ratio : BUDGET_RATIO,
+		BUDGET_CPUS_RATIO, loaded);
+}
+
+/* States of what neither bpf_io nor the texts of a tick speak for. */
+static void other_signals(struct hr_engine *e, int cgroup_err, int link_err)
+{
+	struct hr_facts *f = &e->facts;
+
+	if (e->cgroup) {
+		hr_host_facts_signal(f, HR_SIG_CPU_QUOTA, HR_RUNG_FILE, "");
+		hr_host_facts_signal(f, HR_SIG_MEMCG, HR_RUNG_FILE, "");
+	} else {
+		const char *why = cgroup_err == -ENOENT ? "no cpu or memory cgroup mounted"
+							: strerror(-cgroup_err);
+
+		hr_host_facts_signal(f, HR_SIG_CPU_QUOTA, HR_RUNG_MISSING, why);
+		hr_host_facts_signal(f, HR_SIG_MEMCG, HR_RUNG_MISSING, why);
+	}
+	hr_host_facts_signal(f, HR_SIG_QDISC, e->link ? HR_RUNG_FILE : HR_RUNG_MISSING,
+		e->link ? "" : strerror(-link_err));
+	hr_host_facts_signal(f, HR_SIG_COST, HR_RUNG_FILE, "");
+	hr_host_facts_signal(f, HR_SIG_TCP_RTT, HR_RUNG_MISSING, "not measured by this version");
+}
+
+static void update_conf(struct hr_engine *e)
+{
+	hr_sampler_conf_facts(&e->conf, &e->facts);
+	if (e->link)
+		hr_host_link_devices(e->link, &e->devs);
+}
+
+static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, char err[512])
+{
+	int r, cgroup_err, link_err;
+
+	r = hr_host_read_open(&e->host, e->root);
+	if (r < 0) {
+		(void)snprintf(err, 512,
+			"cannot read %s/proc/stat: %s; mount /proc, and run where it is visible "
+			"(systemd: no ProcSubset=pid)",
+			e->root, strerror(-r));
+		return r;
+	}
+	hr_host_read_cpus(e->host, &e->cpus);
+	(void)hr_host_dev_scan(&e->dev_opts, &e->devs);
+	open_bpf(e, opts);
+	cgroup_err = hr_host_cgroup_open(&e->cgroup, e->root);
+	link_err = hr_host_link_open(&e->link);
+	hr_host_facts_machine(e->root, &e->facts);
+	hr_host_facts_cpus(e->root, &e->cpus, &e->facts);
+	hr_host_facts_devs(&e->devs, &e->facts);
+	hr_host_read_files(e->host, e->raw.file);
+	hr_host_facts_signals(e->raw.file, &e->facts);
+	other_signals(e, cgroup_err, link_err);
+	e->names = hr_host_read_names(e->host);
+	return 0;
+}
+
+int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *opts, char err[512])
+{
+	/* Some 2 MiB, mapped by calloc: what is never written never costs memory. */
+	struct hr_engine *e = calloc(1, sizeof *e);
+	uint64_t now = hr_clock_mono_ns();
+	int r;
+
+	if (!e) {
+		(void)snprintf(
+			err, 512, "out of memory: the engine needs %zu KiB", sizeof *e / 1024);
+		return -ENOMEM;
+	}
+	(void)snprintf(e->root, sizeof e->root, "%s", opts->root ? opts->root : "");
+	(void)snprintf(e->include, sizeof e->include, "%s", opts->include ? opts->include : "");
+	(void)snprintf(e->exclude, sizeof e->exclude, "%s", opts->exclude ? opts->exclude : "");
+	e->dev_opts = (struct hr_host_dev_opts){e->root, e->include, e->exclude};
+	e->bpf_stats = opts->bpf_stats;
+	e->facts.epoch = 1;
+	r = open_readers(e, opts, err);
+	if (r < 0) {
+		hr_engine_close(e);
+		return r;
+	}
+	e->conf = (struct hr_sampler_conf){
+		.align = opts->align, .seq_min = opts->seq_min, .self_pid = (uint32_t)getpid()};
+	update_conf(e);
+	hr_sampler_init(&e->sampler, &e->conf);
+	e->next_ns = e->stats_ns = now;
+	e->rescan_ns = now + RESCAN_NS;
+	*ret_engine = e;
+	return 0;
+}
+
+void hr_engine_close(struct hr_engine *e)
+{
+	if (!e)
+		return;
+	if (e->sampling_stats)
+		hr_bpf_stats_end(e->bpf);
+	hr_bpf_close(e->bpf);
+	hr_host_link_close(e->link);
+	hr_host_cgroup_close(e->cgroup);
+	hr_host_read_close(e->host);
+	free(e);
+}
+
+uint64_t hr_engine_next_ns(const struct hr_engine *e)
+{
+	return e->next_ns;
+}
+
+const struct hr_facts *hr_engine_facts(const struct hr_engine *e)
+{
+	return &e->facts;
+}
+
+const char *hr_engine_tight_cgroup(const struct hr_engine *e)
+{
+	return e->cgroup_raw.tightest;
+}
+
+/* Threads by the iterator, by /proc when that fails; what neither gives stays NULL. */
+static void read_tasks(struct hr_engine *e)
+{
+	struct hr_raw *raw = &e->raw;
+	int r = -ENOSYS;
+
+	raw->n_task = 0;
+	raw->tasks_cut = false;
+	if (e->bpf && e->facts.signal[HR_SIG_THREADS].rung == HR_RUNG_ITER) {
+		r = hr_bpf_tasks(e->bpf, e->task, TASKS_MAX, &raw->n_task, &raw->tasks_cut);
+		if (r < 0)
+			hr_host_facts_signal(&e->facts, HR_SIG_THREADS, HR_RUNG_FILE, strerror(-r));
+	}
+	if (r < 0)
+		r = hr_host_task_read(e->root, e->task, TASKS_MAX, &raw->n_task, &raw->tasks_cut);
+	if (r < 0)
+		hr_host_facts_signal(&e->facts, HR_SIG_THREADS, HR_RUNG_MISSING, strerror(-r));
+	raw->task = r < 0 ? NULL : e->task;
+}
+
+/* What is read once a window. */
+static void read_slow(struct hr_engine *e)
+{
+	read_tasks(e);
+	if (e->cgroup) {
+		(void)hr_host_cgroup_pass(e->cgroup, &e->cgroup_raw);
+		e->raw.cgroup = &e->cgroup_raw;
+	}
+	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
+		e->raw.nic = e->nic_raw;
+	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host);
+}
+
+/* Programs' run time is measured for one tick at the start and one every 10 min. */
+static void sample_stats(struct hr_engine *e, uint64_t now)
+{
+	if (!e->bpf || !e->bpf_stats || e->facts.signal[HR_SIG_EVENT_NS].rung == HR_RUNG_MISSING)
+		return;
+	if (e->sampling_stats) {
+		hr_bpf_run_stats(e->bpf, &e->raw.bpf_run_ns, &e->raw.bpf_run_n);
+		hr_bpf_stats_end(e->bpf);
+		e->sampling_stats = false;
+	} else if (now >= e->stats_ns) {
+		int r = hr_bpf_stats_begin(e->bpf);
+
+		if (r < 0) {
+			hr_host_facts_signal(&e->facts, HR_SIG_EVENT_NS, HR_RUNG_MISSING,
+				r == -EPERM ? "needs CAP_SYS_ADMIN (or kernel.bpf_stats_enabled=1)"
+					    : strerror(-r));
+			return;
+		}
+		e->sampling_stats = true;
+		e->stats_ns = now + STATS_EVERY_NS;
+	}
+}
+
+/* CPUs or devices changed: true when the facts are of a new epoch now. */
+static bool look_for_change(struct hr_engine *e, uint64_t now)
+{
+	uint64_t names = hr_host_read_names(e->host);
+	struct hr_host_cpus cpus;
+	bool changed = false;
+
+	hr_host_read_cpus(e->host, &cpus);
+	if (cpus.online != e->cpus.online || cpus.online_hash != e->cpus.online_hash) {
+		e->cpus = cpus;
+		hr_host_facts_cpus(e->root, &cpus, &e->facts);
+		changed = true;
+	}
+	if (names != e->names || now >= e->rescan_ns) {
+		e->names = names;
+		e->rescan_ns = now + RESCAN_NS;
+		if (hr_host_dev_scan(&e->dev_opts, &e->devs)) {
+			struct hr_bpf_dev dev[HR_DEVS_MAX];
+
+			fill_bpf_devs(&e->devs, dev);
+			if (e->bpf)
+				(void)hr_bpf_devices(e->bpf, dev, e->devs.n);
+			hr_host_facts_devs(&e->devs, &e->facts);
+			changed = true;
+		}
+	}
+	if (changed) {
+		e->facts.epoch++;
+		update_conf(e);
+	}
+	return changed;
+}
+
+static void mark_shed(struct hr_facts *f, enum hr_shed what, const char *reason)
+{
+	static const uint64_t signals[HR_SHED_N] = {
+		[HR_SHED_BURST] = HR_SIG_BIT(HR_SIG_BURSTS),
+		[HR_SHED_NET] = HR_SIG_BIT(HR_SIG_NET_IO),
+		[HR_SHED_DISK] = HR_SIG_BIT(HR_SIG_DISK_IO),
+		[HR_SHED_SCHED] = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
+				  HR_SIG_BIT(HR_SIG_BURSTS),
+	};
+
+	f->shed |= 1u << what;
+	for (int s = 0; s < HR_SIG_N; s++)
+		if (signals[what] & HR_SIG_BIT(s))
+			hr_host_facts_signal(f, (enum hr_signal)s, HR_RUNG_MISSING, reason);
+}
+
+/* The agent's own cost of the window just closed; over budget for long, one hook goes. */
+static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
+{
+	struct hr_budget_sample b = {.dur_ms = s->dur_ms,
+		.cpus = s->cpus,
+		.cpu_us = s->ctr[HR_CTR_SELF_CPU_US],
+		.has_bpf = hr_has(s, HR_SIG_EVENT_NS),
+		.bpf_ns = s->ctr[HR_CTR_SELF_BPF_NS],
+		.bpf_n = s->ctr[HR_CTR_SELF_BPF_EVENTS],
+		.switches = s->ctr[HR_CTR_SWITCHES]};
+	char reason[HR_REASON_LEN];
+	enum hr_shed what;
+
+	for (uint8_t i = 0; i < s->n_dev; i++) {
+		const struct hr_dev_summary *d = &s->dev[i];
+
+		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + d->ctr[HR_DCTR_TX_PACKETS];
+		b.ios += d->ctr[HR_DCTR_RD_N] + d->ctr[HR_DCTR_WR_N];
+	}
+	if (!e->bpf || !hr_budget_window(&e->budget, &b, &what, reason))
+		return;
+	hr_bpf_shed(e->bpf, what);
+	mark_shed(&e->facts, what, reason);
+}
+
+int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
+{
+	struct hr_raw *raw = &e->raw;
+	const struct hr_summary *early = NULL, *closed = NULL;
+	int ended = 0, r;
+
+	raw->mono_ns = hr_clock_mono_ns();
+	raw->boot_ns = hr_clock_boot_ns();
+	raw->wall_ms = hr_clock_wall_ms();
+	raw->due_ns = e->next_ns;
+	raw->take = e->bpf && hr_bpf_take(e->bpf, raw->mono_ns, &e->take) == 0 ? &e->take : NULL;
+	raw->task = NULL;
+	raw->cgroup = NULL;
+	raw->nic = NULL;
+	hr_host_read_files(e->host, raw->file);
+	raw->self_cpu_us = hr_clock_cpu_us();
+	sample_stats(e, raw->mono_ns);
+	if (e->begun && look_for_change(e, raw->mono_ns))
+		ended = hr_sampler_change(&e->sampler, &e->conf, &early);
+	if (!e->begun || hr_sampler_closes(&e->sampler, raw->boot_ns) || ended)
+		read_slow(e);
+	e->begun = true;
+	r = hr_sampler_tick(&e->sampler, raw, &closed);
+	e->next_ns = hr_sampler_next_ns(&e->sampler, raw->mono_ns, raw->boot_ns);
+	if (closed)
+		guard_budget(e, closed);
+	if (r < 0 || ended < 0)
+		return r < 0 ? r : ended;
+	if (!early && !closed)
+		return 0;
+	*ret_summary = early ? early : closed;
+	return 1;
+}
+
+int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary)
+{
+	return hr_sampler_flush(&e->sampler, ret_summary);
+}
