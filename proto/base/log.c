@@ -80,7 +80,8 @@ static bool admit(const char *name, unsigned long *ret_left_out)
 	return true;
 }
 
-static size_t append(char *line, size_t len, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static size_t append(
+	char *line, size_t len, const char *fmt, va_list ap)
 {
 	int r = vsnprintf(line + len, LINE_MAX_LEN - len, fmt, ap);
 
