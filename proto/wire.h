@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Summaries and facts <-> bytes: the only includer of the generated protobuf
- * code, and the place where every limit of the contract is checked.  Bytes from
+ * Summaries and facts <-> bytes: wire.c and wire_encode.c are the only includers
+ * of the generated protobuf code, and every limit of the contract is checked here.  Bytes from
  * the network are hostile: nothing here reads beyond @len, recurses, or takes
  * more than HR_ARENA_MAX of memory, and nothing is returned that has not been
  * checked field by field.
@@ -58,7 +58,13 @@ struct hr_wire_batch {
 };
 enum hr_wire_error hr_wire_open(struct hr_wire_arena *arena, const void *body, size_t len,
 	struct hr_wire_batch *ret_batch);
+/* Only when head.has_facts. */
 void hr_wire_facts(const struct hr_wire_batch *b, struct hr_facts *ret_facts);
+/*
+ * Summary @i < head.n_summaries.  Writes all of it but the unused tails of dev[]
+ * and top[], which keep what was there (a struct is 140 KB, a small VM uses 26).
+ * Counters and distributions of missing signals come out as zeros.
+ */
 void hr_wire_summary(const struct hr_wire_batch *b, uint32_t i, struct hr_summary *ret_summary);
 
 /*

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes -> domain types.  In this order: length, a pass over the tags
+ * (wire_scan.c), unpacking into the caller's arena, every number and column
+ * checked, and only then a copy.  wire_encode.c is the other direction; these
+ * two are the only includers of the generated header.
+ */
+#include "proto/wire.h"
+
+#include <string.h>
+
+#include "headroom.pb-c.h"
+#include "proto/wire_scan.h"
+
+#define TOP_COLS 6 /* numbers per hot thread */
+#define SIG_MASK ((1ULL << HR_SIG_N) - 1)
+_Static_assert(HR_SIG_N < 64, "SIG_MASK shifts by it");
+_Static_assert(HR_CTR_N < 256 && HR_DCTR_N < 256 && HR_DIST_N < 256 && HR_DDIST_N < 256,
+	"ids have 8 bits beside the device");
+
+/* --- the arena --- */
+
+static void *arena_alloc(void *data, size_t size)
+{
+	struct hr_wire_arena *a = data;
+	size_t need = (size + 15) & ~(size_t)15;
+	void *p;
+
+	if (need < size || need > sizeof(a->mem) || a->used > sizeof(a->mem) - need) {
+		a->used = sizeof(a->mem) + 1; /* stays so: tells exhaustion from bad bytes */
+		return NULL;
+	}
+	p = a->mem + a->used;
+	a->used += need;
+	return p;
+}
+
+static void arena_free(void *data, void *p)
+{
+	(void)data;
+	(void)p; /* all at once, by the next open */
+}
+
+static enum hr_wire_error unpack(struct hr_wire_arena *arena, const ProtobufCMessageDescriptor *d,
+	const void *bytes, size_t len, ProtobufCMessage **ret)
+{
+	ProtobufCAllocator allocator = {arena_alloc, arena_free, arena};
+	ProtobufCMessage *m;
+
+	arena->used = 0;
+	m = protobuf_c_message_unpack(d, &allocator, len, bytes);
+	if (!m)
+		return arena->used > sizeof(arena->mem) ? HR_WIRE_TOO_COMPLEX : HR_WIRE_MALFORMED;
+	*ret = m;
+	return HR_WIRE_OK;
+}
+
+/* --- checks of a summary --- */
+
+static bool ascending(const uint32_t *id, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (id[i] <= id[i - 1])
+			return false;
+	return true;
+}
+
+static enum hr_wire_error check_counters(
+	const uint32_t *id, size_t n_id, const uint64_t *v, size_t n)
+{
+	if (n_id != n || !ascending(id, n))
+		return HR_WIRE_COLUMNS;
+	if (n > HR_CTR_COLS_MAX)
+		return HR_WIRE_TOO_COMPLEX;
+	for (size_t i = 0; i < n; i++)
+		if (v[i] > HR_VALUE_MAX)
+			return HR_WIRE_VALUE;
+	return HR_WIRE_OK;
+}
+
+static enum hr_wire_error check_head(const Headroom__Summary *m)
+{
+	if (!m->has_seq_first || !m->has_seq_last || m->seq_first > m->seq_last)
+		return HR_WIRE_SEQUENCE;
+	if (!m->has_dur_ms || m->dur_ms < 1 || m->dur_ms > HR_DUR_MAX_MS)
+		return HR_WIRE_SEQUENCE;
+	if (m->seq_last > HR_SEQ_MAX || m->t_end_ms > HR_WALL_MAX_MS)
+		return HR_WIRE_VALUE;
+	if (m->cpus < 1 || m->cpus > HR_CPUS_MAX)
+		return HR_WIRE_VALUE;
+	if (m->lost > m->seq_last - m->seq_first) /* at least the last window is there */
+		return HR_WIRE_VALUE;
+	if (m->n_vq != 0 && m->n_vq != (size_t)HR_VQ_SIZES * HR_VQ_GRID)
+		return HR_WIRE_COLUMNS;
+	return HR_WIRE_OK;
+}
+
+static enum hr_wire_error check_devs(const Headroom__Summary *m)
+{
+	enum hr_wire_error e;
+
+	if (m->n_dev > HR_DEVS_MAX)
+		return HR_WIRE_TOO_COMPLEX;
+	if (m->n_dev != m->n_dev_have || !ascending(m->dev, m->n_dev))
+		return HR_WIRE_COLUMNS;
+	if (m->n_dev > 0 && m->dev[m->n_dev - 1] >= HR_DEVS_MAX)
+		return HR_WIRE_VALUE;
+	e = check_counters(m->dctr_id, m->n_dctr_id, m->dctr, m->n_dctr);
+	if (e != HR_WIRE_OK)
+		return e;
+	if (m->n_dctr > 0 && m->dctr_id[m->n_dctr - 1] >> 8 >= m->n_dev)
+		return HR_WIRE_COLUMNS;
+	return HR_WIRE_OK;
+}
+
+/* Distribution @k, whose counts start at n[@from]; sum and max as told, total as counted. */
+static void read_hist(const Headroom__Summary *m, size_t k, size_t from, struct hr_hist *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->sum = m->dist_sum[k];
+	ret->max = m->dist_max[k];
+	for (uint32_t i = 0; i < m->dist_len[k]; i++) {
+		ret->n[m->dist_first[k] + i] = m->n[from + i];
+		ret->total += m->n[from + i];
+	}
+}
+
+static enum hr_wire_error check_dists(const Headroom__Summary *m)
+{
+	size_t n = m->n_dist_id, from = 0;
+	struct hr_hist h;
+
+	if (m->n_dist_sum != n || m->n_dist_max != n || m->n_dist_first != n ||
+		m->n_dist_len != n || !ascending(m->dist_id, n))
+		return HR_WIRE_COLUMNS;
+	if (n > HR_CTR_COLS_MAX)
+		return HR_WIRE_TOO_COMPLEX;
+	if (n > 0 && m->dist_id[n - 1] >> 8 > m->n_dev)
+		return HR_WIRE_COLUMNS;
+	for (size_t k = 0; k < n; k++) {
+		if (m->dist_first[k] >= HR_BUCKETS || m->dist_len[k] < 1 ||
+			m->dist_len[k] > HR_BUCKETS - m->dist_first[k] ||
+			m->dist_len[k] > m->n_n - from)
+			return HR_WIRE_COLUMNS;
+		read_hist(m, k, from, &h);
+		if (!hr_hist_valid(&h))
+			return HR_WIRE_HIST;
+		from += m->dist_len[k];
+	}
+	return from == m->n_n ? HR_WIRE_OK : HR_WIRE_COLUMNS;
+}
+
+static enum hr_wire_error check_top(const Headroom__Summary *m)
+{
+	if (m->n_top % TOP_COLS != 0 || m->n_top_name * TOP_COLS != m->n_top * 2)
+		return HR_WIRE_COLUMNS;
+	return m->n_top / TOP_COLS > HR_TOP_MAX ? HR_WIRE_TOO_COMPLEX : HR_WIRE_OK;
+}
+
+static enum hr_wire_error check_summary(const Headroom__Summary *m)
+{
+	enum hr_wire_error e = check_head(m);
+
+	if (e == HR_WIRE_OK)
+		e = check_counters(m->ctr_id, m->n_ctr_id, m->ctr, m->n_ctr);
+	if (e == HR_WIRE_OK)
+		e = check_devs(m);
+	if (e == HR_WIRE_OK)
+		e = check_dists(m);
+	return e == HR_WIRE_OK ? check_top(m) : e;
+}
+
+/* --- checks of facts --- */
+
+static enum hr_wire_error check_facts(const Headroom__Facts *m)
+{
+	if (m->n_reason != m->n_reason_signal || !ascending(m->reason_signal, m->n_reason_signal))
+		return HR_WIRE_COLUMNS;
+	if (m->n_rung > 64) /* as many as there are bits for signals */
+		return HR_WIRE_TOO_COMPLEX;
+	if (m->cpus_online > HR_CPUS_MAX || m->cpus_possible > HR_CPUS_MAX ||
+		m->threads_per_core > HR_CPUS_MAX)
+		return HR_WIRE_VALUE;
+	if (m->mem_total_bytes > HR_VALUE_MAX || m->map_bytes > HR_VALUE_MAX)
+		return HR_WIRE_VALUE;
+	for (size_t i = 0; i < m->n_dev; i++) {
+		const Headroom__Device *d = m->dev[i];
+
+		if (d->cap_iops > HR_VALUE_MAX || d->cap_bytes_per_s > HR_VALUE_MAX)
+			return HR_WIRE_VALUE;
+		if (d->kind != HR_DEV_NONE && (!d->name || !*d->name))
+			return HR_WIRE_VALUE; /* a device that could not be named in an answer */
+	}
+	return HR_WIRE_OK;
+}
+
+static bool host_ok(const Headroom__SummaryBatch *m)
+{
+	static const uint8_t zero[HR_HOST_ID_LEN];
+
+	return m->has_host && m->host.len == HR_HOST_ID_LEN &&
+	       memcmp(m->host.data, zero, HR_HOST_ID_LEN) != 0 && m->has_boot && m->boot != 0;
+}
+
+static enum hr_wire_error check_batch(const Headroom__SummaryBatch *m)
+{
+	enum hr_wire_error e;
+
+	if (!m->has_schema || m->schema != HR_SCHEMA)
+		return HR_WIRE_SCHEMA;
+	if (!host_ok(m))
+		return HR_WIRE_HOST;
+	if (!m->facts && m->n_s == 0)
+		return HR_WIRE_EMPTY;
+	if (m->facts) {
+		e = check_facts(m->facts);
+		if (e != HR_WIRE_OK)
+			return e;
+	}
+	for (size_t i = 0; i < m->n_s; i++) {
+		e = check_summary(m->s[i]);
+		if (e != HR_WIRE_OK)
+			return e;
+		if (i > 0 && m->s[i]->seq_first <= m->s[i - 1]->seq_last)
+			return HR_WIRE_SEQUENCE;
+	}
+	return HR_WIRE_OK;
+}
+
+/* --- copies: of checked messages only --- */
+
+static void copy_devs(const Headroom__Summary *m, struct hr_summary *ret)
+{
+	ret->n_dev = (uint8_t)m->n_dev;
+	for (size_t i = 0; i < m->n_dev; i++) {
+		memset(&ret->dev[i], 0, sizeof(ret->dev[i]));
+		ret->dev[i].dev = (uint8_t)m->dev[i];
+		ret->dev[i].have = m->dev_have[i] & SIG_MASK;
+	}
+	for (size_t i = 0; i < m->n_dctr; i++) {
+		struct hr_dev_summary *d = &ret->dev[m->dctr_id[i] >> 8];
+		uint32_t id = m->dctr_id[i] & 0xff;
+
+		if (id < HR_DCTR_N && (d->have & HR_SIG_BIT(hr_dctr_signal((enum hr_dctr)id))))
+			d->ctr[id] = m->dctr[i];
+	}
+}
+
+/* Where distribution @id goes; NULL when it is newer than this program or its signal is missing. */
+static struct hr_hist *dist_place(struct hr_summary *s, uint32_t id)
+{
+	uint32_t dev = id >> 8, d = id & 0xff;
+
+	if (dev == 0)
+		return d < HR_DIST_N && hr_has(s, hr_dist_signal((enum hr_dist)d)) ? &s->dist[d]
+										   : NULL;
+	if (d >= HR_DDIST_N ||
+		!(s->dev[dev - 1].have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)d))))
+		return NULL;
+	return &s->dev[dev - 1].dist[d];
+}
+
+static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
+{
+	ret->n_top = 0;
+	if (!hr_has(ret, HR_SIG_THREADS))
+		return;
+	for (size_t i = 0; i < m->n_top / TOP_COLS; i++) {
+		const uint32_t *v = &m->top[i * TOP_COLS];
+		struct hr_top *t = &ret->top[ret->n_top++];
+
+		*t = (struct hr_top){v[0], v[1], v[2], v[3], v[4], v[5], "", ""};
+		strncpy(t->comm, m->top_name[2 * i], sizeof(t->comm) - 1);
+		strncpy(t->process, m->top_name[2 * i + 1], sizeof(t->process) - 1);
+	}
+}
+
+static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
+{
+	size_t from = 0;
+
+	memset(ret, 0, offsetof(struct hr_summary, dev));
+	ret->seq_first = m->seq_first;
+	ret->seq_last = m->seq_last;
+	ret->t_end_ms = m->t_end_ms;
+	ret->dur_ms = m->dur_ms;
+	ret->lost = m->lost;
+	ret->epoch = m->epoch;
+	ret->cpus = m->cpus;
+	ret->have = m->have & SIG_MASK;
+	for (size_t i = 0; i < m->n_ctr; i++)
+		if (m->ctr_id[i] < HR_CTR_N &&
+			hr_has(ret, hr_ctr_signal((enum hr_ctr)m->ctr_id[i])))
+			ret->ctr[m->ctr_id[i]] = m->ctr[i];
+	if (hr_has(ret, HR_SIG_BURSTS))
+		for (size_t i = 0; i < m->n_vq; i++)
+			ret->vq_bad[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->vq[i];
+	copy_devs(m, ret);
+	for (size_t k = 0; k < m->n_dist_id; k++) {
+		struct hr_hist *h = dist_place(ret, m->dist_id[k]);
+
+		if (h)
+			read_hist(m, k, from, h);
+		from += m->dist_len[k];
+	}
+	copy_top(m, ret);
+}
+
+static void copy_name(char to[HR_NAME_LEN], const char *from)
+{
+	if (from)
+		strncpy(to, from, HR_NAME_LEN - 1);
+}
+
+static void copy_facts(const Headroom__Facts *m, struct hr_facts *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->epoch = m->epoch;
+	copy_name(ret->name, m->name);
+	copy_name(ret->kernel, m->kernel);
+	copy_name(ret->agent, m->agent);
+	copy_name(ret->hypervisor, m->hypervisor);
+	copy_name(ret->provider, m->provider);
+	copy_name(ret->instance_type, m->instance_type);
+	ret->cpus_online = m->cpus_online;
+	ret->cpus_possible = m->cpus_possible;
+	ret->threads_per_core = m->threads_per_core;
+	ret->mem_total_bytes = m->mem_total_bytes;
+	ret->map_bytes = m->map_bytes;
+	ret->shed = m->shed & ((1u << HR_SHED_N) - 1);
+	ret->n_dev = (uint8_t)m->n_dev;
+	for (size_t i = 0; i < m->n_dev; i++) {
+		const Headroom__Device *from = m->dev[i];
+		struct hr_dev_facts *to = &ret->dev[i];
+
+		/* a kind of a newer agent keeps its number's place and means nothing here */
+		to->kind = from->kind <= HR_DEV_NIC ? (uint8_t)from->kind : HR_DEV_NONE;
+		copy_name(to->name, from->name);
+		to->nr_requests = from->nr_requests;
+		to->speed_mbps = from->speed_mbps;
+		to->cap_iops = from->cap_iops;
+		to->cap_bytes_per_s = from->cap_bytes_per_s;
+		to->is_virtual = from->is_virtual;
+	}
+	for (size_t i = 0; i < m->n_rung && i < HR_SIG_N; i++)
+		if (m->rung[i] <= HR_RUNG_MISSING)
+			ret->signal[i].rung = (uint8_t)m->rung[i];
+	for (size_t i = 0; i < m->n_reason; i++)
+		if (m->reason_signal[i] < HR_SIG_N)
+			strncpy(ret->signal[m->reason_signal[i]].reason, m->reason[i],
+				HR_REASON_LEN - 1);
+}
+
+/* --- the interface --- */
+
+enum hr_wire_error hr_wire_open(
+	struct hr_wire_arena *arena, const void *body, size_t len, struct hr_wire_batch *ret_batch)
+{
+	const Headroom__SummaryBatch *m;
+	struct hr_wire_batch b = {0};
+	ProtobufCMessage *msg;
+	enum hr_wire_error e;
+
+	if (len > HR_BODY_MAX)
+		return HR_WIRE_TOO_LONG;
+	e = hr_wire_scan(HR_WIRE_MSG_BATCH, body, len);
+	if (e == HR_WIRE_OK)
+		e = unpack(arena, &headroom__summary_batch__descriptor, body, len, &msg);
+	if (e != HR_WIRE_OK)
+		return e;
+	m = (const Headroom__SummaryBatch *)msg;
+	e = check_batch(m);
+	if (e != HR_WIRE_OK)
+		return e;
+	memcpy(b.head.host, m->host.data, HR_HOST_ID_LEN);
+	b.head.boot = m->boot;
+	b.head.has_facts = m->facts != NULL;
+	b.head.n_summaries = (uint32_t)m->n_s;
+	b.msg = m;
+	*ret_batch = b;
+	return HR_WIRE_OK;
+}
+
+void hr_wire_facts(const struct hr_wire_batch *b, struct hr_facts *ret_facts)
+{
+	const Headroom__SummaryBatch *m = b->msg;
+
+	copy_facts(m->facts, ret_facts);
+}
+
+void hr_wire_summary(const struct hr_wire_batch *b, uint32_t i, struct hr_summary *ret_summary)
+{
+	const Headroom__SummaryBatch *m = b->msg;
+
+	copy_summary(m->s[i], ret_summary);
+}
+
+enum hr_wire_error hr_wire_decode_summary(
+	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary)
+{
+	ProtobufCMessage *msg;
+	enum hr_wire_error e;
+
+	if (len > HR_BODY_MAX)
+		return HR_WIRE_TOO_LONG;
+	e = hr_wire_scan(HR_WIRE_MSG_SUMMARY, bytes, len);
+	if (e == HR_WIRE_OK)
+		e = unpack(arena, &headroom__summary__descriptor, bytes, len, &msg);
+	if (e == HR_WIRE_OK)
+		e = check_summary((const Headroom__Summary *)msg);
+	if (e == HR_WIRE_OK)
+		copy_summary((const Headroom__Summary *)msg, ret_summary);
+	return e;
+}
+
+enum hr_wire_error hr_wire_decode_facts(
+	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_facts *ret_facts)
+{
+	ProtobufCMessage *msg;
+	enum hr_wire_error e;
+
+	if (len > HR_BODY_MAX)
+		return HR_WIRE_TOO_LONG;
+	e = hr_wire_scan(HR_WIRE_MSG_FACTS, bytes, len);
+	if (e == HR_WIRE_OK)
+		e = unpack(arena, &headroom__facts__descriptor, bytes, len, &msg);
+	if (e == HR_WIRE_OK)
+		e = check_facts((const Headroom__Facts *)msg);
+	if (e == HR_WIRE_OK)
+		copy_facts((const Headroom__Facts *)msg, ret_facts);
+	return e;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Domain types -> bytes.  Zeros, empty distributions and everything of a missing
+ * signal are left out; texts are made fit for the wire here, because a thread
+ * may call itself anything and one name must not get a batch refused.
+ */
+#include "proto/wire.h"
+
+#include <string.h>
+
+#include "headroom.pb-c.h"
+#include "proto/text.h"
+#include "proto/wire_scan.h"
+
+#define DISTS_MAX (HR_DIST_N + HR_DEVS_MAX * HR_DDIST_N)
+#define TOP_COLS  6
+
+/* The columns of one summary; about 160 KiB of stack, of which only what is used is touched. */
+struct columns {
+	uint32_t ctr_id[HR_CTR_N];
+	uint64_t ctr[HR_CTR_N];
+	uint32_t dist_id[DISTS_MAX];
+	uint64_t dist_sum[DISTS_MAX];
+	uint32_t dist_max[DISTS_MAX], dist_first[DISTS_MAX], dist_len[DISTS_MAX];
+	uint32_t n[DISTS_MAX * HR_BUCKETS];
+	uint32_t dev[HR_DEVS_MAX];
+	uint64_t dev_have[HR_DEVS_MAX];
+	uint32_t dctr_id[HR_DEVS_MAX * HR_DCTR_N];
+	uint64_t dctr[HR_DEVS_MAX * HR_DCTR_N];
+	uint32_t top[HR_TOP_MAX * TOP_COLS];
+	char name[2 * HR_TOP_MAX][HR_COMM_LEN];
+	char *top_name[2 * HR_TOP_MAX];
+};
+
+static void add_dist(Headroom__Summary *m, struct columns *c, uint32_t id, const struct hr_hist *h)
+{
+	uint32_t first = 0, end = HR_BUCKETS;
+	size_t k = m->n_dist_id;
+
+	if (h->total == 0)
+		return;
+	while (first < HR_BUCKETS && h->n[first] == 0)
+		first++;
+	while (end > first && h->n[end - 1] == 0)
+		end--;
+	c->dist_id[k] = id;
+	c->dist_sum[k] = h->sum;
+	c->dist_max[k] = h->max;
+	c->dist_first[k] = first;
+	c->dist_len[k] = end - first;
+	memcpy(&c->n[m->n_n], &h->n[first], (end - first) * sizeof(h->n[0]));
+	m->n_n += end - first;
+	m->n_dist_id++;
+}
+
+static void add_vm(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
+{
+	for (uint32_t i = 0; i < HR_CTR_N; i++) {
+		if (s->ctr[i] == 0 || !hr_has(s, hr_ctr_signal((enum hr_ctr)i)))
+			continue;
+		c->ctr_id[m->n_ctr] = i;
+		c->ctr[m->n_ctr++] = s->ctr[i];
+	}
+	for (uint32_t i = 0; i < HR_DIST_N; i++)
+		if (hr_has(s, hr_dist_signal((enum hr_dist)i)))
+			add_dist(m, c, i, &s->dist[i]);
+}
+
+static void add_dev(
+	Headroom__Summary *m, struct columns *c, const struct hr_dev_summary *d, uint32_t pos)
+{
+	c->dev[pos] = d->dev;
+	c->dev_have[pos] = d->have;
+	for (uint32_t i = 0; i < HR_DCTR_N; i++) {
+		if (d->ctr[i] == 0 || !(d->have & HR_SIG_BIT(hr_dctr_signal((enum hr_dctr)i))))
+			continue;
+		c->dctr_id[m->n_dctr] = pos << 8 | i;
+		c->dctr[m->n_dctr++] = d->ctr[i];
+	}
+	for (uint32_t i = 0; i < HR_DDIST_N; i++)
+		if (d->have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)i)))
+			add_dist(m, c, (pos + 1) << 8 | i, &d->dist[i]);
+}
+
+static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
+{
+	for (uint32_t i = 0; i < s->n_top; i++) {
+		const struct hr_top *t = &s->top[i];
+		const uint32_t v[TOP_COLS] = {
+			t->pid, t->tid, t->oncpu_ms, t->wait_ms, t->process_oncpu_ms, t->peers};
+
+		memcpy(&c->top[i * TOP_COLS], v, sizeof(v));
+		hr_text_clean(t->comm, c->name[2 * i], HR_COMM_LEN);
+		hr_text_clean(t->process, c->name[2 * i + 1], HR_COMM_LEN);
+		c->top_name[2 * i] = c->name[2 * i];
+		c->top_name[2 * i + 1] = c->name[2 * i + 1];
+	}
+	m->n_top = (size_t)s->n_top * TOP_COLS;
+	m->n_top_name = (size_t)s->n_top * 2;
+}
+
+static bool vq_empty(const struct hr_summary *s)
+{
+	for (unsigned i = 0; i < HR_VQ_SIZES; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			if (s->vq_bad[i][g] != 0)
+				return false;
+	return true;
+}
+
+static void point(Headroom__Summary *m, struct columns *c)
+{
+	m->n_ctr_id = m->n_ctr;
+	m->n_dist_sum = m->n_dist_max = m->n_dist_first = m->n_dist_len = m->n_dist_id;
+	m->n_dev_have = m->n_dev;
+	m->n_dctr_id = m->n_dctr;
+	m->ctr_id = c->ctr_id;
+	m->ctr = c->ctr;
+	m->dist_id = c->dist_id;
+	m->dist_sum = c->dist_sum;
+	m->dist_max = c->dist_max;
+	m->dist_first = c->dist_first;
+	m->dist_len = c->dist_len;
+	m->n = c->n;
+	m->dev = c->dev;
+	m->dev_have = c->dev_have;
+	m->dctr_id = c->dctr_id;
+	m->dctr = c->dctr;
+	m->top = c->top;
+	m->top_name = c->top_name;
+}
+
+static size_t pack(const ProtobufCMessage *m, void *buf, size_t cap)
+{
+	size_t len = protobuf_c_message_get_packed_size(m);
+
+	if (len > cap)
+		return 0;
+	return protobuf_c_message_pack(m, buf);
+}
+
+size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
+{
+	Headroom__Summary m = HEADROOM__SUMMARY__INIT;
+	struct columns c;
+
+	/* seq, duration and have are always there: their absence would mean a broken sender */
+	m.has_seq_first = m.has_seq_last = m.has_dur_ms = m.has_have = true;
+	m.seq_first = s->seq_first;
+	m.seq_last = s->seq_last;
+	m.dur_ms = s->dur_ms;
+	m.have = s->have;
+	m.t_end_ms = s->t_end_ms;
+	m.has_t_end_ms = s->t_end_ms != 0;
+	m.lost = s->lost;
+	m.has_lost = s->lost != 0;
+	m.epoch = s->epoch;
+	m.has_epoch = s->epoch != 0;
+	m.cpus = s->cpus;
+	m.has_cpus = s->cpus != 0;
+	add_vm(&m, &c, s);
+	m.n_dev = s->n_dev;
+	for (uint32_t i = 0; i < s->n_dev; i++)
+		add_dev(&m, &c, &s->dev[i], i);
+	if (hr_has(s, HR_SIG_BURSTS) && !vq_empty(s)) {
+		m.n_vq = (size_t)HR_VQ_SIZES * HR_VQ_GRID;
+		m.vq = (uint32_t *)(uintptr_t)&s->vq_bad[0][0]; /* read only while packing */
+	}
+	if (hr_has(s, HR_SIG_THREADS))
+		add_top(&m, &c, s);
+	point(&m, &c);
+	return pack(&m.base, buf, cap);
+}
+
+/* --- facts --- */
+
+struct facts_text {
+	char name[6 + HR_DEVS_MAX][HR_NAME_LEN];
+	char reason[HR_SIG_N][HR_REASON_LEN];
+	unsigned n_name;
+};
+
+/* A cleaned copy that lives in @t; NULL (absent) when empty. */
+static char *name_of(struct facts_text *t, const char *s)
+{
+	char *to = t->name[t->n_name];
+
+	if (*s == '\0')
+		return NULL;
+	hr_text_clean(s, to, HR_NAME_LEN);
+	t->n_name++;
+	return to;
+}
+
+static void fill_device(Headroom__Device *m, const struct hr_dev_facts *d, struct facts_text *t)
+{
+	*m = (Headroom__Device)HEADROOM__DEVICE__INIT;
+	m->kind = d->kind;
+	m->has_kind = d->kind != 0;
+	m->name = name_of(t, d->name);
+	m->nr_requests = d->nr_requests;
+	m->has_nr_requests = d->nr_requests != 0;
+	m->speed_mbps = d->speed_mbps;
+	m->has_speed_mbps = d->speed_mbps != 0;
+	m->cap_iops = d->cap_iops;
+	m->has_cap_iops = d->cap_iops != 0;
+	m->cap_bytes_per_s = d->cap_bytes_per_s;
+	m->has_cap_bytes_per_s = d->cap_bytes_per_s != 0;
+	m->is_virtual = d->is_virtual;
+	m->has_is_virtual = d->is_virtual;
+}
+
+static void fill_numbers(Headroom__Facts *m, const struct hr_facts *f)
+{
+	m->epoch = f->epoch;
+	m->has_epoch = f->epoch != 0;
+	m->cpus_online = f->cpus_online;
+	m->has_cpus_online = f->cpus_online != 0;
+	m->cpus_possible = f->cpus_possible;
+	m->has_cpus_possible = f->cpus_possible != 0;
+	m->threads_per_core = f->threads_per_core;
+	m->has_threads_per_core = f->threads_per_core != 0;
+	m->mem_total_bytes = f->mem_total_bytes;
+	m->has_mem_total_bytes = f->mem_total_bytes != 0;
+	m->map_bytes = f->map_bytes;
+	m->has_map_bytes = f->map_bytes != 0;
+	m->shed = f->shed;
+	m->has_shed = f->shed != 0;
+}
+
+size_t hr_wire_encode_facts(const struct hr_facts *f, void *buf, size_t cap)
+{
+	Headroom__Facts m = HEADROOM__FACTS__INIT;
+	Headroom__Device dev[HR_DEVS_MAX], *devs[HR_DEVS_MAX];
+	uint32_t rung[HR_SIG_N], reason_signal[HR_SIG_N];
+	char *reason[HR_SIG_N];
+	struct facts_text t;
+
+	t.n_name = 0;
+	fill_numbers(&m, f);
+	m.name = name_of(&t, f->name);
+	m.kernel = name_of(&t, f->kernel);
+	m.agent = name_of(&t, f->agent);
+	m.hypervisor = name_of(&t, f->hypervisor);
+	m.provider = name_of(&t, f->provider);
+	m.instance_type = name_of(&t, f->instance_type);
+	for (size_t i = 0; i < f->n_dev; i++) {
+		fill_device(&dev[i], &f->dev[i], &t);
+		devs[i] = &dev[i];
+	}
+	m.n_dev = f->n_dev;
+	m.dev = devs;
+	for (uint32_t i = 0; i < HR_SIG_N; i++) {
+		rung[i] = f->signal[i].rung;
+		if (f->signal[i].reason[0] == '\0')
+			continue;
+		hr_text_clean(f->signal[i].reason, t.reason[m.n_reason], HR_REASON_LEN);
+		reason[m.n_reason] = t.reason[m.n_reason];
+		reason_signal[m.n_reason++] = i;
+	}
+	m.n_rung = HR_SIG_N;
+	m.rung = rung;
+	m.reason = reason;
+	m.n_reason_signal = m.n_reason;
+	m.reason_signal = reason_signal;
+	return pack(&m.base, buf, cap);
+}
