@@ -53,9 +53,9 @@ ci_tidy() {
 		while read -r file; do ! matches "tidy/${file#"$top"/}" || echo "$file"; done >"$list"
 	# shellcheck disable=SC2016  # expanded by the inner shell
 	timeout 420 xargs -a "$list" -P2 -d '\n' -n1 bash -c '
-		name=${2#"$3"/}
+		name=${3#"$2"/}
 		log=$1/tidy-${name//\//-}.log
-		clang-tidy-14 -p build/ci/clang --quiet "$2" >"$log" 2>&1
+		clang-tidy-14 -p build/ci/clang --quiet "$3" >"$log" 2>&1
 		echo "exit status $?" >>"$log"' _ "$logs" "$top"
 	while read -r file; do
 		file=${file#"$top"/}
