@@ -16,17 +16,17 @@
 struct hr_bpf;
 
 struct hr_bpf_opts {
-	enum hr_rung force;	/* as hr_engine_opts */
-	uint64_t no_hooks;	/* bit per enum hr_shed */
+	enum hr_rung force; /* as hr_engine_opts */
+	uint64_t no_hooks;  /* bit per enum hr_shed */
 	bool bpf_stats;
-	uint32_t disks, nics;	/* room to make, spare included; <= HR_DISKS_MAX, HR_NICS_MAX */
+	uint32_t disks, nics; /* room to make, spare included; <= HR_DISKS_MAX, HR_NICS_MAX */
 };
 
 /* What a device number (index in hr_facts.dev) means to the kernel. */
 struct hr_bpf_dev {
-	uint8_t kind;		/* enum hr_dev_kind; NONE leaves the number unused */
-	uint32_t major, minor;	/* disk */
-	uint32_t ifindex;	/* nic */
+	uint8_t kind;          /* enum hr_dev_kind; NONE leaves the number unused */
+	uint32_t major, minor; /* disk */
+	uint32_t ifindex;      /* nic */
 };
 
 /*
@@ -38,17 +38,19 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	struct hr_signal_state signal[HR_SIG_N]);
 void hr_bpf_close(struct hr_bpf *b);
 
-/* (Re)assigns device numbers; counters of a number whose device changed start afresh. 0 or -errno. */
+/* (Re)assigns device numbers; counters of a number whose device changed start afresh. 0 or -errno.
+ */
 int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n);
 
 /* All closed slots and counter growth since the last take; the first take only sets the base. */
 int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take);
 
 /* Runs the task iterator.  0 or -errno (then read /proc). */
-int hr_bpf_tasks(struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
+int hr_bpf_tasks(
+	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
 
-uint64_t hr_bpf_map_bytes(const struct hr_bpf *b);	/* memory of all maps, from fdinfo */
-void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what);	/* detaches; needs no rights */
+uint64_t hr_bpf_map_bytes(const struct hr_bpf *b);     /* memory of all maps, from fdinfo */
+void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what); /* detaches; needs no rights */
 
 /* Run time and count of all our programs; 0, 0 when the kernel does not measure. */
 void hr_bpf_run_stats(const struct hr_bpf *b, uint64_t *ret_ns, uint64_t *ret_n);

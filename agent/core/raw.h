@@ -36,6 +36,7 @@ struct hr_slot_dev {
 /* Counter growth and histogram growth since the last tick, all CPUs. */
 struct hr_take_cpu {
 	uint64_t switches, voluntary, resync, bad;
+	uint64_t broken;		/* stints whose burst could not be continued: it counts as two */
 	uint64_t late_ns;		/* clipped to the horizon: arrived after its slot was read */
 	uint64_t bursts, bursts_late;
 	struct hr_hist wait;		/* us, per stint */

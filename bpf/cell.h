@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Per-CPU cells: what the programs write and the agent maps.  Every number only
+ * grows (u32 ones modulo 2^32) and has one writer, its CPU; the reader takes
+ * differences against its own copy and writes nothing but struct hr_ctl and the
+ * device tables.  Index of a map = cpu * stride + device.  The includer provides
+ * uint32_t, uint64_t; sizes and offsets are asserted at the end.
+ */
+#pragma once
+
+#include "bpf/slots.h"
+#include "proto/bucket.h"
+
+/* What the reader tells the programs, one per object. */
+struct hr_ctl {
+	uint64_t horizon; /* ns; slots before it are read: nothing may be added to them any more */
+};
+
+struct hr_cell_hist {
+	uint64_t sum; /* of the values, us, exact */
+	uint32_t max; /* since load */
+	uint32_t pad;
+	uint32_t n[HR_BUCKETS];
+};
+
+/* --- CPU ------------------------------------------------------------------ */
+
+#define HR_HOG_NS 1000000000ULL /* a burst older than this is a hog (answer-model 4.1) */
+#define HR_LATE_NS                                                                                 \
+	10000000ULL /* X: a burst that waited longer than max(X, own CPU time) is late             \
+		     */
+
+/* 32 bytes: two slots share a cache line.  At most 8.39 ms per slot and CPU go into the u32s. */
+struct hr_cpu_slot {
+	uint64_t wait_ns;   /* stints that ended here waited in this slot */
+	uint64_t charge_ns; /* their work, placed from the wake of its burst on */
+	uint32_t oncpu_ns;
+	uint32_t hog_ns; /* work of bursts older than HR_HOG_NS, where it ran */
+	uint32_t unknown_ns;
+	uint32_t wakes; /* bursts that ended here woke in this slot */
+};
+
+struct hr_cpu_cell {
+	/* the stint now running; read together under @seq (odd: being written) */
+	uint32_t seq;
+	uint32_t pid;        /* 0: idle */
+	uint64_t since;      /* ns, 0: no switch seen yet */
+	uint64_t run_delay;  /* of the task when its wait began */
+	uint64_t burst_wait; /* its burst before this stint, ns */
+	uint64_t burst_cpu;
+	/* counters */
+	uint64_t switches;  /* events, idle included: compare with ctxt of /proc/stat */
+	uint64_t voluntary; /* a task went to sleep or ended */
+	uint64_t resync;    /* prev was not the task last switched in */
+
+	uint64_t bad;     /* run_delay went backwards: taken as 0 */
+	uint64_t late_ns; /* waiting that lay before the horizon when it became known */
+	uint64_t bursts;
+	uint64_t bursts_late;
+	uint64_t broken; /* switch-ins whose burst could not be continued (table collision, missed
+			    stint) */
+	uint64_t unused[3];
+
+	struct hr_cell_hist wait; /* per stint, us */
+	struct hr_cell_hist burst_cpu_us;
+	struct hr_cell_hist burst_wait_us;
+	uint64_t unused2[2];
+	struct hr_cpu_slot slot[HR_RING_SLOTS];
+};
+
+/*
+ * Tasks that are off CPU: one fixed table indexed by pid & 1023 (kernel-signals
+ * 3.3).  Both words carry the rest of the pid, so a torn, foreign or stale entry
+ * is seen as such; it only costs the continuation of that burst.
+ */
+#define HR_LAST_N 1024
+
+struct hr_last {
+	uint64_t at;    /* pid >> 10 : 12 | pcount : 16 | run_delay : 36 */
+	uint64_t burst; /* pid >> 10 : 12 | wait : 26 | cpu : 26, both in 1.024 us, capped at 68.7 s
+			 */
+};
+
+/* --- disk ----------------------------------------------------------------- */
+
+#define HR_INFLIGHT_SHIFT                                                                          \
+	6 /* in-flight time is kept in 64 ns: 32,768 requests fit a slot's u32                     \
+	   */
+
+struct hr_disk_id {
+	uint32_t major, minor; /* 0, 0: unused */
+};
+
+struct hr_disk_slot {         /* [0] read, [1] write */
+	uint32_t inflight[2]; /* 64 ns: requests that ended here were in flight in this slot */
+	uint32_t ops[2];
+	uint32_t sectors[2]; /* 512 bytes */
+};
+
+struct hr_disk_cell {
+	uint64_t n[2];
+	uint64_t bytes[2];
+	uint64_t errors;
+	uint64_t discards;
+	uint64_t flushes;
+	uint64_t unstamped;         /* completed without start_time_ns: counted, latency unknown */
+	struct hr_cell_hist lat[2]; /* us, start to completion */
+	uint64_t unused[4];
+	struct hr_disk_slot slot[HR_RING_SLOTS];
+};
+
+/* --- network -------------------------------------------------------------- */
+
+struct hr_nic_slot { /* [0] receive, [1] transmit */
+	uint32_t bytes[2];
+	uint32_t packets[2]; /* as the stack sees them: GRO and TSO make one of many */
+};
+
+struct hr_nic_cell {
+	struct hr_nic_slot slot[HR_RING_SLOTS];
+};
+
+/* --- memory --------------------------------------------------------------- */
+
+#define HR_RECLAIM_N 1024 /* tasks in direct reclaim at once, by pid & 1023 */
+
+struct hr_mem_cell {
+	uint64_t reclaims;
+	uint64_t reclaim_ns;
+	uint64_t lost; /* ends without their begin: table collision, or begun before attach */
+	uint64_t unused[3];
+	struct hr_cell_hist reclaim; /* us */
+};
+
+#define HR_CELL_ALIGNED(type) _Static_assert(sizeof(type) % 64 == 0, #type " fills cache lines")
+
+_Static_assert(sizeof(struct hr_cell_hist) == 16 + 4 * HR_BUCKETS, "no hidden padding");
+_Static_assert(sizeof(struct hr_cpu_slot) == 32, "two to a cache line");
+_Static_assert(__builtin_offsetof(struct hr_cpu_cell, bad) == 64, "the hot line");
+_Static_assert(__builtin_offsetof(struct hr_cpu_cell, slot) % 64 == 0, "slots on lines");
+HR_CELL_ALIGNED(struct hr_cpu_cell);
+_Static_assert(__builtin_offsetof(struct hr_disk_cell, slot) % 64 == 0, "slots on lines");
+_Static_assert(sizeof(struct hr_disk_cell) == 8192, "8 KiB per disk and CPU");
+_Static_assert(sizeof(struct hr_nic_cell) == 4096, "4 KiB per NIC and CPU");
+HR_CELL_ALIGNED(struct hr_mem_cell);
+_Static_assert(sizeof(struct hr_cpu_cell) + sizeof(struct hr_disk_cell) +
+			       sizeof(struct hr_nic_cell) + sizeof(struct hr_mem_cell) <=
+		       32768,
+	"budget per possible CPU, one disk and one NIC");

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * CPU: one hook, sched_switch.  On-CPU time, run-queue wait and wake-charged work
+ * per time slot; wake-to-sleep bursts; no wakeup hook, no map keyed by task
+ * (kernel-signals 3.1-3.4, answer-model 4.1).
+ *
+ * The event comes before the scheduler's own accounting.  So at switch-in a task's
+ * run_delay lacks the wait that ends now, and at switch-out it has it: the wait of
+ * a stint is known when the stint ends, and lies just before it.
+ *
+ * Runs with interrupts off and writes only its CPU's cell, so plain stores do.
+ */
+#include "bpf/kernel.h"
+#include "bpf/cell.h"
+#include "bpf/compat.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile uint32_t hr_switch_args = 4; /* arity of sched_switch in this kernel's BTF */
+
+struct hr_ctl hr_ctl;
+struct hr_last hr_last[HR_LAST_N];
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* possible CPUs, set before load */
+	__type(key, uint32_t);
+	__type(value, struct hr_cpu_cell);
+} hr_cpu_cells SEC(".maps");
+
+/* What an interval is counted as. */
+enum kind {
+	ONCPU, /* and, the burst never having waited, charged where it ran */
+	ONCPU_ONLY,
+	WAIT,
+	CHARGE,
+	HOG,
+	UNKNOWN,
+};
+
+static __always_inline void add(struct hr_cpu_slot *s, enum kind k, uint32_t ns)
+{
+	if (k == ONCPU || k == ONCPU_ONLY)
+		s->oncpu_ns += ns;
+	if (k == ONCPU || k == CHARGE)
+		s->charge_ns += ns;
+	if (k == WAIT)
+		s->wait_ns += ns;
+	if (k == HOG)
+		s->hog_ns += ns;
+	if (k == UNKNOWN)
+		s->unknown_ns += ns;
+}
+
+/*
+ * [a, b) reaches over a slot border: one in some hundred stints.  A global function
+ * with scalars only, so that the verifier walks its loop once, not once for every
+ * path that leads here (and 5.10 can check it).
+ */
+__noinline int hr_spread(uint64_t a, uint64_t b, uint32_t k)
+{
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
+	struct hr_span s = hr_span(a, b);
+
+	if (!c || s.n == 0)
+		return 0;
+	add(&c->slot[s.first & HR_RING_MASK], k, s.head);
+	for (uint32_t i = 1; i < HR_SPREAD_MAX - 1; i++) {
+		if (i + 1 >= s.n)
+			break;
+		add(&c->slot[(s.first + i) & HR_RING_MASK], k, HR_SLOT_NS);
+	}
+	if (s.n > 1)
+		add(&c->slot[(s.first + s.n - 1) & HR_RING_MASK], k, s.tail);
+	return 0;
+}
+
+/* @a already clipped to the horizon. */
+static __always_inline void put(struct hr_cpu_cell *c, uint64_t a, uint64_t b, enum kind k)
+{
+	if (a >= b)
+		return;
+	if (a >> HR_SLOT_SHIFT == (b - 1) >> HR_SLOT_SHIFT)
+		add(&c->slot[(a >> HR_SLOT_SHIFT) & HR_RING_MASK], k, (uint32_t)(b - a));
+	else
+		hr_spread(a, b, k);
+}
+
+static __always_inline uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ns / 1000, clamped to 32 bits.  The multiplication is exact below 2^32 ns. */
+static __always_inline uint32_t us(uint64_t ns)
+{
+	if (ns >> 32 == 0)
+		return (uint32_t)((ns * 274877907) >> 38);
+	ns /= 1000;
+	return ns >> 32 ? 0xffffffff : (uint32_t)ns;
+}
+
+static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
+{
+	uint32_t v = us(ns), b;
+
+	h->sum += v;
+	if (v > h->max)
+		h->max = v;
+	b = hr_bucket(v);   /* last: the verifier forgets the paths through it when v is dead */
+	if (b < HR_BUCKETS) /* always; the verifier cannot see it */
+		h->n[b]++;
+}
+
+/*
+ * The table of tasks off CPU.
+ */
+#define RD_BITS   36
+#define RD_MASK   ((1ULL << RD_BITS) - 1)
+#define PART_BITS 26
+#define PART_MASK ((1ULL << PART_BITS) - 1)
+#define PART_UNIT 10 /* 2^10 ns */
+
+static __always_inline uint64_t part(uint64_t ns)
+{
+	ns >>= PART_UNIT;
+	return ns > PART_MASK ? PART_MASK : ns;
+}
+
+static __always_inline uint64_t key(uint32_t pid, uint64_t pcount, uint64_t run_delay)
+{
+	return ((uint64_t)(pid >> 10) << 52) | ((pcount & 0xffff) << RD_BITS) |
+	       (run_delay & RD_MASK);
+}
+
+static __always_inline void leave(uint32_t pid, uint64_t pcount, uint64_t run_delay, uint64_t burst)
+{
+	struct hr_last *e = &hr_last[pid & (HR_LAST_N - 1)];
+
+	e->at = key(pid, pcount, run_delay);
+	e->burst = ((uint64_t)(pid >> 10) << 52) | burst;
+}
+
+/* Next runs from now on: where did its wait, and its burst, begin? */
+static __always_inline void enter(
+	struct hr_cpu_cell *c, const bool typed, struct task_struct *next, uint32_t pid)
+{
+	uint64_t run_delay = HR_READ(typed, next, sched_info.run_delay);
+	uint64_t pcount = HR_READ(typed, next, sched_info.pcount);
+	struct hr_last *e = &hr_last[pid & (HR_LAST_N - 1)];
+	uint64_t at = e->at, burst = e->burst;
+	uint64_t d = (run_delay - at) & RD_MASK;
+
+	c->burst_wait = 0;
+	c->burst_cpu = 0;
+	if (((at ^ key(pid, pcount, 0)) >> RD_BITS) == 0 && burst >> 52 == pid >> 10 &&
+		d >> (RD_BITS - 1) == 0) {
+		c->run_delay = run_delay - d;
+		c->burst_wait = ((burst >> PART_BITS) & PART_MASK) << PART_UNIT;
+		c->burst_cpu = (burst & PART_MASK) << PART_UNIT;
+	} else if (pcount == 0) { /* first time on a CPU: its whole wait is since birth */
+		c->run_delay = 0;
+	} else {
+		c->run_delay = run_delay;
+		c->broken++;
+	}
+}
+
+/* A burst went to sleep at @now after @wait and @cpu ns. */
+static __always_inline void burst_done(
+	struct hr_cpu_cell *c, uint64_t now, uint64_t wait, uint64_t cpu)
+{
+	uint64_t wake = later(now - wait - cpu, hr_ctl.horizon);
+
+	c->bursts++;
+	if (wait > HR_LATE_NS && wait > cpu)
+		c->bursts_late++;
+	count(&c->burst_cpu_us, cpu);
+	count(&c->burst_wait_us, wait);
+	c->slot[(wake >> HR_SLOT_SHIFT) & HR_RING_MASK].wakes++;
+}
+
+/* Part of a stint [at, now) whose burst was @age old at @at, and is older than a hog at @now. */
+__noinline int hr_charge_hog(uint64_t at, uint64_t now, uint64_t age)
+{
+	uint64_t cut = at;
+
+	if (age < HR_HOG_NS)
+		cut = at + (HR_HOG_NS - age);
+	if (cut > now)
+		cut = now;
+	hr_spread(at, cut, CHARGE);
+	hr_spread(cut, now, HOG);
+	return 0;
+}
+
+/* The stint [c->since, now) of @prev ends. */
+static __always_inline void stint(struct hr_cpu_cell *c, const bool typed, struct task_struct *prev,
+	uint64_t now, bool sleeps)
+{
+	uint64_t horizon = hr_ctl.horizon, since = c->since, at = later(since, horizon), from;
+	uint64_t run_delay = HR_READ(typed, prev, sched_info.run_delay);
+	uint64_t w = run_delay - c->run_delay, wait, cpu, burst = 0;
+
+	if ((int64_t)w < 0) {
+		c->bad++;
+		w = 0;
+	}
+	wait = c->burst_wait + w;
+	cpu = c->burst_cpu + (now - since);
+	count(&c->wait, w);
+	if (w) {
+		from = since - w;
+		if (from < horizon)
+			c->late_ns += (since < horizon ? since : horizon) - from;
+		put(c, later(from, horizon), since, WAIT);
+	}
+	if (wait == 0 && cpu <= HR_HOG_NS) {
+		put(c, at, now, ONCPU);
+	} else {
+		put(c, at, now, ONCPU_ONLY);
+		if (wait + cpu <= HR_HOG_NS) {
+			/* as if it had never waited: shifted left, as far as the reader left slots
+			 * open */
+			from = later(at - wait, horizon);
+			put(c, from, from + (now > at ? now - at : 0), CHARGE);
+		} else {
+			hr_charge_hog(at, now, wait + cpu - (now - at));
+		}
+	}
+	if (sleeps) {
+		c->voluntary++;
+		burst_done(c, now, wait, cpu);
+	} else {
+		burst = part(wait) << PART_BITS | part(cpu);
+	}
+	leave(c->pid, HR_READ(typed, prev, sched_info.pcount), run_delay, burst);
+}
+
+static __always_inline int on_switch(const bool typed, bool preempt, struct task_struct *prev,
+	struct task_struct *next, bool sleeps)
+{
+	uint32_t cpu = bpf_get_smp_processor_id(), pid = (uint32_t)HR_READ(typed, prev, pid);
+	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
+	uint64_t now;
+
+	if (!c)
+		return 0;
+	now = bpf_ktime_get_ns();
+	*(volatile uint32_t *)&c->seq = c->seq + 1;
+	c->switches++;
+	if (c->since == 0 || c->pid != pid) {
+		if (c->since) {
+			c->resync++;
+			put(c, later(c->since, hr_ctl.horizon), now, UNKNOWN);
+		}
+	} else if (pid) {
+		stint(c, typed, prev, now, sleeps);
+	}
+	pid = (uint32_t)HR_READ(typed, next, pid);
+	c->pid = pid;
+	c->since = now;
+	if (pid)
+		enter(c, typed, next, pid);
+	*(volatile uint32_t *)&c->seq = c->seq + 1;
+	return 0;
+}
+
+/* Preempted with its state already set, it stays on the queue: not asleep (pitfall 2). */
+static __always_inline bool sleeps(
+	const bool typed, unsigned long long *ctx, bool preempt, struct task_struct *prev)
+{
+	if (preempt)
+		return false;
+	return hr_switch_args >= 4 ? (uint32_t)ctx[3] != 0 : hr_task_state(typed, prev) != 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch_btf, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return on_switch(true, preempt, prev, next, sleeps(true, ctx, preempt, prev));
+}
+
+SEC("raw_tp/sched_switch")
+int BPF_PROG(on_switch_raw, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return on_switch(false, preempt, prev, next, sleeps(false, ctx, preempt, prev));
+}
