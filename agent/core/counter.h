@@ -31,3 +31,13 @@ struct hr_counter {
  */
 int hr_counter_delta(
 	struct hr_counter *c, bool have, uint64_t now, unsigned bits, uint64_t *ret_delta);
+
+/* The same for sums of several counters: the growth of a 64-bit one, or 0 and *ok = false. */
+static inline uint64_t hr_counter_grow(struct hr_counter *c, bool have, uint64_t now, bool *ok)
+{
+	uint64_t d = 0;
+
+	if (hr_counter_delta(c, have, now, 64, &d) != HR_COUNTER_OK)
+		*ok = false;
+	return d;
+}

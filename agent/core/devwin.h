@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/core/raw.h"
+#include "proto/facts.h"
 #include "proto/summary.h"
 
 #define HR_DEVWIN_SLOTS     12 /* slots in a 100 ms window */

@@ -50,33 +50,65 @@ struct hr_sampler_conf {
 /* Fills the VM part of @conf from @facts; leaves align, seq_min, self_pid. */
 void hr_sampler_conf_facts(struct hr_sampler_conf *conf, const struct hr_facts *facts);
 
-enum { /* running totals kept for differences; VM-wide, see sampler.c */
-	HR_SAMPLER_TOTALS = 48,
-	HR_SAMPLER_DEV_TOTALS = 16,
+/* Running totals whose growth is counted, VM-wide and per device. */
+enum hr_sampler_total {
+	HR_TOTAL_USER,
+	HR_TOTAL_SYSTEM,
+	HR_TOTAL_IDLE,
+	HR_TOTAL_IRQ,
+	HR_TOTAL_CTXT,
+	HR_TOTAL_STEAL,
+	HR_TOTAL_VMSTAT, /* HR_VMSTAT_N in a row */
+	HR_TOTAL_NETSTAT = HR_TOTAL_VMSTAT + HR_VMSTAT_N,
+	HR_TOTAL_SNMP = HR_TOTAL_NETSTAT + HR_NETSTAT_N,
+	HR_TOTAL_SOFTNET_DROP = HR_TOTAL_SNMP + HR_SNMP_N,
+	HR_TOTAL_SOFTNET_SQUEEZE,
+	HR_TOTAL_PSI_CPU,
+	HR_TOTAL_PSI_MEM_SOME,
+	HR_TOTAL_PSI_MEM_FULL,
+	HR_TOTAL_PSI_IO_SOME,
+	HR_TOTAL_PSI_IO_FULL,
+	HR_TOTAL_LOCAL_BYTES,
+	HR_TOTAL_THROTTLED_N,
+	HR_TOTAL_THROTTLED_US,
+	HR_TOTAL_MEMCG_MAX,
+	HR_TOTAL_MEMCG_OOM,
+	HR_TOTAL_SELF_CPU,
+	HR_TOTAL_BPF_NS,
+	HR_TOTAL_BPF_N,
+	HR_TOTAL_N,
+};
+enum {
+	HR_SAMPLER_DEV_TOTALS = 10, /* a disk has 6, a NIC 8 + 2 */
 };
 
 struct hr_sampler {
 	struct hr_sampler_conf conf;
 	/* the open window */
-	bool begun; /* a first tick has set the base */
+	bool begun;        /* a first tick has set the base */
+	bool phased;       /* phase_ns is decided */
+	uint64_t phase_ns; /* windows end at this offset modulo 10 s of boot time */
 	uint64_t start_mono_ns, start_boot_ns;
 	uint64_t end_boot_ns; /* planned */
 	uint64_t seq_next;    /* first number not used yet */
 	uint32_t ticks;
-	uint64_t have, seen; /* of each tick; signals that have a tick at all */
-	uint64_t dev_have[HR_DEVS_MAX];
+	uint64_t have;      /* intersection over the ticks */
+	uint64_t slow_have; /* signals read once per window */
+	uint64_t dev_have[HR_DEVS_MAX], dev_slow_have[HR_DEVS_MAX];
+	uint64_t tick_dev[HR_DEVS_MAX]; /* of the tick being folded */
 	/* the last tick */
 	uint64_t last_mono_ns, last_boot_ns, last_wall_ms;
 	/* running totals */
-	struct hr_counter total[HR_SAMPLER_TOTALS];
+	struct hr_counter total[HR_TOTAL_N];
 	struct hr_counter dev_total[HR_DEVS_MAX][HR_SAMPLER_DEV_TOTALS];
+	uint32_t irq_n; /* entries of irq_last that mean something */
 	uint64_t irq_last[HR_CPUS_MAX];
-	struct hr_procfs_stat stat; /* parse scratch and last per-CPU state */
+	struct hr_procfs_stat stat; /* scratch: too large for a stack */
 	struct hr_fold fold;
 	struct hr_topk topk;
 	struct hr_summary sum[2]; /* open and last closed */
 	uint8_t open;
-	/* kept for the engine */
+	/* of the last snapshot of threads, for the engine's reason when THREADS is missing */
 	uint32_t top_unheld, top_unknown;
 };
 
@@ -105,3 +137,12 @@ int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret);
  */
 int hr_sampler_change(
 	struct hr_sampler *s, const struct hr_sampler_conf *conf, const struct hr_summary **ret);
+
+/*
+ * Internal to the sampler: one tick's texts (sampler_files.c) and devices (sampler_dev.c) into the
+ * open summary.  Return the signals measured; *ret_lost_cpus: steal + irq over the tick, in CPUs.
+ */
+uint64_t hr_sampler_files(
+	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, double *ret_lost_cpus);
+uint64_t hr_sampler_devices(struct hr_sampler *s, const struct hr_raw *raw);
+void hr_sampler_slow(struct hr_sampler *s, const struct hr_raw *raw);

@@ -12,8 +12,7 @@
 #include "agent/core/raw.h"
 #include "proto/summary.h"
 
-#define HR_TOPK_SLOTS 8192 /* power of two; holds ~6 000 threads well, more are counted as unheld  \
-			    */
+#define HR_TOPK_SLOTS  16384 /* power of two; the engine hands in 8192 threads at most */
 #define HR_TOPK_PROBES 32
 
 struct hr_topk_entry {
@@ -21,7 +20,7 @@ struct hr_topk_entry {
 	uint32_t gen; /* snapshot that wrote it; older than the last one: free */
 	uint64_t start_ns;
 	uint64_t oncpu_ns, wait_ns;     /* totals at the last snapshot */
-	uint64_t d_oncpu_ns, d_wait_ns; /* growth up to the last snapshot */
+	uint32_t d_oncpu_us, d_wait_us; /* growth up to the last snapshot */
 };
 
 struct hr_topk {

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hottest threads between two snapshots; the table keeps each thread's last totals. */
+#include "agent/core/topk.h"
+
+#include <string.h>
+
+#include "proto/units.h"
+
+void hr_topk_init(struct hr_topk *t, uint32_t self_pid)
+{
+	memset(t, 0, sizeof(*t));
+	t->self_pid = self_pid;
+}
+
+/* Fibonacci hashing: neighbouring tids land far apart. */
+static uint32_t home(uint32_t tid)
+{
+	return (uint32_t)((tid * 0x9e3779b97f4a7c15ULL) >> 40) & (HR_TOPK_SLOTS - 1);
+}
+
+/*
+ * Entry of @tid, or a free one to put it in (*ret_known tells), or NULL.  Entries
+ * not written by the last snapshot belong to dead threads; they are free, but a
+ * probe goes on past them, since the thread may sit behind.
+ */
+static struct hr_topk_entry *find(struct hr_topk *t, uint32_t tid, bool *ret_known)
+{
+	struct hr_topk_entry *spare = NULL;
+
+	for (uint32_t i = 0; i < HR_TOPK_PROBES; i++) {
+		struct hr_topk_entry *e = &t->e[(home(tid) + i) & (HR_TOPK_SLOTS - 1)];
+		bool live = e->tid != 0 && t->gen - e->gen <= 1;
+
+		if (live && e->tid == tid) {
+			*ret_known = true;
+			return e;
+		}
+		if (!live && !spare)
+			spare = e;
+	}
+	*ret_known = false;
+	return spare;
+}
+
+static struct hr_topk_entry *find_current(struct hr_topk *t, const struct hr_task *k)
+{
+	bool known;
+	struct hr_topk_entry *e = find(t, k->tid, &known);
+
+	return known && e->gen == t->gen && e->start_ns == k->start_ns ? e : NULL;
+}
+
+/* Totals of a thread never go back; an iterator that read a torn value may say so: no growth then.
+ */
+static uint32_t growth_us(uint64_t now_ns, uint64_t last_ns)
+{
+	uint64_t us = now_ns > last_ns ? hr_ns_to_us(now_ns - last_ns) : 0;
+
+	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+static void note(
+	struct hr_topk *t, const struct hr_task *k, bool had_base, struct hr_topk_result *r)
+{
+	bool known;
+	struct hr_topk_entry *e = find(t, k->tid, &known);
+
+	if (!e) {
+		r->unheld++;
+		return;
+	}
+	if (known && e->gen == t->gen)
+		return; /* listed twice: the list moved under the iterator */
+	if (known && e->start_ns == k->start_ns) {
+		e->d_oncpu_us = growth_us(k->oncpu_ns, e->oncpu_ns);
+		e->d_wait_us = growth_us(k->wait_ns, e->wait_ns);
+	} else if (had_base) { /* born since the last snapshot: all of it is growth */
+		e->d_oncpu_us = growth_us(k->oncpu_ns, 0);
+		e->d_wait_us = growth_us(k->wait_ns, 0);
+	} else {
+		r->unknown++;
+		e->d_oncpu_us = 0;
+		e->d_wait_us = 0;
+	}
+	e->tid = k->tid;
+	e->gen = t->gen;
+	e->start_ns = k->start_ns;
+	e->oncpu_ns = k->oncpu_ns;
+	e->wait_ns = k->wait_ns;
+}
+
+static uint32_t to_ms(uint64_t us)
+{
+	uint64_t ms = us / 1000;
+
+	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static uint64_t time_us(const struct hr_topk_entry *e)
+{
+	return (uint64_t)e->d_oncpu_us + e->d_wait_us;
+}
+
+/* A candidate and where it came from. */
+struct hot {
+	uint64_t time_us;
+	const struct hr_task *task;
+	const struct hr_topk_entry *e;
+};
+
+/* Insertion into a list of HR_TOP_MAX, largest first; ties keep the order of the snapshot. */
+static void rank(struct hot hot[HR_TOP_MAX], uint8_t *n, const struct hot *c)
+{
+	int i = *n < HR_TOP_MAX ? (*n)++ : HR_TOP_MAX;
+
+	while (i > 0 && hot[i - 1].time_us < c->time_us) {
+		if (i < HR_TOP_MAX)
+			hot[i] = hot[i - 1];
+		i--;
+	}
+	if (i < HR_TOP_MAX)
+		hot[i] = *c;
+}
+
+/* Process totals and peers of each hot thread: one more pass over the snapshot. */
+static void fill_process(struct hr_topk *t, const struct hr_task *task, uint32_t n,
+	const struct hot *hot, struct hr_top *top, uint8_t n_top)
+{
+	uint64_t process_us[HR_TOP_MAX] = {0};
+
+	for (uint32_t i = 0; i < n; i++)
+		for (uint8_t k = 0; k < n_top; k++) {
+			const struct hr_topk_entry *e;
+
+			if (task[i].pid != top[k].pid)
+				continue;
+			if (task[i].tid == task[i].pid)
+				memcpy(top[k].process, task[i].comm, HR_COMM_LEN);
+			e = find_current(t, &task[i]);
+			if (!e)
+				continue;
+			process_us[k] += e->d_oncpu_us;
+			if (task[i].tid != top[k].tid && time_us(e) * 2 >= hot[k].time_us)
+				top[k].peers++;
+		}
+	for (uint8_t k = 0; k < n_top; k++) {
+		top[k].process_oncpu_ms = to_ms(process_us[k]);
+		top[k].process[HR_COMM_LEN - 1] = '\0';
+	}
+}
+
+bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, bool cut,
+	struct hr_topk_result *ret)
+{
+	struct hot hot[HR_TOP_MAX];
+	bool first = t->gen == 0, had_base = t->complete;
+
+	memset(ret, 0, sizeof(*ret));
+	t->gen++;
+	for (uint32_t i = 0; i < n; i++)
+		note(t, &task[i], had_base, ret);
+	t->complete = !cut && ret->unheld == 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct hr_topk_entry *e;
+		struct hot c;
+
+		if (task[i].pid == t->self_pid)
+			continue;
+		e = find_current(t, &task[i]);
+		if (!e)
+			continue;
+		c = (struct hot){time_us(e), &task[i], e};
+		if (c.time_us > 0)
+			rank(hot, &ret->n, &c);
+	}
+	for (uint8_t k = 0; k < ret->n; k++) {
+		struct hr_top *top = &ret->top[k];
+
+		top->pid = hot[k].task->pid;
+		top->tid = hot[k].task->tid;
+		top->oncpu_ms = to_ms(hot[k].e->d_oncpu_us);
+		top->wait_ms = to_ms(hot[k].e->d_wait_us);
+		memcpy(top->comm, hot[k].task->comm, HR_COMM_LEN);
+		top->comm[HR_COMM_LEN - 1] = '\0';
+	}
+	fill_process(t, task, n, hot, ret->top, ret->n);
+	return !first && t->complete && ret->unknown == 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expected values: answer-model.md 13.3, worked by hand there. */
+#include "tests/unit/hr_cmocka.h"
+
+#include <math.h>
+
+#include "agent/core/vqueue.h"
+
+#define MS 1e6
+
+static const double work_ms[8] = {4, 0, 16, 12, 0, 0, 2, 0};
+static const uint32_t wakes[8] = {2, 0, 4, 3, 0, 0, 1, 0};
+
+/* Runs the example at @k on @c CPUs; fills v[] in ms, returns the wakes that found > 10 ms per CPU.
+ */
+static uint32_t example(double k, double c, double lost_in_slot_2, double v[8])
+{
+	uint32_t late = 0;
+	double b = 0;
+
+	for (int i = 0; i < 8; i++) {
+		struct hr_vqueue_slot s = {
+			work_ms[i] * MS, 0, i == 2 ? lost_in_slot_2 : 0, 10 * MS, wakes[i]};
+
+		b = hr_vqueue_step(b, k, c, &s);
+		v[i] = b / MS;
+		if (b / c > 10 * MS)
+			late += wakes[i];
+	}
+	return late;
+}
+
+static void the_worked_example_gives_its_backlogs(void **state)
+{
+	static const double at_1[8] = {0, 0, 6, 8, 0, 0, 0, 0};
+	static const double at_1_5[8] = {0, 0, 14, 22, 12, 2, 0, 0};
+	static const double at_2[8] = {0, 0, 22, 36, 26, 16, 10, 0};
+	double v[8];
+
+	(void)state;
+	assert_int_equal(example(1, 1, 0, v), 0);
+	for (int i = 0; i < 8; i++)
+		assert_true(fabs(v[i] - at_1[i]) < 1e-9);
+	assert_int_equal(example(1.5, 1, 0, v), 7);
+	for (int i = 0; i < 8; i++)
+		assert_true(fabs(v[i] - at_1_5[i]) < 1e-9);
+	assert_int_equal(example(2, 1, 0, v), 7); /* 10 is not > 10 */
+	for (int i = 0; i < 8; i++)
+		assert_true(fabs(v[i] - at_2[i]) < 1e-9);
+}
+
+static void the_limits_of_the_example_are_where_the_first_wake_turns_late(void **state)
+{
+	double v[8];
+
+	(void)state;
+	/* k* = 30/28 on one CPU, twice that on two, 25/28 when half of slot 2 is stolen */
+	assert_int_equal(example(30.0 / 28 - 1e-6, 1, 0, v), 0);
+	assert_true(example(30.0 / 28 + 1e-6, 1, 0, v) > 0);
+	assert_int_equal(example(60.0 / 28 - 1e-6, 2, 0, v), 0);
+	assert_true(example(60.0 / 28 + 1e-6, 2, 0, v) > 0);
+	assert_int_equal(example(25.0 / 28 - 1e-6, 1, 0.5, v), 0);
+	assert_true(example(25.0 / 28 + 1e-6, 1, 0.5, v) > 0);
+}
+
+static void the_grid_is_two_to_the_thirds(void **state)
+{
+	(void)state;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		double k = hr_vqueue_k(g); /* its cube is 2^(g-2) */
+
+		assert_true(fabs(k * k * k * 4 / (double)(1u << g) - 1) < 1e-14);
+	}
+}
+
+/* The whole grid on the example: k = 0.63 .79 1 are clean, from 1.26 on 3 or 7 of 10 are late. */
+static void one_pass_fills_the_grid_for_both_sizes(void **state)
+{
+	uint32_t bad[HR_VQ_SIZES][HR_VQ_GRID] = {{0}};
+	struct hr_vqueue q;
+	double v[8];
+
+	(void)state;
+	hr_vqueue_reset(&q);
+	for (int i = 0; i < 8; i++) {
+		struct hr_vqueue_slot s = {work_ms[i] * MS, 0, 0, 10 * MS, wakes[i]};
+
+		hr_vqueue_add(&q, 1, &s, bad);
+	}
+	assert_int_equal(bad[0][0], 0);
+	assert_int_equal(bad[0][1], 0);
+	assert_int_equal(bad[0][2], 0);
+	/* k = 1.26 on 1: slot 2 has 20.16 - 10 = 10.16 > 10 (4 wakes), slot 3 15.3 (3 wakes) */
+	assert_int_equal(bad[0][3], 7);
+	assert_int_equal(bad[0][5], 7);
+	/* k = 2 on 2: 32 - 20 = 12 <= 20, then 16 <= 20 */
+	assert_int_equal(bad[1][5], 0);
+	/* k = 2.52 on 2: 40.3 - 20 = 20.3 > 20 */
+	assert_int_equal(bad[1][6], 7);
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		assert_int_equal(bad[0][g], example(hr_vqueue_k(g), 1, 0, v));
+		assert_int_equal(bad[1][g], example(hr_vqueue_k(g), 2, 0, v));
+	}
+}
+
+static void hogs_take_capacity_but_do_not_grow_with_load(void **state)
+{
+	struct hr_vqueue_slot s = {0, 10 * MS, 0, 10 * MS, 1};
+	double v = 0;
+
+	(void)state;
+	/* one hog on two CPUs leaves one: at any k no backlog without other work */
+	for (int i = 0; i < 100; i++)
+		v = hr_vqueue_step(v, 8, 2, &s);
+	assert_true(v == 0);
+	/* 4 ms of other work per slot fits the CPU left up to k = 2.5 */
+	s.charge_ns = 4 * MS;
+	assert_true(hr_vqueue_step(0, 2.5, 2, &s) == 0);
+	assert_true(fabs(hr_vqueue_step(0, 3, 2, &s) - 2 * MS) < 1e-3);
+}
+
+static void more_steal_than_cpus_is_no_capacity_not_negative_capacity(void **state)
+{
+	struct hr_vqueue_slot s = {3 * MS, 0, 5, 10 * MS, 1};
+
+	(void)state;
+	assert_true(hr_vqueue_step(1 * MS, 1, 2, &s) == 4 * MS);
+}
+
+static void the_late_share_never_falls_with_load_nor_rises_with_size(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("vqueue");
+
+	(void)state;
+	for (int run = 0; run < 50; run++) {
+		uint32_t bad[HR_VQ_SIZES][HR_VQ_GRID] = {{0}};
+		uint32_t cpus = 1 + (uint32_t)hr_rand_below(&r, 4);
+		struct hr_vqueue q;
+
+		hr_vqueue_reset(&q);
+		for (int i = 0; i < 500; i++) {
+			struct hr_vqueue_slot s = {(double)hr_rand_below(&r, 20000000),
+				(double)hr_rand_below(&r, 2000000),
+				(double)hr_rand_below(&r, 100) / 100, 8388608,
+				(uint32_t)hr_rand_below(&r, 9)};
+
+			hr_vqueue_add(&q, cpus, &s, bad);
+		}
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			assert_true(bad[1][g] <= bad[0][g]);
+			if (g > 0) {
+				assert_true(bad[0][g] >= bad[0][g - 1]);
+				assert_true(bad[1][g] >= bad[1][g - 1]);
+			}
+		}
+	}
+}
+
+static void counts_saturate_instead_of_wrapping(void **state)
+{
+	uint32_t bad[HR_VQ_SIZES][HR_VQ_GRID];
+	struct hr_vqueue_slot s = {1e9, 0, 0, 10 * MS, 10};
+	struct hr_vqueue q;
+
+	(void)state;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		bad[0][g] = bad[1][g] = UINT32_MAX - 3;
+	hr_vqueue_reset(&q);
+	hr_vqueue_add(&q, 1, &s, bad);
+	assert_int_equal(bad[0][HR_VQ_GRID - 1], UINT32_MAX);
+	assert_int_equal(bad[1][HR_VQ_GRID - 1], UINT32_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_worked_example_gives_its_backlogs),
+		cmocka_unit_test(the_limits_of_the_example_are_where_the_first_wake_turns_late),
+		cmocka_unit_test(the_grid_is_two_to_the_thirds),
+		cmocka_unit_test(one_pass_fills_the_grid_for_both_sizes),
+		cmocka_unit_test(hogs_take_capacity_but_do_not_grow_with_load),
+		cmocka_unit_test(more_steal_than_cpus_is_no_capacity_not_negative_capacity),
+		cmocka_unit_test(the_late_share_never_falls_with_load_nor_rises_with_size),
+		cmocka_unit_test(counts_saturate_instead_of_wrapping),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
