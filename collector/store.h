@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the collector keeps: hosts, boots with their dedupe state, the windows as
+ * received, the model's state per host.  One owner thread: nothing here locks.
+ *
+ * All writes happen between begin and commit; commit returning 0 means durable.
+ * The journal is the list of what was stored after the model's states were last
+ * saved: each stored row and each change of facts has a number n (ascending over
+ * the store's life); a saved state says up to which n it knows.  Recovery = the
+ * saved states, then the journal from there on: nothing missing, nothing twice.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/core/hostseq.h"
+#include "proto/cleanup.h"
+#include "proto/limits.h"
+
+#define HR_STORE_HOST_MAX 0xffffffu /* host numbers have 24 bits of the row id */
+#define HR_STORE_SLOT_MS  10000
+
+/* > 0: why a call did not do its work.  hr_store_error() has the words. */
+enum hr_store_result {
+	HR_STORE_FULL = 1, /* disk or quota; roll back and go on later */
+	HR_STORE_BUSY,     /* another process holds the write lock: foreign */
+	HR_STORE_FAILED,   /* I/O error or damage: acknowledge nothing more, restart */
+};
+
+struct hr_store_host {
+	uint32_t no; /* 1.. HR_STORE_HOST_MAX, never reused */
+	uint8_t id[HR_HOST_ID_LEN];
+	char name[HR_NAME_LEN];
+};
+
+struct hr_store_boot {
+	uint32_t host_no;
+	uint64_t boot;
+	uint32_t ord; /* 1.., the boot's short number in rows of this host */
+	struct hr_hostseq seq;
+	int64_t offset_ms; /* added to the sender's clock */
+	uint64_t first_ms; /* begin of its earliest window, our clock */
+	uint64_t heard_ms; /* when it last sent something new */
+};
+
+struct hr_store_row {
+	uint64_t n;
+	uint32_t host_no;
+	uint64_t slot; /* end of the window in our clock / HR_STORE_SLOT_MS */
+	uint32_t boot_ord;
+	uint64_t seq_first, seq_last;
+	const void *body; /* Summary as received */
+	size_t len;
+	bool damaged; /* reading: the checksum does not fit, body is empty */
+};
+
+/* One entry of the journal: a row, or facts (row.body NULL). */
+struct hr_store_event {
+	struct hr_store_row row; /* for facts only n and host_no are set */
+	const void *facts;
+	size_t facts_len;
+	uint64_t at_ms; /* facts: when they came */
+};
+
+struct hr_store_state {
+	uint32_t host_no;
+	uint64_t upto;     /* every n <= upto of this host is inside */
+	const void *bytes; /* hr_vm_encode */
+	size_t len;
+	const char
+		*answer; /* JSON of the answer at that time, for readers of the file; may be NULL */
+};
+
+struct hr_store_stats {
+	uint64_t file_bytes, wal_bytes;
+	uint64_t collisions;  /* rows put beside another one of their slot and host since opening */
+	uint64_t quarantined; /* rows held there now */
+};
+
+/* Callbacks: non-zero ends the walk and is returned.  Pointers live for the call only. */
+typedef int (*hr_store_host_fn)(void *arg, const struct hr_store_host *h);
+typedef int (*hr_store_boot_fn)(void *arg, const struct hr_store_boot *b);
+typedef int (*hr_store_row_fn)(void *arg, const struct hr_store_row *r);
+typedef int (*hr_store_event_fn)(void *arg, const struct hr_store_event *e);
+typedef int (*hr_store_state_fn)(void *arg, const struct hr_store_state *s);
+
+struct hr_store {
+	const struct hr_store_ops *ops;
+	char error[256]; /* what the last failing call met, in words */
+};
+
+/* All return 0, or enum hr_store_result, or what a callback returned. */
+struct hr_store_ops {
+	int (*begin)(struct hr_store *s);
+	int (*commit)(struct hr_store *s);
+	void (*rollback)(struct hr_store *s);
+	int (*put_host)(struct hr_store *s, const struct hr_store_host *h); /* new or renamed */
+	int (*put_boot)(struct hr_store *s, const struct hr_store_boot *b); /* new or changed */
+	int (*drop_boot)(struct hr_store *s, uint32_t host_no, uint64_t boot);
+	int (*put_row)(
+		struct hr_store *s, const struct hr_store_row *r); /* and its journal entry */
+	int (*put_facts)(
+		struct hr_store *s, const struct hr_store_event *e); /* and its journal entry */
+	int (*put_state)(struct hr_store *s, const struct hr_store_state *v); /* replaces */
+	int (*trim_journal)(struct hr_store *s, uint64_t below_n);
+	/* Deletes rows of slots < @slot that are not in the journal (n < @below_n), at most @max.
+	 */
+	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
+		uint32_t *ret_rows);
+	/* Moves a row that cannot be read out of the way, kept for inspection.  Own transaction. */
+	int (*quarantine)(struct hr_store *s, const struct hr_store_row *r);
+	int (*hosts)(struct hr_store *s, hr_store_host_fn fn, void *arg); /* by no */
+	int (*boots)(struct hr_store *s, hr_store_boot_fn fn, void *arg); /* by host, ord */
+	int (*states)(struct hr_store *s, hr_store_state_fn fn, void *arg);
+	int (*journal)(struct hr_store *s, hr_store_event_fn fn, void *arg); /* by n */
+	/* Latest facts of one host: fn is called once or not at all; n is 0. */
+	int (*facts)(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg);
+	/* Rows of one host with from <= slot <= to, by slot; host 0: of all hosts (tests, export).
+	 */
+	int (*range)(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
+		hr_store_row_fn fn, void *arg);
+	/* Largest n ever given (0 = none). */
+	int (*last_n)(struct hr_store *s, uint64_t *ret_n);
+	int (*stats)(struct hr_store *s, struct hr_store_stats *ret_stats);
+	/* Between transactions, after the acknowledgements: moves the log into the file when due.
+	 */
+	int (*maintain)(struct hr_store *s);
+	void (*close)(struct hr_store *s);
+};
+
+static inline const char *hr_store_error(const struct hr_store *s)
+{
+	return s->error;
+}
+
+static inline void hr_store_closep(struct hr_store **s)
+{
+	if (*s)
+		(*s)->ops->close(*s);
+}
+
+static inline uint64_t hr_store_id(uint32_t host_no, uint64_t slot)
+{
+	return slot << 24 | host_no;
+}
+#define HR_STORE_SLOT_MAX ((1ULL << 38) - 1) /* row ids stay positive */
+
+/* In memory, for tests.  NULL: out of memory. */
+struct hr_store *hr_store_mem_open(void);
+/* The next @n commits fail with @result. */
+void hr_store_mem_fail(struct hr_store *s, unsigned n, enum hr_store_result result);
+
+struct hr_store_sqlite_conf {
+	const char *path;
+	uint64_t max_bytes; /* quota of the file; 0: none */
+};
+#define HR_STORE_ERROR_LEN 512
+/*
+ * Opens or creates the database.  A damaged file is renamed aside with its -wal
+ * (said in @note, which is empty otherwise) and a new one begun.  NULL: not
+ * possible, @error has what, why and what to do.
+ */
+struct hr_store *hr_store_sqlite_open(const struct hr_store_sqlite_conf *conf,
+	char note[HR_STORE_ERROR_LEN], char error[HR_STORE_ERROR_LEN]);
+
+/* "<database>.lock", held while the descriptor lives.  fd, or -1 with @error. */
+int hr_store_lock(const char *db_path, char error[HR_STORE_ERROR_LEN]);

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The store in memory, for tests of what stands above it.  Begin keeps a copy of
+ * the tables, rollback puts it back; bytes are kept until the store is closed.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/store.h"
+
+struct row {
+	struct hr_store_row r;
+};
+
+struct facts {
+	uint32_t host_no;
+	const void *bytes;
+	size_t len;
+	uint64_t at_ms;
+};
+
+/* A growing table of fixed-size entries. */
+struct table {
+	unsigned char *p;
+	size_t n, cap, size;
+};
+
+enum {
+	HOSTS,
+	BOOTS,
+	ROWS,
+	EVENTS,
+	STATES,
+	FACTS,
+	QUARANTINE,
+	TABLES
+};
+static const size_t entry_size[TABLES] = {
+	[HOSTS] = sizeof(struct hr_store_host),
+	[BOOTS] = sizeof(struct hr_store_boot),
+	[ROWS] = sizeof(struct row),
+	[EVENTS] = sizeof(struct hr_store_event),
+	[STATES] = sizeof(struct hr_store_state),
+	[FACTS] = sizeof(struct facts),
+	[QUARANTINE] = sizeof(struct row),
+};
+
+struct hr_store_mem {
+	struct hr_store base;
+	struct table t[TABLES], saved[TABLES];
+	void **bytes; /* every copy handed out, freed at close */
+	size_t n_bytes;
+	bool in_transaction;
+	uint64_t last_n, collisions;
+	unsigned fail_n;
+	enum hr_store_result fail_with;
+};
+
+static struct hr_store_mem *mem_of(struct hr_store *s)
+{
+	return (struct hr_store_mem *)s;
+}
+
+static void *at(struct table *t, size_t i)
+{
+	return t->p + i * t->size;
+}
+
+static void *must(void *p)
+{
+	if (!p)
+		abort(); /* tests only: no memory is no result */
+	return p;
+}
+
+static void push(struct table *t, const void *entry)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap ? t->cap * 2 : 64;
+		t->p = must(realloc(t->p, t->cap * t->size));
+	}
+	memcpy(at(t, t->n++), entry, t->size);
+}
+
+static void drop(struct table *t, size_t i)
+{
+	memmove(at(t, i), t->p + (i + 1) * t->size, (t->n - i - 1) * t->size);
+	t->n--;
+}
+
+static const void *keep(struct hr_store_mem *m, const void *p, size_t len)
+{
+	void *copy = must(malloc(len ? len : 1));
+
+	m->bytes = must(realloc(m->bytes, (m->n_bytes + 1) * sizeof(*m->bytes)));
+	m->bytes[m->n_bytes++] = copy;
+	return memcpy(copy, p, len);
+}
+
+static int begin(struct hr_store *s)
+{
+	struct hr_store_mem *m = mem_of(s);
+
+	assert(!m->in_transaction);
+	m->in_transaction = true;
+	for (int i = 0; i < TABLES; i++) {
+		m->saved[i] = m->t[i];
+		m->saved[i].p = must(malloc(m->t[i].cap * m->t[i].size + 1));
+		memcpy(m->saved[i].p, m->t[i].p ? m->t[i].p : (void *)"", m->t[i].n * m->t[i].size);
+	}
+	return 0;
+}
+
+static void end(struct hr_store_mem *m, bool back)
+{
+	if (!m->in_transaction)
+		return;
+	m->in_transaction = false;
+	for (int i = 0; i < TABLES; i++) {
+		struct table *gone = back ? &m->t[i] : &m->saved[i];
+
+		free(gone->p);
+		if (back)
+			m->t[i] = m->saved[i];
+	}
+}
+
+static void rollback(struct hr_store *s)
+{
+	end(mem_of(s), true);
+}
+
+static int commit(struct hr_store *s)
+{
+	struct hr_store_mem *m = mem_of(s);
+
+	assert(m->in_transaction);
+	if (m->fail_n > 0) {
+		m->fail_n--;
+		snprintf(s->error, sizeof(s->error), "commit: told to fail");
+		return m->fail_with;
+	}
+	end(m, false);
+	return 0;
+}
+
+static int put_host(struct hr_store *s, const struct hr_store_host *h)
+{
+	struct table *t = &mem_of(s)->t[HOSTS];
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct hr_store_host *have = at(t, i);
+
+		if (have->no == h->no) {
+			*have = *h;
+			return 0;
+		}
+	}
+	push(t, h);
+	return 0;
+}
+
+static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
+{
+	struct table *t = &mem_of(s)->t[BOOTS];
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct hr_store_boot *have = at(t, i);
+
+		if (have->host_no == host_no && have->boot == boot) {
+			drop(t, i);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int put_boot(struct hr_store *s, const struct hr_store_boot *b)
+{
+	(void)drop_boot(s, b->host_no, b->boot);
+	push(&mem_of(s)->t[BOOTS], b);
+	return 0;
+}
+
+static void put_event(struct hr_store_mem *m, const struct hr_store_event *e)
+{
+	m->last_n = e->row.n > m->last_n ? e->row.n : m->last_n;
+	push(&m->t[EVENTS], e);
+}
+
+static int put_row(struct hr_store *s, const struct hr_store_row *r)
+{
+	struct hr_store_mem *m = mem_of(s);
+	struct row row = {.r = *r};
+
+	assert(m->in_transaction);
+	row.r.body = keep(m, r->body, r->len);
+	for (size_t i = 0; i < m->t[ROWS].n; i++) {
+		const struct row *o = at(&m->t[ROWS], i);
+
+		m->collisions += o->r.slot == r->slot && o->r.host_no == r->host_no;
+	}
+	push(&m->t[ROWS], &row);
+	put_event(m, &(struct hr_store_event){.row = row.r});
+	return 0;
+}
+
+static int put_facts(struct hr_store *s, const struct hr_store_event *e)
+{
+	struct hr_store_mem *m = mem_of(s);
+	struct hr_store_event copy = *e;
+	struct facts f = {.host_no = e->row.host_no, .len = e->facts_len, .at_ms = e->at_ms};
+
+	copy.facts = f.bytes = keep(m, e->facts, e->facts_len);
+	for (size_t i = 0; i < m->t[FACTS].n; i++) {
+		if (((struct facts *)at(&m->t[FACTS], i))->host_no == f.host_no)
+			drop(&m->t[FACTS], i--);
+	}
+	push(&m->t[FACTS], &f);
+	put_event(m, &copy);
+	return 0;
+}
+
+static int put_state(struct hr_store *s, const struct hr_store_state *v)
+{
+	struct hr_store_mem *m = mem_of(s);
+	struct hr_store_state copy = *v;
+
+	copy.bytes = keep(m, v->bytes, v->len);
+	if (v->answer)
+		copy.answer = keep(m, v->answer, strlen(v->answer) + 1);
+	for (size_t i = 0; i < m->t[STATES].n; i++) {
+		if (((struct hr_store_state *)at(&m->t[STATES], i))->host_no == v->host_no)
+			drop(&m->t[STATES], i--);
+	}
+	push(&m->t[STATES], &copy);
+	m->last_n = v->upto > m->last_n ? v->upto : m->last_n;
+	return 0;
+}
+
+static int trim_journal(struct hr_store *s, uint64_t below_n)
+{
+	struct table *t = &mem_of(s)->t[EVENTS];
+
+	while (t->n > 0 && ((struct hr_store_event *)at(t, 0))->row.n < below_n)
+		drop(t, 0);
+	return 0;
+}
+
+static int expire(
+	struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max, uint32_t *ret_rows)
+{
+	struct table *t = &mem_of(s)->t[ROWS];
+	uint32_t rows = 0;
+
+	for (size_t i = 0; i < t->n && rows < max;) {
+		const struct row *r = at(t, i);
+
+		if (r->r.slot < slot && r->r.n < below_n) {
+			drop(t, i);
+			rows++;
+		} else {
+			i++;
+		}
+	}
+	*ret_rows = rows;
+	return 0;
+}
+
+static int quarantine(struct hr_store *s, const struct hr_store_row *r)
+{
+	struct hr_store_mem *m = mem_of(s);
+
+	for (size_t i = 0; i < m->t[ROWS].n; i++) {
+		struct row *have = at(&m->t[ROWS], i);
+
+		if (have->r.n == r->n) {
+			push(&m->t[QUARANTINE], have);
+			drop(&m->t[ROWS], i);
+			break;
+		}
+	}
+	return 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct hr_store_row *x = &((const struct row *)a)->r,
+				  *y = &((const struct row *)b)->r;
+	uint64_t i = hr_store_id(x->host_no, x->slot), k = hr_store_id(y->host_no, y->slot);
+
+	return i != k ? (i > k) - (i < k) : (x->n > y->n) - (x->n < y->n);
+}
+
+#define WALK(name, fn_type, entry_type, which)                                                     \
+	static int name(struct hr_store *s, fn_type fn, void *arg)                                 \
+	{                                                                                          \
+		struct table *t = &mem_of(s)->t[which];                                            \
+                                                                                                   \
+		for (size_t i = 0; i < t->n; i++) {                                                \
+			entry_type e = *(entry_type *)at(t, i);                                    \
+			int r = fn(arg, &e);                                                       \
+                                                                                                   \
+			if (r)                                                                     \
+				return r;                                                          \
+		}                                                                                  \
+		return 0;                                                                          \
+	}
+WALK(hosts, hr_store_host_fn, struct hr_store_host, HOSTS)
+WALK(boots, hr_store_boot_fn, struct hr_store_boot, BOOTS)
+WALK(states, hr_store_state_fn, struct hr_store_state, STATES)
+WALK(journal, hr_store_event_fn, struct hr_store_event, EVENTS)
+
+static int facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg)
+{
+	struct table *t = &mem_of(s)->t[FACTS];
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct facts *f = at(t, i);
+
+		if (f->host_no == host_no)
+			return fn(arg,
+				&(struct hr_store_event){
+					.facts = f->bytes, .facts_len = f->len, .at_ms = f->at_ms});
+	}
+	return 0;
+}
+
+static int range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
+	hr_store_row_fn fn, void *arg)
+{
+	struct table *t = &mem_of(s)->t[ROWS];
+
+	if (t->n > 1)
+		qsort(t->p, t->n, t->size, by_key);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct row *row = at(t, i);
+		int r;
+
+		if (row->r.slot < from || row->r.slot > to ||
+			(host_no != 0 && row->r.host_no != host_no))
+			continue;
+		r = fn(arg, &row->r);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int last_n(struct hr_store *s, uint64_t *ret_n)
+{
+	*ret_n = mem_of(s)->last_n;
+	return 0;
+}
+
+static int stats(struct hr_store *s, struct hr_store_stats *ret_stats)
+{
+	*ret_stats = (struct hr_store_stats){
+		.collisions = mem_of(s)->collisions, .quarantined = mem_of(s)->t[QUARANTINE].n};
+	return 0;
+}
+
+static int maintain(struct hr_store *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void close_store(struct hr_store *s)
+{
+	struct hr_store_mem *m = mem_of(s);
+
+	end(m, true);
+	for (int i = 0; i < TABLES; i++)
+		free(m->t[i].p);
+	for (size_t i = 0; i < m->n_bytes; i++)
+		free(m->bytes[i]);
+	free(m->bytes);
+	free(m);
+}
+
+static const struct hr_store_ops ops = {
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.put_host = put_host,
+	.put_boot = put_boot,
+	.drop_boot = drop_boot,
+	.put_row = put_row,
+	.put_facts = put_facts,
+	.put_state = put_state,
+	.trim_journal = trim_journal,
+	.expire = expire,
+	.quarantine = quarantine,
+	.hosts = hosts,
+	.boots = boots,
+	.states = states,
+	.journal = journal,
+	.facts = facts,
+	.range = range,
+	.last_n = last_n,
+	.stats = stats,
+	.maintain = maintain,
+	.close = close_store,
+};
+
+struct hr_store *hr_store_mem_open(void)
+{
+	struct hr_store_mem *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->base.ops = &ops;
+	for (int i = 0; i < TABLES; i++)
+		m->t[i].size = entry_size[i];
+	return &m->base;
+}
+
+void hr_store_mem_fail(struct hr_store *s, unsigned n, enum hr_store_result result)
+{
+	mem_of(s)->fail_n = n;
+	mem_of(s)->fail_with = result;
+}

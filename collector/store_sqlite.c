@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The SQLite store at work.  Rows are keyed slot << 24 | host: in key order a row
+ * costs 0.7-4 KB written, keyed the other way round 5-13 KB.  A second window for
+ * a taken key (two boots inside one slot, a coalesced window) goes to w10x beside
+ * it: nothing is replaced, nothing ignored.
+ */
+#include "collector/store_sqlite.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "collector/core/crc32.h"
+
+#define WAL_PAGES_DUE  4000                  /* 16 MiB: checkpoint outside the commits */
+#define WAL_BYTES_HIGH (64ULL * 1024 * 1024) /* then wait for readers and cut the file */
+#define ROW_COLS       "id,boot,seq,last,n,body"
+
+const char *const hr_sql_text[HR_SQL_N] = {
+	[HR_SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[HR_SQL_COMMIT] = "COMMIT",
+	[HR_SQL_ROLLBACK] = "ROLLBACK",
+	[HR_SQL_PUT_HOST] = "INSERT INTO host(no,id,name) VALUES(?1,?2,?3)"
+			    " ON CONFLICT(no) DO UPDATE SET name=?3",
+	[HR_SQL_PUT_BOOT] =
+		"INSERT OR REPLACE INTO seen(host,boot,ord,high,bits,floor,gaps,offset_ms,"
+		"first_ms,heard_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[HR_SQL_DROP_BOOT] = "DELETE FROM seen WHERE host=?1 AND boot=?2",
+	[HR_SQL_PUT_ROW] = "INSERT INTO w10(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
+	[HR_SQL_PUT_ROW_BESIDE] = "INSERT INTO w10x(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
+	[HR_SQL_PUT_EVENT] =
+		"INSERT INTO journal(n,host,id,boot,seq,at_ms,facts) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+	[HR_SQL_SET_FACTS] = "UPDATE host SET facts=?2, facts_ms=?3 WHERE no=?1",
+	[HR_SQL_PUT_STATE] =
+		"INSERT OR REPLACE INTO state(host,upto,body,answer) VALUES(?1,?2,?3,?4)",
+	[HR_SQL_TRIM] = "DELETE FROM journal WHERE n<?1",
+	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE id IN"
+			  " (SELECT id FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)",
+	[HR_SQL_EXPIRE_BESIDE] = "DELETE FROM w10x WHERE id<?1 AND n<?2",
+	[HR_SQL_MOVE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
+			" FROM w10 WHERE id=?1 AND n=?2",
+	[HR_SQL_MOVE_BESIDE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
+			       " FROM w10x WHERE id=?1 AND n=?2",
+	[HR_SQL_DELETE] = "DELETE FROM w10 WHERE id=?1 AND n=?2",
+	[HR_SQL_DELETE_BESIDE] = "DELETE FROM w10x WHERE id=?1 AND n=?2",
+	[HR_SQL_HOSTS] = "SELECT no,id,name FROM host ORDER BY no",
+	[HR_SQL_BOOTS] = "SELECT host,boot,ord,high,bits,floor,gaps,offset_ms,first_ms,heard_ms"
+			 " FROM seen ORDER BY host,ord",
+	[HR_SQL_STATES] = "SELECT host,upto,body,answer FROM state ORDER BY host",
+	[HR_SQL_JOURNAL] =
+		"SELECT j.n,j.host,j.id,j.boot,j.seq,j.at_ms,j.facts,w.last,w.body,x.last,x.body"
+		" FROM journal j LEFT JOIN w10 w ON w.id=j.id AND w.n=j.n"
+		" LEFT JOIN w10x x ON x.id=j.id AND x.n=j.n ORDER BY j.n",
+	[HR_SQL_FACTS] = "SELECT facts,facts_ms FROM host WHERE no=?1 AND facts IS NOT NULL",
+	[HR_SQL_ROW] = "SELECT " ROW_COLS " FROM w10 WHERE id=?1 UNION ALL SELECT " ROW_COLS
+		       " FROM w10x WHERE id=?1",
+	[HR_SQL_RANGE] = "SELECT " ROW_COLS " FROM w10 WHERE id BETWEEN ?1 AND ?2"
+			 " UNION ALL SELECT " ROW_COLS " FROM w10x WHERE id BETWEEN ?1 AND ?2"
+			 " ORDER BY 1,5",
+};
+
+int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
+{
+	int prim = rc & 0xff;
+
+	if (prim == SQLITE_OK || prim == SQLITE_ROW || prim == SQLITE_DONE)
+		return 0;
+	snprintf(q->base.error, sizeof(q->base.error), "%s: %s (SQLite %d)", what,
+		sqlite3_errmsg(q->db), rc);
+	if (prim == SQLITE_FULL)
+		return HR_STORE_FULL;
+	if (prim == SQLITE_BUSY || prim == SQLITE_LOCKED)
+		return HR_STORE_BUSY;
+	return HR_STORE_FAILED;
+}
+
+static void text(struct hr_sql_bound *b, const char *t)
+{
+	sqlite3_bind_text(b->st, ++b->at, t, -1, SQLITE_STATIC);
+}
+
+/* Runs a statement without rows; the extended result code. */
+static int run_rc(struct hr_sql_bound *b)
+{
+	int rc = sqlite3_step(b->st);
+
+	sqlite3_reset(b->st);
+	return rc;
+}
+
+static int run(struct hr_sql_bound *b, const char *what)
+{
+	return hr_sqlite_result(b->q, run_rc(b), what);
+}
+
+static int begin(struct hr_store *s)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_BEGIN);
+
+	return run(&b, "begin");
+}
+
+static int commit(struct hr_store *s)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_COMMIT);
+
+	return run(&b, "commit");
+}
+
+static void rollback(struct hr_store *s)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROLLBACK);
+
+	/* SQLite may have rolled back by itself (FULL, IOERR) */
+	if (!sqlite3_get_autocommit(b.q->db))
+		(void)run_rc(&b);
+}
+
+static int put_host(struct hr_store *s, const struct hr_store_host *h)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_HOST);
+
+	hr_sql_u64(&b, h->no);
+	hr_sql_blob(&b, h->id, sizeof(h->id));
+	text(&b, h->name);
+	return run(&b, "host");
+}
+
+static int put_boot(struct hr_store *s, const struct hr_store_boot *v)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_BOOT);
+	uint8_t gaps[HR_HOSTSEQ_BLOB_MAX];
+
+	hr_sql_u64(&b, v->host_no);
+	hr_sql_u64(&b, v->boot);
+	hr_sql_u64(&b, v->ord);
+	hr_sql_u64(&b, v->seq.high);
+	hr_sql_u64(&b, v->seq.bits);
+	hr_sql_u64(&b, v->seq.floor);
+	hr_sql_blob(&b, gaps, hr_hostseq_gaps_encode(&v->seq, gaps));
+	hr_sql_u64(&b, (uint64_t)v->offset_ms);
+	hr_sql_u64(&b, v->first_ms);
+	hr_sql_u64(&b, v->heard_ms);
+	return run(&b, "boot");
+}
+
+static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_DROP_BOOT);
+
+	hr_sql_u64(&b, host_no);
+	hr_sql_u64(&b, boot);
+	return run(&b, "drop boot");
+}
+
+static int put_event(struct hr_store *s, const struct hr_store_event *e)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_EVENT);
+
+	hr_sql_u64(&b, e->row.n);
+	hr_sql_u64(&b, e->row.host_no);
+	if (e->facts) {
+		b.at += 3;
+		hr_sql_u64(&b, e->at_ms);
+		hr_sql_blob(&b, e->facts, e->facts_len);
+	} else {
+		hr_sql_u64(&b, hr_store_id(e->row.host_no, e->row.slot));
+		hr_sql_u64(&b, e->row.boot_ord);
+		hr_sql_u64(&b, e->row.seq_first);
+	}
+	if (e->row.n > b.q->last_n)
+		b.q->last_n = e->row.n;
+	return run(&b, "journal");
+}
+
+static int insert_row(
+	struct hr_store *s, enum hr_sql which, const struct hr_store_row *r, const void *sealed)
+{
+	struct hr_sql_bound b = hr_sql_use(s, which);
+
+	hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
+	hr_sql_u64(&b, r->boot_ord);
+	hr_sql_u64(&b, r->seq_first);
+	hr_sql_u64(&b, r->seq_last);
+	hr_sql_u64(&b, r->n);
+	hr_sql_blob(&b, sealed, r->len + 4);
+	return run_rc(&b);
+}
+
+static int put_row(struct hr_store *s, const struct hr_store_row *r)
+{
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	uint8_t sealed[HR_BODY_MAX + 4];
+	uint32_t crc = hr_crc32(r->body, r->len);
+	int rc;
+
+	assert(r->len <= HR_BODY_MAX && r->slot <= HR_STORE_SLOT_MAX);
+	memcpy(sealed, r->body, r->len);
+	for (int i = 0; i < 4; i++)
+		sealed[r->len + (size_t)i] = (uint8_t)(crc >> (8 * i));
+	rc = insert_row(s, HR_SQL_PUT_ROW, r, sealed);
+	if ((rc & 0xff) == SQLITE_CONSTRAINT) { /* the slot is taken */
+		rc = insert_row(s, HR_SQL_PUT_ROW_BESIDE, r, sealed);
+		q->collisions += rc == SQLITE_DONE;
+	}
+	rc = hr_sqlite_result(q, rc, "row");
+	return rc ? rc : put_event(s, &(struct hr_store_event){.row = *r});
+}
+
+static int put_facts(struct hr_store *s, const struct hr_store_event *e)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_SET_FACTS);
+	int r;
+
+	hr_sql_u64(&b, e->row.host_no);
+	hr_sql_blob(&b, e->facts, e->facts_len);
+	hr_sql_u64(&b, e->at_ms);
+	r = run(&b, "facts");
+	return r ? r : put_event(s, e);
+}
+
+static int put_state(struct hr_store *s, const struct hr_store_state *v)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_STATE);
+
+	hr_sql_u64(&b, v->host_no);
+	hr_sql_u64(&b, v->upto);
+	hr_sql_blob(&b, v->bytes, v->len);
+	if (v->answer)
+		text(&b, v->answer);
+	return run(&b, "state");
+}
+
+static int trim_journal(struct hr_store *s, uint64_t below_n)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_TRIM);
+
+	hr_sql_u64(&b, below_n);
+	return run(&b, "trim journal");
+}
+
+static int expire(
+	struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max, uint32_t *ret_rows)
+{
+	const enum hr_sql which[] = {HR_SQL_EXPIRE, HR_SQL_EXPIRE_BESIDE};
+	uint32_t rows = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct hr_sql_bound b = hr_sql_use(s, which[i]);
+		int r;
+
+		hr_sql_u64(&b, hr_store_id(0, slot));
+		hr_sql_u64(&b, below_n);
+		if (which[i] == HR_SQL_EXPIRE)
+			hr_sql_u64(&b, max);
+		r = run(&b, "expire");
+		if (r)
+			return r;
+		rows += (uint32_t)sqlite3_changes(b.q->db);
+	}
+	*ret_rows = rows;
+	return 0;
+}
+
+static int move_row(struct hr_store *s, const struct hr_store_row *r)
+{
+	const enum hr_sql steps[] = {
+		HR_SQL_MOVE, HR_SQL_MOVE_BESIDE, HR_SQL_DELETE, HR_SQL_DELETE_BESIDE};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct hr_sql_bound b = hr_sql_use(s, steps[i]);
+		int e;
+
+		hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
+		hr_sql_u64(&b, r->n);
+		e = run(&b, "quarantine");
+		if (e)
+			return e;
+	}
+	return 0;
+}
+
+static int quarantine(struct hr_store *s, const struct hr_store_row *r)
+{
+	int e = begin(s);
+
+	if (e)
+		return e;
+	e = move_row(s, r);
+	if (!e)
+		e = commit(s);
+	if (e)
+		rollback(s);
+	else
+		hr_sqlite_of(s)->quarantined++;
+	return e;
+}
+
+static int last_n(struct hr_store *s, uint64_t *ret_n)
+{
+	*ret_n = hr_sqlite_of(s)->last_n;
+	return 0;
+}
+
+static uint64_t size_of(const char *path, const char *suffix)
+{
+	char name[4096];
+	struct stat st;
+
+	/* stat only: opening the file beside SQLite would drop its locks */
+	if (snprintf(name, sizeof(name), "%s%s", path, suffix) >= (int)sizeof(name) ||
+		stat(name, &st) < 0)
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
+static int stats(struct hr_store *s, struct hr_store_stats *ret_stats)
+{
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+
+	*ret_stats = (struct hr_store_stats){.file_bytes = size_of(q->path, ""),
+		.wal_bytes = size_of(q->path, "-wal"),
+		.collisions = q->collisions,
+		.quarantined = q->quarantined};
+	return 0;
+}
+
+static int maintain(struct hr_store *s)
+{
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	int mode, rc;
+
+	if (q->wal_pages < WAL_PAGES_DUE)
+		return 0;
+	/* a reader that stays keeps PASSIVE from ending; TRUNCATE then reports BUSY and is tried
+	 * again */
+	mode = size_of(q->path, "-wal") > WAL_BYTES_HIGH ? SQLITE_CHECKPOINT_TRUNCATE
+							 : SQLITE_CHECKPOINT_PASSIVE;
+	rc = sqlite3_wal_checkpoint_v2(q->db, NULL, mode, NULL, NULL);
+	if ((rc & 0xff) == SQLITE_BUSY)
+		return 0;
+	q->wal_pages = 0; /* counted anew by the hook after the next commit */
+	return hr_sqlite_result(q, rc, "checkpoint");
+}
+
+static void close_store(struct hr_store *s)
+{
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+
+	for (size_t i = 0; i < HR_SQL_N; i++)
+		sqlite3_finalize(q->st[i]);
+	sqlite3_close(q->db);
+	free(q->path);
+	free(q);
+}
+
+const struct hr_store_ops hr_store_sqlite_ops = {
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.put_host = put_host,
+	.put_boot = put_boot,
+	.drop_boot = drop_boot,
+	.put_row = put_row,
+	.put_facts = put_facts,
+	.put_state = put_state,
+	.trim_journal = trim_journal,
+	.expire = expire,
+	.quarantine = quarantine,
+	.hosts = hr_sqlite_hosts,
+	.boots = hr_sqlite_boots,
+	.states = hr_sqlite_states,
+	.journal = hr_sqlite_journal,
+	.facts = hr_sqlite_facts,
+	.range = hr_sqlite_range,
+	.last_n = last_n,
+	.stats = stats,
+	.maintain = maintain,
+	.close = close_store,
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the two files of the SQLite store: opening (store_sqlite_open.c) and working. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "collector/store.h"
+
+enum hr_sql {
+	HR_SQL_BEGIN,
+	HR_SQL_COMMIT,
+	HR_SQL_ROLLBACK,
+	HR_SQL_PUT_HOST,
+	HR_SQL_PUT_BOOT,
+	HR_SQL_DROP_BOOT,
+	HR_SQL_PUT_ROW,
+	HR_SQL_PUT_ROW_BESIDE,
+	HR_SQL_PUT_EVENT,
+	HR_SQL_SET_FACTS,
+	HR_SQL_PUT_STATE,
+	HR_SQL_TRIM,
+	HR_SQL_EXPIRE,
+	HR_SQL_EXPIRE_BESIDE,
+	HR_SQL_MOVE,
+	HR_SQL_MOVE_BESIDE,
+	HR_SQL_DELETE,
+	HR_SQL_DELETE_BESIDE,
+	HR_SQL_HOSTS,
+	HR_SQL_BOOTS,
+	HR_SQL_STATES,
+	HR_SQL_JOURNAL,
+	HR_SQL_FACTS,
+	HR_SQL_ROW,
+	HR_SQL_RANGE,
+	HR_SQL_N
+};
+extern const char *const hr_sql_text[HR_SQL_N];
+
+struct hr_store_sqlite {
+	struct hr_store base;
+	sqlite3 *db;
+	sqlite3_stmt *st[HR_SQL_N];
+	char *path;
+	int wal_pages; /* as the last commit left it */
+	uint64_t collisions;
+	uint64_t quarantined;
+	uint64_t last_n; /* largest n given */
+};
+
+extern const struct hr_store_ops hr_store_sqlite_ops;
+
+/* Maps a result code and keeps its words; 0 for OK, ROW, DONE. */
+int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what);
+
+static inline struct hr_store_sqlite *hr_sqlite_of(struct hr_store *s)
+{
+	return (struct hr_store_sqlite *)s; /* base is the first member */
+}
+
+/* A statement with its parameters; binding fails only when memory is gone, which run() then meets.
+ */
+struct hr_sql_bound {
+	struct hr_store_sqlite *q;
+	sqlite3_stmt *st;
+	int at;
+};
+
+static inline struct hr_sql_bound hr_sql_use(struct hr_store *s, enum hr_sql which)
+{
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+
+	sqlite3_clear_bindings(q->st[which]);
+	return (struct hr_sql_bound){.q = q, .st = q->st[which]};
+}
+
+static inline void hr_sql_u64(struct hr_sql_bound *b, uint64_t v)
+{
+	sqlite3_bind_int64(b->st, ++b->at, (sqlite3_int64)v);
+}
+
+static inline void hr_sql_blob(struct hr_sql_bound *b, const void *p, size_t len)
+{
+	/* STATIC: every caller runs the statement before its bytes go away */
+	if (p)
+		sqlite3_bind_blob(b->st, ++b->at, p, (int)len, SQLITE_STATIC);
+	else
+		b->at++;
+}
+
+/* Ops in store_sqlite_read.c. */
+int hr_sqlite_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg);
+int hr_sqlite_boots(struct hr_store *s, hr_store_boot_fn fn, void *arg);
+int hr_sqlite_states(struct hr_store *s, hr_store_state_fn fn, void *arg);
+int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg);
+int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg);
+int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
+	hr_store_row_fn fn, void *arg);

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reading the SQLite store.  The file is input too: what does not fit is damage, with words. */
+#include "collector/store_sqlite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/core/crc32.h"
+
+/* Walks a bound statement; @each turns the current row into a call. */
+static int walk(struct hr_sql_bound *b, int (*each)(struct hr_sql_bound *b, void *arg), void *arg)
+{
+	int rc, r = 0;
+
+	while (r == 0 && (rc = sqlite3_step(b->st)) == SQLITE_ROW)
+		r = each(b, arg);
+	if (r == 0)
+		r = hr_sqlite_result(b->q, rc, "read");
+	sqlite3_reset(b->st);
+	return r;
+}
+
+struct walker {
+	union {
+		hr_store_host_fn host;
+		hr_store_boot_fn boot;
+		hr_store_row_fn row;
+		hr_store_event_fn event;
+		hr_store_state_fn state;
+	} fn;
+	void *arg;
+};
+
+static uint64_t col_u64(struct hr_sql_bound *b, int i)
+{
+	return (uint64_t)sqlite3_column_int64(b->st, i);
+}
+
+static int damaged(struct hr_sql_bound *b, const char *what)
+{
+	snprintf(b->q->base.error, sizeof(b->q->base.error), "%s: damaged entry", what);
+	return HR_STORE_FAILED;
+}
+
+static int each_host(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	struct hr_store_host h = {.no = (uint32_t)col_u64(b, 0)};
+
+	if (col_u64(b, 0) == 0 || col_u64(b, 0) > HR_STORE_HOST_MAX ||
+		sqlite3_column_bytes(b->st, 1) != sizeof(h.id))
+		return damaged(b, "host");
+	memcpy(h.id, sqlite3_column_blob(b->st, 1), sizeof(h.id));
+	snprintf(h.name, sizeof(h.name), "%s", (const char *)sqlite3_column_text(b->st, 2));
+	return w->fn.host(w->arg, &h);
+}
+
+int hr_sqlite_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_HOSTS);
+
+	return walk(&b, each_host, &(struct walker){.fn.host = fn, .arg = arg});
+}
+
+static int each_boot(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	struct hr_store_boot v = {.host_no = (uint32_t)col_u64(b, 0),
+		.boot = col_u64(b, 1),
+		.ord = (uint32_t)col_u64(b, 2),
+		.offset_ms = sqlite3_column_int64(b->st, 7),
+		.first_ms = col_u64(b, 8),
+		.heard_ms = col_u64(b, 9)};
+
+	if (!hr_hostseq_decode(&v.seq, col_u64(b, 3), col_u64(b, 4), col_u64(b, 5),
+		    sqlite3_column_blob(b->st, 6), (size_t)sqlite3_column_bytes(b->st, 6)))
+		return damaged(b, "seen");
+	return w->fn.boot(w->arg, &v);
+}
+
+int hr_sqlite_boots(struct hr_store *s, hr_store_boot_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_BOOTS);
+
+	return walk(&b, each_boot, &(struct walker){.fn.boot = fn, .arg = arg});
+}
+
+static int each_state(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+
+	return w->fn.state(w->arg, &(struct hr_store_state){.host_no = (uint32_t)col_u64(b, 0),
+					   .upto = col_u64(b, 1),
+					   .bytes = sqlite3_column_blob(b->st, 2),
+					   .len = (size_t)sqlite3_column_bytes(b->st, 2),
+					   .answer = (const char *)sqlite3_column_text(b->st, 3)});
+}
+
+int hr_sqlite_states(struct hr_store *s, hr_store_state_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_STATES);
+
+	return walk(&b, each_state, &(struct walker){.fn.state = fn, .arg = arg});
+}
+
+/* Sealed bytes in column @i -> body, or damaged. */
+static void unseal(struct hr_sql_bound *b, int i, struct hr_store_row *r)
+{
+	const uint8_t *p = sqlite3_column_blob(b->st, i);
+	size_t len = (size_t)sqlite3_column_bytes(b->st, i);
+	uint32_t crc = 0;
+
+	r->damaged = true;
+	if (!p || len < 4 || len - 4 > HR_BODY_MAX)
+		return;
+	for (size_t k = 0; k < 4; k++)
+		crc |= (uint32_t)p[len - 4 + k] << (8 * k);
+	if (hr_crc32(p, len - 4) != crc)
+		return;
+	r->damaged = false;
+	r->body = p;
+	r->len = len - 4;
+}
+
+static int each_event(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	struct hr_store_event e = {.row = {.n = col_u64(b, 0), .host_no = (uint32_t)col_u64(b, 1)}};
+
+	if (sqlite3_column_type(b->st, 2) == SQLITE_NULL) {
+		e.at_ms = col_u64(b, 5);
+		e.facts = sqlite3_column_blob(b->st, 6);
+		e.facts_len = (size_t)sqlite3_column_bytes(b->st, 6);
+	} else {
+		int beside = sqlite3_column_type(b->st, 8) == SQLITE_NULL ? 2 : 0;
+
+		e.row.slot = col_u64(b, 2) >> 24;
+		e.row.boot_ord = (uint32_t)col_u64(b, 3);
+		e.row.seq_first = col_u64(b, 4);
+		e.row.seq_last = col_u64(b, 7 + beside);
+		unseal(b, 8 + beside, &e.row);
+	}
+	return w->fn.event(w->arg, &e);
+}
+
+int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_JOURNAL);
+
+	return walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
+}
+
+static int each_facts(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+
+	return w->fn.event(w->arg, &(struct hr_store_event){.facts = sqlite3_column_blob(b->st, 0),
+					   .facts_len = (size_t)sqlite3_column_bytes(b->st, 0),
+					   .at_ms = col_u64(b, 1)});
+}
+
+int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_FACTS);
+
+	hr_sql_u64(&b, host_no);
+	return walk(&b, each_facts, &(struct walker){.fn.event = fn, .arg = arg});
+}
+
+static int each_row(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	struct hr_store_row r = {.slot = col_u64(b, 0) >> 24,
+		.host_no = (uint32_t)(col_u64(b, 0) & HR_STORE_HOST_MAX),
+		.boot_ord = (uint32_t)col_u64(b, 1),
+		.seq_first = col_u64(b, 2),
+		.seq_last = col_u64(b, 3),
+		.n = col_u64(b, 4)};
+
+	unseal(b, 5, &r);
+	return w->fn.row(w->arg, &r);
+}
+
+int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
+	hr_store_row_fn fn, void *arg)
+{
+	struct walker w = {.fn.row = fn, .arg = arg};
+
+	to = to > HR_STORE_SLOT_MAX ? HR_STORE_SLOT_MAX : to;
+	if (host_no == 0) {
+		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_RANGE);
+
+		hr_sql_u64(&b, hr_store_id(0, from));
+		hr_sql_u64(&b, hr_store_id(HR_STORE_HOST_MAX, to));
+		return walk(&b, each_row, &w);
+	}
+	/* one look-up per slot: a scan would read the rows of every other host too */
+	for (uint64_t slot = from; slot <= to; slot++) {
+		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROW);
+		int r;
+
+		hr_sql_u64(&b, hr_store_id(host_no, slot));
+		r = walk(&b, each_row, &w);
+		if (r)
+			return r;
+	}
+	return 0;
+}
