@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the system tests share: a collector and an agent of their own, load, and nothing left behind.
+# A test sources this, works in $tmp, and ends with 'pass WHAT'.  Only processes, cgroups, loop devices and
+# namespaces that the test registered here are ended; everything else on the machine is left alone.
+
+set -eu
+export LC_ALL=C
+HR_TOP=${HR_TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+HR_BUILD=${HR_BUILD:-$HR_TOP/build}
+bin=$HR_BUILD/bin
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/hr-test.XXXXXX")
+port=$((20000 + $$ % 20000))
+url=http://127.0.0.1:$port
+registered=() groups=() loops=() netns=() mounts=()
+export busy='' group='' db='' collector='' agent='' # results of the functions below
+
+say() { printf '%s %s\n' "$(date +%T)" "$*"; }
+pass() { say "passed: $*"; exit 0; }
+skip() { echo "$*"; exit 77; }
+fail() {
+	local f
+	for f in "$tmp"/*.log; do
+		[ -s "$f" ] && { echo "---- $f"; tail -n 25 "$f"; }
+	done
+	[ ! -s "$tmp/answer.json" ] || { echo "---- answer"; cat "$tmp/answer.json"; echo; }
+	echo "load average $(cut -d' ' -f1-3 /proc/loadavg)"
+	echo "FAILED: $*"
+	exit 1
+}
+
+need_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
+need() {
+	local c
+	for c; do command -v "$c" >/dev/null || skip "$c is not installed"; done
+}
+
+# register PID: to be ended with the test.
+register() { registered+=("$1"); }
+
+# alive PID: runs, and is not a zombie that nobody has waited for.
+alive() {
+	local state
+	state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
+	[ -n "$state" ] && [ "${state:0:1}" != Z ]
+}
+
+# end PID [SIGNAL]: and wait until it is gone (10 s, then KILL).
+end() {
+	local i
+	kill -s "${2:-TERM}" "$1" 2>/dev/null || return 0
+	for ((i = 0; i < 100; i++)); do
+		alive "$1" || break
+		sleep 0.1
+	done
+	alive "$1" && { kill -KILL "$1" 2>/dev/null; say "pid $1 had to be killed"; return 1; }
+	wait "$1" 2>/dev/null || true
+}
+
+# shellcheck disable=SC2317,SC2329  # called by the trap
+cleanup() {
+	local status=$? x
+	trap - EXIT INT TERM
+	set +e
+	for x in "${registered[@]+"${registered[@]}"}"; do end "$x" >/dev/null 2>&1; done
+	for x in "${netns[@]+"${netns[@]}"}"; do ip netns del "$x"; done
+	for x in "${mounts[@]+"${mounts[@]}"}"; do umount "$x"; done
+	for x in "${loops[@]+"${loops[@]}"}"; do losetup -d "$x"; done
+	for x in "${groups[@]+"${groups[@]}"}"; do
+		for _ in 1 2 3 4 5 6 7 8 9 10; do rmdir "$x" 2>/dev/null && break; sleep 0.2; done
+	done
+	rm -rf "$tmp"
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# wait_for SECONDS WHAT COMMAND...: until COMMAND succeeds, else the test fails naming WHAT.
+wait_for() {
+	local until=$((SECONDS + $1)) what=$2
+	shift 2
+	while ! "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $until ] || fail "waited in vain for: $what"
+		sleep 0.2
+	done
+}
+
+get() { curl -fsS --max-time 5 "$url$1"; }
+
+write_conf() { # SPOOL_BYTES
+	cat >"$tmp/collector.conf" <<-END
+		[collector]
+		listen = 127.0.0.1:$port
+		state = $tmp/collector
+	END
+	cat >"$tmp/agent.conf" <<-END
+		[collector]
+		url = $url
+		[spool]
+		dir = $tmp/spool
+		[agent]
+		name = tested
+		host_id_file = $tmp/host-id
+	END
+	mkdir -p "$tmp/collector" "$tmp/spool"
+	db=$tmp/collector/headroom.db
+}
+
+# start_collector / start_agent: pid in $collector / $agent; the log is kept over restarts.
+start_collector() {
+	"$bin/headroom-collector" --config "$tmp/collector.conf" >>"$tmp/collector.log" 2>&1 &
+	collector=$!
+	register "$collector"
+	wait_for 10 "collector ready on port $port" get /readyz
+}
+start_agent() {
+	"$bin/headroom-agent" --config "$tmp/agent.conf" >>"$tmp/agent.log" 2>&1 &
+	agent=$!
+	register "$agent"
+}
+
+sql() { sqlite3 -readonly "$db" "$1"; }
+
+# new_cgroup CONTROLLER: a cgroup v1 directory of this test's own, in $group.
+new_cgroup() {
+	local root=/sys/fs/cgroup/$1
+	[ -d "$root" ] && [ -e "$root/cgroup.procs" ] || skip "no cgroup v1 controller '$1' at $root"
+	group=$root/hr-test-$$
+	mkdir -p "$group" || skip "cannot create a cgroup in $root"
+	groups+=("$group")
+}
+
+# in_cgroup DIR COMMAND...: runs it there (in the background: add &).
+in_cgroup() {
+	local dir=$1
+	shift
+	# shellcheck disable=SC2016
+	exec bash -c 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' _ "$dir" "$@"
+}
+
+# validate FILE: the answer against the schema in the tree.
+validate() {
+	local py=/usr/bin/python3
+	[ -x $py ] || py=python3
+	$py "$HR_TOP/tests/lib/validate.py" "$HR_TOP/tests/answer.schema.json" "$1" ||
+		fail "the answer does not match tests/answer.schema.json"
+}
+
+# ask FILTER: jq over the answer at hand.
+ask() { jq -r "$1" "$tmp/answer.json"; }
+
+# holds FILTER WHAT: a jq expression over the answer that must be true.
+holds() { jq -e "$1" "$tmp/answer.json" >/dev/null || fail "$2 (not true: $1)"; }
+
+# busy_ticks: jiffies this VM has spent working, all CPUs; to know what noise a test ran in.
+busy_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat; }
+
+# measure SECONDS [ARG...]: the answer of one measurement, validated, in $tmp/answer.json; $busy = CPUs busy in it.
+measure() {
+	local for_s=$1 from hz
+	shift
+	from=$(busy_ticks)
+	hz=$(getconf CLK_TCK)
+	"$bin/headroom" measure --for "${for_s}s" --json "$@" >"$tmp/answer.json" 2>"$tmp/measure.log" ||
+		fail "headroom measure failed with status $?"
+	busy=$(awk -v a="$from" -v b="$(busy_ticks)" -v s="$for_s" -v hz="$hz" 'BEGIN { printf "%.2f", (b - a) / hz / s }')
+	validate "$tmp/answer.json"
+	say "answer: $(ask '"\(.answer) \(.reason) binding=\(.binding.resource) \(.headroom | tojson)"') (CPUs busy $busy)"
+	say "sentence: $(ask .sentence)"
+	say "advice: $(ask .advice)"
+}
