@@ -15,6 +15,7 @@
 #define HR_COALESCE_1_WINDOWS 6                /* -> 1 min */
 #define HR_COALESCE_2_AGE_NS  3600000000000ULL /* 1 h */
 #define HR_COALESCE_2_WINDOWS 30               /* -> 5 min */
+#define HR_COALESCE_3_WINDOWS 360 /* -> 1 h (HR_DUR_MAX_MS): only when the spool is full */
 
 struct hr_coalesce_item {
 	uint64_t boot;
@@ -29,8 +30,8 @@ struct hr_coalesce_item {
  * items [*ret_at, *ret_at + *ret_count), count >= 2, all of one boot, epoch and
  * aligned group of 6 or 30 sequence numbers, none frozen, contiguous.  Groups
  * are aligned, so that merging again later meets the same borders.  False: none.
- * A group is planned only when its youngest member is old enough, and with
- * @pressure (the spool is full) whatever its age.
+ * A run is planned when its youngest member is old enough; with @pressure (the
+ * spool is full) whatever its age, in growing steps up to 1 h.
  */
 bool hr_coalesce_next(const struct hr_coalesce_item *item, size_t n, bool pressure, size_t *ret_at,
 	size_t *ret_count);

@@ -7,17 +7,21 @@
 #include <stdint.h>
 
 #include "proto/conf.h"
+#include "proto/limits.h"
 
-#define HR_AGENT_LIST_LEN 512
+#define HR_AGENT_PATH_LEN 256
+#define HR_AGENT_LIST_LEN 192 /* libinih cuts a line at 200 bytes */
 
 struct hr_agent_config {
-	/* [collector] */
-	char url[256];        /* http://127.0.0.1:7867 */
-	char token_file[256]; /* "" none */
-	char ca_file[256];
+	/* [agent] */
+	char collector[HR_AGENT_PATH_LEN]; /* http://127.0.0.1:7867 */
+	char token_file[HR_AGENT_PATH_LEN];
+	char ca_file[HR_AGENT_PATH_LEN];
 	uint64_t timeout_ns;
+	char state[HR_AGENT_PATH_LEN]; /* directory; the spool is in state/spool */
+	char name[HR_NAME_LEN];        /* "" = host name */
+	uint64_t log_level;            /* enum hr_log_prio, 3..7 */
 	/* [spool] */
-	char spool_dir[256];
 	uint64_t spool_bytes;
 	/* [measure] */
 	double budget_ratio; /* of one CPU */
@@ -25,13 +29,9 @@ struct hr_agent_config {
 	bool bpf_stats;
 	char include_devices[HR_AGENT_LIST_LEN];
 	char exclude_devices[HR_AGENT_LIST_LEN];
-	/* [agent] */
-	char name[64]; /* "" = host name */
-	char host_id_file[256];
-	uint64_t log_level; /* 3 error .. 7 debug, as syslog */
 };
 
 const struct hr_conf_table *hr_agent_config_table(void);
 
-/* What no single key can say (no_hooks as bits of enum hr_shed for hr_engine_opts). */
+/* The hook_* keys as hr_engine_opts.no_hooks: bits of enum hr_shed. */
 uint64_t hr_agent_config_no_hooks(const struct hr_agent_config *c);

@@ -59,9 +59,9 @@ bool hr_machine_nvme_head(const char *name, char ret_head[HR_NAME_LEN]);
 /* One entry of /sys/class/net. */
 struct hr_machine_nic {
 	const char *name;
-	bool has_parent;    /* class/net/X/device exists: a bus parent */
-	bool has_lower_nic; /* a failover/synthetic master over another device with a bus parent */
-	uint32_t type;      /* ARPHRD_*: 1 ethernet */
+	bool has_parent; /* class/net/X/device exists: a bus parent */
+	bool under_nic; /* its master has a bus parent: a VF below its synthetic twin (hv_netvsc) */
+	uint32_t type;  /* ARPHRD_*: 1 ethernet */
 };
 bool hr_machine_nic_counts(const struct hr_machine_nic *n);
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys of headroom-agent: what each does, its default, and why that default. */
+#include "agent/core/config.h"
+
+#include <stddef.h>
+
+#include "proto/facts.h"
+#include "proto/units.h"
+
+#define KEY(sec, name, t, field, lo, hi, dflt, text)                                               \
+	{                                                                                          \
+		.section = sec, .key = name, .type = t,                                            \
+		.offset = offsetof(struct hr_agent_config, field),                                 \
+		.size = sizeof(((struct hr_agent_config *)0)->field), .min = lo, .max = hi,        \
+		.def = dflt, .doc = text                                                           \
+	}
+
+static const struct hr_conf_key keys[] = {
+	KEY("agent", "collector", HR_CONF_TEXT, collector, 0, 0, "http://127.0.0.1:7867",
+		"Where summaries go. The default is a collector on this machine; anything beyond "
+		"loopback must be https."),
+	KEY("agent", "token_file", HR_CONF_TEXT, token_file, 0, 0, "",
+		"File with this host's token, read at start. Empty: none, which a collector on "
+		"loopback accepts."),
+	KEY("agent", "ca_file", HR_CONF_TEXT, ca_file, 0, 0, "",
+		"Certificates that may sign the collector's. Empty: those of the system."),
+	KEY("agent", "timeout", HR_CONF_DURATION, timeout_ns, 1e9, 120e9, "20s",
+		"Longest time one POST may take. 20 s is two windows: a collector that is slower "
+		"is as good as away."),
+	KEY("agent", "state", HR_CONF_TEXT, state, 0, 0, "/var/lib/headroom-agent",
+		"Directory of the agent's own files; windows not yet taken lie in its folder "
+		"spool."),
+	KEY("agent", "name", HR_CONF_TEXT, name, 0, 0, "",
+		"Name shown for this VM. Empty: its host name."),
+	KEY("agent", "log_level", HR_CONF_U64, log_level, 3, 7, "6",
+		"What goes to stderr: 3 errors, 4 warnings, 5 notices, 6 changes of state, 7 "
+		"debugging."),
+	KEY("spool", "size", HR_CONF_BYTES, spool_bytes, 65536, 1073741824, "4M",
+		"Disk space for windows the collector has not taken. 24 h of outage need 0.3 MiB "
+		"after coalescing, so 4 MiB are about two weeks."),
+	KEY("measure", "budget", HR_CONF_RATIO, budget_ratio, 0.0005, 1, "0.5%",
+		"Share of one CPU the agent may take; above it for a minute, hooks are shed "
+		"(burst, "
+		"net, disk, sched_switch) and named in the answer. On large VMs 0.2 % of all CPUs "
+		"holds."),
+	KEY("measure", "hook_sched", HR_CONF_BOOL, hook_sched, 0, 0, "yes",
+		"sched_switch: CPU time and run-queue wait in 8 ms slots. Without it there is no "
+		"CPU headroom."),
+	KEY("measure", "hook_disk", HR_CONF_BOOL, hook_disk, 0, 0, "yes",
+		"block_rq_complete: request latency and in-flight requests."),
+	KEY("measure", "hook_net", HR_CONF_BOOL, hook_net, 0, 0, "yes",
+		"Receive and transmit: bytes and packets in 8 ms slots. The first hook to pay for "
+		"on a packet-heavy VM (15-40 ns a packet)."),
+	KEY("measure", "hook_burst", HR_CONF_BOOL, hook_burst, 0, 0, "yes",
+		"Bursts from wake to sleep within the sched_switch hook: late share and the "
+		"virtual queue."),
+	KEY("measure", "bpf_stats", HR_CONF_BOOL, bpf_stats, 0, 0, "yes",
+		"Measure ns per event by switching on BPF run-time statistics for 1 s every 10 "
+		"min; it taxes every BPF program on the host for that second."),
+	KEY("measure", "include_devices", HR_CONF_TEXT, include_devices, 0, 0, "",
+		"Devices to measure although the rules leave them out, such as \"loop0 dm-1\"."),
+	KEY("measure", "exclude_devices", HR_CONF_TEXT, exclude_devices, 0, 0, "",
+		"Devices to leave out, by name."),
+};
+
+static const struct hr_conf_table table = {keys, sizeof(keys) / sizeof(keys[0])};
+_Static_assert(sizeof(keys) / sizeof(keys[0]) <= HR_CONF_KEYS_MAX, "origin text per key");
+
+const struct hr_conf_table *hr_agent_config_table(void)
+{
+	return &table;
+}
+
+uint64_t hr_agent_config_no_hooks(const struct hr_agent_config *c)
+{
+	const struct {
+		bool wanted;
+		enum hr_shed hook;
+	} hook[] = {
+		{c->hook_sched, HR_SHED_SCHED},
+		{c->hook_disk, HR_SHED_DISK},
+		{c->hook_net, HR_SHED_NET},
+		{c->hook_burst, HR_SHED_BURST},
+	};
+	uint64_t no = 0;
+
+	for (size_t i = 0; i < sizeof(hook) / sizeof(hook[0]); i++)
+		if (!hook[i].wanted)
+			no |= UINT64_C(1) << hook[i].hook;
+	return no;
+}
