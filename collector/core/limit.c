@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Learned caps of devices: sums over queued 100 ms windows -> operations or byte cap (answer-model
+ * 8). */
+#include "collector/core/limit.h"
+
+#include <math.h>
+#include <string.h>
+
+#define WIN_PER_S    10.0
+#define CAP_WINDOWS  30   /* queued windows needed ... */
+#define CAP_EPISODES 3    /* ... in so many separate runs */
+#define CAP_CV       0.08 /* rate of a capped device: CV 0.6 % measured, 8 % tolerated */
+#define KEEP_MS      (30ULL * 86400 * 1000)
+#define OUTGROWN     1.1 /* a clean window this far above the cap ends it: volume was resized */
+
+static bool has_disk_io(const struct hr_dev_summary *d)
+{
+	return d->have & HR_SIG_BIT(HR_SIG_DISK_IO);
+}
+
+static void max_u32(uint32_t *m, uint64_t v)
+{
+	uint32_t w = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+
+	if (w > *m)
+		*m = w;
+}
+
+/* A network device has no queued windows of its own: its best window is the lower bound. */
+static void add_nic(struct hr_limit *l, const struct hr_dev_summary *d)
+{
+	max_u32(&l->clean_kib, d->dist[HR_DDIST_RX_KIB_100MS].max);
+	max_u32(&l->clean_kib, d->dist[HR_DDIST_TX_KIB_100MS].max);
+	max_u32(&l->clean_ops, d->dist[HR_DDIST_PKT_100MS].max);
+}
+
+void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t end_ms)
+{
+	struct hr_cap cap;
+
+	if (l->since_ms && end_ms > l->since_ms && end_ms - l->since_ms > KEEP_MS)
+		memset(l, 0, sizeof(*l));
+	if (!l->since_ms || end_ms < l->since_ms)
+		l->since_ms = end_ms;
+	if (end_ms > l->last_ms)
+		l->last_ms = end_ms;
+	if (d->have & HR_SIG_BIT(HR_SIG_NET_IO))
+		add_nic(l, d);
+	if (!has_disk_io(d))
+		return;
+	hr_limit_cap(l, &cap);
+	if ((cap.ops_per_s > 0 && (double)d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] * WIN_PER_S >
+					  OUTGROWN * cap.ops_per_s) ||
+		(cap.bytes_per_s > 0 &&
+			(double)d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX] * 1024 * WIN_PER_S >
+				OUTGROWN * cap.bytes_per_s)) {
+		l->queued_n = l->episodes = 0;
+		l->ops = l->ops2 = l->kib = l->kib2 = 0;
+	}
+	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];
+	l->episodes += d->ctr[HR_DCTR_WIN_EPISODES];
+	l->ops += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS];
+	l->ops2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS2];
+	l->kib += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB];
+	l->kib2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB2];
+	max_u32(&l->clean_ops, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);
+	max_u32(&l->clean_kib, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX]);
+	max_u32(&l->clean_ops_s, d->ctr[HR_DCTR_SEC_CLEAN_OPS_MAX]);
+	max_u32(&l->clean_kib_s, d->ctr[HR_DCTR_SEC_CLEAN_KIB_MAX]);
+}
+
+/* Population CV from sums; 1 when there is nothing to vary. */
+static double cv(double sum, double sum2, double n)
+{
+	double mean = sum / n, var = sum2 / n - mean * mean;
+
+	return mean > 0 ? sqrt(fmax(var, 0)) / mean : 1;
+}
+
+void hr_limit_cap(const struct hr_limit *l, struct hr_cap *ret_cap)
+{
+	double n = (double)l->queued_n;
+	struct hr_cap c = {.why = "requests never queued"};
+
+	*ret_cap = c;
+	if (l->queued_n == 0)
+		return;
+	c.cv_ops = cv(l->ops, l->ops2, n);
+	c.cv_bytes = cv(l->kib, l->kib2, n);
+	c.why = "fewer than 30 queued windows in 3 separate episodes so far";
+	*ret_cap = c;
+	if (l->queued_n < CAP_WINDOWS || l->episodes < CAP_EPISODES)
+		return;
+	c.why = "the rate varied while requests queued: no constant cap";
+	if (c.cv_ops <= CAP_CV && c.cv_ops < c.cv_bytes / 2)
+		c.kind = HR_LIMIT_OPS;
+	else if (c.cv_bytes <= CAP_CV && c.cv_bytes < c.cv_ops / 2)
+		c.kind = HR_LIMIT_BYTES;
+	else if (c.cv_ops <= CAP_CV && c.cv_bytes <= CAP_CV)
+		c.kind = HR_LIMIT_EITHER;
+	if (c.kind == HR_LIMIT_OPS || c.kind == HR_LIMIT_EITHER)
+		c.ops_per_s = l->ops / n * WIN_PER_S;
+	if (c.kind == HR_LIMIT_BYTES || c.kind == HR_LIMIT_EITHER)
+		c.bytes_per_s = l->kib / n * 1024 * WIN_PER_S;
+	if (c.kind != HR_LIMIT_NONE)
+		c.why = "the rate stayed constant whenever requests queued";
+	*ret_cap = c;
+}

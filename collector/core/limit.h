@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a device was seen to carry: sums over its 100 ms windows, from which a
+ * cap nobody told us can be learned (answer-model 8).  Additive; kept per
+ * device for 30 days.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/summary.h"
+
+struct hr_limit {
+	uint64_t since_ms, last_ms;        /* of what is summed below; 0 nothing */
+	uint64_t queued_n, episodes;       /* windows in which requests queued, and runs of them */
+	double ops, ops2, kib, kib2;       /* sums and sums of squares over the queued windows */
+	uint32_t clean_ops, clean_kib;     /* best 100 ms window that was not queued */
+	uint32_t clean_ops_s, clean_kib_s; /* best whole second without a queued window */
+};
+
+enum hr_limit_kind {
+	HR_LIMIT_NONE = 0,
+	HR_LIMIT_OPS,
+	HR_LIMIT_BYTES,
+	HR_LIMIT_EITHER, /* constant request size: kind not identified */
+};
+
+struct hr_cap {
+	enum hr_limit_kind kind;
+	double ops_per_s, bytes_per_s; /* by kind */
+	double cv_ops, cv_bytes;       /* coefficients of variation */
+	const char *why;               /* plain phrase, also when there is none */
+};
+
+/* Adds the device's windows of one summary; @end_ms dates them. */
+void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t end_ms);
+
+/* The cap, if >= 30 queued windows in >= 3 episodes agree (answer-model 8.2). */
+void hr_limit_cap(const struct hr_limit *l, struct hr_cap *ret_cap);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sparse additive history of codes; see lookback.h. */
+#include "collector/core/lookback.h"
+#include "collector/core/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint8_t hr_k_code(double k)
+{
+	double c = floor((log2(hr_k_clamp(k)) + 3) * 64 / 6 + 1e-9);
+
+	return c < 0 ? 0 : c > 64 ? 64 : (uint8_t)c;
+}
+
+uint8_t hr_k_code_up(double k)
+{
+	double c = ceil((log2(hr_k_clamp(k)) + 3) * 64 / 6 - 1e-9);
+
+	return c < 0 ? 0 : c > 64 ? 64 : (uint8_t)c;
+}
+
+double hr_k_decode(uint8_t code)
+{
+	return exp2(6.0 * (code > 64 ? 64 : code) / 64 - 3);
+}
+
+void hr_lookback_done(struct hr_lookback *l)
+{
+	free(l->cell);
+	memset(l, 0, sizeof(*l));
+}
+
+static uint32_t key(uint16_t day, uint8_t track, uint8_t code)
+{
+	return (uint32_t)day << 16 | (uint32_t)track << 8 | code;
+}
+
+/* First cell not before @k. */
+static uint32_t find(const struct hr_lookback *l, uint32_t k)
+{
+	uint32_t lo = 0, hi = l->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct hr_cell *c = &l->cell[mid];
+
+		if (key(c->day, c->track, c->code) < k)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool grow(struct hr_lookback *l)
+{
+	uint32_t cap = l->cap ? l->cap + l->cap / 2 : 64;
+	struct hr_cell *c = realloc(l->cell, cap * sizeof(*c));
+
+	if (!c)
+		return false;
+	l->cell = c;
+	l->cap = cap;
+	return true;
+}
+
+bool hr_lookback_add(struct hr_lookback *l, uint16_t day, uint8_t track, uint8_t code, uint32_t n)
+{
+	uint32_t k = key(day, track, code), i;
+
+	if (n == 0)
+		return true;
+	if (l->n >= HR_LOOKBACK_CELLS) {
+		if (l->cell[0].day == l->cell[l->n - 1].day || day <= l->cell[0].day)
+			return false;
+		hr_lookback_expire(l, (uint16_t)(l->cell[0].day + 1));
+		l->dropped_days++;
+	}
+	i = find(l, k);
+	if (i < l->n && key(l->cell[i].day, l->cell[i].track, l->cell[i].code) == k) {
+		l->cell[i].n = n > UINT32_MAX - l->cell[i].n ? UINT32_MAX : l->cell[i].n + n;
+		return true;
+	}
+	if (l->n == l->cap && !grow(l))
+		return false;
+	memmove(&l->cell[i + 1], &l->cell[i], (l->n - i) * sizeof(*l->cell));
+	l->cell[i] = (struct hr_cell){.day = day, .track = track, .code = code, .n = n};
+	l->n++;
+	return true;
+}
+
+void hr_lookback_expire(struct hr_lookback *l, uint16_t day)
+{
+	uint32_t i = find(l, key(day, 0, 0));
+
+	if (i == 0)
+		return;
+	l->n -= i;
+	memmove(l->cell, l->cell + i, l->n * sizeof(*l->cell));
+}
+
+void hr_lookback_forget(struct hr_lookback *l, uint8_t first, uint8_t last)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->cell[i].track < first || l->cell[i].track > last)
+			l->cell[kept++] = l->cell[i];
+	l->n = kept;
+}
+
+uint64_t hr_lookback_counts(const struct hr_lookback *l, uint8_t track, uint64_t ret_n[256])
+{
+	uint64_t sum = 0;
+
+	memset(ret_n, 0, 256 * sizeof(*ret_n));
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (l->cell[i].track != track)
+			continue;
+		ret_n[l->cell[i].code] += l->cell[i].n;
+		sum += l->cell[i].n;
+	}
+	return sum;
+}
+
+bool hr_counts_quantile(const uint64_t n[256], double q, uint8_t *ret_code)
+{
+	uint64_t sum = 0, below = 0, rank;
+
+	for (unsigned i = 0; i < 256; i++)
+		sum += n[i];
+	if (sum == 0)
+		return false;
+	rank = (uint64_t)floor(q * (double)sum + 1e-9);
+	if (rank >= sum)
+		rank = sum - 1;
+	for (unsigned i = 0; i < 256; i++) {
+		below += n[i];
+		if (below > rank) {
+			*ret_code = (uint8_t)i;
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Estimates: from the evidence of one minute to k, one function per resource.
+ * Definitions, formulae and the origin of each constant: collector/MODEL.md.
+ *
+ * k is the factor by which the load could grow before the resource's stated
+ * service level breaks, clamped to [1/8, 8].  Always an interval; a resource
+ * without evidence makes no claim (has = false, with a reason), never 0 or 8.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector/core/answer.h"
+#include "collector/core/limit.h"
+#include "collector/core/minute.h"
+#include "collector/core/trace.h"
+#include "collector/core/vm.h"
+
+#define HR_K_MIN 0.125
+#define HR_K_MAX 8.0
+
+enum hr_size {
+	HR_SIZE_VCPUS = 0, /* vCPUs x2 */
+	HR_SIZE_MEMORY,    /* RAM x2 */
+	HR_SIZE_BOTH,
+	HR_SIZE_N,
+};
+
+/* What every estimator reads. */
+struct hr_ctx {
+	const struct hr_minute *m;
+	const struct hr_model_conf *conf;
+	const struct hr_facts *facts; /* of the minute's epoch; NULL: not known */
+	const struct hr_limit *limit; /* learned limits by device number, HR_DEVS_MAX; NULL: none */
+	uint64_t peak_anon_bytes;     /* over the lookback, 0: only this minute's */
+	uint64_t serial_since_ms;     /* since when its hottest thread is hot; see model_serial.c */
+	struct hr_trace *t;
+};
+
+struct hr_estimate {
+	struct hr_res_answer
+		r; /* resource, bounds, demand, capacity, confidence, missing, evidence */
+	struct hr_bounds at[HR_SIZE_N]; /* bounds at the candidate sizes; r.headroom where the size
+					   does not matter */
+	const char *reason; /* plain phrase behind the bounds, or behind their absence */
+	bool local;         /* bound by a cgroup limit or shaper on the VM */
+	bool external;      /* bound by a limit that does not grow with the VM */
+	bool quiet;         /* limit unknown, load too small to decide */
+	int8_t dev;         /* device number, -1 none */
+};
+
+/* --- solving ------------------------------------------------------------ */
+
+struct hr_vq_k {
+	double k;    /* HR_K_MIN when below */
+	bool below;  /* already late at 0.63 */
+	bool capped; /* not late at 8 */
+	double f_1;  /* late share at k = 1 */
+};
+/* Load factor of the virtual queue from its late counts (answer-model 4.3).  False when @total is
+ * 0. */
+bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, struct hr_vq_k *ret_k);
+
+/* What n busy of c vCPUs deliver when two share a core and the second adds @g (4.7). */
+double hr_smt_rate(double n, double c, double g);
+
+/* Smallest k by work conservation: @work_s CPU seconds in @t_s, @c_eff CPUs, tolerated wait @x_s.
+ */
+double hr_work_bound(double c_eff, double t_s, double x_s, double work_s);
+
+double hr_k_clamp(double k);
+struct hr_opt hr_opt_of(double v);
+/* Orders and clamps: at_least <= likely <= at_most, each in [1/8, 8]. */
+void hr_bounds_tidy(struct hr_bounds *b);
+/* A minute that is BAD by measurement: nothing is left, whatever was extrapolated (4.2). */
+void hr_bounds_bad(struct hr_bounds *b);
+/* Each end of @b at least that of @floor: a larger size is never worse. */
+void hr_bounds_raise(struct hr_bounds *b, const struct hr_bounds *floor);
+
+/* --- estimators: fill *ret, never fail ----------------------------------- */
+
+void hr_model_cpu(
+	const struct hr_ctx *x, struct hr_estimate *ret_cpu, struct hr_estimate *ret_steal);
+void hr_model_serial(const struct hr_ctx *x, struct hr_estimate *ret);
+void hr_model_softirq(const struct hr_ctx *x, struct hr_estimate *ret);
+void hr_model_memory(const struct hr_ctx *x, struct hr_estimate *ret);
+void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret);
+void hr_model_network(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret);
+
+/* Gain of closed load from c to 2c vCPUs, at most (7a); has = false without evidence. */
+struct hr_opt hr_frozen_gain(const struct hr_minute *m);
+
+/* The thread that limits, as an index into m->use; -1 none. */
+int hr_serial_candidate(const struct hr_minute *m);
+
+/* --- helpers of the estimators ------------------------------------------- */
+
+void hr_estimate_init(
+	struct hr_estimate *e, enum hr_resource r, int8_t dev, const struct hr_ctx *x);
+void hr_estimate_evidence(
+	struct hr_estimate *e, const char *signal, double v, enum hr_unit unit, const char *source);
+__attribute__((format(printf, 3, 4))) void hr_estimate_missing(
+	struct hr_estimate *e, uint64_t available_ms, const char *fmt, ...);
+/* Adds "what: reason" of a missing signal, from the facts. */
+void hr_estimate_no_signal(struct hr_estimate *e, const struct hr_ctx *x, enum hr_signal sig);
+/* Where the signal came from in this VM: "tp_btf/sched_switch", "/proc/stat". */
+const char *hr_signal_source(const struct hr_facts *f, enum hr_signal sig);

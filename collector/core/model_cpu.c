@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CPU: stage 0 (late bursts, measured), stage 1 (virtual queue, solved here for
+ * c and 2c), work conservation, shared cores; and the frozen-concurrency bound.
+ * Definitions and constants: collector/MODEL.md "CPU".
+ */
+#include "collector/core/model.h"
+#include "collector/core/model_cpu.h"
+
+#include <math.h>
+
+#define STEAL_BAD    0.05  /* share of wanted CPU that was not delivered (answer-model 2) */
+#define STEAL_FLOOR  0.05  /* less CPU wanted than this share of the VM: steal is not judged */
+#define STEAL_MIN_MS 100   /* ten 10 ms ticks: below it the tick's own error is > 10 % */
+#define QUOTA_BAD    0.05  /* throttled CPU time per second of wall time that decides */
+#define LOSS_MAX     0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
+#define BUSY_ALL_BAD 0.95  /* slots with every CPU busy: nothing is left */
+#define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
+#define SMT_G_LIKELY 0.16  /* median of 68 types running a database (forecast 8) */
+
+static double ctr_s(const struct hr_minute *m, enum hr_ctr c)
+{
+	return (double)m->ctr[c] / 1e9;
+}
+
+struct hr_opt hr_frozen_gain(const struct hr_minute *m)
+{
+	if (!hr_minute_has(m, HR_SIG_RUNQ_WAIT) || m->ctr[HR_CTR_FROZEN_C_NS] == 0)
+		return (struct hr_opt){0};
+	return hr_opt_of((double)m->ctr[HR_CTR_FROZEN_2C_NS] / (double)m->ctr[HR_CTR_FROZEN_C_NS]);
+}
+
+void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
+{
+	const struct hr_minute *m = x->m;
+	struct hr_cpu_facts f = {.c = m->cpus, .t_s = hr_minute_s(m), .delivered = 1};
+
+	f.has_slots = hr_minute_has(m, HR_SIG_CPU_SLOTS);
+	f.has_bursts = hr_minute_has(m, HR_SIG_BURSTS);
+	f.has_steal = hr_minute_has(m, HR_SIG_STEAL);
+	f.steal_s = f.has_steal ? (double)m->ctr[HR_CTR_STEAL_MS] / 1e3 : 0;
+	if (hr_minute_has(m, HR_SIG_CPU_STAT))
+		f.run_s = (double)(m->ctr[HR_CTR_STAT_USER_MS] + m->ctr[HR_CTR_STAT_SYSTEM_MS] +
+				   m->ctr[HR_CTR_STAT_IRQ_MS]) /
+			  1e3;
+	else if (f.has_slots) /* on-CPU spans by the monotonic clock contain steal */
+		f.run_s = fmax(ctr_s(m, HR_CTR_ONCPU_NS) - f.steal_s, 0);
+	f.work_s = f.has_slots ? ctr_s(m, HR_CTR_ONCPU_NS) : f.run_s;
+	if (f.run_s + f.steal_s > 0) {
+		f.delivered = f.run_s / (f.run_s + f.steal_s);
+		f.steal_share = f.steal_s / (f.run_s + f.steal_s);
+	}
+	f.steal_bad = f.has_steal && f.steal_share > STEAL_BAD &&
+		      m->ctr[HR_CTR_STEAL_MS] >= STEAL_MIN_MS &&
+		      f.run_s + f.steal_s >= STEAL_FLOOR * f.c * f.t_s;
+	if (f.has_bursts) {
+		f.bursts = (double)m->ctr[HR_CTR_BURST_N];
+		f.late = (double)m->ctr[HR_CTR_BURST_LATE_N];
+		f.late_bad = f.late > fmax(1, x->conf->eps * f.bursts);
+	}
+	if (f.has_slots && m->ctr[HR_CTR_SLOT_N])
+		f.busy_all = (double)m->ctr[HR_CTR_BUSY_ALL_N] / (double)m->ctr[HR_CTR_SLOT_N];
+	f.busy_p99 = (double)m->dist[HR_DIST_BUSY_1S].p99_hi / 1e3;
+	f.busy_max = (double)m->dist[HR_DIST_BUSY_1S].max / 1e3;
+	if (f.has_slots && f.c > 0 && f.t_s > 0)
+		f.unknown = ctr_s(m, HR_CTR_UNKNOWN_NS) / (f.c * f.t_s);
+	if (hr_minute_has(m, HR_SIG_CPU_QUOTA) && f.t_s > 0)
+		f.throttled = (double)m->ctr[HR_CTR_QUOTA_THROTTLED_US] / 1e6 / f.t_s;
+	/* Waits made by a quota while CPUs were free are the quota's; a large throttled share is
+	 * a limit even when no late burst is counted, for a thread that never sleeps has no burst
+	 * end. */
+	f.quota_bad =
+		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= QUOTA_BAD);
+	*ret_f = f;
+}
+
+/* Relative speed of n busy CPUs going to all of c2, when cores are shared with factor g (4.7). */
+static double smt_derate(double n, double c, double c2, double g)
+{
+	double now = n > 0 ? hr_smt_rate(n, c, g) / n : 1;
+
+	return now > 0 ? hr_smt_rate(c2, c2, g) / c2 / now : 1;
+}
+
+struct derate {
+	double at_least, likely;
+};
+
+static struct derate derate_of(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2)
+{
+	uint32_t tpc = x->facts ? x->facts->threads_per_core : 0;
+	struct derate d = {1, 1};
+
+	if (f->c < 2 || tpc == 1)
+		return d;
+	d.at_least = smt_derate(f->busy_p99, f->c, c2, 0);
+	if (tpc > 1)
+		d.likely = smt_derate(f->busy_p99, f->c, c2, SMT_G_LIKELY);
+	return d;
+}
+
+/* Bounds at c2 vCPUs from the virtual queue and work conservation. */
+static void vq_bounds(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
+{
+	double c2 = f->c * (z ? 2 : 1), c_eff = c2 * f->delivered;
+	double work = hr_work_bound(c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
+	struct derate d = derate_of(x, f, c2);
+	struct hr_vq_k v = {0};
+
+	*b = (struct hr_bounds){0};
+	if (f->has_slots)
+		b->at_most = hr_opt_of(work);
+	if (f->has_bursts &&
+		hr_vq_solve(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v)) {
+		b->at_least = hr_opt_of(v.below ? HR_K_MIN : v.k * d.at_least / x->conf->m_lo);
+		b->likely = hr_opt_of(v.below ? HR_K_MIN : v.k * d.likely);
+		b->capped = v.capped;
+		if (v.below)
+			b->at_most = hr_opt_of(fmin(work, 0.63));
+		else if (!v.capped && f->busy_max >= IDLE_BUSY * f->c)
+			b->at_most = hr_opt_of(fmin(work, v.k * x->conf->m_hi));
+		hr_trace_say(x->t,
+			"  k(%g vCPUs) = %.3f  (virtual queue: late share %.4f at today's load; "
+			"%s)",
+			c2, v.k, v.f_1,
+			v.capped  ? "not late at 8x"
+			: v.below ? "late already at 0.63x"
+				  : "interpolated where the late share passes the limit");
+		hr_trace_say(x->t,
+			"  at_least = k / %.2f x %.2f, likely = k x %.2f  (model error; shared "
+			"cores)",
+			x->conf->m_lo, d.at_least, d.likely);
+	}
+	if (f->has_slots)
+		hr_trace_say(x->t,
+			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work)",
+			work, c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
+	if (b->at_least.has && b->at_most.has && b->at_most.v < b->likely.v) {
+		/* The work bound cuts the extrapolation: keep the model error below it. */
+		b->likely = b->at_most;
+		b->at_least.v = fmin(b->at_least.v, b->at_most.v * d.at_least / x->conf->m_lo);
+		b->capped = b->capped && b->at_most.v > HR_K_MAX;
+	}
+	hr_bounds_tidy(b);
+}
+
+static void say_inputs(const struct hr_ctx *x, const struct hr_cpu_facts *f)
+{
+	hr_trace_say(x->t, "cpu: %g vCPUs, %.1f s covered", f->c, f->t_s);
+	hr_trace_say(x->t, "  work = %.3f CPU-s, mean %.3f CPUs, busiest second %.3f CPUs",
+		f->work_s, f->t_s > 0 ? f->work_s / f->t_s : 0, f->busy_max);
+	if (f->has_slots)
+		hr_trace_say(x->t,
+			"  slots with every CPU busy = %.2f %%  (nothing is left from %.0f %%)",
+			100 * f->busy_all, 100 * BUSY_ALL_BAD);
+	if (f->has_bursts)
+		hr_trace_say(x->t,
+			"  late bursts = %.0f of %.0f (%.3f %%)  (waited > max(%g ms, own CPU "
+			"time); "
+			"limit %.2g %%)",
+			f->late, f->bursts, f->bursts > 0 ? 100 * f->late / f->bursts : 0,
+			x->conf->x_ms, 100 * x->conf->eps);
+	if (f->has_steal)
+		hr_trace_say(x->t, "  steal = %.3f s of %.3f s wanted (%.2f %%, limit %.0f %%)",
+			f->steal_s, f->run_s + f->steal_s, 100 * f->steal_share, 100 * STEAL_BAD);
+	if (f->throttled > 0)
+		hr_trace_say(x->t,
+			"  throttled by cgroup quotas = %.3f CPU-s per s  (decides from %.2f)",
+			f->throttled, QUOTA_BAD);
+}
+
+static void cpu_demand(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_res_answer *r)
+{
+	const struct hr_spread *s = &x->m->dist[HR_DIST_BUSY_1S];
+
+	r->demand.unit = HR_UNIT_CORES;
+	if (f->t_s > 0 && (f->has_slots || hr_minute_has(x->m, HR_SIG_CPU_STAT)))
+		r->demand.mean = hr_opt_of(f->work_s / f->t_s);
+	if (f->has_slots && s->total) {
+		r->demand.p99 = hr_opt_of(f->busy_p99);
+		r->demand.max = hr_opt_of(f->busy_max);
+	}
+	r->capacity.unit = HR_UNIT_CORES;
+	r->capacity.value = hr_opt_of(f->c);
+	r->capacity.source = HR_CAP_KNOWN;
+}
+
+static void cpu_evidence(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
+{
+	const char *sched = hr_signal_source(x->facts, HR_SIG_CPU_SLOTS);
+	const struct hr_minute *m = x->m;
+
+	if (f->has_bursts) {
+		hr_estimate_evidence(e, "bursts", f->bursts, HR_UNIT_COUNT, sched);
+		hr_estimate_evidence(e, "late_bursts", f->late, HR_UNIT_COUNT, sched);
+		if (m->dist[HR_DIST_BURST_WAIT].total)
+			hr_estimate_evidence(e, "burst_wait_p99",
+				(double)m->dist[HR_DIST_BURST_WAIT].p99_hi / 1e3, HR_UNIT_MS,
+				sched);
+		hr_estimate_evidence(e, "hog_work",
+			f->t_s > 0 ? ctr_s(m, HR_CTR_HOG_NS) / f->t_s : 0, HR_UNIT_CORES, sched);
+	}
+	if (hr_minute_has(m, HR_SIG_RUNQ_WAIT) && m->dist[HR_DIST_RUNQ_WAIT].total)
+		hr_estimate_evidence(e, "runq_wait_p99",
+			(double)m->dist[HR_DIST_RUNQ_WAIT].p99_hi / 1e3, HR_UNIT_MS, sched);
+	if (f->has_slots) {
+		hr_estimate_evidence(e, "every_cpu_busy", f->busy_all, HR_UNIT_RATIO, sched);
+		hr_estimate_evidence(e, "cpu_time_unaccounted", f->unknown, HR_UNIT_RATIO, sched);
+	}
+	if (hr_minute_has(m, HR_SIG_PSI_CPU) && f->t_s > 0)
+		hr_estimate_evidence(e, "psi_cpu_some",
+			(double)m->ctr[HR_CTR_PSI_CPU_SOME_US] / 1e6 / f->t_s, HR_UNIT_RATIO,
+			"/proc/pressure/cpu");
+	if (f->throttled > 0)
+		hr_estimate_evidence(
+			e, "quota_throttled", f->throttled, HR_UNIT_CORES, "cgroup cpu.stat");
+}
+
+static void cpu_confidence(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
+{
+	if (!f->has_slots || !f->has_bursts) {
+		e->r.confidence = e->r.headroom.has ? HR_CONFIDENCE_LOW : HR_CONFIDENCE_NONE;
+		return;
+	}
+	e->r.confidence = HR_CONFIDENCE_HIGH;
+	/* Too little load to learn from: the busiest second used less than 20 % (answer-model 11).
+	 */
+	if (f->busy_max < 0.2 * f->c || !f->has_steal)
+		e->r.confidence = HR_CONFIDENCE_MEDIUM;
+	if (f->unknown > LOSS_MAX) {
+		e->r.confidence = HR_CONFIDENCE_LOW;
+		hr_estimate_missing(e, 0, "%.2f %% of the CPU time could not be accounted for",
+			100 * f->unknown);
+		hr_trace_say(x->t, "  unaccounted CPU time = %.3f %%  (limit %.1f %%)",
+			100 * f->unknown, 100 * LOSS_MAX);
+	}
+}
+
+/* Stage 0 and the gates, after the extrapolation. */
+static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
+{
+	struct hr_bounds *b = &e->r.headroom;
+
+	if (f->quota_bad) {
+		e->local = true;
+		e->reason = "a cgroup CPU quota throttles its threads while vCPUs are free";
+		hr_bounds_bad(b);
+		for (unsigned z = 0; z < HR_SIZE_N; z++)
+			e->at[z] = *b;
+		hr_trace_say(x->t, "  gate cpu quota: fires  (throttled while vCPUs are free)");
+		return;
+	}
+	if (f->late_bad && !f->steal_bad) {
+		e->r.saturated = true;
+		e->reason = "more wake-ups than tolerated waited for a CPU";
+		if (b->has && b->likely.has && b->likely.v > 1) {
+			/* Stage 1 contradicts the measurement (answer-model 4.7). */
+			e->r.confidence = HR_CONFIDENCE_LOW;
+			b->at_least.v = fmin(b->at_least.v, 1 / x->conf->m_lo);
+		}
+		hr_bounds_bad(b);
+		hr_trace_say(x->t, "  BAD: %s", e->reason);
+	} else if (f->busy_all >= BUSY_ALL_BAD) {
+		e->r.saturated = true;
+		e->reason = "every vCPU was busy all the time";
+		hr_bounds_bad(b);
+		hr_trace_say(x->t, "  BAD: %s", e->reason);
+	} else if (b->likely.has && b->likely.v < 1 && f->bursts >= 100 && !f->steal_bad) {
+		/* Measured: today's load keeps the service level, so k >= 1 whatever stage 1 says.
+		 */
+		b->likely.v = 1;
+		if (b->at_most.has)
+			b->at_most.v = fmax(b->at_most.v, 1);
+		e->r.confidence = HR_CONFIDENCE_LOW;
+		hr_trace_say(x->t, "  likely raised to 1  (today's load was measured not late)");
+	}
+}
+
+static void steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
+	const struct hr_bounds *vq, struct hr_estimate *s)
+{
+	s->r.demand.unit = s->r.capacity.unit = HR_UNIT_RATIO;
+	if (!f->has_steal) {
+		hr_estimate_no_signal(s, x, HR_SIG_STEAL);
+		return;
+	}
+	s->r.demand.mean = hr_opt_of(f->steal_share);
+	s->r.capacity.value = hr_opt_of(STEAL_BAD);
+	s->r.capacity.source = HR_CAP_CONFIGURED;
+	hr_estimate_evidence(
+		s, "steal", f->t_s > 0 ? f->steal_s / f->t_s : 0, HR_UNIT_CORES, "/proc/stat");
+	hr_estimate_evidence(s, "steal_share", f->steal_share, HR_UNIT_RATIO, "/proc/stat");
+	s->r.confidence = HR_CONFIDENCE_MEDIUM; /* tick-counted by the guest */
+	if (!f->steal_bad) {
+		s->reason = "steal is below its limit; cpu is judged with what was delivered";
+		return;
+	}
+	s->reason = "the hypervisor did not deliver the CPU time that was wanted";
+	s->r.saturated = true;
+	s->r.headroom = *vq;
+	hr_bounds_bad(&s->r.headroom);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		s->at[z] = s->r.headroom;
+	hr_trace_say(x->t, "steal: BAD: %s", s->reason);
+}
+
+void hr_model_cpu(
+	const struct hr_ctx *x, struct hr_estimate *ret_cpu, struct hr_estimate *ret_steal)
+{
+	struct hr_estimate *e = ret_cpu;
+	struct hr_bounds big;
+	struct hr_cpu_facts f;
+
+	hr_estimate_init(ret_cpu, HR_RES_CPU, -1, x);
+	hr_estimate_init(ret_steal, HR_RES_STEAL, -1, x);
+	hr_cpu_facts_of(x, &f);
+	say_inputs(x, &f);
+	vq_bounds(x, &f, 0, &e->r.headroom);
+	steal_judge(x, &f, &e->r.headroom, ret_steal);
+	if (f.steal_bad) { /* cpu is then judged as if all of it had been delivered (6) */
+		f.delivered = f.delivered > 0 ? f.delivered : 1;
+		if (e->r.headroom.at_least.has)
+			e->r.headroom.at_least.v /= f.delivered;
+		if (e->r.headroom.likely.has)
+			e->r.headroom.likely.v /= f.delivered;
+		if (e->r.headroom.at_most.has)
+			e->r.headroom.at_most.v /= f.delivered;
+		hr_bounds_tidy(&e->r.headroom);
+	}
+	vq_bounds(x, &f, 1, &big);
+	if (!f.has_slots)
+		hr_estimate_no_signal(e, x, HR_SIG_CPU_SLOTS);
+	if (!f.has_bursts)
+		hr_estimate_no_signal(e, x, HR_SIG_BURSTS);
+	e->reason = e->r.headroom.at_least.has ? "virtual queue over the kernel's time slots"
+					       : "waiting for a CPU was not measured";
+	cpu_demand(x, &f, &e->r);
+	cpu_evidence(x, &f, e);
+	cpu_confidence(x, &f, e);
+	e->at[HR_SIZE_VCPUS] = e->at[HR_SIZE_BOTH] = big;
+	cpu_judge(x, &f, e);
+	if (!e->local) {
+		e->at[HR_SIZE_MEMORY] = e->r.headroom;
+		/* A larger size is never worse: k(2c) >= k(c). */
+		for (unsigned z = 0; z < HR_SIZE_N; z++)
+			hr_bounds_raise(&e->at[z], &e->r.headroom);
+	}
+}

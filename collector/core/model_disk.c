@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One disk: is it late now (stage 0), and how far is its limit, which nobody
+ * told us (answer-model 2, 8)?  A device with next to no load never decides.
+ */
+#include "collector/core/model.h"
+#include "collector/core/model_device.h"
+
+#include <math.h>
+
+/* Load that does not decide: 8 x below what the smallest volumes sold carry (100 IO/s, 25 MB/s). */
+#define QUIET_OPS      12.0
+#define QUIET_BYTES    3e6
+#define QUIET_INFLIGHT 0.1
+#define QUEUE_INFLIGHT 2.0  /* mean in-flight that is a queue when l0 is unknown */
+#define PSI_IO_WAITED  0.01 /* below it nobody waited for the late requests (write-back) */
+
+struct disk {
+	const struct hr_minute_dev *d;
+	double t_s, ops, bytes, inflight; /* means per second, mean concurrency */
+	double write_share;
+	double late_share, psi_io;
+	bool l0_known, has_psi, waited, late_bad, queue_bad;
+};
+
+static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, struct disk *k)
+{
+	const uint64_t *c = d->ctr;
+	double n = (double)(c[HR_DCTR_IO_RD_N] + c[HR_DCTR_IO_WR_N]);
+	double judged = (double)(d->judged[0] + d->judged[1]);
+	double late = (double)(d->late[0] + d->late[1]);
+
+	*k = (struct disk){.d = d, .t_s = hr_minute_s(x->m)};
+	if (!(k->t_s > 0))
+		return;
+	k->ops = n / k->t_s;
+	k->bytes = (double)(c[HR_DCTR_IO_RD_BYTES] + c[HR_DCTR_IO_WR_BYTES]) / k->t_s;
+	k->inflight = (double)c[HR_DCTR_IO_INFLIGHT_NS] / 1e9 / k->t_s;
+	k->write_share = n > 0 ? (double)c[HR_DCTR_IO_WR_N] / n : 0;
+	k->has_psi = hr_minute_has(x->m, HR_SIG_PSI_IO);
+	k->psi_io = k->has_psi ? (double)x->m->ctr[HR_CTR_PSI_IO_SOME_US] / 1e6 / k->t_s : 0;
+	k->waited = !k->has_psi || k->psi_io >= PSI_IO_WAITED;
+	k->l0_known = judged > 0 && judged >= n / 2;
+	if (!k->l0_known) {
+		judged = n;
+		late = (double)d->very_late;
+	}
+	k->late_share = judged > 0 ? late / judged : 0;
+	k->late_bad = late > fmax(1, x->conf->eps * judged) && k->waited &&
+		      (k->l0_known || k->inflight > QUEUE_INFLIGHT);
+	k->queue_bad = !k->l0_known && k->waited && k->inflight > QUEUE_INFLIGHT &&
+		       d->flat_ms * 2 > x->m->covered_ms;
+}
+
+static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
+{
+	const struct hr_dev_facts *f =
+		x->facts && e->dev < x->facts->n_dev ? &x->facts->dev[e->dev] : NULL;
+	const struct hr_limit none = {0}, *l = x->limit ? &x->limit[e->dev] : &none;
+	/* Write-back comes in bursts that nobody waits for: then the window's mean is the need. */
+	bool deferred = k->write_share > 0.5 && !k->waited;
+	struct hr_rate r[2] = {
+		{.unit = HR_UNIT_IOPS, .what = "requests", .source = HR_CAP_LEARNED},
+		{.unit = HR_UNIT_BYTES_PER_S, .what = "bytes", .source = HR_CAP_LEARNED},
+	};
+	struct hr_cap cap;
+
+	hr_limit_cap(l, &cap);
+	r[0].demand = deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
+	r[1].demand =
+		deferred ? 1024 * k->d->rate_kib : 10240.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi;
+	r[0].clean = deferred ? (double)l->clean_ops_s : 10.0 * l->clean_ops;
+	r[1].clean = deferred ? 1024.0 * l->clean_kib_s : 10240.0 * l->clean_kib;
+	r[0].cap = cap.ops_per_s;
+	r[1].cap = cap.bytes_per_s;
+	if (f && f->cap_iops) {
+		r[0].cap = (double)f->cap_iops;
+		r[0].source = HR_CAP_CONFIGURED;
+	}
+	if (f && f->cap_bytes_per_s) {
+		r[1].cap = (double)f->cap_bytes_per_s;
+		r[1].source = HR_CAP_CONFIGURED;
+	}
+	hr_trace_say(x->t,
+		"  learned cap: %s%s  (%.0f queued windows, %.0f episodes, CV %.1f %% of "
+		"requests, %.1f %% of bytes)",
+		cap.why, cap.kind == HR_LIMIT_EITHER ? "; kind not identified" : "",
+		(double)l->queued_n, (double)l->episodes, 100 * cap.cv_ops, 100 * cap.cv_bytes);
+	/* A cap on one quantity decides; the other, unknown, is not the limit that was met. */
+	if (r[0].cap > 0 && r[1].cap <= 0)
+		hr_device_bounds(x, &r[0], 1, e);
+	else if (r[1].cap > 0 && r[0].cap <= 0)
+		hr_device_bounds(x, &r[1], 1, e);
+	else
+		hr_device_bounds(x, r, 2, e);
+}
+
+static void disk_report(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
+{
+	const char *src = hr_signal_source(x->facts, HR_SIG_DISK_IO);
+	const struct hr_spread *s = &k->d->dist[HR_DDIST_OPS_100MS];
+
+	e->r.demand.unit = HR_UNIT_IOPS;
+	e->r.demand.mean = hr_opt_of(k->ops);
+	if (s->total) {
+		e->r.demand.p99 = hr_opt_of(10.0 * s->p99_hi);
+		e->r.demand.max = hr_opt_of(10.0 * s->max);
+	}
+	hr_estimate_evidence(e, "requests", k->ops, HR_UNIT_IOPS, src);
+	hr_estimate_evidence(e, "bytes", k->bytes, HR_UNIT_BYTES_PER_S, src);
+	hr_estimate_evidence(e, "in_flight_mean", k->inflight, HR_UNIT_COUNT, src);
+	hr_estimate_evidence(e, "late_share", k->late_share, HR_UNIT_RATIO, src);
+	for (unsigned w = 0; w < 2; w++) {
+		const struct hr_spread *lat = &k->d->dist[HR_DDIST_RD_LAT + w];
+
+		if (lat->total)
+			hr_estimate_evidence(e, w ? "write_latency_p99" : "read_latency_p99",
+				(double)lat->p99_hi / 1e3, HR_UNIT_MS, src);
+		if (k->d->ctr[HR_DCTR_L0_RD_US + w])
+			hr_estimate_evidence(e, w ? "write_unloaded" : "read_unloaded",
+				(double)k->d->ctr[HR_DCTR_L0_RD_US + w] / 1e3, HR_UNIT_MS, src);
+	}
+	if (k->has_psi)
+		hr_estimate_evidence(
+			e, "psi_io_some", k->psi_io, HR_UNIT_RATIO, "/proc/pressure/io");
+	hr_trace_say(x->t,
+		"  requests = %.1f/s, %.0f KB/s, in flight %.2f, late %.2f %% (%s), waited for: %s",
+		k->ops, k->bytes / 1e3, k->inflight, 100 * k->late_share,
+		k->l0_known ? "limit max(5 l0, l0 + 10 ms)" : "l0 unknown: limit 50 ms",
+		k->waited ? "yes" : "no");
+}
+
+static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
+{
+	e->r.saturated = e->external = true;
+	if (!e->r.headroom.at_least.has || e->r.headroom.at_least.v > 1 / 1.1)
+		e->r.headroom.at_least = hr_opt_of(1 / 1.1);
+	hr_bounds_bad(&e->r.headroom);
+	e->r.confidence =
+		e->r.capacity.source == HR_CAP_LEARNED || e->r.capacity.source == HR_CAP_CONFIGURED
+			? HR_CONFIDENCE_HIGH
+		: k->l0_known ? HR_CONFIDENCE_MEDIUM
+			      : HR_CONFIDENCE_LOW;
+	e->reason = k->late_bad ? "more requests than tolerated were late"
+				: "requests queued all the time at a constant rate";
+	hr_trace_say(x->t, "  BAD: %s", e->reason);
+	if (e->r.confidence == HR_CONFIDENCE_LOW)
+		hr_estimate_missing(e, 0,
+			"latency of %s without load (one quiet minute with some I/O)", e->r.device);
+}
+
+void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
+{
+	const struct hr_minute_dev *d = &x->m->dev[dev];
+	struct disk k;
+
+	hr_estimate_init(ret, HR_RES_DISK, (int8_t)dev, x);
+	hr_trace_say(x->t, "disk %s:", ret->r.device);
+	if (!d->seen || !(d->have & HR_SIG_BIT(HR_SIG_DISK_IO))) {
+		hr_estimate_no_signal(ret, x, HR_SIG_DISK_IO);
+		return;
+	}
+	disk_facts(x, d, &k);
+	disk_report(x, &k, ret);
+	disk_rates(x, &k, ret);
+	ret->external = ret->r.headroom.likely.has; /* a cap of the volume until told otherwise */
+	ret->r.confidence = ret->r.headroom.likely.has ? HR_CONFIDENCE_MEDIUM : HR_CONFIDENCE_LOW;
+	ret->reason = ret->r.headroom.likely.has ? "known or learned limit of the device"
+						 : "limit never reached: only a lower bound";
+	if (k.late_bad || k.queue_bad) {
+		disk_saturated(x, &k, ret);
+	} else {
+		/* Measured not late: today's load fits, whatever the learned limit says. */
+		if (ret->r.headroom.likely.has && ret->r.headroom.likely.v < 1)
+			ret->r.headroom.likely.v = 1;
+		if (ret->r.headroom.at_most.has && ret->r.headroom.at_most.v < 1)
+			ret->r.headroom.at_most.v = 1;
+	}
+	if (!ret->r.headroom.likely.has && k.ops <= QUIET_OPS && k.bytes <= QUIET_BYTES &&
+		k.inflight < QUIET_INFLIGHT) {
+		ret->quiet = true;
+		ret->reason = "next to no load: does not decide";
+		hr_trace_say(x->t,
+			"  does not decide: under %.0f requests/s, %.0f MB/s and %.1f in flight",
+			QUIET_OPS, QUIET_BYTES / 1e6, QUIET_INFLIGHT);
+	}
+	if (!ret->r.headroom.likely.has)
+		hr_estimate_missing(ret, 0,
+			"the limit of %s (never reached; a load test or configuration tells it)",
+			ret->r.device);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		ret->at[z] = ret->r.headroom;
+}

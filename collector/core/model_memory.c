@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory: how far MemAvailable reaches if everything anonymous grew with load,
+ * and whether the VM (not a cgroup in it) is short now (answer-model 3, 9).
+ */
+#include "collector/core/model.h"
+#include "collector/core/gates.h"
+
+static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
+{
+	const struct hr_minute *m = x->m;
+	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES];
+	double anon = (double)m->ctr[HR_CTR_MEM_ANON_BYTES];
+	double total = x->facts ? (double)x->facts->mem_total_bytes : 0;
+
+	if ((double)x->peak_anon_bytes > anon)
+		anon = (double)x->peak_anon_bytes;
+	e->r.headroom.at_least = hr_opt_of(anon > 0 ? 1 + avail / anon : HR_K_MAX);
+	e->r.headroom.capped = anon * (HR_K_MAX - 1) < avail;
+	hr_bounds_tidy(&e->r.headroom);
+	e->at[HR_SIZE_VCPUS] = e->r.headroom;
+	e->at[HR_SIZE_MEMORY] = e->r.headroom;
+	if (total > 0 && anon > 0) {
+		e->at[HR_SIZE_MEMORY].at_least = hr_opt_of(1 + (avail + total) / anon);
+		hr_bounds_tidy(&e->at[HR_SIZE_MEMORY]);
+		e->r.demand.mean = e->r.demand.max = hr_opt_of(total > avail ? total - avail : 0);
+		e->r.capacity.value = hr_opt_of(total);
+		e->r.capacity.source = HR_CAP_KNOWN;
+	}
+	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_MEMORY];
+	e->reason = "memory that would be needed if all anonymous memory grew with load";
+	hr_estimate_evidence(e, "mem_available", avail, HR_UNIT_BYTES, "/proc/meminfo");
+	hr_estimate_evidence(e, "mem_anon_peak", anon, HR_UNIT_BYTES, "/proc/meminfo");
+	hr_estimate_missing(e, 0, "how memory grows with load (14 days of daily peaks)");
+	hr_trace_say(x->t, "  available = %.0f MiB, anonymous (peak) = %.0f MiB", avail / 1048576,
+		anon / 1048576);
+	hr_trace_say(x->t,
+		"  at_least = 1 + available / anonymous = %.3f  (all of it grows with load; "
+		"likely unknown)",
+		anon > 0 ? 1 + avail / anon : HR_K_MAX);
+}
+
+static void mem_evidence(const struct hr_ctx *x, const struct hr_mem_gate *g, struct hr_estimate *e)
+{
+	if (g->has_psi)
+		hr_estimate_evidence(
+			e, "psi_memory_some", g->psi, HR_UNIT_RATIO, "/proc/pressure/memory");
+	if (g->has_vmstat) {
+		hr_estimate_evidence(
+			e, "refaults", g->refault_per_s, HR_UNIT_PER_S, "/proc/vmstat");
+		hr_estimate_evidence(e, "swap_in", g->swap_in_per_s, HR_UNIT_PER_S, "/proc/vmstat");
+		hr_estimate_evidence(
+			e, "reclaim_scan", g->pgscan_per_s, HR_UNIT_PER_S, "/proc/vmstat");
+	}
+	if (g->has_reclaim)
+		hr_estimate_evidence(e, "direct_reclaim_stall", g->reclaim_share, HR_UNIT_RATIO,
+			hr_signal_source(x->facts, HR_SIG_RECLAIM));
+	if (g->has_memcg) {
+		hr_estimate_evidence(
+			e, "memcg_limit_hits", g->memcg_hits, HR_UNIT_COUNT, "cgroup memory");
+		hr_estimate_evidence(
+			e, "memcg_fullest", g->memcg_full, HR_UNIT_RATIO, "cgroup memory");
+	}
+}
+
+void hr_model_memory(const struct hr_ctx *x, struct hr_estimate *ret)
+{
+	struct hr_mem_gate g;
+
+	hr_estimate_init(ret, HR_RES_MEMORY, -1, x);
+	ret->r.demand.unit = ret->r.capacity.unit = HR_UNIT_BYTES;
+	hr_trace_say(x->t, "memory:");
+	hr_gate_memory(x, &g);
+	if (hr_minute_has(x->m, HR_SIG_MEMINFO))
+		mem_need(x, ret);
+	else
+		hr_estimate_no_signal(ret, x, HR_SIG_MEMINFO);
+	mem_evidence(x, &g, ret);
+	ret->r.confidence = !ret->r.headroom.has ? HR_CONFIDENCE_NONE
+			    : g.has_psi          ? HR_CONFIDENCE_HIGH
+						 : HR_CONFIDENCE_MEDIUM;
+	if (!g.has_psi)
+		hr_estimate_no_signal(ret, x, HR_SIG_PSI_MEMORY);
+	if (g.verdict == HR_MEM_OK)
+		return;
+	hr_trace_say(x->t, "  %s", g.why);
+	ret->reason = g.why;
+	if (g.verdict == HR_MEM_UNEXPLAINED) {
+		ret->r.confidence = HR_CONFIDENCE_LOW;
+		hr_estimate_missing(ret, 0, "%s", g.why);
+		return;
+	}
+	hr_bounds_bad(&ret->r.headroom);
+	if (g.verdict == HR_MEM_LOCAL) {
+		ret->local = true;
+		for (unsigned z = 0; z < HR_SIZE_N; z++)
+			ret->at[z] = ret->r.headroom;
+		return;
+	}
+	ret->r.saturated = true;
+	ret->at[HR_SIZE_VCPUS] = ret->r.headroom;
+	/* More RAM helps by an amount that nothing here measures: from 1 up (answer-model 9). */
+	for (unsigned z = HR_SIZE_MEMORY; z < HR_SIZE_N; z++) {
+		ret->at[z] = ret->r.headroom;
+		ret->at[z].at_most = hr_opt_of(HR_K_MAX);
+		ret->at[z].likely.has = false;
+	}
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One network device.  Nobody tells a guest its limit and a far-side shaper
+ * shows as round-trip time only, so: saturated on vendor counters, drops,
+ * retransmits, or RTT inflation at a plateau; else a lower bound (answer-model
+ * 2, 8, 15).  The link speed of a virtual device is never used.
+ */
+#include "collector/core/gates.h"
+#include "collector/core/model.h"
+#include "collector/core/model_device.h"
+
+#include <math.h>
+
+/* Load that does not decide: 8 x below the smallest baseline seen on sale (32 Mbit/s = 4 MB/s). */
+#define QUIET_BYTES 0.5e6
+#define DROP_BAD    0.01  /* retransmits or drops above 1 % */
+#define DROP_MIN    10    /* so few are noise in a minute */
+#define RTT_BAD_US  10000 /* srtt - min_rtt (answer-model 2) */
+
+struct nic {
+	const struct hr_minute_dev *d;
+	double t_s, rx, tx;    /* bytes per second */
+	double packets, drops; /* in the minute */
+	double segs, retrans;
+	bool has_retrans, shaped, vendor, lossy, softnet, inflated;
+	double rtt_ms;
+};
+
+static bool dev_has(const struct hr_minute_dev *d, enum hr_signal sig)
+{
+	return d->have & HR_SIG_BIT(sig);
+}
+
+static void nic_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, struct nic *k)
+{
+	const struct hr_minute *m = x->m;
+	const struct hr_spread *rtt = &m->dist[HR_DIST_RTT_INFLATION];
+	const uint64_t *c = d->ctr;
+
+	*k = (struct nic){.d = d, .t_s = hr_minute_s(m)};
+	if (!(k->t_s > 0))
+		return;
+	k->rx = (double)c[HR_DCTR_RX_BYTES] / k->t_s;
+	k->tx = (double)c[HR_DCTR_TX_BYTES] / k->t_s;
+	k->packets = (double)(c[HR_DCTR_RX_PACKETS] + c[HR_DCTR_TX_PACKETS]);
+	k->drops = (double)(c[HR_DCTR_RX_DROP_N] + c[HR_DCTR_TX_DROP_N]);
+	k->shaped = hr_gate_shaper(d);
+	k->vendor = c[HR_DCTR_ALLOWANCE_EXCEEDED_N] > 0;
+	k->has_retrans = hr_minute_has(m, HR_SIG_TCP_RETRANS) && hr_minute_has(m, HR_SIG_NETSTAT);
+	if (k->has_retrans) {
+		k->segs = (double)m->ctr[HR_CTR_TCP_OUT_SEGS];
+		k->retrans = (double)m->ctr[HR_CTR_TCP_RETRANS_N];
+	}
+	k->lossy = (k->drops >= DROP_MIN && k->drops > DROP_BAD * k->packets) ||
+		   (k->retrans >= DROP_MIN && k->retrans > DROP_BAD * k->segs);
+	k->softnet = hr_minute_has(m, HR_SIG_SOFTNET) && m->ctr[HR_CTR_SOFTNET_DROP_N] > 0;
+	if (hr_minute_has(m, HR_SIG_TCP_RTT) && rtt->total) {
+		k->rtt_ms = (double)rtt->p99_lo / 1e3;
+		k->inflated = rtt->p99_lo > RTT_BAD_US && d->flat_ms * 2 > m->covered_ms;
+	}
+}
+
+static void nic_rates(const struct hr_ctx *x, const struct nic *k, struct hr_estimate *e)
+{
+	const struct hr_limit none = {0}, *l = x->limit ? &x->limit[e->dev] : &none;
+	const struct hr_dev_facts *f =
+		x->facts && e->dev < x->facts->n_dev ? &x->facts->dev[e->dev] : NULL;
+	const struct hr_spread *rx = &k->d->dist[HR_DDIST_RX_KIB_100MS];
+	const struct hr_spread *tx = &k->d->dist[HR_DDIST_TX_KIB_100MS];
+	struct hr_rate r = {.unit = HR_UNIT_BYTES_PER_S,
+		.what = "bytes, busier direction",
+		.source = HR_CAP_CONFIGURED};
+
+	r.demand = 10240.0 * (rx->p99_hi > tx->p99_hi ? rx->p99_hi : tx->p99_hi);
+	r.clean = 10240.0 * l->clean_kib;
+	if (f && f->cap_bytes_per_s) {
+		r.cap = (double)f->cap_bytes_per_s;
+	} else if (f && f->speed_mbps && !f->is_virtual) {
+		r.cap = f->speed_mbps * 1e6 / 8;
+		r.source = HR_CAP_KNOWN;
+	}
+	hr_device_bounds(x, &r, 1, e);
+}
+
+static void nic_report(const struct hr_ctx *x, const struct nic *k, struct hr_estimate *e)
+{
+	const struct hr_spread *rx = &k->d->dist[HR_DDIST_RX_KIB_100MS];
+	const struct hr_spread *tx = &k->d->dist[HR_DDIST_TX_KIB_100MS];
+	const struct hr_spread *top = rx->p99_hi > tx->p99_hi ? rx : tx;
+
+	e->r.demand.unit = HR_UNIT_BYTES_PER_S;
+	e->r.demand.mean = hr_opt_of(fmax(k->rx, k->tx));
+	if (top->total) {
+		e->r.demand.p99 = hr_opt_of(10240.0 * top->p99_hi);
+		e->r.demand.max = hr_opt_of(10240.0 * top->max);
+	}
+	hr_estimate_evidence(e, "receive", k->rx, HR_UNIT_BYTES_PER_S, "/proc/net/dev");
+	hr_estimate_evidence(e, "transmit", k->tx, HR_UNIT_BYTES_PER_S, "/proc/net/dev");
+	hr_estimate_evidence(e, "dropped", k->drops, HR_UNIT_COUNT, "/proc/net/dev");
+	if (k->has_retrans)
+		hr_estimate_evidence(e, "retransmits", k->retrans, HR_UNIT_COUNT,
+			hr_signal_source(x->facts, HR_SIG_TCP_RETRANS));
+	if (k->rtt_ms > 0)
+		hr_estimate_evidence(e, "rtt_inflation_p99", k->rtt_ms, HR_UNIT_MS,
+			hr_signal_source(x->facts, HR_SIG_TCP_RTT));
+	hr_trace_say(x->t,
+		"  receive = %.1f KB/s, transmit = %.1f KB/s, drops = %.0f of %.0f packets, "
+		"retransmits = "
+		"%.0f of %.0f segments",
+		k->rx / 1e3, k->tx / 1e3, k->drops, k->packets, k->retrans, k->segs);
+}
+
+/* First match wins; NULL: nothing wrong. */
+static const char *nic_bad(const struct nic *k)
+{
+	if (k->shaped)
+		return "a traffic shaper installed on the VM has backlog or drops";
+	if (k->vendor)
+		return "the provider's allowance-exceeded counter moved";
+	if (k->softnet)
+		return "packets were dropped before a CPU could take them";
+	if (k->lossy)
+		return "more than 1 % of packets were dropped or sent again";
+	if (k->inflated)
+		return "round trips grew by more than 10 ms at a constant rate: a shaper on the "
+		       "way";
+	return NULL;
+}
+
+static void nic_saturated(const struct hr_ctx *x, const struct nic *k, struct hr_estimate *e)
+{
+	e->r.saturated = !k->shaped;
+	e->local = k->shaped;
+	e->external = !k->shaped && !k->vendor && !k->softnet;
+	e->r.headroom.at_least = hr_opt_of(1 / 1.1);
+	hr_bounds_bad(&e->r.headroom);
+	e->r.confidence =
+		k->shaped || k->vendor || k->softnet ? HR_CONFIDENCE_HIGH : HR_CONFIDENCE_LOW;
+	hr_trace_say(x->t, "  BAD: %s", e->reason);
+}
+
+void hr_model_network(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
+{
+	const struct hr_minute_dev *d = &x->m->dev[dev];
+	const char *bad;
+	struct nic k;
+
+	hr_estimate_init(ret, HR_RES_NETWORK, (int8_t)dev, x);
+	hr_trace_say(x->t, "network %s:", ret->r.device);
+	if (!d->seen || !dev_has(d, HR_SIG_NET_STAT)) {
+		hr_estimate_no_signal(ret, x, HR_SIG_NET_STAT);
+		return;
+	}
+	nic_facts(x, d, &k);
+	nic_report(x, &k, ret);
+	if (dev_has(d, HR_SIG_NET_IO))
+		nic_rates(x, &k, ret);
+	else
+		hr_estimate_no_signal(ret, x, HR_SIG_NET_IO);
+	ret->external = ret->r.headroom.likely.has;
+	ret->r.confidence = ret->r.headroom.likely.has ? HR_CONFIDENCE_MEDIUM : HR_CONFIDENCE_LOW;
+	ret->reason = ret->r.headroom.likely.has ? "known limit of the device"
+						 : "limit never reached: only a lower bound";
+	/* Retransmits and round trips are the VM's: a quiet device is not to blame for them. */
+	ret->quiet = fmax(k.rx, k.tx) <= QUIET_BYTES && !k.shaped && !k.vendor && !k.softnet;
+	bad = ret->quiet ? NULL : nic_bad(&k);
+	if (bad) {
+		ret->reason = bad;
+		nic_saturated(x, &k, ret);
+	}
+	if (ret->r.headroom.likely.has)
+		ret->quiet = false;
+	if (ret->quiet) {
+		ret->reason = "next to no load: does not decide";
+		hr_trace_say(x->t, "  does not decide: under %.1f MB/s", QUIET_BYTES / 1e6);
+	}
+	if (!ret->r.headroom.likely.has)
+		hr_estimate_missing(ret, 0,
+			"the limit of %s (never reached; a load test or configuration tells it)",
+			ret->r.device);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		ret->at[z] = ret->r.headroom;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sentence and advice: one or two plain sentences with the numbers in them. */
+#include "collector/core/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NUM 24
+
+static const char *factor(const struct hr_opt *o, char out[NUM])
+{
+	if (!o->has)
+		snprintf(out, NUM, "an unknown factor");
+	else if (o->v >= HR_K_MAX)
+		snprintf(out, NUM, "more than %gx", HR_K_MAX);
+	else
+		snprintf(out, NUM, "%.1fx", o->v);
+	return out;
+}
+
+static void scope(const struct hr_text_in *in, char *out, size_t cap)
+{
+	double s = in->a->window.seconds;
+
+	if (in->whole)
+		snprintf(out, cap, "In the %.0f s measured", s);
+	else if (s < 2 * 3600)
+		snprintf(out, cap, "In %.3g %% of the last %.0f minutes", 100 * (1 - in->conf->q),
+			s / 60);
+	else if (s < 2 * 86400)
+		snprintf(out, cap, "In %.3g %% of the minutes of the last %.0f hours",
+			100 * (1 - in->conf->q), s / 3600);
+	else
+		snprintf(out, cap, "In %.3g %% of the minutes of the last %.0f days",
+			100 * (1 - in->conf->q), s / 86400);
+}
+
+/* The resource in words, with its device. */
+static void what(const struct hr_text_in *in, char *out, size_t cap)
+{
+	const struct hr_estimate *e = in->bind;
+
+	if (!e) {
+		snprintf(out, cap, "nothing measured");
+		return;
+	}
+	switch (e->r.resource) {
+	case HR_RES_CPU:
+		snprintf(out, cap, "CPU");
+		break;
+	case HR_RES_SERIAL:
+		if (in->a->n_top && in->a->top[0].resource == HR_RES_SERIAL)
+			snprintf(out, cap, "thread %s of %s (%u)", in->a->top[0].thread,
+				in->a->top[0].process, in->a->top[0].tid);
+		else
+			snprintf(out, cap, "one thread");
+		break;
+	case HR_RES_STEAL:
+		snprintf(out, cap, "CPU time not delivered by the hypervisor");
+		break;
+	case HR_RES_MEMORY:
+		snprintf(out, cap, "memory");
+		break;
+	case HR_RES_DISK:
+		snprintf(out, cap, "disk %s", e->r.device);
+		break;
+	case HR_RES_NETWORK:
+		snprintf(out, cap, "network %s", e->r.device);
+		break;
+	case HR_RES_SOFTIRQ:
+		snprintf(out, cap, "interrupt work of one CPU");
+		break;
+	default:
+		snprintf(out, cap, "?");
+	}
+}
+
+/* "before ...": the service level that would break. */
+static void until(const struct hr_text_in *in, char *out, size_t cap)
+{
+	const struct hr_model_conf *c = in->conf;
+
+	switch (in->bind ? in->bind->r.resource : HR_RES_NONE) {
+	case HR_RES_CPU:
+	case HR_RES_STEAL:
+		snprintf(out, cap, "more than %.2g %% of wake-ups waited > %g ms for a CPU",
+			100 * c->eps, c->x_ms);
+		break;
+	case HR_RES_SERIAL:
+	case HR_RES_SOFTIRQ:
+		snprintf(out, cap, "one CPU's worth of work was 90 %% busy");
+		break;
+	case HR_RES_MEMORY:
+		snprintf(out, cap, "available memory ran out");
+		break;
+	case HR_RES_DISK:
+		snprintf(out, cap, "requests became late");
+		break;
+	case HR_RES_NETWORK:
+		snprintf(out, cap, "the link was full");
+		break;
+	default:
+		snprintf(out, cap, "a service level broke");
+	}
+}
+
+static double ev(const struct hr_estimate *e, const char *signal)
+{
+	for (uint8_t i = 0; i < e->r.n_evidence; i++)
+		if (strcmp(e->r.evidence[i].signal, signal) == 0)
+			return e->r.evidence[i].value;
+	return 0;
+}
+
+static void say_yes(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	char w[96], u[96], l[NUM], a[NUM];
+	const struct hr_bounds *k = &in->a->headroom;
+
+	what(in, w, sizeof(w));
+	until(in, u, sizeof(u));
+	if (k->likely.has && !(k->likely.v >= HR_K_MAX && k->at_least.v >= HR_K_MAX))
+		snprintf(s, HR_TEXT_LEN,
+			"%s this VM could have carried %s (at least %s) its load before %s. "
+			"Closest: %s.",
+			sc, factor(&k->likely, l), factor(&k->at_least, a), u, w);
+	else
+		snprintf(s, HR_TEXT_LEN,
+			"%s this VM could have carried %s%s its load. Closest: %s.", sc,
+			k->at_least.v >= HR_K_MAX ? "" : "at least ", factor(&k->at_least, a), w);
+	snprintf(adv, HR_TEXT_LEN,
+		"Nothing to do: no larger VM and no distribution is needed for %.1fx the load.",
+		in->conf->k_target);
+}
+
+static void say_resize(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	const struct hr_gain *g = &in->gain[in->verdict->size < 0 ? 0 : in->verdict->size];
+	bool ceiling = in->verdict->reason == HR_REASON_AT_CEILING;
+	char w[96], l[NUM], lo[NUM], hi[NUM];
+
+	what(in, w, sizeof(w));
+	factor(&in->a->headroom.likely, l);
+	if (g->gain.at_least.has && g->gain.at_most.has)
+		snprintf(s, HR_TEXT_LEN,
+			"%s %s is short: at most about %s of today's load fits. %s would raise "
+			"that by %s to %s%s.",
+			sc, w, l, g->change, factor(&g->gain.at_least, lo),
+			factor(&g->gain.at_most, hi), ceiling ? ", and no such size exists" : "");
+	else
+		snprintf(s, HR_TEXT_LEN,
+			"%s %s is short (%s). %s would help%s; by how much was not measurable.", sc,
+			w, in->bind ? in->bind->reason : "", g->change,
+			ceiling ? ", and no such size exists" : "");
+	if (ceiling)
+		snprintf(adv, HR_TEXT_LEN,
+			"This is the largest size: reduce the work per request, or distribute the "
+			"load.");
+	else if (in->bind && in->bind->r.resource == HR_RES_MEMORY)
+		snprintf(adv, HR_TEXT_LEN,
+			"Take the next size with more memory, or let the programs and caches use "
+			"less.");
+	else
+		snprintf(adv, HR_TEXT_LEN, "Take the next size (%s) before anything else.",
+			g->change);
+}
+
+static void say_serial(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	char w[96];
+
+	what(in, w, sizeof(w));
+	if (in->bind && in->bind->r.resource == HR_RES_CPU) {
+		snprintf(s, HR_TEXT_LEN,
+			"%s every vCPU was busy, yet every runnable thread already had one: twice "
+			"the vCPUs would "
+			"find at most %.2fx as much to run.",
+			sc, in->frozen.has ? in->frozen.v : 1);
+		snprintf(adv, HR_TEXT_LEN,
+			"More vCPUs help only if the program starts more workers; if it can, do "
+			"that together "
+			"with the larger size, else look for faster cores or less work.");
+		return;
+	}
+	if (in->bind && in->bind->r.resource == HR_RES_SOFTIRQ) {
+		snprintf(s, HR_TEXT_LEN,
+			"%s interrupt and packet work kept one CPU %.0f %% busy; more vCPUs do not "
+			"share it.",
+			sc, 100 * ev(in->bind, "softirq_busiest_cpu_p99"));
+		snprintf(adv, HR_TEXT_LEN,
+			"Spread the receive queues (RPS/RFS, more NIC queues) before changing the "
+			"size.");
+		return;
+	}
+	snprintf(s, HR_TEXT_LEN,
+		"%s %s was running or waiting for a CPU %.0f %% of the time, and one thread uses "
+		"one CPU at most: "
+		"more vCPUs do not help.",
+		sc, w, in->bind ? 100 * ev(in->bind, "thread_busy_or_waiting") : 0);
+	snprintf(adv, HR_TEXT_LEN,
+		"Split that thread's work (more workers, sharding inside the process) or use "
+		"faster cores; keep "
+		"the number of vCPUs.");
+}
+
+static void say_local(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	enum hr_resource r = in->bind ? in->bind->r.resource : HR_RES_NONE;
+
+	if (r == HR_RES_MEMORY) {
+		snprintf(s, HR_TEXT_LEN,
+			"%s a cgroup memory limit was hit %.0f times while the VM had %.0f MiB of "
+			"memory available: "
+			"the limit binds, not the VM.",
+			sc, ev(in->bind, "memcg_limit_hits"),
+			ev(in->bind, "mem_available") / 1048576);
+		snprintf(adv, HR_TEXT_LEN,
+			"Raise that cgroup's memory limit (memory.max); a larger VM changes "
+			"nothing.");
+	} else if (r == HR_RES_NETWORK) {
+		snprintf(s, HR_TEXT_LEN,
+			"%s a traffic shaper installed on %s held packets back: it binds, not the "
+			"VM.",
+			sc, in->bind->r.device);
+		snprintf(adv, HR_TEXT_LEN,
+			"Raise the shaper's rate (tc qdisc show dev %s); a larger VM changes "
+			"nothing.",
+			in->bind->r.device);
+	} else {
+		snprintf(s, HR_TEXT_LEN,
+			"%s a cgroup CPU quota held threads back for %.2f CPU-seconds per second "
+			"while vCPUs were "
+			"free: the quota binds, not the VM.",
+			sc, in->bind ? ev(in->bind, "quota_throttled") : 0);
+		snprintf(adv, HR_TEXT_LEN,
+			"Raise that cgroup's CPU quota (cpu.max); a larger VM changes nothing.");
+	}
+}
+
+static void say_external(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	const struct hr_res_answer *r = &in->bind->r;
+	bool disk = r->resource == HR_RES_DISK;
+	char w[96], l[NUM], cap[64] = "";
+
+	what(in, w, sizeof(w));
+	if (r->capacity.value.has && r->capacity.unit == HR_UNIT_IOPS)
+		snprintf(cap, sizeof(cap), " (about %.0f requests/s)", r->capacity.value.v);
+	else if (r->capacity.value.has && r->capacity.unit == HR_UNIT_BYTES_PER_S)
+		snprintf(cap, sizeof(cap), " (about %.1f MB/s)", r->capacity.value.v / 1e6);
+	snprintf(s, HR_TEXT_LEN,
+		"%s %s was at its limit%s: about %s of today's load fits, and that limit does not "
+		"grow with the VM "
+		"as far as is known.",
+		sc, w, r->capacity.source == HR_CAP_LOWER_BOUND ? "" : cap,
+		factor(&in->a->headroom.likely, l));
+	snprintf(adv, HR_TEXT_LEN,
+		disk ? "Raise the limit of volume %s (type or provisioned operations), or cause "
+		       "less I/O; a larger VM "
+		       "alone does not help."
+		     : "Raise the limit of the link behind %s, or send less; a larger VM alone may "
+		       "not help.",
+		r->device);
+}
+
+static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	const struct hr_answer *a = in->a;
+	const char *first = a->n_missing ? a->missing[0].evidence : "the bounds disagree";
+	char lo[NUM], hi[NUM];
+
+	if (in->verdict->row == 3 && a->headroom.at_least.has && a->headroom.likely.has)
+		snprintf(s, HR_TEXT_LEN,
+			"%s this VM carries between %s and %s its load, and the target is %.1fx: "
+			"not decided. Missing: %s.",
+			sc, factor(&a->headroom.at_least, lo), factor(&a->headroom.likely, hi),
+			in->conf->k_target, first);
+	else if (in->verdict->row == 7)
+		snprintf(s, HR_TEXT_LEN,
+			"%s less than %.1fx more load fits, and the gain of a larger size is not "
+			"distinguishable from "
+			"model error.",
+			sc, in->conf->k_target);
+	else
+		snprintf(s, HR_TEXT_LEN, "Not known yet whether headroom is left. Missing: %s.",
+			first);
+	if (a->n_missing && a->missing[0].available_ms)
+		snprintf(adv, HR_TEXT_LEN,
+			"Let the agent run on; the missing evidence comes by itself.");
+	else
+		snprintf(adv, HR_TEXT_LEN,
+			"See `headroom explain` for what is missing, or measure while the load is "
+			"on: `headroom measure`.");
+}
+
+void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_advice)
+{
+	char sc[72];
+
+	scope(in, sc, sizeof(sc));
+	switch (in->verdict->reason) {
+	case HR_REASON_HEADROOM_LEFT:
+		say_yes(in, sc, ret_sentence, ret_advice);
+		break;
+	case HR_REASON_BIGGER_SIZE_HELPS:
+	case HR_REASON_AT_CEILING:
+		say_resize(in, sc, ret_sentence, ret_advice);
+		break;
+	case HR_REASON_SERIAL_THREAD:
+		say_serial(in, sc, ret_sentence, ret_advice);
+		break;
+	case HR_REASON_STEAL:
+		snprintf(ret_sentence, HR_TEXT_LEN,
+			"%s the hypervisor withheld %.0f %% of the CPU time this VM wanted: the "
+			"host is short, not "
+			"the size.",
+			sc, in->bind ? 100 * ev(in->bind, "steal_share") : 0);
+		snprintf(ret_advice, HR_TEXT_LEN,
+			"Move to another host or family, or to a type without CPU credits; a "
+			"larger size may get no more.");
+		break;
+	case HR_REASON_LOCAL_LIMIT:
+		say_local(in, sc, ret_sentence, ret_advice);
+		break;
+	case HR_REASON_EXTERNAL_LIMIT:
+		say_external(in, sc, ret_sentence, ret_advice);
+		break;
+	default:
+		say_unknown(in, sc, ret_sentence, ret_advice);
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer in plain words: sentence and advice, from its numbers. */
+#pragma once
+
+#include "collector/core/eval.h"
+#include "collector/core/verdict.h"
+
+struct hr_text_in {
+	const struct hr_model_conf *conf;
+	const struct hr_verdict *verdict;
+	const struct hr_gain *gain;     /* [HR_SIZE_N] */
+	const struct hr_estimate *bind; /* what binds; NULL: nothing */
+	const struct hr_answer *a;      /* numbers, missing and top are filled */
+	struct hr_opt frozen;
+	bool hot_thread;
+	bool whole; /* one window only (measure): no quantile over minutes */
+};
+void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_advice);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision table (answer-model 10): numbers and flags in, answer and reason out. */
+#pragma once
+
+#include "collector/core/sizes.h"
+
+struct hr_verdict_in {
+	struct hr_bounds k;
+	double target;
+	bool evidence_fails; /* a gate of section 11 fails for what would decide */
+	bool trend_soon; /* confirmed trend below the target within 30 days (later issue: never set
+			    yet) */
+	enum hr_resource bind;
+	bool local, external; /* of what binds */
+	bool memory_short;    /* the VM's memory is saturated, not a cgroup's */
+	struct hr_gain gain[HR_SIZE_N];
+	struct hr_opt frozen;
+	bool hot_thread;
+};
+
+struct hr_verdict {
+	enum hr_answer_kind kind;
+	enum hr_reason reason;
+	uint8_t row; /* of the table, 1..7 */
+	int8_t size; /* enum hr_size that decided, -1 none */
+};
+
+struct hr_verdict hr_verdict_of(const struct hr_verdict_in *in);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One VM: windows in, minutes evaluated, lookback kept.  See vm.h. */
+#include "collector/core/vm_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MINUTE_MS     60000
+#define UNIT_MS       10000
+#define DAY_MS        86400000ULL
+#define SERIAL_GAP_MS 120000 /* a hot thread not seen for two minutes starts anew */
+
+void hr_model_conf_default(struct hr_model_conf *c)
+{
+	*c = (struct hr_model_conf){
+		.x_ms = 10,
+		.eps = 0.01,
+		.q = 0.005,
+		.k_target = 1.3,
+		.m_lo = 1.25,
+		.m_hi = 2.6,
+		.lookback_days = 7,
+		.min_history_h = 30,
+	};
+}
+
+struct hr_vm *hr_vm_new(const struct hr_model_conf *conf)
+{
+	struct hr_vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		return NULL;
+	vm->conf = *conf;
+	return vm;
+}
+
+void hr_vm_free(struct hr_vm *vm)
+{
+	if (!vm)
+		return;
+	hr_lookback_done(&vm->back);
+	free(vm->open.dev);
+	free(vm);
+}
+
+size_t hr_vm_bytes(const struct hr_vm *vm)
+{
+	return sizeof(*vm) + vm->open.dev_cap * sizeof(*vm->open.dev) +
+	       vm->back.cap * sizeof(*vm->back.cell);
+}
+
+bool hr_vm_size_devices(struct hr_vm *vm, uint8_t n_dev)
+{
+	struct hr_minute_dev *dev;
+
+	if (n_dev > HR_DEVS_MAX)
+		n_dev = HR_DEVS_MAX;
+	if (n_dev <= vm->open.dev_cap)
+		return true;
+	dev = realloc(vm->open.dev, n_dev * sizeof(*dev));
+	if (!dev)
+		return false;
+	memset(dev + vm->open.dev_cap, 0, (size_t)(n_dev - vm->open.dev_cap) * sizeof(*dev));
+	vm->open.dev = dev;
+	vm->open.dev_cap = n_dev;
+	return true;
+}
+
+uint32_t hr_vm_weight(uint64_t ms)
+{
+	uint64_t w = (ms + UNIT_MS / 2) / UNIT_MS;
+
+	return w < 1 ? 1 : w > UINT32_MAX ? UINT32_MAX : (uint32_t)w;
+}
+
+unsigned hr_vm_group(const struct hr_estimate *e, unsigned index)
+{
+	return e->dev >= 0 ? 5u + (unsigned)e->dev : index;
+}
+
+/* Since when this minute's serial candidate has been hot. */
+static void follow_serial(struct hr_vm *vm, const struct hr_minute *m)
+{
+	int i = hr_serial_candidate(m);
+
+	if (i < 0)
+		return;
+	if (vm->serial.tid != m->use[i].tid || vm->serial.pid != m->use[i].pid ||
+		m->from_ms > vm->serial.last_ms + SERIAL_GAP_MS) {
+		vm->serial.pid = m->use[i].pid;
+		vm->serial.tid = m->use[i].tid;
+		vm->serial.since_ms = m->from_ms;
+	}
+	if (m->to_ms > vm->serial.last_ms)
+		vm->serial.last_ms = m->to_ms;
+}
+
+void hr_vm_eval(
+	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret)
+{
+	struct hr_ctx x = {
+		.m = m,
+		.conf = &vm->conf,
+		.facts = vm->has_facts ? &vm->facts : NULL,
+		.limit = vm->limit,
+		.peak_anon_bytes = vm->peak_anon_bytes,
+		.t = t,
+	};
+
+	follow_serial(vm, m);
+	x.serial_since_ms = vm->serial.since_ms;
+	hr_eval_minute(&x, ret);
+}
+
+static void vote(struct hr_vote *v, uint32_t *n, unsigned track, uint8_t code)
+{
+	if (*n < VM_VOTES_MAX)
+		v[(*n)++] = (struct hr_vote){.track = (uint8_t)track, .code = code};
+}
+
+static uint8_t code_of(const struct hr_opt *o, bool up)
+{
+	return !o->has ? VM_NO_CLAIM : up ? hr_k_code_up(o->v) : hr_k_code(o->v);
+}
+
+static void vote_bounds(struct hr_vote *v, uint32_t *n, unsigned track, const struct hr_bounds *b)
+{
+	vote(v, n, track + SERIES_AT_LEAST, code_of(&b->at_least, false));
+	vote(v, n, track + SERIES_LIKELY, code_of(&b->likely, false));
+	vote(v, n, track + SERIES_AT_MOST, code_of(&b->at_most, true));
+}
+
+uint32_t hr_vm_votes(const struct hr_eval *e, struct hr_vote ret[VM_VOTES_MAX])
+{
+	bool memory_short = false;
+	uint32_t n = 0;
+
+	vote_bounds(ret, &n, TRACK_K(0), &e->k);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		vote_bounds(ret, &n, TRACK_AT(z, 0), &e->at[z]);
+	for (uint8_t i = 0; i < e->n; i++) {
+		unsigned g = hr_vm_group(&e->e[i], i);
+
+		vote_bounds(ret, &n, TRACK_RES(g, 0), &e->e[i].r.headroom);
+		vote(ret, &n, TRACK_RES(g, SERIES_FLAGS), e->e[i].r.saturated);
+		memory_short |= e->e[i].r.resource == HR_RES_MEMORY && e->e[i].r.saturated;
+	}
+	if (e->bind >= 0) {
+		const struct hr_estimate *b = &e->e[e->bind];
+		unsigned g = hr_vm_group(b, (unsigned)e->bind);
+
+		vote(ret, &n,
+			TRACK_BIND(g, b->local      ? 1
+				      : b->external ? 2
+						    : 0),
+			code_of(&e->k.at_least, false));
+	}
+	/* Only minutes that are tight ask whether more vCPUs would help. */
+	if (e->frozen.has && e->k.likely.has && e->k.likely.v < 2)
+		vote(ret, &n, TRACK_FROZEN, code_of(&e->frozen, true));
+	vote(ret, &n, TRACK_LOAD,
+		(uint8_t)(e->hot_thread | (e->hog_share >= 0.5) << 1 | memory_short << 2));
+	return n;
+}
+
+static uint16_t day_of(uint64_t ms)
+{
+	uint64_t d = ms / DAY_MS;
+
+	return d > UINT16_MAX ? UINT16_MAX : (uint16_t)d;
+}
+
+/* Ends a minute: its k become history. */
+static void close_minute(struct hr_vm *vm, const struct hr_minute *m)
+{
+	uint16_t day = day_of(m->to_ms), keep = (uint16_t)vm->conf.lookback_days;
+	struct hr_vote votes[VM_VOTES_MAX];
+	struct hr_eval v;
+	uint32_t n, w = hr_vm_weight(m->covered_ms);
+
+	if (m->windows == 0)
+		return;
+	hr_vm_eval(vm, m, NULL, &v);
+	n = hr_vm_votes(&v, votes);
+	for (uint32_t i = 0; i < n; i++)
+		(void)hr_lookback_add(&vm->back, day, votes[i].track, votes[i].code, w);
+	vm->closed++;
+	if (day_of(vm->last_ms) > keep)
+		hr_lookback_expire(&vm->back, (uint16_t)(day_of(vm->last_ms) - keep));
+}
+
+static void reset_history(struct hr_vm *vm, uint64_t at_ms)
+{
+	hr_lookback_forget(&vm->back, 0, TRACK_DEMAND(0) - 1);
+	hr_lookback_forget(&vm->back, TRACK_FROZEN, TRACK_LOAD);
+	vm->closed = 0;
+	vm->cut_ms = at_ms;
+}
+
+static bool same_device(const struct hr_dev_facts *a, const struct hr_dev_facts *b)
+{
+	return a->kind == b->kind && strncmp(a->name, b->name, sizeof(a->name)) == 0;
+}
+
+/* A device number that now means another device starts anew. */
+static void reset_devices(struct hr_vm *vm, const struct hr_facts *f)
+{
+	for (unsigned d = 0; d < HR_DEVS_MAX; d++) {
+		unsigned r = 5 + d;
+
+		if (d < f->n_dev && d < vm->facts.n_dev &&
+			same_device(&f->dev[d], &vm->facts.dev[d]))
+			continue;
+		memset(&vm->limit[d], 0, sizeof(vm->limit[d]));
+		hr_lookback_forget(&vm->back, (uint8_t)TRACK_RES(r, 0), (uint8_t)TRACK_RES(r, 3));
+		hr_lookback_forget(&vm->back, (uint8_t)TRACK_BIND(r, 0), (uint8_t)TRACK_BIND(r, 2));
+		hr_lookback_forget(&vm->back, (uint8_t)TRACK_DEMAND(r), (uint8_t)TRACK_DEMAND(r));
+	}
+}
+
+/* MemTotal moves by less than this when only the kernel's own reservation changes. */
+#define MEM_CHANGE 0.02
+
+static bool is_resize(const struct hr_facts *a, const struct hr_facts *b)
+{
+	double was = (double)a->mem_total_bytes, is = (double)b->mem_total_bytes;
+
+	return (a->cpus_online && b->cpus_online && a->cpus_online != b->cpus_online) ||
+	       (was > 0 && is > 0 && fabs(is - was) > MEM_CHANGE * was);
+}
+
+void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
+{
+	if (vm->has_facts) {
+		bool resize = is_resize(&vm->facts, f);
+
+		if (resize || f->epoch != vm->facts.epoch) {
+			close_minute(vm, &vm->open);
+			hr_minute_reset(&vm->open);
+			reset_devices(vm, f);
+		}
+		if (resize)
+			reset_history(vm, at_ms);
+	}
+	vm->facts = *f;
+	if (vm->facts.n_dev > HR_DEVS_MAX)
+		vm->facts.n_dev = HR_DEVS_MAX;
+	vm->has_facts = true;
+	(void)hr_vm_size_devices(vm, vm->facts.n_dev);
+}
+
+static void add_hist(
+	struct hr_vm *vm, uint16_t day, unsigned res, const struct hr_hist *h, uint64_t have)
+{
+	if (!have)
+		return;
+	for (unsigned b = 0; b < HR_BUCKETS; b++)
+		(void)hr_lookback_add(
+			&vm->back, day, (uint8_t)TRACK_DEMAND(res), (uint8_t)b, h->n[b]);
+}
+
+static void add_sample(struct hr_vm *vm, uint16_t day, unsigned res, double v, uint32_t n)
+{
+	uint32_t u = v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+
+	(void)hr_lookback_add(&vm->back, day, (uint8_t)TRACK_DEMAND(res), (uint8_t)hr_bucket(u), n);
+}
+
+/* Demand distributions: seconds for CPU, steal and softirq, 100 ms for devices, windows for the
+ * rest. */
+static void add_demand(struct hr_vm *vm, const struct hr_summary *s)
+{
+	uint16_t day = day_of(s->t_end_ms);
+	uint32_t w = hr_vm_weight(s->dur_ms);
+	double total = vm->has_facts ? (double)vm->facts.mem_total_bytes : 0;
+
+	add_hist(vm, day, 0, &s->dist[HR_DIST_BUSY_1S], s->have & HR_SIG_BIT(HR_SIG_CPU_SLOTS));
+	if (s->n_top && s->dur_ms && hr_has(s, HR_SIG_THREADS))
+		add_sample(vm, day, 1,
+			1e3 * (s->top[0].oncpu_ms + (double)s->top[0].wait_ms) / s->dur_ms, w);
+	add_hist(vm, day, 2, &s->dist[HR_DIST_STEAL_1S], s->have & HR_SIG_BIT(HR_SIG_STEAL));
+	if (hr_has(s, HR_SIG_MEMINFO) && total > 0)
+		add_sample(vm, day, 3,
+			(total - (double)s->ctr[HR_CTR_MEM_AVAILABLE_BYTES]) / 1048576, w);
+	add_hist(vm, day, 4, &s->dist[HR_DIST_SOFTIRQ_CPU], s->have & HR_SIG_BIT(HR_SIG_SOFTIRQ));
+	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++) {
+		const struct hr_dev_summary *d = &s->dev[i];
+		const struct hr_hist *rx = &d->dist[HR_DDIST_RX_KIB_100MS];
+		const struct hr_hist *tx = &d->dist[HR_DDIST_TX_KIB_100MS];
+
+		if (d->dev >= HR_DEVS_MAX)
+			continue;
+		add_hist(vm, day, 5u + d->dev, &d->dist[HR_DDIST_OPS_100MS],
+			d->have & HR_SIG_BIT(HR_SIG_DISK_IO));
+		add_hist(vm, day, 5u + d->dev, tx->sum > rx->sum ? tx : rx,
+			d->have & HR_SIG_BIT(HR_SIG_NET_IO));
+	}
+}
+
+static void add_limits(struct hr_vm *vm, const struct hr_summary *s)
+{
+	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)
+		if (s->dev[i].dev < HR_DEVS_MAX)
+			hr_limit_add(&vm->limit[s->dev[i].dev], &s->dev[i], s->t_end_ms);
+	if (hr_has(s, HR_SIG_MEMINFO) && s->ctr[HR_CTR_MEM_ANON_BYTES] > vm->peak_anon_bytes)
+		vm->peak_anon_bytes = s->ctr[HR_CTR_MEM_ANON_BYTES];
+}
+
+static int64_t minute_no(const struct hr_vm *vm, const struct hr_summary *s)
+{
+	int64_t mid = (int64_t)(s->t_end_ms - vm->origin_ms) - (int64_t)s->dur_ms / 2;
+
+	return mid >= 0 ? mid / MINUTE_MS : -((-mid + MINUTE_MS - 1) / MINUTE_MS);
+}
+
+/* A window of a minute that is over: evidence of its own. */
+static void add_late(struct hr_vm *vm, const struct hr_summary *s)
+{
+	struct hr_minute m = {0};
+	uint8_t n = vm->open.dev_cap;
+
+	m.dev = n ? calloc(n, sizeof(*m.dev)) : NULL;
+	m.dev_cap = m.dev ? n : 0;
+	hr_minute_add(&m, s);
+	close_minute(vm, &m);
+	free(m.dev);
+}
+
+void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s)
+{
+	uint64_t from = s->t_end_ms > s->dur_ms ? s->t_end_ms - s->dur_ms : 0;
+	uint8_t n_dev = 0;
+	int64_t no;
+
+	if (s->dur_ms == 0)
+		return;
+	if (!vm->origin_ms)
+		vm->origin_ms = from;
+	vm->first_ms = !vm->first_ms || from < vm->first_ms ? from : vm->first_ms;
+	vm->last_ms = s->t_end_ms > vm->last_ms ? s->t_end_ms : vm->last_ms;
+	vm->covered_ms += s->dur_ms;
+	vm->lost_windows += s->lost;
+	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)
+		n_dev = s->dev[i].dev >= n_dev ? (uint8_t)(s->dev[i].dev + 1) : n_dev;
+	(void)hr_vm_size_devices(vm, n_dev);
+	add_limits(vm, s);
+	add_demand(vm, s);
+	no = minute_no(vm, s);
+	if (vm->open.windows && no < vm->open_no) {
+		add_late(vm, s);
+		return;
+	}
+	if (vm->open.windows && (no > vm->open_no || !hr_minute_fits(&vm->open, s))) {
+		close_minute(vm, &vm->open);
+		hr_minute_reset(&vm->open);
+	}
+	vm->open_no = no;
+	hr_minute_add(&vm->open, s);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A VM's state as bytes: "HRVM", version, varints, FNV-1a 64 of all before.
+ * The checksum finds damage, not malice; every length and index is checked
+ * against its limit all the same.  An older version is refused: the caller
+ * starts the VM afresh, and its answer says that the history is short.
+ */
+#include "collector/core/vm_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VM_MAGIC   "HRVM"
+#define VM_VERSION 1
+
+/* One walk for both directions, so that they cannot differ. */
+struct codec {
+	bool encode, bad;
+	unsigned char *out;
+	const unsigned char *in;
+	size_t cap, at; /* encode: bytes needed so far, may exceed cap */
+};
+
+static void put(struct codec *c, unsigned char b)
+{
+	if (c->at < c->cap)
+		c->out[c->at] = b;
+	c->at++;
+}
+
+static void u64(struct codec *c, uint64_t *v)
+{
+	uint64_t x = *v;
+	unsigned shift = 0;
+
+	if (c->encode) {
+		for (; x > 0x7f; x >>= 7)
+			put(c, (unsigned char)(x | 0x80));
+		put(c, (unsigned char)x);
+		return;
+	}
+	for (x = 0; !c->bad; shift += 7) {
+		unsigned char b;
+
+		if (c->at >= c->cap || shift > 63) {
+			c->bad = true;
+			break;
+		}
+		b = c->in[c->at++];
+		x |= (uint64_t)(b & 0x7f) << shift;
+		if (!(b & 0x80))
+			break;
+	}
+	*v = c->bad ? 0 : x;
+}
+
+static void bounded(struct codec *c, uint64_t *v, uint64_t max)
+{
+	u64(c, v);
+	if (*v > max) {
+		c->bad = true;
+		*v = 0;
+	}
+}
+
+#define FIELD(c, f, max)                                                                           \
+	do {                                                                                       \
+		uint64_t _v = (uint64_t)(f);                                                       \
+		bounded(c, &_v, max);                                                              \
+		if (!(c)->encode)                                                                  \
+			(f) = (__typeof__(f))_v;                                                   \
+	} while (0)
+
+static void f64(struct codec *c, double *v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, v, sizeof(bits));
+	u64(c, &bits);
+	memcpy(v, &bits, sizeof(bits));
+	if (!c->encode && !(isfinite(*v) && *v >= 0)) {
+		c->bad = true;
+		*v = 0;
+	}
+}
+
+static void text(struct codec *c, char *s, size_t size)
+{
+	uint64_t n = c->encode ? strnlen(s, size - 1) : 0;
+
+	bounded(c, &n, size - 1);
+	if (c->encode) {
+		for (uint64_t i = 0; i < n; i++)
+			put(c, (unsigned char)s[i]);
+		return;
+	}
+	memset(s, 0, size);
+	if (c->bad || n > c->cap - c->at) {
+		c->bad = true;
+		return;
+	}
+	memcpy(s, c->in + c->at, n);
+	c->at += n;
+}
+
+static void facts(struct codec *c, struct hr_facts *f)
+{
+	FIELD(c, f->epoch, UINT32_MAX);
+	text(c, f->name, sizeof(f->name));
+	text(c, f->kernel, sizeof(f->kernel));
+	text(c, f->agent, sizeof(f->agent));
+	text(c, f->hypervisor, sizeof(f->hypervisor));
+	text(c, f->provider, sizeof(f->provider));
+	text(c, f->instance_type, sizeof(f->instance_type));
+	FIELD(c, f->cpus_online, UINT32_MAX);
+	FIELD(c, f->cpus_possible, UINT32_MAX);
+	FIELD(c, f->threads_per_core, UINT32_MAX);
+	FIELD(c, f->mem_total_bytes, UINT64_MAX);
+	FIELD(c, f->map_bytes, UINT64_MAX);
+	FIELD(c, f->n_dev, HR_DEVS_MAX);
+	for (uint8_t i = 0; i < f->n_dev; i++) {
+		struct hr_dev_facts *d = &f->dev[i];
+
+		FIELD(c, d->kind, HR_DEV_NIC);
+		text(c, d->name, sizeof(d->name));
+		FIELD(c, d->nr_requests, UINT32_MAX);
+		FIELD(c, d->speed_mbps, UINT32_MAX);
+		FIELD(c, d->cap_iops, UINT64_MAX);
+		FIELD(c, d->cap_bytes_per_s, UINT64_MAX);
+		FIELD(c, d->is_virtual, 1);
+	}
+	for (unsigned i = 0; i < HR_SIG_N; i++) {
+		FIELD(c, f->signal[i].rung, HR_RUNG_MISSING);
+		text(c, f->signal[i].reason, sizeof(f->signal[i].reason));
+	}
+	FIELD(c, f->shed, UINT32_MAX);
+}
+
+static void spread(struct codec *c, struct hr_spread *s)
+{
+	FIELD(c, s->total, UINT64_MAX);
+	FIELD(c, s->sum, UINT64_MAX);
+	FIELD(c, s->p99_lo, UINT32_MAX);
+	FIELD(c, s->p99_hi, UINT32_MAX);
+	FIELD(c, s->max, UINT32_MAX);
+}
+
+static void minute_dev(struct codec *c, struct hr_minute_dev *d)
+{
+	FIELD(c, d->seen, 1);
+	if (!d->seen)
+		return;
+	FIELD(c, d->have, UINT64_MAX);
+	for (unsigned i = 0; i < HR_DCTR_N; i++)
+		FIELD(c, d->ctr[i], UINT64_MAX);
+	for (unsigned i = 0; i < HR_DDIST_N; i++)
+		spread(c, &d->dist[i]);
+	for (unsigned w = 0; w < 2; w++) {
+		FIELD(c, d->late[w], UINT64_MAX);
+		FIELD(c, d->judged[w], UINT64_MAX);
+	}
+	FIELD(c, d->very_late, UINT64_MAX);
+	f64(c, &d->rate_ops);
+	f64(c, &d->rate_kib);
+	FIELD(c, d->flat_ms, UINT64_MAX);
+}
+
+static void minute_use(struct codec *c, struct hr_use *u)
+{
+	FIELD(c, u->pid, UINT32_MAX);
+	FIELD(c, u->tid, UINT32_MAX);
+	FIELD(c, u->oncpu_ms, UINT32_MAX);
+	FIELD(c, u->wait_ms, UINT32_MAX);
+	FIELD(c, u->process_oncpu_ms, UINT32_MAX);
+	FIELD(c, u->seen_ms, UINT32_MAX);
+	FIELD(c, u->peers, UINT32_MAX);
+	FIELD(c, u->u_max_pm, UINT16_MAX);
+	FIELD(c, u->o_max_pm, UINT16_MAX);
+	text(c, u->comm, sizeof(u->comm));
+	text(c, u->process, sizeof(u->process));
+}
+
+static void minute(struct codec *c, struct hr_vm *vm)
+{
+	struct hr_minute *m = &vm->open;
+	uint8_t n_dev = m->n_dev;
+
+	FIELD(c, m->windows, UINT32_MAX);
+	FIELD(c, m->from_ms, UINT64_MAX);
+	FIELD(c, m->to_ms, UINT64_MAX);
+	FIELD(c, m->covered_ms, UINT64_MAX);
+	FIELD(c, m->lost, UINT32_MAX);
+	FIELD(c, m->epoch, UINT32_MAX);
+	FIELD(c, m->cpus, UINT32_MAX);
+	FIELD(c, m->have, UINT64_MAX);
+	for (unsigned i = 0; i < HR_CTR_N; i++)
+		FIELD(c, m->ctr[i], UINT64_MAX);
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			FIELD(c, m->vq_bad[z][g], UINT64_MAX);
+	for (unsigned i = 0; i < HR_DIST_N; i++)
+		spread(c, &m->dist[i]);
+	FIELD(c, m->n_use, HR_USES_MAX);
+	for (uint8_t i = 0; i < m->n_use; i++)
+		minute_use(c, &m->use[i]);
+	FIELD(c, n_dev, HR_DEVS_MAX);
+	if (c->bad || (!c->encode && !hr_vm_size_devices(vm, n_dev))) {
+		c->bad = true;
+		return;
+	}
+	if (!c->encode)
+		m->n_dev = n_dev;
+	for (uint8_t i = 0; i < n_dev; i++)
+		minute_dev(c, &m->dev[i]);
+}
+
+static void limit(struct codec *c, struct hr_limit *l)
+{
+	FIELD(c, l->since_ms, UINT64_MAX);
+	if (!l->since_ms)
+		return;
+	FIELD(c, l->last_ms, UINT64_MAX);
+	FIELD(c, l->queued_n, UINT64_MAX);
+	FIELD(c, l->episodes, UINT64_MAX);
+	f64(c, &l->ops);
+	f64(c, &l->ops2);
+	f64(c, &l->kib);
+	f64(c, &l->kib2);
+	FIELD(c, l->clean_ops, UINT32_MAX);
+	FIELD(c, l->clean_kib, UINT32_MAX);
+	FIELD(c, l->clean_ops_s, UINT32_MAX);
+	FIELD(c, l->clean_kib_s, UINT32_MAX);
+}
+
+static void lookback(struct codec *c, struct hr_lookback *l)
+{
+	uint32_t n = l->n;
+
+	FIELD(c, l->dropped_days, UINT32_MAX);
+	FIELD(c, n, HR_LOOKBACK_CELLS);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct hr_cell cell = c->encode ? l->cell[i] : (struct hr_cell){0};
+
+		FIELD(c, cell.day, UINT16_MAX);
+		FIELD(c, cell.track, TRACK_N - 1);
+		FIELD(c, cell.code, 255);
+		FIELD(c, cell.n, UINT32_MAX);
+		if (!c->encode && !c->bad &&
+			!hr_lookback_add(l, cell.day, cell.track, cell.code, cell.n))
+			c->bad = true;
+	}
+}
+
+static void walk(struct codec *c, struct hr_vm *vm)
+{
+	uint64_t no = (uint64_t)vm->open_no;
+
+	FIELD(c, vm->has_facts, 1);
+	if (vm->has_facts)
+		facts(c, &vm->facts);
+	u64(c, &no);
+	if (!c->encode)
+		vm->open_no = (int64_t)no;
+	FIELD(c, vm->origin_ms, INT64_MAX);
+	FIELD(c, vm->first_ms, INT64_MAX);
+	FIELD(c, vm->last_ms, INT64_MAX);
+	FIELD(c, vm->covered_ms, INT64_MAX);
+	FIELD(c, vm->cut_ms, INT64_MAX);
+	FIELD(c, vm->peak_anon_bytes, UINT64_MAX);
+	FIELD(c, vm->closed, UINT32_MAX);
+	FIELD(c, vm->lost_windows, UINT32_MAX);
+	for (unsigned d = 0; d < HR_DEVS_MAX; d++)
+		limit(c, &vm->limit[d]);
+	FIELD(c, vm->serial.pid, UINT32_MAX);
+	FIELD(c, vm->serial.tid, UINT32_MAX);
+	FIELD(c, vm->serial.since_ms, UINT64_MAX);
+	FIELD(c, vm->serial.last_ms, UINT64_MAX);
+	minute(c, vm);
+	lookback(c, &vm->back);
+}
+
+static uint64_t fnv1a(const unsigned char *p, size_t n)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 1099511628211ULL;
+	return h;
+}
+
+#define HEAD 5 /* magic, version */
+#define TAIL 8
+
+size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap)
+{
+	struct codec c = {.encode = true, .out = buf, .cap = cap};
+	uint64_t sum;
+
+	for (unsigned i = 0; i < 4; i++)
+		put(&c, (unsigned char)VM_MAGIC[i]);
+	put(&c, VM_VERSION);
+	walk(&c, (struct hr_vm *)vm); /* an encoding walk only reads it */
+	if (c.at + TAIL > cap)
+		return c.at + TAIL;
+	sum = fnv1a(buf, c.at);
+	for (unsigned i = 0; i < TAIL; i++)
+		put(&c, (unsigned char)(sum >> (8 * i)));
+	return c.at;
+}
+
+struct hr_vm *hr_vm_decode(const struct hr_model_conf *conf, const void *buf, size_t len)
+{
+	const unsigned char *p = buf;
+	struct codec c = {.in = buf, .at = HEAD};
+	struct hr_vm *vm;
+	uint64_t sum = 0;
+
+	if (len < HEAD + TAIL || memcmp(p, VM_MAGIC, 4) != 0 || p[4] != VM_VERSION)
+		return NULL;
+	c.cap = len - TAIL;
+	for (unsigned i = 0; i < TAIL; i++)
+		sum |= (uint64_t)p[c.cap + i] << (8 * i);
+	if (sum != fnv1a(p, c.cap))
+		return NULL;
+	vm = hr_vm_new(conf);
+	if (!vm)
+		return NULL;
+	walk(&c, vm);
+	if (c.bad || c.at != c.cap) {
+		hr_vm_free(vm);
+		return NULL;
+	}
+	return vm;
+}

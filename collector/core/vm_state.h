@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of struct hr_vm, shared by vm.c, vm_answer.c and vm_codec.c only. */
+#pragma once
+
+#include "collector/core/eval.h"
+#include "collector/core/limit.h"
+#include "collector/core/lookback.h"
+#include "collector/core/minute.h"
+#include "collector/core/vm.h"
+
+/* Series of a track group. */
+enum {
+	SERIES_AT_LEAST = 0,
+	SERIES_LIKELY,
+	SERIES_AT_MOST,
+	SERIES_FLAGS, /* code = 1 when saturated */
+	SERIES_N,
+};
+
+/* Resource tracks: the five VM-wide ones in the order of hr_eval_minute, then devices by number. */
+#define VM_RES_N    (5 + HR_DEVS_MAX)
+#define VM_NO_CLAIM 255 /* code of "no evidence in this minute" */
+
+#define TRACK_K(series)      (series)
+#define TRACK_AT(z, series)  (4 + (z)*4 + (series))
+#define TRACK_RES(r, series) (16 + (r)*4 + (series))
+#define TRACK_BIND(r, how)   (100 + (r)*3 + (how)) /* how: 0 plain, 1 local, 2 external */
+#define TRACK_DEMAND(r)      (163 + (r))
+#define TRACK_FROZEN         184
+#define TRACK_LOAD           185 /* code: bit 0 hot thread, 1 hogs, 2 memory short */
+#define TRACK_N              186
+_Static_assert(TRACK_RES(VM_RES_N, 0) <= 100 && TRACK_BIND(VM_RES_N, 0) <= 163 &&
+		       TRACK_DEMAND(VM_RES_N) <= 184,
+	"tracks do not overlap");
+
+/* A contribution of one minute to the lookback. */
+struct hr_vote {
+	uint8_t track, code;
+};
+#define VM_VOTES_MAX 160
+
+struct hr_vm {
+	struct hr_model_conf conf;
+	bool has_facts;
+	struct hr_facts facts;
+	struct hr_minute open;      /* dev[] allocated here, facts.n_dev long */
+	int64_t open_no;            /* minutes since origin_ms */
+	uint64_t origin_ms;         /* start of the first window ever; 0 none */
+	uint64_t first_ms, last_ms; /* of the windows seen */
+	uint64_t covered_ms;        /* sum of durations */
+	uint64_t cut_ms;            /* resize: k before it is not used; 0 none */
+	uint64_t peak_anon_bytes;
+	uint32_t closed; /* minutes in the lookback */
+	uint32_t lost_windows;
+	struct hr_limit limit[HR_DEVS_MAX];
+	struct {
+		uint32_t pid, tid;
+		uint64_t since_ms, last_ms;
+	} serial;
+	struct hr_lookback back;
+	bool damaged; /* started afresh from bytes that were not whole */
+};
+
+/* Evaluates the evidence @m of this VM. */
+void hr_vm_eval(
+	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret);
+/* What an evaluated minute adds to the lookback. Returns the number of votes. */
+uint32_t hr_vm_votes(const struct hr_eval *v, struct hr_vote ret[VM_VOTES_MAX]);
+/* Weight of evidence that covers @ms: units of 10 s, at least 1. */
+uint32_t hr_vm_weight(uint64_t ms);
+/* Allocates the open minute's devices for the facts; false when out of memory. */
+bool hr_vm_size_devices(struct hr_vm *vm, uint8_t n_dev);
+/* Track group of an estimate. */
+unsigned hr_vm_group(const struct hr_estimate *e, unsigned index);

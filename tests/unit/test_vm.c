@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One VM end to end through the model: windows in, answer out, as `headroom measure` does it. */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include "collector/core/vm.h"
+
+static struct hr_vm *measure_vm(void)
+{
+	struct hr_model_conf c;
+	struct hr_facts f = fx_facts();
+	struct hr_vm *vm;
+
+	hr_model_conf_default(&c);
+	c.min_history_h = 0;
+	vm = hr_vm_new(&c);
+	assert_non_null(vm);
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	return vm;
+}
+
+static struct hr_answer *answer_of(struct hr_vm *vm)
+{
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	static char text[65536];
+
+	assert_non_null(a);
+	hr_vm_answer(vm, "vm", FX_T0_MS + 20000, a);
+	if (getenv("HR_VERBOSE")) {
+		hr_vm_explain(vm, FX_T0_MS + 20000, text, sizeof(text));
+		print_message("%s\n-> %s\n-> %s\n", text, a->sentence, a->advice);
+	}
+	return a;
+}
+
+/* Two windows of 10 s, each changed by @change. */
+static struct hr_answer *measure(void (*change)(struct hr_summary *s))
+{
+	struct hr_vm *vm = measure_vm();
+	struct hr_answer *a;
+
+	for (uint64_t i = 0; i < 2; i++) {
+		struct hr_summary *s = fx_idle(i);
+
+		if (change)
+			change(s);
+		hr_vm_add(vm, s);
+		free(s);
+	}
+	a = answer_of(vm);
+	hr_vm_free(vm);
+	return a;
+}
+
+static const struct hr_res_answer *res_of(const struct hr_answer *a, enum hr_resource r)
+{
+	for (unsigned i = 0; i < a->n_res; i++)
+		if (a->res[i].resource == r)
+			return &a->res[i];
+	fail();
+	return NULL;
+}
+
+static void an_idle_vm_has_headroom_capped_at_8(void **state)
+{
+	struct hr_answer *a = measure(NULL);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_YES);
+	assert_true(a->headroom.capped);
+	assert_float_equal(a->headroom.likely.v, 8, 0);
+	/* virtual queue never late at 8x, model error 1.25 */
+	assert_float_equal(a->headroom.at_least.v, 6.4, 1e-9);
+	assert_false(res_of(a, HR_RES_DISK)->saturated);
+	assert_true(a->sentence[0] && a->advice[0]);
+	free(a);
+}
+
+/* @n threads of one program that never sleep, on 2 CPUs. */
+static void hogs(struct hr_summary *s, unsigned n)
+{
+	double run = n < 2 ? n : 2;
+
+	s->ctr[HR_CTR_ONCPU_NS] = (uint64_t)(run * 1e10);
+	s->ctr[HR_CTR_HOG_NS] = s->ctr[HR_CTR_ONCPU_NS] - 100000000;
+	s->ctr[HR_CTR_BUSY_ALL_N] = n >= 2 ? 1192 : 10;
+	s->ctr[HR_CTR_FROZEN_C_NS] = (uint64_t)(run * 1e10);
+	s->ctr[HR_CTR_FROZEN_2C_NS] = (uint64_t)((n < 4 ? n : 4) * 1e10);
+	s->ctr[HR_CTR_STAT_USER_MS] = (uint64_t)(run * 1e4);
+	memset(&s->dist[HR_DIST_BUSY_1S], 0, sizeof(s->dist[0]));
+	hr_hist_add(&s->dist[HR_DIST_BUSY_1S], (uint64_t)(run * 1000), 10);
+	s->n_top = (uint8_t)(n < HR_TOP_MAX ? n : HR_TOP_MAX);
+	for (unsigned i = 0; i < s->n_top; i++) {
+		s->top[i] = (struct hr_top){.pid = 100 + i,
+			.tid = 100 + i,
+			.peers = 1,
+			.oncpu_ms = (uint32_t)(1e4 * run / n),
+			.comm = "stress-ng-cpu",
+			.process = "stress-ng-cpu"};
+		s->top[i].process_oncpu_ms = s->top[i].oncpu_ms;
+		s->top[i].wait_ms = 10000 - s->top[i].oncpu_ms;
+	}
+}
+
+static void one_hog(struct hr_summary *s)
+{
+	hogs(s, 1);
+}
+
+static void two_hogs(struct hr_summary *s)
+{
+	hogs(s, 2);
+}
+
+static void four_hogs(struct hr_summary *s)
+{
+	hogs(s, 4);
+}
+
+static void one_spinning_thread_is_serial_and_more_vcpus_gain_nothing(void **state)
+{
+	struct hr_answer *a = measure(one_hog);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_NO);
+	assert_int_equal(a->reason, HR_REASON_SERIAL_THREAD);
+	assert_int_equal(a->binding.resource, HR_RES_SERIAL);
+	assert_float_equal(a->headroom.likely.v, 0.9, 1e-9); /* 0.9 / 1.0 */
+	assert_int_equal(a->top[0].resource, HR_RES_SERIAL);
+	assert_string_equal(a->top[0].thread, "stress-ng-cpu");
+	assert_int_equal(a->top[0].tid, 100);
+	assert_float_equal(a->bigger[0].gain.at_most.v, 1, 1e-9);
+	free(a);
+}
+
+static void as_many_hogs_as_vcpus_leave_nothing_and_say_so(void **state)
+{
+	struct hr_answer *a = measure(two_hogs);
+
+	(void)state;
+	assert_true(a->kind == HR_ANSWER_NO);
+	assert_int_equal(a->binding.resource, HR_RES_CPU);
+	assert_true(res_of(a, HR_RES_CPU)->saturated);
+	assert_true(a->headroom.likely.v <= 1 && a->headroom.at_most.v <= 1);
+	assert_float_equal(a->bigger[0].gain.at_most.v, 1, 1e-9); /* frozen 2/2 */
+	assert_non_null(strstr(a->advice, "starts more workers"));
+	free(a);
+}
+
+static void twice_as_many_hogs_gain_from_more_vcpus(void **state)
+{
+	struct hr_answer *a = measure(four_hogs);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_RESIZE);
+	assert_int_equal(a->binding.resource, HR_RES_CPU);
+	assert_true(res_of(a, HR_RES_CPU)->saturated);
+	assert_true(a->headroom.likely.v <= 1);
+	assert_float_equal(a->bigger[0].gain.likely.v, 2, 0.01); /* frozen 4/2 */
+	free(a);
+}
+
+static void quota(struct hr_summary *s)
+{
+	hogs(s, 1);
+	s->ctr[HR_CTR_ONCPU_NS] = 2000000000;
+	s->top[0].oncpu_ms = s->top[0].process_oncpu_ms = 2000;
+	s->top[0].wait_ms = 0;
+	s->ctr[HR_CTR_QUOTA_THROTTLED_N] = 100;
+	s->ctr[HR_CTR_QUOTA_THROTTLED_US] = 8000000;
+}
+
+static void a_throttling_quota_is_a_local_limit(void **state)
+{
+	struct hr_answer *a = measure(quota);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_NO);
+	assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
+	assert_non_null(strstr(a->sentence, "quota"));
+	free(a);
+}
+
+static void memcg_thrash(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_PSI_MEM_SOME_US] = 3000000;
+	s->ctr[HR_CTR_MEMCG_MAX_N] = 5000;
+	s->ctr[HR_CTR_MEMCG_FULL_RATIO_PM] = 1000;
+	s->ctr[HR_CTR_REFAULT_FILE_N] = 20000;
+}
+
+static void a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm(void **state)
+{
+	struct hr_answer *a = measure(memcg_thrash);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_NO);
+	assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
+	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
+	assert_false(res_of(a, HR_RES_MEMORY)->saturated);
+	assert_non_null(strstr(a->sentence, "cgroup memory limit"));
+	free(a);
+}
+
+static void vm_thrash(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_PSI_MEM_SOME_US] = 3000000;
+	s->ctr[HR_CTR_REFAULT_FILE_N] = 20000;
+	s->ctr[HR_CTR_PGSCAN_KSWAPD_N] = 100000;
+	s->ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 100 * FX_MIB;
+}
+
+static void a_vm_short_of_memory_is_told_to_take_more(void **state)
+{
+	struct hr_answer *a = measure(vm_thrash);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_RESIZE);
+	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
+	assert_true(res_of(a, HR_RES_MEMORY)->saturated);
+	free(a);
+}
+
+static void steal_12(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_ONCPU_NS] = 12000000000;
+	s->ctr[HR_CTR_STAT_USER_MS] = 12000;
+	s->ctr[HR_CTR_STAT_SYSTEM_MS] = 0;
+	s->ctr[HR_CTR_STEAL_MS] = 1000;
+	memset(&s->dist[HR_DIST_BUSY_1S], 0, sizeof(s->dist[0]));
+	hr_hist_add(&s->dist[HR_DIST_BUSY_1S], 1200, 10);
+}
+
+static void stolen_cpu_time_is_the_hypervisors_fault(void **state)
+{
+	struct hr_answer *a = measure(steal_12);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_NO);
+	assert_int_equal(a->reason, HR_REASON_STEAL);
+	/* 1000 / (12000 + 1000) */
+	assert_float_equal(res_of(a, HR_RES_STEAL)->demand.mean.v, 0.076923, 1e-6);
+	free(a);
+}
+
+static void no_bursts(struct hr_summary *s)
+{
+	s->have &= ~HR_SIG_BIT(HR_SIG_BURSTS);
+}
+
+static void a_missing_signal_is_never_yes(void **state)
+{
+	struct hr_answer *a = measure(no_bursts);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+	assert_int_equal(a->reason, HR_REASON_MISSING_EVIDENCE);
+	assert_true(a->n_missing > 0);
+	assert_false(a->headroom.at_least.has);
+	free(a);
+}
+
+static void the_service_says_unknown_before_30_hours(void **state)
+{
+	struct hr_model_conf c;
+	struct hr_facts f = fx_facts();
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	struct hr_vm *vm;
+
+	(void)state;
+	hr_model_conf_default(&c);
+	vm = hr_vm_new(&c);
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	for (uint64_t i = 0; i < 3; i++) {
+		struct hr_summary *s = fx_idle(i);
+
+		hr_vm_add(vm, s);
+		free(s);
+	}
+	hr_vm_answer(vm, "vm", FX_T0_MS + 30000, a);
+	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+	assert_non_null(strstr(a->missing[0].evidence, "30 h of history"));
+	/* 30 h from now, less the 30 s seen */
+	assert_int_equal(a->missing[0].available_ms, FX_T0_MS + 30000 + 30ULL * 3600000 - 30000);
+	assert_true(res_of(a, HR_RES_CPU)->headroom.has); /* resources are shown already */
+	free(a);
+	hr_vm_free(vm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_idle_vm_has_headroom_capped_at_8),
+		cmocka_unit_test(one_spinning_thread_is_serial_and_more_vcpus_gain_nothing),
+		cmocka_unit_test(as_many_hogs_as_vcpus_leave_nothing_and_say_so),
+		cmocka_unit_test(twice_as_many_hogs_gain_from_more_vcpus),
+		cmocka_unit_test(a_throttling_quota_is_a_local_limit),
+		cmocka_unit_test(a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm),
+		cmocka_unit_test(a_vm_short_of_memory_is_told_to_take_more),
+		cmocka_unit_test(stolen_cpu_time_is_the_hypervisors_fault),
+		cmocka_unit_test(a_missing_signal_is_never_yes),
+		cmocka_unit_test(the_service_says_unknown_before_30_hours),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
