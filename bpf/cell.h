@@ -51,7 +51,7 @@ struct hr_cpu_cell {
 	/* counters */
 	uint64_t switches;  /* events, idle included: compare with ctxt of /proc/stat */
 	uint64_t voluntary; /* a task went to sleep or ended */
-	uint64_t resync;    /* prev was not the task last switched in */
+	uint64_t resync;    /* prev was not the task last switched in: an event was missed */
 
 	uint64_t bad;     /* run_delay went backwards: taken as 0 */
 	uint64_t late_ns; /* waiting that lay before the horizon when it became known */
@@ -59,7 +59,9 @@ struct hr_cpu_cell {
 	uint64_t bursts_late;
 	uint64_t broken; /* switch-ins whose burst could not be continued (table collision, missed
 			    stint) */
-	uint64_t unused[3];
+	uint64_t task;   /* address of the task now running, to tell whether prev is it */
+	uint64_t exec;   /* its sum_exec_runtime when it was switched in */
+	uint64_t unused;
 
 	struct hr_cell_hist wait; /* per stint, us */
 	struct hr_cell_hist burst_cpu_us;

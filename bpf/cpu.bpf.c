@@ -143,12 +143,10 @@ static __always_inline void leave(uint32_t pid, uint64_t pcount, uint64_t run_de
 	e->burst = ((uint64_t)(pid >> 10) << 52) | burst;
 }
 
-/* Next runs from now on: where did its wait, and its burst, begin? */
+/* Task @pid runs from now on: where did its wait, and its burst, begin? */
 static __always_inline void enter(
-	struct hr_cpu_cell *c, const bool typed, struct task_struct *next, uint32_t pid)
+	struct hr_cpu_cell *c, uint32_t pid, uint64_t pcount, uint64_t run_delay)
 {
-	uint64_t run_delay = HR_READ(typed, next, sched_info.run_delay);
-	uint64_t pcount = HR_READ(typed, next, sched_info.pcount);
 	struct hr_last *e = &hr_last[pid & (HR_LAST_N - 1)];
 	uint64_t at = e->at, burst = e->burst;
 	uint64_t d = (run_delay - at) & RD_MASK;
@@ -160,7 +158,8 @@ static __always_inline void enter(
 		c->run_delay = run_delay - d;
 		c->burst_wait = ((burst >> PART_BITS) & PART_MASK) << PART_UNIT;
 		c->burst_cpu = (burst & PART_MASK) << PART_UNIT;
-	} else if (pcount == 0) { /* first time on a CPU: its whole wait is since birth */
+	} else if ((pcount & 0xffffffff) ==
+		   0) { /* first time on a CPU: it waited since its birth */
 		c->run_delay = 0;
 	} else {
 		c->run_delay = run_delay;
@@ -196,13 +195,12 @@ __noinline int hr_charge_hog(uint64_t at, uint64_t now, uint64_t age)
 	return 0;
 }
 
-/* The stint [c->since, now) of @prev ends. */
-static __always_inline void stint(struct hr_cpu_cell *c, const bool typed, struct task_struct *prev,
-	uint64_t now, bool sleeps)
+/* The stint [c->since, @now) ends, of a task that is now at @run_delay; @sleeps: and its burst. */
+static __always_inline uint64_t stint(
+	struct hr_cpu_cell *c, uint64_t now, uint64_t run_delay, bool sleeps)
 {
 	uint64_t horizon = hr_ctl.horizon, since = c->since, at = later(since, horizon), from;
-	uint64_t run_delay = HR_READ(typed, prev, sched_info.run_delay);
-	uint64_t w = run_delay - c->run_delay, wait, cpu, burst = 0;
+	uint64_t w = run_delay - c->run_delay, wait, cpu;
 
 	if ((int64_t)w < 0) {
 		c->bad++;
@@ -230,40 +228,93 @@ static __always_inline void stint(struct hr_cpu_cell *c, const bool typed, struc
 			hr_charge_hog(at, now, wait + cpu - (now - at));
 		}
 	}
-	if (sleeps) {
-		c->voluntary++;
-		burst_done(c, now, wait, cpu);
-	} else {
-		burst = part(wait) << PART_BITS | part(cpu);
-	}
-	leave(c->pid, HR_READ(typed, prev, sched_info.pcount), run_delay, burst);
+	if (!sleeps)
+		return part(wait) << PART_BITS | part(cpu);
+	c->voluntary++;
+	burst_done(c, now, wait, cpu);
+	return 0;
 }
 
-static __always_inline int on_switch(const bool typed, bool preempt, struct task_struct *prev,
-	struct task_struct *next, bool sleeps)
+/*
+ * The switch away from the cell's task was missed: some kernels do not deliver the
+ * events of some tasks.  Its own run time says when it left; what came after is
+ * @prev's.  Returns that time, or 0 when the task is gone (its memory may be
+ * another's by now: the pid and the run time must fit).
+ */
+__noinline uint64_t hr_missed(uint64_t now)
+{
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
+	struct task_struct *p;
+	uint64_t ran, pcount, run_delay;
+
+	if (!c)
+		return 0;
+	if (c->pid == 0) /* idle until somebody unknown came: nothing says when */
+		return 0;
+	p = (struct task_struct *)c->task;
+	if ((uint32_t)BPF_CORE_READ(p, pid) != c->pid)
+		return 0;
+	ran = BPF_CORE_READ(p, se.sum_exec_runtime) - c->exec;
+	if (ran > now - c->since)
+		return 0;
+	run_delay = BPF_CORE_READ(p, sched_info.run_delay);
+	pcount = BPF_CORE_READ(p, sched_info.pcount);
+	stint(c, c->since + ran, run_delay, true);
+	leave(c->pid, pcount, run_delay, 0);
+	return c->since + ran;
+}
+
+/* prev is not the task of the cell.  True when its stint could be found all the same. */
+static __always_inline bool resync(
+	struct hr_cpu_cell *c, uint32_t pid, uint64_t pcount, uint64_t run_delay, uint64_t now)
+{
+	uint64_t left;
+
+	c->resync++;
+	left = hr_missed(now);
+	if (!left) {
+		put(c, later(c->since, hr_ctl.horizon), now, UNKNOWN);
+		return false;
+	}
+	c->since = left;
+	if (pid)
+		enter(c, pid, pcount - 1, run_delay); /* it has arrived since its last switch-out */
+	return true;
+}
+
+static __always_inline int on_switch(
+	const bool typed, struct task_struct *prev, struct task_struct *next, bool sleeps)
 {
 	uint32_t cpu = bpf_get_smp_processor_id(), pid = (uint32_t)HR_READ(typed, prev, pid);
 	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
-	uint64_t now;
+	uint64_t now, pcount, run_delay;
+	bool known;
 
 	if (!c)
 		return 0;
 	now = bpf_ktime_get_ns();
 	*(volatile uint32_t *)&c->seq = c->seq + 1;
 	c->switches++;
-	if (c->since == 0 || c->pid != pid) {
-		if (c->since) {
-			c->resync++;
-			put(c, later(c->since, hr_ctl.horizon), now, UNKNOWN);
-		}
-	} else if (pid) {
-		stint(c, typed, prev, now, sleeps);
+	known = c->since != 0;
+	if (pid) {
+		pcount = HR_READ(typed, prev, sched_info.pcount);
+		run_delay = HR_READ(typed, prev, sched_info.run_delay);
+		if (known && c->task != (uint64_t)prev)
+			known = resync(c, pid, pcount, run_delay, now);
+		leave(pid, pcount, run_delay, known ? stint(c, now, run_delay, sleeps) : 0);
+	} else if (known && c->pid) {
+		resync(c, 0, 0, 0, now);
 	}
 	pid = (uint32_t)HR_READ(typed, next, pid);
 	c->pid = pid;
+	c->task = (uint64_t)next;
 	c->since = now;
-	if (pid)
-		enter(c, typed, next, pid);
+	if (pid) {
+		c->exec = HR_READ(typed, next, se.sum_exec_runtime);
+		enter(c, pid, HR_READ(typed, next, sched_info.pcount),
+			HR_READ(typed, next, sched_info.run_delay));
+	}
 	*(volatile uint32_t *)&c->seq = c->seq + 1;
 	return 0;
 }
@@ -280,11 +331,11 @@ static __always_inline bool sleeps(
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch_btf, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	return on_switch(true, preempt, prev, next, sleeps(true, ctx, preempt, prev));
+	return on_switch(true, prev, next, sleeps(true, ctx, preempt, prev));
 }
 
 SEC("raw_tp/sched_switch")
 int BPF_PROG(on_switch_raw, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	return on_switch(false, preempt, prev, next, sleeps(false, ctx, preempt, prev));
+	return on_switch(false, prev, next, sleeps(false, ctx, preempt, prev));
 }
