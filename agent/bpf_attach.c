@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens, loads and attaches our BPF objects, one resource at a time; the only
- * includer of the skeletons.  A hook that fails on its rung is told to the ladder
+ * Opens, loads and attaches our BPF objects, one resource at a time
+ * (bpf_objects.c knows each).  A hook that fails on its rung is told to the ladder
  * and its object opened again, so one failure never stops its siblings.
  */
 #include <errno.h>
@@ -18,10 +18,7 @@
 
 #include "agent/bpf_parts.h"
 #include "agent/kernel_probe.h"
-#include "bpf/cell.h"
 #include "proto/cleanup.h"
-
-#include "cpu.skel.h"
 
 /* Programs of a hook, and the object they live in. */
 static const struct {
@@ -29,6 +26,14 @@ static const struct {
 	const char *typed, *raw;
 } programs[HR_HOOK_N] = {
 	[HR_HOOK_SWITCH] = {HR_PART_CPU, "on_switch_btf", "on_switch_raw"},
+	[HR_HOOK_BLOCK] = {HR_PART_DISK, "on_complete_btf", "on_complete_raw"},
+	[HR_HOOK_RECEIVE] = {HR_PART_NET, "on_receive_btf", "on_receive_raw"},
+	[HR_HOOK_XMIT] = {HR_PART_NET, "on_xmit_btf", "on_xmit_raw"},
+	[HR_HOOK_RETRANS] = {HR_PART_NET, "on_retransmit_btf", "on_retransmit_raw"},
+	[HR_HOOK_RECLAIM_BEGIN] = {HR_PART_MEM, "on_begin_btf", "on_begin_raw"},
+	[HR_HOOK_RECLAIM_END] = {HR_PART_MEM, "on_end_btf", "on_end_raw"},
+	[HR_HOOK_VICTIM] = {HR_PART_MEM, "on_victim_btf", "on_victim_raw"},
+	[HR_HOOK_TASKS] = {HR_PART_TASK, "on_task", "on_task"},
 };
 
 /* --- what libbpf says ------------------------------------------------------ */
@@ -74,44 +79,6 @@ static int listen_to_libbpf(enum libbpf_print_level level, const char *format, v
 
 /* --- one object ------------------------------------------------------------- */
 
-static int open_part(struct hr_bpf *b, enum hr_part_id id)
-{
-	struct hr_part *p = &b->part[id];
-	struct hr_cpu *cpu;
-	int r = 0;
-
-	switch (id) {
-	case HR_PART_CPU:
-		p->skel = cpu = hr_cpu__open();
-		if (!cpu)
-			return -errno;
-		p->obj = cpu->obj;
-		cpu->rodata->hr_switch_args = b->facts.hook[HR_HOOK_SWITCH].args;
-		r = bpf_map__set_max_entries(cpu->maps.hr_cpu_cells, b->view.cpus);
-		break;
-	case HR_PART_N:
-		break;
-	}
-	return r;
-}
-
-static int load_part(struct hr_bpf *b, enum hr_part_id id)
-{
-	struct hr_part *p = &b->part[id];
-	int r = 0;
-
-	switch (id) {
-	case HR_PART_CPU:
-		r = hr_cpu__load(p->skel);
-		if (r == 0)
-			p->ctl = &((struct hr_cpu *)p->skel)->bss->hr_ctl;
-		break;
-	case HR_PART_N:
-		break;
-	}
-	return r;
-}
-
 static void detach(struct hr_bpf *b, enum hr_hook h)
 {
 	bpf_link__destroy(b->link[h]);
@@ -124,25 +91,40 @@ static void close_part(struct hr_bpf *b, enum hr_part_id id)
 	struct hr_part *p = &b->part[id];
 
 	for (int h = 0; h < HR_HOOK_N; h++) {
-		if (programs[h].typed && programs[h].part == id && b->link[h]) {
+		if (programs[h].part == id && b->link[h]) {
 			detach(b, (enum hr_hook)h);
 		}
 	}
-	if (p->skel) {
-		switch (id) {
-		case HR_PART_CPU:
-			hr_cpu__destroy(p->skel);
-			break;
-		case HR_PART_N:
-			break;
-		}
-	}
+	if (p->skel)
+		hr_part_destroy(id, p->skel);
 	*p = (struct hr_part){0};
 }
 
 static const char *program_of(enum hr_hook h, enum hr_rung rung)
 {
 	return rung == HR_RUNG_RAW_TP ? programs[h].raw : programs[h].typed;
+}
+
+/* Left out by the operator, or for want of anything to measure; NULL: not. */
+static const char *left_out(const struct hr_bpf *b, enum hr_hook h)
+{
+	uint64_t no = b->opts.no_hooks;
+
+	switch (h) {
+	case HR_HOOK_SWITCH:
+		return no >> HR_SHED_SCHED & 1 ? "switch hook off by option" : NULL;
+	case HR_HOOK_BLOCK:
+		return no >> HR_SHED_DISK & 1 ? "disk hook off by option"
+		       : b->opts.disks == 0   ? "no whole disk to measure"
+					      : NULL;
+	case HR_HOOK_RECEIVE:
+	case HR_HOOK_XMIT:
+		return no >> HR_SHED_NET & 1 ? "network hooks off by option"
+		       : b->opts.nics == 0   ? "no network device with a bus parent"
+					     : NULL;
+	default:
+		return NULL;
+	}
 }
 
 /* Asks the ladder for each hook of the object; false when none is left to try. */
@@ -152,9 +134,12 @@ static bool choose(struct hr_bpf *b, enum hr_part_id id)
 	bool any = false;
 
 	for (int h = 0; h < HR_HOOK_N; h++) {
-		if (!programs[h].typed || programs[h].part != id)
+		if (programs[h].part != id)
 			continue;
-		b->rung[h] = hr_ladder_hook(&b->facts, (enum hr_hook)h, b->opts.force, why);
+		b->rung[h] =
+			left_out(b, (enum hr_hook)h)
+				? HR_RUNG_MISSING
+				: hr_ladder_hook(&b->facts, (enum hr_hook)h, b->opts.force, why);
 		any |= b->rung[h] != HR_RUNG_MISSING;
 	}
 	return any;
@@ -166,7 +151,7 @@ static void select_programs(struct hr_bpf *b, enum hr_part_id id)
 
 	bpf_object__for_each_program(prog, b->part[id].obj) bpf_program__set_autoload(prog, false);
 	for (int h = 0; h < HR_HOOK_N; h++) {
-		if (!programs[h].typed || programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
+		if (programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
 			continue;
 		prog = bpf_object__find_program_by_name(
 			b->part[id].obj, program_of((enum hr_hook)h, b->rung[h]));
@@ -182,8 +167,7 @@ static void blame(struct hr_bpf *b, enum hr_part_id id, int err)
 
 	for (int pass = 0; pass < 2 && !found; pass++) {
 		for (int h = 0; h < HR_HOOK_N; h++) {
-			if (!programs[h].typed || programs[h].part != id ||
-				b->rung[h] == HR_RUNG_MISSING)
+			if (programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
 				continue;
 			if (pass == 0 &&
 				strcmp(said.prog, program_of((enum hr_hook)h, b->rung[h])) != 0)
@@ -200,7 +184,7 @@ static int attach_hooks(struct hr_bpf *b, enum hr_part_id id)
 	for (int h = 0; h < HR_HOOK_N; h++) {
 		struct bpf_program *prog;
 
-		if (!programs[h].typed || programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
+		if (programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
 			continue;
 		prog = bpf_object__find_program_by_name(
 			b->part[id].obj, program_of((enum hr_hook)h, b->rung[h]));
@@ -233,10 +217,12 @@ static void start_part(struct hr_bpf *b, enum hr_part_id id)
 		int r;
 
 		memset(&said, 0, sizeof(said));
-		r = open_part(b, id);
-		if (r == 0) {
+		b->part[id].skel = hr_part_open(b, id);
+		if (!b->part[id].skel) {
+			r = -errno;
+		} else {
 			select_programs(b, id);
-			r = load_part(b, id);
+			r = hr_part_load(b, id);
 		}
 		if (r != 0)
 			blame(b, id, r);
@@ -333,13 +319,24 @@ static uint64_t count_map_bytes(const struct hr_bpf *b)
 	return bytes;
 }
 
-static void tell(struct hr_bpf *b, enum hr_signal sig, enum hr_hook h,
+/* State of a signal that @h delivers, together with @also (HR_HOOK_N: none). */
+static void tell(struct hr_bpf *b, enum hr_signal sig, enum hr_hook h, enum hr_hook also,
 	struct hr_signal_state signal[HR_SIG_N])
 {
 	char why[HR_REASON_LEN];
 	enum hr_rung rung = hr_ladder_hook(&b->facts, h, b->opts.force, why);
+	const char *out = left_out(b, h);
 
-	if (!b->link[h] && rung != HR_RUNG_MISSING) {
+	if (out) {
+		rung = HR_RUNG_MISSING;
+		snprintf(why, sizeof(why), "%s", out);
+	} else if (also != HR_HOOK_N && rung != HR_RUNG_MISSING) {
+		enum hr_rung other = hr_ladder_hook(&b->facts, also, b->opts.force, why);
+
+		if (other > rung) /* raw_tp and missing are the larger numbers */
+			rung = other;
+	}
+	if (rung != HR_RUNG_MISSING && (!b->link[h] || (also != HR_HOOK_N && !b->link[also]))) {
 		rung = HR_RUNG_MISSING;
 		snprintf(why, sizeof(why), "could not be loaded");
 	}
@@ -348,11 +345,62 @@ static void tell(struct hr_bpf *b, enum hr_signal sig, enum hr_hook h,
 		b->have |= HR_SIG_BIT(sig);
 }
 
+static void tell_event_ns(const struct hr_bpf *b, struct hr_signal_state *ret)
+{
+	bool any = b->link[HR_HOOK_SWITCH] || b->link[HR_HOOK_BLOCK] || b->link[HR_HOOK_XMIT];
+	const char *why = !any                      ? "no BPF program runs"
+			  : !b->opts.bpf_stats      ? "not asked for (host-wide kernel switch)"
+			  : !b->facts.cap_sys_admin ? "BPF run statistics need CAP_SYS_ADMIN"
+						    : "";
+
+	ret->rung = why[0] ? HR_RUNG_MISSING : HR_RUNG_FILE; /* program info by descriptor */
+	snprintf(ret->reason, sizeof(ret->reason), "%s", why);
+}
+
 static void tell_signals(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_N])
 {
-	tell(b, HR_SIG_CPU_SLOTS, HR_HOOK_SWITCH, signal);
-	tell(b, HR_SIG_RUNQ_WAIT, HR_HOOK_SWITCH, signal);
-	tell(b, HR_SIG_BURSTS, HR_HOOK_SWITCH, signal);
+	tell(b, HR_SIG_CPU_SLOTS, HR_HOOK_SWITCH, HR_HOOK_N, signal);
+	tell(b, HR_SIG_RUNQ_WAIT, HR_HOOK_SWITCH, HR_HOOK_N, signal);
+	tell(b, HR_SIG_BURSTS, HR_HOOK_SWITCH, HR_HOOK_N, signal);
+	tell(b, HR_SIG_THREADS, HR_HOOK_TASKS, HR_HOOK_N, signal);
+	tell(b, HR_SIG_DISK_IO, HR_HOOK_BLOCK, HR_HOOK_N, signal);
+	tell(b, HR_SIG_NET_IO, HR_HOOK_RECEIVE, HR_HOOK_XMIT, signal);
+	tell(b, HR_SIG_TCP_RETRANS, HR_HOOK_RETRANS, HR_HOOK_N, signal);
+	tell(b, HR_SIG_RECLAIM, HR_HOOK_RECLAIM_BEGIN, HR_HOOK_RECLAIM_END, signal);
+	tell(b, HR_SIG_OOM, HR_HOOK_VICTIM, HR_HOOK_N, signal);
+	tell_event_ns(b, &signal[HR_SIG_EVENT_NS]);
+}
+
+static uint32_t at_least_one(uint32_t n, uint32_t max)
+{
+	return n == 0 ? 1 : n > max ? max : n;
+}
+
+/* Loads the four objects that need no check of their own, and maps their cells. */
+static void start_others(struct hr_bpf *b)
+{
+	struct hr_cells_view *v = &b->view;
+
+	for (int id = HR_PART_DISK; id < HR_PART_N; id++)
+		start_part(b, (enum hr_part_id)id);
+	if (b->link[HR_HOOK_BLOCK])
+		v->disk = map_cells(b->part[HR_PART_DISK].obj, "hr_disk_cells",
+			sizeof(struct hr_disk_cell) * v->cpus * v->disks);
+	if (b->link[HR_HOOK_RECEIVE] || b->link[HR_HOOK_XMIT])
+		v->nic = map_cells(b->part[HR_PART_NET].obj, "hr_nic_cells",
+			sizeof(struct hr_nic_cell) * v->cpus * v->nics);
+	if (b->link[HR_HOOK_RECLAIM_END])
+		v->mem = map_cells(b->part[HR_PART_MEM].obj, "hr_mem_cells",
+			sizeof(struct hr_mem_cell) * v->cpus);
+	/* mapped or not attached at all: a hook whose cells nobody can read only costs */
+	if (b->link[HR_HOOK_BLOCK] && !v->disk)
+		close_part(b, HR_PART_DISK);
+	if (b->link[HR_HOOK_RECLAIM_END] && !v->mem)
+		close_part(b, HR_PART_MEM);
+	if ((b->link[HR_HOOK_RECEIVE] || b->link[HR_HOOK_XMIT]) && !v->nic)
+		close_part(b, HR_PART_NET);
+	memset(v->disk_dev, HR_DEVS_MAX, sizeof(v->disk_dev));
+	memset(v->nic_dev, HR_DEVS_MAX, sizeof(v->nic_dev));
 }
 
 int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
@@ -371,13 +419,16 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	hr_kernel_probe(&b->facts);
 	cpus = libbpf_num_possible_cpus();
 	b->view.cpus = cpus < 1 ? 1 : cpus > HR_CPUS_MAX ? HR_CPUS_MAX : (uint32_t)cpus;
-	b->cells = calloc(1, hr_cells_size(b->view.cpus, 0, 0));
+	b->view.disks = at_least_one(opts->disks, HR_DISKS_MAX);
+	b->view.nics = at_least_one(opts->nics, HR_NICS_MAX);
+	b->cells = calloc(1, hr_cells_size(b->view.cpus, b->view.disks, b->view.nics));
 	if (!b->cells) {
 		hr_bpf_close(b);
 		return -ENOMEM;
 	}
-	hr_cells_init(b->cells, b->view.cpus, 0, 0);
+	hr_cells_init(b->cells, b->view.cpus, b->view.disks, b->view.nics);
 	start_cpu(b);
+	start_others(b);
 	b->map_bytes = count_map_bytes(b);
 	tell_signals(b, signal);
 	malloc_trim(0); /* several MB of BTF were parsed and freed */
@@ -385,24 +436,28 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	return 0;
 }
 
+static void unmap(const void *p, size_t bytes)
+{
+	if (p)
+		munmap((void *)p, bytes);
+}
+
 void hr_bpf_close(struct hr_bpf *b)
 {
+	const struct hr_cells_view *v;
+
 	if (!b)
 		return;
-	if (b->view.cpu)
-		munmap((void *)b->view.cpu, b->view.cpus * sizeof(struct hr_cpu_cell));
+	v = &b->view;
+	unmap(v->cpu, v->cpus * sizeof(struct hr_cpu_cell));
+	unmap(v->disk, v->cpus * v->disks * sizeof(struct hr_disk_cell));
+	unmap(v->nic, v->cpus * v->nics * sizeof(struct hr_nic_cell));
+	unmap(v->mem, v->cpus * sizeof(struct hr_mem_cell));
 	for (int i = 0; i < HR_PART_N; i++)
 		close_part(b, (enum hr_part_id)i);
 	hr_bpf_stats_end(b);
 	free(b->cells);
 	free(b);
-}
-
-int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n)
-{
-	(void)b;
-	(void)dev;
-	return n > HR_DEVS_MAX ? -EINVAL : 0;
 }
 
 /* What each step of shedding detaches, and which signals go with it. */
@@ -423,7 +478,7 @@ void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what)
 	if ((unsigned)what >= HR_SHED_N)
 		return;
 	for (int i = 0; i < 2; i++)
-		if (shed_table[what].hook[i] != HR_HOOK_N && b->link[shed_table[what].hook[i]])
+		if (shed_table[what].hook[i] != HR_HOOK_N)
 			detach(b, shed_table[what].hook[i]);
 	b->have &= ~shed_table[what].signals;
 }

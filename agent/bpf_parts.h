@@ -16,6 +16,10 @@ struct bpf_object;
 /* One BPF object = one resource. */
 enum hr_part_id {
 	HR_PART_CPU,
+	HR_PART_DISK,
+	HR_PART_NET,
+	HR_PART_MEM,
+	HR_PART_TASK,
 	HR_PART_N,
 };
 
@@ -34,7 +38,18 @@ struct hr_bpf {
 	struct hr_part part[HR_PART_N];
 	struct hr_cells_view view;
 	struct hr_cells *cells;
-	uint64_t have; /* HR_SIG_BIT: what a take delivers now */
+	struct hr_disk_id *disk_ids; /* [HR_DISKS_MAX], mapped; what each disk of the cells is */
+	uint32_t *ifindex;           /* [HR_NICS_MAX], mapped */
+	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
+	uint64_t prev_retransmits, prev_ooms;
+	struct hr_bpf_dev dev[HR_DEVS_MAX]; /* as last assigned */
+	uint64_t have;                      /* HR_SIG_BIT: what a take delivers now */
 	uint64_t map_bytes;
+	bool taken;   /* a base has been set */
 	int stats_fd; /* BPF_ENABLE_STATS while >= 0 */
 };
+
+/* bpf_objects.c: the skeleton of an object.  Open: NULL with errno; load: 0 or -errno. */
+void *hr_part_open(struct hr_bpf *b, enum hr_part_id id);
+int hr_part_load(struct hr_bpf *b, enum hr_part_id id);
+void hr_part_destroy(enum hr_part_id id, void *skel);

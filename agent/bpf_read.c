@@ -2,6 +2,7 @@
 /* Reads what the attached programs counted: mapped cells, the task iterator, run times.  No rights
  * needed. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,10 +10,26 @@
 #include <bpf/libbpf.h>
 
 #include "agent/bpf_parts.h"
+#include "proto/cleanup.h"
+
+static uint64_t since_last(const uint64_t *counter, uint64_t *prev)
+{
+	uint64_t now, d;
+
+	if (!counter)
+		return 0;
+	now = __atomic_load_n(counter, __ATOMIC_RELAXED);
+	d = now - *prev;
+	*prev = now;
+	return d;
+}
 
 int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 {
+	bool first = !b->taken;
 	uint64_t horizon = hr_cells_plan(b->cells, now_ns);
+
+	b->taken = true;
 
 	for (int i = 0; i < HR_PART_N; i++)
 		if (b->part[i].ctl)
@@ -24,7 +41,93 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 	 */
 	hr_cells_take(b->cells, &b->view, ret_take);
 	ret_take->have = b->have;
+	ret_take->mem.retransmits = since_last(b->retransmits, &b->prev_retransmits);
+	ret_take->mem.ooms = since_last(b->ooms, &b->prev_ooms);
+	if (ret_take->n_slots == 0 && (first || ret_take->overrun))
+		ret_take->mem.retransmits = ret_take->mem.ooms = 0; /* a base, like all the rest */
 	return 0;
+}
+
+static bool same_device(const struct hr_bpf_dev *a, const struct hr_bpf_dev *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == HR_DEV_DISK)
+		return a->major == b->major && a->minor == b->minor;
+	return a->kind == HR_DEV_NIC && a->ifindex == b->ifindex;
+}
+
+/* Index in the maps of device number @number; its place is @max when it has none. */
+static uint32_t place_of(const uint8_t *table, uint32_t max, uint8_t number)
+{
+	for (uint32_t i = 0; i < max; i++)
+		if (table[i] == number)
+			return i;
+	return max;
+}
+
+static void drop_device(struct hr_bpf *b, uint8_t number)
+{
+	uint32_t disk = place_of(b->view.disk_dev, b->view.disks, number);
+	uint32_t nic = place_of(b->view.nic_dev, b->view.nics, number);
+
+	if (disk < b->view.disks) {
+		b->view.disk_dev[disk] = HR_DEVS_MAX;
+		if (b->disk_ids)
+			b->disk_ids[disk] = (struct hr_disk_id){0, 0};
+	}
+	if (nic < b->view.nics) {
+		b->view.nic_dev[nic] = HR_DEVS_MAX;
+		if (b->ifindex)
+			b->ifindex[nic] = 0;
+	}
+}
+
+/* -ENOSPC when the maps have no room for one more of its kind. */
+static int add_device(struct hr_bpf *b, uint8_t number, const struct hr_bpf_dev *d)
+{
+	bool disk = d->kind == HR_DEV_DISK;
+	uint8_t *table = disk ? b->view.disk_dev : b->view.nic_dev;
+	uint32_t max = disk ? b->view.disks : b->view.nics, i = place_of(table, max, HR_DEVS_MAX);
+
+	if (i >= max)
+		return -ENOSPC;
+	hr_cells_forget(b->cells, &b->view, d->kind, i);
+	table[i] = number;
+	if (disk && b->disk_ids)
+		b->disk_ids[i] = (struct hr_disk_id){d->major, d->minor};
+	else if (!disk && b->ifindex)
+		b->ifindex[i] = d->ifindex;
+	return 0;
+}
+
+int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n)
+{
+	static const struct hr_bpf_dev none;
+	int r = 0;
+
+	if (n > HR_DEVS_MAX)
+		return -EINVAL;
+	for (uint8_t i = 0; i < HR_DEVS_MAX; i++) {
+		const struct hr_bpf_dev *d = i < n ? &dev[i] : &none;
+
+		if (b->dev[i].kind != HR_DEV_NONE && !same_device(d, &b->dev[i])) {
+			drop_device(b, i);
+			b->dev[i] = none;
+		}
+	}
+	for (uint8_t i = 0; i < n; i++) {
+		int e;
+
+		if (dev[i].kind == HR_DEV_NONE || b->dev[i].kind != HR_DEV_NONE)
+			continue;
+		e = add_device(b, i, &dev[i]);
+		if (e == 0)
+			b->dev[i] = dev[i];
+		else
+			r = e;
+	}
+	return r;
 }
 
 uint64_t hr_bpf_map_bytes(const struct hr_bpf *b)
@@ -66,12 +169,40 @@ void hr_bpf_run_stats(const struct hr_bpf *b, uint64_t *ret_ns, uint64_t *ret_n)
 	}
 }
 
+_Static_assert(
+	sizeof(struct hr_task) == sizeof(struct hr_task_rec) &&
+		offsetof(struct hr_task, tid) == offsetof(struct hr_task_rec, tid) &&
+		offsetof(struct hr_task, start_ns) == offsetof(struct hr_task_rec, start_ns) &&
+		offsetof(struct hr_task, oncpu_ns) == offsetof(struct hr_task_rec, oncpu_ns) &&
+		offsetof(struct hr_task, wait_ns) == offsetof(struct hr_task_rec, wait_ns) &&
+		offsetof(struct hr_task, cgroup) == offsetof(struct hr_task_rec, cgroup) &&
+		offsetof(struct hr_task, comm) == offsetof(struct hr_task_rec, comm),
+	"the iterator's record is a struct hr_task");
+
 int hr_bpf_tasks(
 	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut)
 {
-	(void)buf;
-	(void)cap;
-	(void)ret_n;
-	(void)ret_cut;
-	return b->link[HR_HOOK_TASKS] ? -EIO : -EOPNOTSUPP;
+	HR_CLEANUP(hr_closep) int fd = -1;
+	size_t have = 0, room = cap * sizeof(*buf);
+	char more;
+	ssize_t r;
+
+	if (!b->link[HR_HOOK_TASKS])
+		return -EOPNOTSUPP;
+	fd = bpf_iter_create(bpf_link__fd(b->link[HR_HOOK_TASKS]));
+	if (fd < 0)
+		return -errno;
+	while (have < room) {
+		r = read(fd, (char *)buf + have, room - have);
+		if (r < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (r == 0)
+			break;
+		have += r > 0 ? (size_t)r : 0;
+	}
+	*ret_cut = have == room && read(fd, &more, 1) > 0;
+	*ret_n = (uint32_t)(have / sizeof(*buf));
+	for (uint32_t i = 0; i < *ret_n; i++)
+		buf[i].comm[HR_COMM_LEN - 1] = '\0';
+	return 0;
 }

@@ -16,6 +16,15 @@ struct hr_ctl {
 	uint64_t horizon; /* ns; slots before it are read: nothing may be added to them any more */
 };
 
+/* ns / 1000, clamped to 32 bits.  The multiplication is exact below 2^32 ns. */
+static inline __attribute__((always_inline)) uint32_t hr_us(uint64_t ns)
+{
+	if (ns >> 32 == 0)
+		return (uint32_t)((ns * 274877907) >> 38);
+	ns /= 1000;
+	return ns >> 32 ? 0xffffffff : (uint32_t)ns;
+}
+
 struct hr_cell_hist {
 	uint64_t sum; /* of the values, us, exact */
 	uint32_t max; /* since load */
@@ -132,6 +141,18 @@ struct hr_mem_cell {
 	uint64_t lost; /* ends without their begin: table collision, or begun before attach */
 	uint64_t unused[3];
 	struct hr_cell_hist reclaim; /* us */
+};
+
+/* --- threads -------------------------------------------------------------- */
+
+struct hr_task_rec { /* one record of the iterator; field for field struct hr_task of
+			agent/core/raw.h */
+	uint32_t pid, tid;
+	uint64_t start_ns;
+	uint64_t oncpu_ns;
+	uint64_t wait_ns;
+	uint64_t cgroup;
+	char comm[HR_COMM_LEN];
 };
 
 #define HR_CELL_ALIGNED(type) _Static_assert(sizeof(type) % 64 == 0, #type " fills cache lines")

@@ -14,7 +14,7 @@
 
 /*
  * State of a task that is being switched out.  Kernels whose sched_switch hands
- * it over (4 arguments, 8feb053d5319 in 6.0) must be asked there: the field races
+ * it over (4th argument, 9c2136be0878 in 5.18) must be asked there: the field races
  * with a wake-up.  Field renamed and narrowed by 2f064a59a11f (5.14).
  */
 static __always_inline unsigned long hr_task_state(const bool typed, struct task_struct *p)
@@ -24,4 +24,76 @@ static __always_inline unsigned long hr_task_state(const bool typed, struct task
 	if (bpf_core_field_exists(((struct task_struct___long_state *)0)->state))
 		return (unsigned long)HR_READ(typed, (struct task_struct___long_state *)p, state);
 	return 0;
+}
+
+/* Disk of a request, NULL for passthrough: f3fa33acca9f (5.17) dropped rq_disk for q->disk
+ * (d152c682f03c, 5.15). */
+static __always_inline struct gendisk *hr_request_disk(const bool typed, struct request *rq)
+{
+	struct request_queue___disk *q;
+
+	if (bpf_core_field_exists(((struct request___rq_disk *)0)->rq_disk))
+		return HR_READ(typed, (struct request___rq_disk *)rq, rq_disk);
+	q = (struct request_queue___disk *)HR_READ(typed, rq, q);
+	if (!q || !bpf_core_field_exists(((struct request_queue___disk *)0)->disk))
+		return NULL;
+	return HR_READ(typed, q, disk);
+}
+
+enum hr_op {
+	HR_OP_READ,
+	HR_OP_WRITE,
+	HR_OP_DISCARD,
+	HR_OP_FLUSH,
+	HR_OP_OTHER, /* zone management, passthrough */
+};
+
+/* True if @op is REQ_OP_@name of this kernel: enum req_opf up to 5.19, req_op from 6.0
+ * (ff07a02e9e8e). */
+#define HR_IS_OP(op, name)                                                                         \
+	((bpf_core_enum_value_exists(enum req_op, REQ_OP_##name) &&                                \
+		 (op) == bpf_core_enum_value(enum req_op, REQ_OP_##name)) ||                       \
+		(bpf_core_enum_value_exists(enum req_opf, REQ_OP_##name##___5) &&                  \
+			(op) == bpf_core_enum_value(enum req_opf, REQ_OP_##name##___5)))
+
+static __always_inline enum hr_op hr_request_op(uint32_t cmd_flags)
+{
+	uint32_t op = cmd_flags & 0xff; /* REQ_OP_BITS = 8 since 4.10 */
+
+	if (HR_IS_OP(op, READ))
+		return HR_OP_READ;
+	if (HR_IS_OP(op, WRITE) || HR_IS_OP(op, WRITE_ZEROES) || HR_IS_OP(op, ZONE_APPEND))
+		return HR_OP_WRITE;
+	if (HR_IS_OP(op, DISCARD) || HR_IS_OP(op, SECURE_ERASE))
+		return HR_OP_DISCARD;
+	if (HR_IS_OP(op, FLUSH))
+		return HR_OP_FLUSH;
+	return HR_OP_OTHER;
+}
+
+/*
+ * kernfs id of the cgroup that holds a task's CPU limits: its cgroup in the cpu
+ * controller, which on cgroup v2 is the nearest ancestor that has it enabled.  The
+ * controller's place in subsys[] depends on the kernel's configuration.
+ */
+static __always_inline uint64_t hr_cpu_cgroup(struct task_struct *p)
+{
+	struct css_set *set = BPF_CORE_READ(p, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+	struct cgroup *cg = NULL;
+
+	if (!set)
+		return 0;
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id)) {
+		uint64_t i = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
+
+		bpf_probe_read_kernel(&css, sizeof(css),
+			(const char *)set + bpf_core_field_offset(((struct css_set *)0)->subsys) +
+				i * sizeof(css));
+		if (css)
+			cg = BPF_CORE_READ(css, cgroup);
+	}
+	if (!cg)
+		cg = BPF_CORE_READ(set, dfl_cgrp);
+	return cg ? BPF_CORE_READ(cg, kn, id) : 0;
 }

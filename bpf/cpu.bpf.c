@@ -93,18 +93,9 @@ static __always_inline uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* ns / 1000, clamped to 32 bits.  The multiplication is exact below 2^32 ns. */
-static __always_inline uint32_t us(uint64_t ns)
-{
-	if (ns >> 32 == 0)
-		return (uint32_t)((ns * 274877907) >> 38);
-	ns /= 1000;
-	return ns >> 32 ? 0xffffffff : (uint32_t)ns;
-}
-
 static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
 {
-	uint32_t v = us(ns), b;
+	uint32_t v = hr_us(ns), b;
 
 	h->sum += v;
 	if (v > h->max)

@@ -32,15 +32,35 @@ struct sched_info { /* cpu, task */
 	unsigned long long run_delay;
 };
 
-struct sched_entity { /* task */
+struct sched_entity { /* cpu, task */
 	uint64_t sum_exec_runtime;
+};
+
+struct kernfs_node { /* task */
+	uint64_t id;
+};
+
+struct cgroup { /* task */
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state { /* task */
+	struct cgroup *cgroup;
+};
+
+struct css_set { /* task; subsys has as many entries as the kernel has controllers */
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup *dfl_cgrp;
 };
 
 struct task_struct { /* cpu, task */
 	int pid;
 	int tgid;
+	uint64_t start_time; /* ns since boot, monotonic; struct hr_task.start_ns */
 	struct sched_info sched_info;
 	struct sched_entity se;
+	struct css_set *cgroups;
+	char comm[16];
 };
 
 struct task_struct___long_state { /* cpu, up to 5.13 */
@@ -51,4 +71,71 @@ struct task_struct___state { /* cpu, from 5.14 */
 	unsigned int __state;
 };
 
+struct seq_file;
+
+struct bpf_iter_meta { /* task */
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task { /* task */
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+struct gendisk { /* disk */
+	int major;
+	int first_minor;
+};
+
+struct request_queue;
+
+struct request { /* disk */
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int __data_len;
+	uint64_t start_time_ns;
+};
+
+struct request___rq_disk { /* disk, up to 5.16 */
+	struct gendisk *rq_disk;
+};
+
+struct request_queue___disk { /* disk, from 5.15 */
+	struct gendisk *disk;
+};
+
+struct net_device { /* net */
+	int ifindex;
+	unsigned short hard_header_len;
+};
+
+struct sk_buff { /* net */
+	unsigned int len;
+	struct net_device *dev;
+};
+
 #pragma clang attribute pop
+
+/* Values here mean nothing: each is asked for by name at load, under the enum's old and new name.
+ */
+enum req_op {
+	REQ_OP_READ,
+	REQ_OP_WRITE,
+	REQ_OP_FLUSH,
+	REQ_OP_DISCARD,
+	REQ_OP_SECURE_ERASE,
+	REQ_OP_ZONE_APPEND,
+	REQ_OP_WRITE_ZEROES
+};
+enum req_opf {
+	REQ_OP_READ___5,
+	REQ_OP_WRITE___5,
+	REQ_OP_FLUSH___5,
+	REQ_OP_DISCARD___5,
+	REQ_OP_SECURE_ERASE___5,
+	REQ_OP_ZONE_APPEND___5,
+	REQ_OP_WRITE_ZEROES___5
+};
+enum cgroup_subsys_id {
+	cpu_cgrp_id
+};

@@ -27,7 +27,7 @@ function(headroom_bpf_skeleton name)
   # Linking one object strips DWARF; the skeleton is renamed into place, so a failure leaves no half header.
   add_custom_command(OUTPUT ${skel} BYPRODUCTS ${obj}
     COMMAND ${HR_BPFTOOL} gen object ${obj} ${raw}
-    COMMAND ${HR_BPFTOOL} gen skeleton ${obj} name hr_${name} > ${skel}.tmp
+    COMMAND ${HR_BPFTOOL} gen skeleton ${obj} name hr_${name}_bpf > ${skel}.tmp
     COMMAND ${CMAKE_COMMAND} -E rename ${skel}.tmp ${skel}
     DEPENDS ${raw} VERBATIM COMMENT "Skeleton ${name}.skel.h")
   add_custom_target(hr_skel_${name}_gen DEPENDS ${skel})

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only includer of the skeletons: what differs between our BPF objects when
+ * they are opened (constants, map sizes from possible CPUs and devices) and loaded
+ * (where their mapped globals are).
+ */
+#include <bpf/libbpf.h>
+
+#include "agent/bpf_parts.h"
+
+#include "cpu.skel.h"
+#include "disk.skel.h"
+#include "mem.skel.h"
+#include "net.skel.h"
+#include "task.skel.h"
+
+static void *open_cpu(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_cpu_bpf *k = hr_cpu_bpf__open();
+
+	if (!k)
+		return NULL;
+	p->obj = k->obj;
+	k->rodata->hr_switch_args = b->facts.hook[HR_HOOK_SWITCH].args;
+	(void)bpf_map__set_max_entries(k->maps.hr_cpu_cells, b->view.cpus);
+	return k;
+}
+
+static int load_cpu(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_cpu_bpf *k = p->skel;
+	int r = hr_cpu_bpf__load(k);
+
+	(void)b;
+	if (r == 0)
+		p->ctl = &k->bss->hr_ctl;
+	return r;
+}
+
+static void *open_disk(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_disk_bpf *k = hr_disk_bpf__open();
+
+	if (!k)
+		return NULL;
+	p->obj = k->obj;
+	k->rodata->hr_disks = b->view.disks;
+	(void)bpf_map__set_max_entries(k->maps.hr_disk_cells, b->view.cpus * b->view.disks);
+	return k;
+}
+
+static int load_disk(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_disk_bpf *k = p->skel;
+	int r = hr_disk_bpf__load(k);
+
+	if (r == 0) {
+		p->ctl = &k->bss->hr_ctl;
+		b->disk_ids = k->bss->hr_disk_ids;
+	}
+	return r;
+}
+
+static void *open_net(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_net_bpf *k = hr_net_bpf__open();
+
+	if (!k)
+		return NULL;
+	p->obj = k->obj;
+	k->rodata->hr_nics = b->view.nics;
+	k->rodata->hr_retrans_args = b->facts.hook[HR_HOOK_RETRANS].args;
+	(void)bpf_map__set_max_entries(k->maps.hr_nic_cells, b->view.cpus * b->view.nics);
+	if (b->rung[HR_HOOK_RECEIVE] == HR_RUNG_MISSING && b->rung[HR_HOOK_XMIT] == HR_RUNG_MISSING)
+		(void)bpf_map__set_autocreate(k->maps.hr_nic_cells, false);
+	return k;
+}
+
+static int load_net(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_net_bpf *k = p->skel;
+	int r = hr_net_bpf__load(k);
+
+	if (r == 0) {
+		p->ctl = &k->bss->hr_ctl;
+		b->ifindex = k->bss->hr_ifindex;
+		b->retransmits = &k->bss->hr_retransmits;
+	}
+	return r;
+}
+
+static void *open_mem(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_mem_bpf *k = hr_mem_bpf__open();
+
+	if (!k)
+		return NULL;
+	p->obj = k->obj;
+	(void)bpf_map__set_max_entries(k->maps.hr_mem_cells, b->view.cpus);
+	return k;
+}
+
+static int load_mem(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_mem_bpf *k = p->skel;
+	int r = hr_mem_bpf__load(k);
+
+	if (r == 0)
+		b->ooms = &k->bss->hr_ooms;
+	return r;
+}
+
+static void *open_task(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_task_bpf *k = hr_task_bpf__open();
+
+	(void)b;
+	if (k)
+		p->obj = k->obj;
+	return k;
+}
+
+static int load_task(struct hr_bpf *b, struct hr_part *p)
+{
+	(void)b;
+	return hr_task_bpf__load(p->skel);
+}
+
+static void destroy_cpu(void *k)
+{
+	hr_cpu_bpf__destroy(k);
+}
+
+static void destroy_disk(void *k)
+{
+	hr_disk_bpf__destroy(k);
+}
+
+static void destroy_net(void *k)
+{
+	hr_net_bpf__destroy(k);
+}
+
+static void destroy_mem(void *k)
+{
+	hr_mem_bpf__destroy(k);
+}
+
+static void destroy_task(void *k)
+{
+	hr_task_bpf__destroy(k);
+}
+
+static const struct {
+	void *(*open)(struct hr_bpf *b, struct hr_part *p); /* NULL with errno */
+	int (*load)(struct hr_bpf *b, struct hr_part *p);
+	void (*destroy)(void *skel);
+} parts[HR_PART_N] = {
+	[HR_PART_CPU] = {open_cpu, load_cpu, destroy_cpu},
+	[HR_PART_DISK] = {open_disk, load_disk, destroy_disk},
+	[HR_PART_NET] = {open_net, load_net, destroy_net},
+	[HR_PART_MEM] = {open_mem, load_mem, destroy_mem},
+	[HR_PART_TASK] = {open_task, load_task, destroy_task},
+};
+
+void *hr_part_open(struct hr_bpf *b, enum hr_part_id id)
+{
+	return parts[id].open(b, &b->part[id]);
+}
+
+int hr_part_load(struct hr_bpf *b, enum hr_part_id id)
+{
+	return parts[id].load(b, &b->part[id]);
+}
+
+void hr_part_destroy(enum hr_part_id id, void *skel)
+{
+	parts[id].destroy(skel);
+}

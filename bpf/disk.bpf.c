@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Disk: one hook, block_rq_complete, and the request's own time stamps; no map
+ * keyed by request (kernel-signals 4.1).  A request's residence, start to
+ * completion, is spread over the slots it covers: the sum over slots is the mean
+ * number of requests in flight.
+ *
+ * Completions come from hard and soft interrupts and from tasks, and may nest on a
+ * CPU: atomic adds.  5.10 has no guard against a nested run; the only scratch is
+ * the stack.
+ */
+#include "bpf/kernel.h"
+#include "bpf/cell.h"
+#include "bpf/compat.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile uint32_t hr_disks = 1; /* stride of hr_disk_cells */
+
+struct hr_ctl hr_ctl;
+struct hr_disk_id hr_disk_ids[HR_DISKS_MAX]; /* index = device of the cells */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* possible CPUs x disks, set before load */
+	__type(key, uint32_t);
+	__type(value, struct hr_disk_cell);
+} hr_disk_cells SEC(".maps");
+
+#define INC(x, by) __sync_fetch_and_add(&(x), by)
+
+/* Adds [a, b) of direction @dir to the in-flight time of its slots. */
+__noinline int hr_spread(uint32_t index, uint64_t a, uint64_t b, uint32_t dir)
+{
+	struct hr_disk_cell *c = bpf_map_lookup_elem(&hr_disk_cells, &index);
+	struct hr_span s = hr_span(a, b);
+
+	if (!c || s.n == 0)
+		return 0;
+	dir &= 1;
+	INC(c->slot[s.first & HR_RING_MASK].inflight[dir], (s.head + 32) >> HR_INFLIGHT_SHIFT);
+	for (uint32_t i = 1; i < HR_SPREAD_MAX - 1; i++) {
+		if (i + 1 >= s.n)
+			break;
+		INC(c->slot[(s.first + i) & HR_RING_MASK].inflight[dir],
+			(uint32_t)(HR_SLOT_NS >> HR_INFLIGHT_SHIFT));
+	}
+	if (s.n > 1)
+		INC(c->slot[(s.first + s.n - 1) & HR_RING_MASK].inflight[dir],
+			(s.tail + 32) >> HR_INFLIGHT_SHIFT);
+	return 0;
+}
+
+static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
+{
+	uint32_t v = hr_us(ns), b;
+
+	INC(h->sum, (uint64_t)v);
+	if (v > h->max) /* two at once may lose the larger one: the reader bounds it by its bucket
+			 */
+		h->max = v;
+	b = hr_bucket(v);
+	if (b < HR_BUCKETS)
+		INC(h->n[b], 1);
+}
+
+/* Device of the cells, or HR_DISKS_MAX. */
+static __always_inline uint32_t which(uint32_t major, uint32_t minor)
+{
+	for (uint32_t i = 0; i < HR_DISKS_MAX; i++)
+		if (i < hr_disks && hr_disk_ids[i].minor == minor && hr_disk_ids[i].major == major)
+			return i;
+	return HR_DISKS_MAX;
+}
+
+static __always_inline void transfer(
+	struct hr_disk_cell *c, uint32_t index, uint32_t dir, uint64_t bytes, uint64_t start)
+{
+	uint64_t now = bpf_ktime_get_ns();
+	struct hr_disk_slot *s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
+
+	INC(c->n[dir], 1);
+	INC(c->bytes[dir], bytes);
+	INC(s->ops[dir], 1);
+	INC(s->sectors[dir], (uint32_t)(bytes >> 9));
+	if (start == 0 || start > now) {
+		INC(c->unstamped, 1);
+		return;
+	}
+	count(&c->lat[dir], now - start);
+	hr_spread(index, start > hr_ctl.horizon ? start : hr_ctl.horizon, now, dir);
+}
+
+static __always_inline int on_complete(
+	const bool typed, struct request *rq, bool failed, uint32_t nr_bytes)
+{
+	uint32_t len = HR_READ(typed, rq, __data_len), disk, index;
+	struct hr_disk_cell *c;
+	struct gendisk *gd;
+	uint32_t op;
+
+	if (nr_bytes < len) /* a part of it; the event comes before the length shrinks */
+		return 0;
+	gd = hr_request_disk(typed, rq);
+	if (!gd) /* passthrough */
+		return 0;
+	disk = which(
+		(uint32_t)HR_READ(typed, gd, major), (uint32_t)HR_READ(typed, gd, first_minor));
+	if (disk >= HR_DISKS_MAX)
+		return 0;
+	index = bpf_get_smp_processor_id() * hr_disks + disk;
+	c = bpf_map_lookup_elem(&hr_disk_cells, &index);
+	if (!c)
+		return 0;
+	if (failed)
+		INC(c->errors, 1);
+	op = hr_request_op(HR_READ(typed, rq, cmd_flags));
+	if (op == HR_OP_DISCARD)
+		INC(c->discards, 1);
+	else if (op == HR_OP_FLUSH)
+		INC(c->flushes, 1);
+	else if (op <= HR_OP_WRITE && len > 0) /* an empty write only carries a flush */
+		transfer(c, index, op, len, HR_READ(typed, rq, start_time_ns));
+	return 0;
+}
+
+/* @error: errno on 5.10, blk_status_t later; only "not 0" means the same on both. */
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(on_complete_btf, struct request *rq, int error, unsigned int nr_bytes)
+{
+	return on_complete(true, rq, error != 0, nr_bytes);
+}
+
+SEC("raw_tp/block_rq_complete")
+int BPF_PROG(on_complete_raw, struct request *rq, int error, unsigned int nr_bytes)
+{
+	return on_complete(false, rq, error != 0, nr_bytes);
+}
