@@ -177,11 +177,11 @@ bool hr_sampler_closes(const struct hr_sampler *s, uint64_t boot_ns)
 static uint64_t cost(struct hr_sampler *s, const struct hr_raw *raw)
 {
 	struct hr_summary *sum = &s->sum[s->open];
-	bool ok = true, bpf = raw->bpf_run_n > 0;
+	bool ok = true, bpf_ok = true;
 	uint64_t us = hr_counter_grow(&s->total[HR_TOTAL_SELF_CPU], true, raw->self_cpu_us, &ok);
-	bool bpf_ok = true;
-	uint64_t ns = hr_counter_grow(&s->total[HR_TOTAL_BPF_NS], bpf, raw->bpf_run_ns, &bpf_ok);
-	uint64_t n = hr_counter_grow(&s->total[HR_TOTAL_BPF_N], bpf, raw->bpf_run_n, &bpf_ok);
+	/* from the 0, 0 of "not measured" on, too: our programs started at 0 with us */
+	uint64_t ns = hr_counter_grow(&s->total[HR_TOTAL_BPF_NS], true, raw->bpf_run_ns, &bpf_ok);
+	uint64_t n = hr_counter_grow(&s->total[HR_TOTAL_BPF_N], true, raw->bpf_run_n, &bpf_ok);
 
 	if (raw->mono_ns > raw->due_ns && raw->mono_ns - raw->due_ns > HR_SAMPLER_LATE_NS)
 		sum->ctr[HR_CTR_SELF_TICK_LATE_N]++;

@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Windows, numbers and have-bits, on texts that grow by known steps. */
+#include "tests/unit/hr_cmocka.h"
+
+#include <string.h>
+
+#include "agent/core/sampler.h"
+
+#define S   UINT64_C(1000000000)
+#define BIT HR_SIG_BIT
+
+/* A VM whose totals grow by the same step each tick. */
+struct feed {
+	struct hr_raw raw;
+	uint64_t ticks;
+	char text[HR_FILE_N][1024];
+	struct hr_take take;
+	bool steal_back; /* this tick's steal total is smaller than the last */
+};
+static struct feed feed;
+static struct hr_sampler sampler; /* 1 MiB: not on the stack */
+
+static struct hr_sampler_conf conf_2cpu(bool align)
+{
+	struct hr_sampler_conf c = {
+		.align = align, .self_pid = 99, .epoch = 3, .cpus = 2, .n_dev = 2};
+
+	c.dev_kind[0] = HR_DEV_DISK;
+	strcpy(c.dev_name[0], "vda");
+	c.dev_kind[1] = HR_DEV_NIC;
+	strcpy(c.dev_name[1], "eth0");
+	return c;
+}
+
+__attribute__((format(printf, 2, 3))) static void put(enum hr_file f, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(feed.text[f], sizeof(feed.text[f]), fmt, ap);
+	va_end(ap);
+	feed.raw.file[f] = (struct hr_text){feed.text[f], n};
+}
+
+/* Per second: 50 user, 20 system, 100 idle, 10 softirq (all on cpu1), 20 steal ticks of 10 ms. */
+static void texts(uint64_t t)
+{
+	unsigned long long n = t, steal = feed.steal_back ? 0 : 20 * n + 500;
+
+	put(HR_FILE_STAT,
+		"cpu %llu 0 %llu %llu 0 0 %llu %llu 0 0\ncpu0 1 0 1 1 0 0 0 1 0 0\n"
+		"cpu1 1 0 1 1 0 0 %llu 1 0 0\nctxt %llu\nprocs_running 3\n",
+		50 * n, 20 * n, 100 * n, 10 * n, steal, 10 * n, 1000 * n);
+	put(HR_FILE_MEMINFO,
+		"MemTotal: 4000 kB\nMemFree: 1000 kB\nMemAvailable: %llu kB\nAnonPages: 300 kB\n"
+		"Active(file): 200 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
+		t % 10 == 5 ? 1500ULL : 2000ULL);
+	put(HR_FILE_VMSTAT,
+		"workingset_refault_anon %llu\nworkingset_refault_file %llu\npswpin 0\npswpout 0\n"
+		"pgmajfault %llu\npgscan_direct 0\npgscan_kswapd 0\nallocstall_normal 0\n"
+		"oom_kill 1\ndrop_pagecache 0\ndrop_slab 0\n",
+		n, 2 * n, 3 * n);
+	put(HR_FILE_DISKSTATS,
+		"7 0 loop0 9 0 9 0 9 0 9 0 0 9 9 0 0 0 0 0 0\n"
+		"254 0 vda %llu 0 %llu 0 %llu 0 %llu 0 0 0 0 0 0 0 0 %llu 0\n",
+		5 * n, 80 * n, 7 * n, 112 * n, n);
+	put(HR_FILE_NET_DEV,
+		"Inter-|\n face |\n    lo: %llu 1 0 0 0 0 0 0 %llu 1 0 0 0 0 0 0\n"
+		"  eth0: %llu %llu 0 0 0 0 0 0 %llu %llu 0 0 0 0 0 0\n",
+		400 * n, 400 * n, 1000 * n, 10 * n, 2000 * n, 20 * n);
+	put(HR_FILE_NETSTAT,
+		"TcpExt: ListenOverflows ListenDrops TCPToZeroWindowAdv RcvPruned\n"
+		"TcpExt: 0 %llu 0 0\n",
+		n);
+	put(HR_FILE_SNMP, "Tcp: MaxConn OutSegs RetransSegs\nTcp: -1 %llu %llu\n", 100 * n, 2 * n);
+	put(HR_FILE_SOFTNET,
+		"%08llx %08llx 0 0 0 0 0 0 0 0 0 0 0\n%08llx 0 %08llx 0 0 0 0 0 0 0 0 0 1\n", n, n,
+		n, 2 * n);
+	put(HR_FILE_PSI_CPU, "some avg10=0.00 avg60=0.00 avg300=0.00 total=%llu\n", 1000 * n);
+	put(HR_FILE_PSI_MEMORY, "some avg10=0 total=%llu\nfull avg10=0 total=%llu\n", 30 * n,
+		20 * n);
+	put(HR_FILE_PSI_IO, "some avg10=0 total=%llu\nfull avg10=0 total=%llu\n", 5 * n, 4 * n);
+}
+
+static void start(bool align)
+{
+	struct hr_sampler_conf c = conf_2cpu(align);
+
+	memset(&feed, 0, sizeof(feed));
+	hr_sampler_init(&sampler, &c);
+}
+
+/* One tick at boot time @at (ns); monotonic runs 7 s behind boot time (a suspend long ago). */
+static int tick_at(uint64_t at, const struct hr_summary **ret)
+{
+	feed.raw.boot_ns = at;
+	feed.raw.mono_ns = at - 7 * S;
+	feed.raw.due_ns = feed.raw.mono_ns;
+	feed.raw.wall_ms = 1700000000000ULL + at / 1000000;
+	feed.raw.self_cpu_us = 500 * feed.ticks;
+	feed.raw.self_rss_bytes = 3 << 20;
+	texts(feed.ticks++);
+	return hr_sampler_tick(&sampler, &feed.raw, ret);
+}
+
+/* Ticks each second from @from to @to inclusive; how many windows closed, the last in *ret. */
+static int run(uint64_t from_s, uint64_t to_s, const struct hr_summary **ret)
+{
+	int closed = 0;
+
+	for (uint64_t t = from_s; t <= to_s; t++)
+		closed += tick_at(t * S, ret);
+	return closed;
+}
+
+static void a_window_sums_what_grew_in_its_ten_ticks(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	assert_int_equal(run(100, 110, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 10000);
+	assert_int_equal(s->t_end_ms, 1700000110000ULL);
+	assert_int_equal(s->epoch, 3);
+	assert_int_equal(s->cpus, 2);
+	/* ten ticks of 10 ms ticks: 10 x 50 x 10 ms */
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 5000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_SYSTEM_MS], 2000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_IDLE_MS], 10000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_IRQ_MS], 1000);
+	assert_int_equal(s->ctr[HR_CTR_CTXT_N], 10000);
+	assert_int_equal(s->ctr[HR_CTR_RUNNING_MAX], 2); /* 3 with the reader of the file */
+	assert_int_equal(s->ctr[HR_CTR_STEAL_MS], 2000);
+	assert_int_equal(s->ctr[HR_CTR_STEAL_MAX_MS], 200);
+	assert_int_equal(s->dist[HR_DIST_STEAL_1S].total, 10);
+	assert_int_equal(s->dist[HR_DIST_STEAL_1S].max, 200);
+	/* 100 ms of softirq a second, all on one CPU */
+	assert_int_equal(s->dist[HR_DIST_SOFTIRQ_CPU].total, 10);
+	assert_int_equal(s->dist[HR_DIST_SOFTIRQ_CPU].max, 100);
+	assert_int_equal(s->dist[HR_DIST_SOFTIRQ_CPU].sum, 1000);
+	assert_int_equal(s->ctr[HR_CTR_REFAULT_ANON_N], 10);
+	assert_int_equal(s->ctr[HR_CTR_REFAULT_FILE_N], 20);
+	assert_int_equal(s->ctr[HR_CTR_MAJFAULT_N], 30);
+	assert_int_equal(s->ctr[HR_CTR_OOM_N], 0);
+	assert_int_equal(s->ctr[HR_CTR_MEM_AVAILABLE_BYTES], 1500 * 1024); /* the lowest second */
+	assert_int_equal(s->ctr[HR_CTR_MEM_FREE_BYTES], 1000 * 1024);
+	assert_int_equal(s->ctr[HR_CTR_PSI_CPU_SOME_US], 10000);
+	assert_int_equal(s->ctr[HR_CTR_PSI_MEM_FULL_US], 200);
+	assert_int_equal(s->ctr[HR_CTR_PSI_IO_SOME_US], 50);
+	assert_int_equal(s->ctr[HR_CTR_TCP_OUT_SEGS], 1000);
+	assert_int_equal(s->ctr[HR_CTR_TCP_RETRANS_N], 20);
+	assert_int_equal(s->ctr[HR_CTR_LISTEN_DROP_N], 10);
+	assert_int_equal(s->ctr[HR_CTR_LOCAL_BYTES], 4000);
+	assert_int_equal(s->ctr[HR_CTR_SOFTNET_DROP_N], 10);
+	assert_int_equal(s->ctr[HR_CTR_SOFTNET_SQUEEZE_N], 20);
+	assert_int_equal(s->ctr[HR_CTR_SELF_CPU_US], 5000);
+	assert_int_equal(s->ctr[HR_CTR_SELF_RSS_BYTES], 3 << 20);
+	assert_int_equal(s->ctr[HR_CTR_SELF_TICK_LATE_N], 0);
+}
+
+static void devices_are_found_by_name_and_count_in_bytes(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 110, &s);
+	assert_int_equal(s->n_dev, 2);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_RD_N], 50);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_WR_N], 70);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_RD_BYTES], 800 * 512);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_WR_BYTES], 1120 * 512);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_FLUSH_N], 10);
+	assert_int_equal(s->dev[0].have, BIT(HR_SIG_DISK_STAT));
+	assert_int_equal(s->dev[1].dev, 1);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_RX_BYTES], 10000);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_TX_PACKETS], 200);
+	assert_int_equal(s->dev[1].have, BIT(HR_SIG_NET_STAT));
+}
+
+static void only_what_was_measured_is_claimed(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 110, &s);
+	assert_int_equal(s->have,
+		BIT(HR_SIG_CPU_STAT) | BIT(HR_SIG_STEAL) | BIT(HR_SIG_SOFTIRQ) |
+			BIT(HR_SIG_SOFTNET) | BIT(HR_SIG_PSI_CPU) | BIT(HR_SIG_PSI_MEMORY) |
+			BIT(HR_SIG_PSI_IO) | BIT(HR_SIG_DISK_STAT) | BIT(HR_SIG_NET_STAT) |
+			BIT(HR_SIG_NET_LOCAL) | BIT(HR_SIG_TCP_RETRANS) | BIT(HR_SIG_NETSTAT) |
+			BIT(HR_SIG_OOM) | BIT(HR_SIG_VMSTAT) | BIT(HR_SIG_MEMINFO) |
+			BIT(HR_SIG_COST));
+}
+
+static void a_signal_missing_in_one_tick_is_missing_in_the_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+	struct hr_text psi;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	texts(feed.ticks);
+	feed.raw.boot_ns = 105 * S;
+	feed.raw.mono_ns = 98 * S;
+	psi = feed.raw.file[HR_FILE_PSI_CPU];
+	feed.raw.file[HR_FILE_PSI_CPU] = (struct hr_text){NULL, -2};
+	feed.ticks++;
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 0);
+	feed.raw.file[HR_FILE_PSI_CPU] = psi;
+	assert_int_equal(run(106, 110, &s), 1);
+	assert_false(hr_has(s, HR_SIG_PSI_CPU));
+	assert_true(hr_has(s, HR_SIG_PSI_IO));
+	/* the next window has it again */
+	assert_int_equal(run(111, 120, &s), 1);
+	assert_true(hr_has(s, HR_SIG_PSI_CPU));
+	assert_int_equal(s->ctr[HR_CTR_PSI_CPU_SOME_US], 10000);
+	assert_int_equal(s->seq_first, 11);
+}
+
+static void a_total_that_went_back_spoils_its_signal_only(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	feed.steal_back = true;
+	tick_at(105 * S, &s);
+	feed.steal_back = false;
+	assert_int_equal(run(106, 110, &s), 1);
+	assert_false(hr_has(s, HR_SIG_STEAL));
+	assert_true(hr_has(s, HR_SIG_CPU_STAT));
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 5000);
+}
+
+static void a_device_that_vanished_has_no_numbers(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 109, &s);
+	texts(feed.ticks);
+	put(HR_FILE_NET_DEV, "Inter-|\n face |\n    lo: 5000 1 0 0 0 0 0 0 5000 1 0 0 0 0 0 0\n");
+	feed.raw.boot_ns = 110 * S;
+	feed.raw.mono_ns = 103 * S;
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_false(s->dev[1].have & BIT(HR_SIG_NET_STAT));
+	assert_true(s->dev[0].have & BIT(HR_SIG_DISK_STAT));
+	assert_true(hr_has(s, HR_SIG_NET_LOCAL));
+}
+
+/* Start at 103.4 s: the first window is 6.6 s long and ends at 110 s. */
+static void aligned_windows_end_at_multiples_of_ten_seconds(void **state)
+{
+	const struct hr_summary *s = NULL;
+	uint64_t mono;
+
+	(void)state;
+	start(true);
+	assert_int_equal(tick_at(103400000000ULL, &s), 0);
+	mono = hr_sampler_next_ns(&sampler, 96400000000ULL, 103400000000ULL);
+	assert_int_equal(mono, 97 * S); /* boot 104 s */
+	assert_int_equal(run(104, 109, &s), 0);
+	assert_false(hr_sampler_closes(&sampler, 109 * S));
+	assert_true(hr_sampler_closes(&sampler, 110 * S));
+	assert_int_equal(tick_at(110 * S, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 6600);
+}
+
+/* A start less than 2 s before the end joins the next window, and says so by its numbers. */
+static void a_sliver_joins_the_next_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	assert_int_equal(tick_at(109 * S, &s), 0);
+	assert_int_equal(run(110, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 11000);
+}
+
+static void other_windows_are_ten_seconds_from_the_first_tick(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(false);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(tick_at(103400000000ULL + (uint64_t)i * S, &s), 0);
+	assert_int_equal(hr_sampler_next_ns(&sampler, 0, 112400000000ULL), S);
+	assert_int_equal(tick_at(113400000000ULL, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 10000);
+	for (int i = 1; i < 10; i++)
+		assert_int_equal(tick_at(113400000000ULL + (uint64_t)i * S, &s), 0);
+	assert_int_equal(tick_at(123400000000ULL, &s), 1);
+	assert_int_equal(s->seq_first, 12);
+	assert_int_equal(s->seq_last, 12);
+}
+
+static void a_timer_that_fires_early_or_a_little_late_closes_the_same_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 109, &s);
+	assert_int_equal(tick_at(109990000000ULL, &s), 1);
+	assert_int_equal(s->seq_last, 10);
+	/* the next tick is at 111 s, not 10 ms later */
+	assert_int_equal(hr_sampler_next_ns(&sampler, 0, 109990000000ULL), 1010000000ULL);
+	run(111, 119, &s);
+	assert_int_equal(tick_at(120900000000ULL, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 10910);
+}
+
+/* A tick 25 s late stands for all whole windows it covers; the slots are the take's business. */
+static void a_very_late_tick_covers_several_numbers(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 105, &s);
+	feed.raw.due_ns = 0;
+	assert_int_equal(tick_at(131 * S, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 12);
+	assert_int_equal(s->dur_ms, 31000);
+	assert_int_equal(run(132, 140, &s), 1);
+	assert_int_equal(s->seq_first, 13);
+	assert_int_equal(s->seq_last, 13);
+	assert_int_equal(s->dur_ms, 9000);
+}
+
+static void a_tick_late_by_more_than_half_a_second_is_counted(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	texts(feed.ticks++);
+	feed.raw.boot_ns = 105600000000ULL;
+	feed.raw.mono_ns = 98600000000ULL;
+	feed.raw.due_ns = 98 * S;
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 0);
+	assert_int_equal(run(106, 110, &s), 1);
+	assert_int_equal(s->ctr[HR_CTR_SELF_TICK_LATE_N], 1);
+}
+
+static void a_suspend_is_in_no_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 105, &s);
+	/* an hour later by boot time; the monotonic clock stood still */
+	feed.raw.boot_ns = 3705 * S;
+	feed.raw.mono_ns = 98 * S + 500000000ULL;
+	texts(feed.ticks++);
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 5000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 2500);
+	for (uint64_t t = 1; t < 5; t++) {
+		feed.raw.boot_ns = (3705 + t) * S;
+		feed.raw.mono_ns = (98 + t) * S + 500000000ULL;
+		texts(feed.ticks++);
+		assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 0);
+	}
+	feed.raw.boot_ns = 3710 * S;
+	feed.raw.mono_ns = 103 * S + 500000000ULL;
+	texts(feed.ticks++);
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_int_equal(s->seq_first, 370);
+	assert_int_equal(s->dur_ms, 5000);
+	assert_int_equal(
+		s->ctr[HR_CTR_STAT_USER_MS], 2500); /* the growth over the gap is in neither */
+}
+
+static void a_flush_ends_the_window_and_its_number_is_not_used_again(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 4000);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 0);
+	/* going on: 10 is taken, so the next window is 11 and runs to 120 s */
+	assert_int_equal(run(105, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 15000);
+}
+
+static void an_agent_that_restarts_does_not_use_a_number_twice(void **state)
+{
+	struct hr_sampler_conf c = conf_2cpu(true);
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	memset(&feed, 0, sizeof(feed));
+	c.seq_min = 11; /* 10 was sent before the restart at 103 s */
+	hr_sampler_init(&sampler, &c);
+	assert_int_equal(run(103, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 17000);
+	/* a number from another boot's file is not believed */
+	c.seq_min = 1000000;
+	hr_sampler_init(&sampler, &c);
+	feed.ticks = 0;
+	assert_int_equal(run(103, 110, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+}
+
+static void a_change_of_cpus_starts_a_new_epoch_and_window(void **state)
+{
+	struct hr_sampler_conf c;
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	c = sampler.conf;
+	c.cpus = 4;
+	c.epoch = 4;
+	assert_int_equal(hr_sampler_change(&sampler, &c, &s), 1);
+	assert_int_equal(s->epoch, 3);
+	assert_int_equal(s->cpus, 2);
+	assert_int_equal(s->dur_ms, 4000);
+	/* the tick that saw it sets the base: its second counts nowhere */
+	assert_true(hr_sampler_closes(&sampler, 105 * S));
+	assert_int_equal(run(105, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->epoch, 4);
+	assert_int_equal(s->cpus, 4);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->dur_ms, 15000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 7500);
+}
+
+static void a_step_of_the_wall_clock_changes_only_the_time_shown(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 109, &s);
+	texts(feed.ticks++);
+	feed.raw.boot_ns = 110 * S;
+	feed.raw.mono_ns = 103 * S;
+	feed.raw.wall_ms = 5;
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_int_equal(s->t_end_ms, 5);
+	assert_int_equal(s->dur_ms, 10000);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 5000);
+}
+
+/* What is read once a window needs a base from an earlier reading. */
+static void cgroups_and_qdiscs_count_between_readings(void **state)
+{
+	static struct hr_nic_raw nic[HR_DEVS_MAX];
+	struct hr_cgroup_raw g = {.have = BIT(HR_SIG_CPU_QUOTA) | BIT(HR_SIG_MEMCG),
+		.quota_groups = 2,
+		.memcg_groups = 1,
+		.throttled_n = 100,
+		.throttled_us = 5000,
+		.mem_max_n = 7,
+		.mem_oom_n = 0,
+		.mem_full_pm = 900};
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	nic[1] = (struct hr_nic_raw){.has_qdisc = true, .qdisc_drops = 10};
+	feed.raw.cgroup = &g;
+	feed.raw.nic = nic;
+	tick_at(100 * S, &s);
+	feed.raw.cgroup = NULL;
+	feed.raw.nic = NULL;
+	run(101, 109, &s);
+	g.throttled_n = 130;
+	g.throttled_us = 9000;
+	g.mem_max_n = 9;
+	nic[1].qdisc_drops = 14;
+	nic[1].qdisc_backlog_bytes = 3000;
+	nic[1].shaper = true;
+	feed.raw.cgroup = &g;
+	feed.raw.nic = nic;
+	assert_int_equal(tick_at(110 * S, &s), 1);
+	assert_true(
+		hr_has(s, HR_SIG_CPU_QUOTA) && hr_has(s, HR_SIG_MEMCG) && hr_has(s, HR_SIG_QDISC));
+	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_N], 30);
+	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_US], 4000);
+	assert_int_equal(s->ctr[HR_CTR_QUOTA_GROUPS], 2);
+	assert_int_equal(s->ctr[HR_CTR_MEMCG_MAX_N], 2);
+	assert_int_equal(s->ctr[HR_CTR_MEMCG_FULL_RATIO_PM], 900);
+	assert_true(s->dev[1].have & BIT(HR_SIG_QDISC));
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_QDISC_DROP_N], 4);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_QDISC_BACKLOG_BYTES], 3000);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_QDISC_SHAPER], 1);
+	/* a window in which they were not read does not have them */
+	feed.raw.cgroup = NULL;
+	feed.raw.nic = NULL;
+	assert_int_equal(run(111, 120, &s), 1);
+	assert_false(hr_has(s, HR_SIG_CPU_QUOTA) || hr_has(s, HR_SIG_QDISC));
+	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_N], 0);
+}
+
+static void threads_are_those_of_the_window(void **state)
+{
+	struct hr_task t[2] = {
+		{.pid = 5, .tid = 5, .start_ns = 1, .oncpu_ns = 4 * S, .comm = "old"},
+		{.pid = 99, .tid = 99, .start_ns = 2, .oncpu_ns = 9 * S, .comm = "agent"}};
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	feed.raw.task = t;
+	feed.raw.n_task = 2;
+	tick_at(100 * S, &s);
+	feed.raw.task = NULL;
+	run(101, 109, &s);
+	t[0].oncpu_ns += 3 * S;
+	t[1].oncpu_ns += 8 * S;
+	feed.raw.task = t;
+	assert_int_equal(tick_at(110 * S, &s), 1);
+	assert_true(hr_has(s, HR_SIG_THREADS));
+	assert_int_equal(s->n_top, 1); /* the agent itself is never hot */
+	assert_int_equal(s->top[0].tid, 5);
+	assert_int_equal(s->top[0].oncpu_ms, 3000);
+}
+
+static void time_of_bpf_programs_counts_when_it_was_measured(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 102, &s);
+	feed.raw.bpf_run_ns = 90000;
+	feed.raw.bpf_run_n = 1000;
+	assert_int_equal(run(103, 110, &s), 1);
+	assert_true(hr_has(s, HR_SIG_EVENT_NS));
+	assert_int_equal(s->ctr[HR_CTR_SELF_BPF_NS], 90000);
+	assert_int_equal(s->ctr[HR_CTR_SELF_BPF_EVENTS], 1000);
+	assert_int_equal(run(111, 120, &s), 1);
+	assert_false(hr_has(s, HR_SIG_EVENT_NS));
+}
+
+/* The kernel side takes part: its signals need every tick, its slots see the steal of the tick. */
+static void a_take_in_every_tick_gives_the_slot_signals(void **state)
+{
+	const struct hr_summary *s = NULL;
+	uint64_t slot = 1000;
+
+	(void)state;
+	start(true);
+	feed.take.have = BIT(HR_SIG_CPU_SLOTS) | BIT(HR_SIG_OOM) | BIT(HR_SIG_TCP_RETRANS);
+	feed.take.n_slots = 119;
+	feed.take.mem.retransmits = 4;
+	for (int i = 0; i < 119; i++)
+		feed.take.cpu_slot[i].oncpu_ns = HR_SLOT_NS / 2;
+	feed.raw.take = &feed.take;
+	for (uint64_t t = 100; t <= 110; t++, slot += 119) {
+		feed.take.first_slot = slot;
+		(void)tick_at(t * S, &s);
+	}
+	assert_true(hr_has(s, HR_SIG_CPU_SLOTS));
+	assert_int_equal(s->ctr[HR_CTR_SLOT_N], 1190);
+	assert_int_equal(s->ctr[HR_CTR_ONCPU_NS], 1190 * (HR_SLOT_NS / 2));
+	/* the hook's number, not the file's 20 */
+	assert_int_equal(s->ctr[HR_CTR_TCP_RETRANS_N], 40);
+	assert_int_equal(s->ctr[HR_CTR_OOM_N], 0);
+	assert_true(hr_has(s, HR_SIG_OOM));
+	/* one tick without a take: the slot signals are gone for this window, the files stay */
+	for (uint64_t t = 111; t <= 120; t++, slot += 119) {
+		feed.take.first_slot = slot;
+		feed.raw.take = t == 115 ? NULL : &feed.take;
+		(void)tick_at(t * S, &s);
+	}
+	assert_false(hr_has(s, HR_SIG_CPU_SLOTS));
+	assert_true(hr_has(s, HR_SIG_CPU_STAT));
+}
+
+static void facts_become_the_device_table(void **state)
+{
+	static struct hr_facts f = {.epoch = 7, .cpus_online = 8, .n_dev = 1};
+	struct hr_sampler_conf c = {.align = true, .seq_min = 5, .self_pid = 12};
+
+	(void)state;
+	f.dev[0].kind = HR_DEV_NIC;
+	strcpy(f.dev[0].name, "ens5");
+	hr_sampler_conf_facts(&c, &f);
+	assert_int_equal(c.epoch, 7);
+	assert_int_equal(c.cpus, 8);
+	assert_int_equal(c.n_dev, 1);
+	assert_int_equal(c.dev_kind[0], HR_DEV_NIC);
+	assert_string_equal(c.dev_name[0], "ens5");
+	assert_true(c.align && c.seq_min == 5 && c.self_pid == 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_sums_what_grew_in_its_ten_ticks),
+		cmocka_unit_test(devices_are_found_by_name_and_count_in_bytes),
+		cmocka_unit_test(only_what_was_measured_is_claimed),
+		cmocka_unit_test(a_signal_missing_in_one_tick_is_missing_in_the_window),
+		cmocka_unit_test(a_total_that_went_back_spoils_its_signal_only),
+		cmocka_unit_test(a_device_that_vanished_has_no_numbers),
+		cmocka_unit_test(aligned_windows_end_at_multiples_of_ten_seconds),
+		cmocka_unit_test(a_sliver_joins_the_next_window),
+		cmocka_unit_test(other_windows_are_ten_seconds_from_the_first_tick),
+		cmocka_unit_test(a_timer_that_fires_early_or_a_little_late_closes_the_same_window),
+		cmocka_unit_test(a_very_late_tick_covers_several_numbers),
+		cmocka_unit_test(a_tick_late_by_more_than_half_a_second_is_counted),
+		cmocka_unit_test(a_suspend_is_in_no_window),
+		cmocka_unit_test(a_flush_ends_the_window_and_its_number_is_not_used_again),
+		cmocka_unit_test(an_agent_that_restarts_does_not_use_a_number_twice),
+		cmocka_unit_test(a_change_of_cpus_starts_a_new_epoch_and_window),
+		cmocka_unit_test(a_step_of_the_wall_clock_changes_only_the_time_shown),
+		cmocka_unit_test(cgroups_and_qdiscs_count_between_readings),
+		cmocka_unit_test(threads_are_those_of_the_window),
+		cmocka_unit_test(time_of_bpf_programs_counts_when_it_was_measured),
+		cmocka_unit_test(a_take_in_every_tick_gives_the_slot_signals),
+		cmocka_unit_test(facts_become_the_device_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
