@@ -57,7 +57,6 @@ end() {
 	wait "$1" 2>/dev/null || true
 }
 
-# shellcheck disable=SC2317,SC2329  # called by the trap
 cleanup() {
 	local status=$? x
 	trap - EXIT INT TERM
@@ -88,22 +87,19 @@ wait_for() {
 
 get() { curl -fsS --max-time 5 "$url$1"; }
 
-write_conf() { # SPOOL_BYTES
+write_conf() {
 	cat >"$tmp/collector.conf" <<-END
 		[collector]
 		listen = 127.0.0.1:$port
 		state = $tmp/collector
 	END
 	cat >"$tmp/agent.conf" <<-END
-		[collector]
-		url = $url
-		[spool]
-		dir = $tmp/spool
 		[agent]
+		collector = $url
+		state = $tmp/agent
 		name = tested
-		host_id_file = $tmp/host-id
 	END
-	mkdir -p "$tmp/collector" "$tmp/spool"
+	mkdir -p "$tmp/collector" "$tmp/agent"
 	db=$tmp/collector/headroom.db
 }
 
