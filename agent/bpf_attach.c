@@ -58,7 +58,8 @@ static const char *verdict_of(char *log)
 	return line && line[1] ? line + 1 : NULL;
 }
 
-static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int listen_to_libbpf(
+	enum libbpf_print_level level, const char *format, va_list args)
 {
 	HR_CLEANUP(hr_freep) char *line = NULL;
 	const char *p, *verdict;

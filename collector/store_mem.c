@@ -140,7 +140,7 @@ static int commit(struct hr_store *s)
 	if (m->fail_n > 0) {
 		m->fail_n--;
 		snprintf(s->error, sizeof(s->error), "commit: told to fail");
-		return m->fail_with;
+		return (int)m->fail_with;
 	}
 	end(m, false);
 	return 0;
