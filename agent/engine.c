@@ -61,7 +61,7 @@ struct hr_engine {
 	struct hr_budget budget;
 	uint64_t next_ns;
 	bool begun;
-	bool sampling_stats;
+	bool sampling_stats, stats_sampled;
 	uint64_t stats_ns; /* when the next sample of BPF statistics begins */
 
 	struct hr_raw raw;
@@ -187,6 +187,47 @@ static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, 
 	return 0;
 }
 
+static void read_stats(struct hr_engine *e)
+{
+	hr_bpf_run_stats(e->bpf, &e->raw.bpf_run_ns, &e->raw.bpf_run_n);
+	/* 0 means "not measured" to the sampler, and before the first sample nothing has run */
+	e->raw.bpf_run_n++;
+}
+
+/*
+ * Begins a sample of the programs' run time.  The first begins at the open, while
+ * the process still has CAP_SYS_ADMIN; an agent that gave up its rights since measures no other.
+ */
+static void begin_stats(struct hr_engine *e, uint64_t now)
+{
+	int r = hr_bpf_stats_begin(e->bpf);
+
+	e->sampling_stats = r == 0;
+	e->stats_ns = now + STATS_EVERY_NS;
+	if (r == 0) {
+		hr_host_facts_signal(&e->facts, HR_SIG_EVENT_NS, HR_RUNG_FILE, "");
+		e->stats_sampled = true;
+		return;
+	}
+	e->bpf_stats = false;
+	if (e->stats_sampled)
+		hr_host_facts_signal(&e->facts, HR_SIG_EVENT_NS, HR_RUNG_FILE,
+			"sampled at the start only: no rights are kept");
+	else
+		hr_host_facts_signal(&e->facts, HR_SIG_EVENT_NS, HR_RUNG_MISSING,
+			r == -EPERM ? "needs CAP_SYS_ADMIN (or kernel.bpf_stats_enabled=1)"
+				    : strerror(-r));
+}
+
+enum hr_rung hr_engine_force_from_env(void)
+{
+	const char *v = getenv("HR_FORCE");
+
+	if (v && strcmp(v, "raw_tp") == 0)
+		return HR_RUNG_RAW_TP;
+	return v && strcmp(v, "file") == 0 ? HR_RUNG_FILE : HR_RUNG_UNKNOWN;
+}
+
 int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *opts, char err[512])
 {
 	/* Some 2 MiB, mapped by calloc: what is never written never costs memory. */
@@ -204,7 +245,7 @@ int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *o
 	(void)snprintf(e->exclude, sizeof e->exclude, "%s", opts->exclude ? opts->exclude : "");
 	e->dev_opts = (struct hr_host_dev_opts){e->root, e->include, e->exclude};
 	e->bpf_stats = opts->bpf_stats;
-	e->facts.epoch = 1;
+	e->facts.epoch = opts->epoch_first > 0 ? opts->epoch_first : 1;
 	r = open_readers(e, opts, err);
 	if (r < 0) {
 		hr_engine_close(e);
@@ -216,6 +257,11 @@ int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *o
 	hr_sampler_init(&e->sampler, &e->conf);
 	e->next_ns = e->stats_ns = now;
 	e->rescan_ns = now + RESCAN_NS;
+	if (e->bpf && e->bpf_stats)
+		begin_stats(e, now);
+	else
+		hr_host_facts_signal(&e->facts, HR_SIG_EVENT_NS, HR_RUNG_MISSING,
+			e->bpf ? "switched off (bpf_stats)" : "no BPF programs");
 	*ret_engine = e;
 	return 0;
 }
@@ -281,26 +327,19 @@ static void read_slow(struct hr_engine *e)
 	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host);
 }
 
-/* Programs' run time is measured for one tick at the start and one every 10 min. */
+/* Programs' run time is measured for one second at the start and one every 10 min. */
 static void sample_stats(struct hr_engine *e, uint64_t now)
 {
-	if (!e->bpf || !e->bpf_stats || e->facts.signal[HR_SIG_EVENT_NS].rung == HR_RUNG_MISSING)
+	if (!e->bpf || !e->bpf_stats)
 		return;
-	if (e->sampling_stats) {
-		hr_bpf_run_stats(e->bpf, &e->raw.bpf_run_ns, &e->raw.bpf_run_n);
+	if (!e->begun) {
+		read_stats(e); /* the base */
+	} else if (e->sampling_stats) {
+		read_stats(e);
 		hr_bpf_stats_end(e->bpf);
 		e->sampling_stats = false;
 	} else if (now >= e->stats_ns) {
-		int r = hr_bpf_stats_begin(e->bpf);
-
-		if (r < 0) {
-			hr_host_facts_signal(&e->facts, HR_SIG_EVENT_NS, HR_RUNG_MISSING,
-				r == -EPERM ? "needs CAP_SYS_ADMIN (or kernel.bpf_stats_enabled=1)"
-					    : strerror(-r));
-			return;
-		}
-		e->sampling_stats = true;
-		e->stats_ns = now + STATS_EVERY_NS;
+		begin_stats(e, now);
 	}
 }
 

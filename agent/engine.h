@@ -24,8 +24,12 @@ struct hr_engine_opts {
 	const char *include;	/* device names to measure although the rules leave them out ("loop0 dm-1"), "" none */
 	const char *exclude;	/* device names to leave out */
 	uint64_t seq_min;	/* first window number not used yet in this boot (agent restarted); 0 any */
+	uint32_t epoch_first;	/* first epoch not used yet in this boot; 0: 1 */
 	double budget_ratio;	/* of one CPU, above which hooks are shed; 0: the default, 0.005 */
 };
+
+/* HR_FORCE=raw_tp|file in the environment as a value for .force; anything else: best. */
+enum hr_rung hr_engine_force_from_env(void);
 
 /* 0, or -errno when not even /proc can be read; @err says what, why, what to do. */
 int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *opts, char err[512]);

@@ -184,6 +184,14 @@ int hr_ship_open(struct hr_ship **ret_ship, const struct hr_ship_opts *opts, cha
 	if (!s)
 		return -ENOMEM;
 	s->loopback = is_loopback(opts->url);
+	if (!s->loopback && strncasecmp(opts->url, "https://", 8) != 0) {
+		(void)snprintf(err, 512,
+			"collector %.200s: beyond loopback it must be https; use "
+			"https://host:port, or a collector on 127.0.0.1",
+			opts->url);
+		free(s);
+		return -EINVAL;
+	}
 	(void)snprintf(s->sent, sizeof s->sent, "Headroom-Sent: 0");
 	(void)snprintf(err, 512, "out of memory while preparing to send");
 	r = read_token(s, opts->token_file, err);
@@ -278,14 +286,15 @@ unsigned hr_ship_wait(struct hr_ship *s, const int *fd, unsigned n, int timeout_
 {
 	struct curl_waitfd w[FDS_MAX] = {0};
 	unsigned ready = 0;
+	bool was_busy = s->busy;
 
 	for (unsigned i = 0; i < n && i < FDS_MAX; i++) {
 		w[i].fd = fd[i];
 		w[i].events = CURL_WAIT_POLLIN;
 	}
 	drive(s);
-	if (s->ended)
-		timeout_ms = 0;
+	if (was_busy && !s->busy)
+		timeout_ms = 0; /* it just ended: let the caller know */
 	(void)curl_multi_poll(s->multi, w, n < FDS_MAX ? n : FDS_MAX, timeout_ms, NULL);
 	for (unsigned i = 0; i < n && i < FDS_MAX; i++)
 		if (w[i].revents)
@@ -294,10 +303,21 @@ unsigned hr_ship_wait(struct hr_ship *s, const int *fd, unsigned n, int timeout_
 	return ready;
 }
 
+/* No byte of the request left: whatever happened, the collector has not stored it. */
+static bool unsent(const struct hr_ship *s)
+{
+	curl_off_t body = 1;
+	long head = 1;
+
+	(void)curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &head);
+	(void)curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &body);
+	return head == 0 && body == 0;
+}
+
 static enum hr_ship_outcome judge(struct hr_ship *s, long status, struct hr_ship_result *ret)
 {
 	if (s->code != CURLE_OK)
-		return HR_SHIP_UNKNOWN;
+		return unsent(s) ? HR_SHIP_NOT_TAKEN : HR_SHIP_UNKNOWN;
 	switch (status) {
 	case 204:
 		if (hr_ack_parse(s->ack, strlen(s->ack), &ret->ack) && ret->ack.seq == s->seq)

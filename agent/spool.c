@@ -291,7 +291,7 @@ static int drop_oldest(struct hr_spool *s)
 	for (uint32_t i = 0; i < s->box.n && b.n == 0; i++)
 		if (!s->box.item[i].frozen)
 			b = (struct hr_outbox_batch){
-				.boot = s->box.item[i].boot, .n = 1, .at = {i}};
+				.boot = s->box.item[i].boot, .n = 1, .span = {s->box.item[i].span}};
 	return b.n == 0 ? -ENOSPC : hr_spool_mark(s, HR_JOURNAL_LOST, &b);
 }
 
@@ -360,7 +360,7 @@ int hr_spool_mark(
 	int e;
 
 	for (uint32_t i = 0; i < batch->n; i++)
-		r.list[i] = s->box.item[batch->at[i]].span;
+		r.list[i] = batch->span[i];
 	e = put_record(s, &r);
 	if (e == 0 && s->end - s->box.live_bytes > GARBAGE_MIN && s->end > s->limit / 4 &&
 		s->end > 2 * s->box.live_bytes)

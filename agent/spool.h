@@ -49,7 +49,7 @@ int hr_spool_add(struct hr_spool *s, uint32_t epoch, struct hr_journal_span span
 /* Encoded facts of the current boot and @epoch; replaces earlier ones of that epoch. */
 int hr_spool_add_facts(struct hr_spool *s, uint32_t epoch, const void *body, size_t len);
 
-/* Marks the windows of a batch: HR_JOURNAL_ACKED and _LOST remove them. */
+/* Marks the windows of a batch (by boot and span): HR_JOURNAL_ACKED and _LOST remove them. */
 int hr_spool_mark(
 	struct hr_spool *s, enum hr_journal_type what, const struct hr_outbox_batch *batch);
 

@@ -247,6 +247,8 @@ bool hr_outbox_pick(const struct hr_outbox *ob, uint32_t backlog, bool old, size
 	}
 	ret->boot = ob->item[ret->at[0]].boot;
 	ret->epoch = ob->item[ret->at[0]].epoch;
+	for (uint32_t i = 0; i < ret->n; i++)
+		ret->span[i] = ob->item[ret->at[i]].span;
 	return true;
 }
 
@@ -274,4 +276,20 @@ const struct hr_outbox_facts *hr_outbox_facts_of(
 			return f;
 	}
 	return NULL;
+}
+
+bool hr_outbox_find(const struct hr_outbox *ob, uint64_t boot, struct hr_journal_span span,
+	struct hr_outbox_batch *ret)
+{
+	for (uint32_t i = 0; i < ob->n; i++) {
+		if (!same_span(&ob->item[i], boot, span))
+			continue;
+		*ret = (struct hr_outbox_batch){.boot = boot,
+			.epoch = ob->item[i].epoch,
+			.n = 1,
+			.at = {i},
+			.span = {span}};
+		return true;
+	}
+	return false;
 }

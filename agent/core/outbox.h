@@ -58,7 +58,8 @@ struct hr_outbox_batch {
 	uint64_t boot;
 	uint32_t epoch;
 	uint32_t n;
-	uint32_t at[HR_JOURNAL_LIST_MAX];
+	uint32_t at[HR_JOURNAL_LIST_MAX];                 /* until the index changes */
+	struct hr_journal_span span[HR_JOURNAL_LIST_MAX]; /* the same windows, for good */
 };
 
 /*
@@ -68,6 +69,10 @@ struct hr_outbox_batch {
  * @max_bytes bounds the sum of record lengths.  False: nothing to send.
  */
 bool hr_outbox_pick(const struct hr_outbox *ob, uint32_t backlog, bool old, size_t max_bytes,
+	struct hr_outbox_batch *ret);
+
+/* A batch of this one window; false: it waits no more. */
+bool hr_outbox_find(const struct hr_outbox *ob, uint64_t boot, struct hr_journal_span span,
 	struct hr_outbox_batch *ret);
 
 /* Whether windows of another boot or epoch wait before those of the newest. */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring of the agent; see daemon.h. */
+#include "agent/daemon.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/caps.h"
+#include "agent/loop.h"
+#include "proto/base/conffile.h"
+#include "proto/base/log.h"
+
+struct program {
+	const char *path;
+	bool must_exist;
+	struct hr_agent_config conf;
+	struct hr_loop loop;
+};
+
+static int open_ship(const struct hr_agent_config *c, struct hr_ship **ret, char err[512])
+{
+	const struct hr_ship_opts o = {.url = c->collector,
+		.token_file = c->token_file,
+		.ca_file = c->ca_file,
+		.timeout_ns = c->timeout_ns};
+
+	return hr_ship_open(ret, &o, err);
+}
+
+/* SIGHUP: all of the new configuration is valid, or nothing changes. */
+static int reload(void *arg, char err[512])
+{
+	struct program *p = arg;
+	struct hr_agent_config next;
+	struct hr_ship *ship;
+	int r = hr_conffile_load(
+		hr_agent_config_table(), p->path, p->must_exist, &next, sizeof next, NULL, err);
+
+	if (r == 0)
+		r = open_ship(&next, &ship, err);
+	if (r < 0)
+		return r;
+	err[0] = '\0';
+	hr_courier_set_ship(p->loop.courier, ship);
+	hr_log_init("headroom-agent", (enum hr_log_prio)next.log_level);
+	/* hooks cannot be loaded again without rights, and the spool is held open */
+	if (memcmp(&p->conf.spool_bytes, &next.spool_bytes,
+		    sizeof next - offsetof(struct hr_agent_config, spool_bytes)) != 0 ||
+		strcmp(p->conf.state, next.state) != 0)
+		(void)snprintf(err, 512, "note=\"state, spool and measure wait for a restart\"");
+	memcpy(&p->conf, &next, sizeof next);
+	return 0;
+}
+
+static int open_all(struct program *p, char err[512])
+{
+	const struct hr_agent_config *c = &p->conf;
+	struct hr_engine_opts o = {.root = "",
+		.force = hr_engine_force_from_env(),
+		.align = true,
+		.bpf_stats = c->bpf_stats,
+		.no_hooks = hr_agent_config_no_hooks(c),
+		.include = c->include_devices,
+		.exclude = c->exclude_devices,
+		.budget_ratio = c->budget_ratio};
+	struct hr_ship *ship;
+	int r = open_ship(c, &ship, err);
+
+	if (r == 0)
+		r = hr_courier_start(&p->loop.courier, ship, c->state, c->spool_bytes, err);
+	if (r < 0)
+		return r;
+	hr_courier_first_free(p->loop.courier, &o.seq_min, &o.epoch_first);
+	r = hr_engine_open(&p->loop.engine, &o, err);
+	if (r < 0)
+		return r;
+	r = hr_caps_drop();
+	if (r < 0)
+		(void)snprintf(err, 512,
+			"cannot give up capabilities: %s; under systemd allow capset in "
+			"SystemCallFilter",
+			strerror(-r));
+	return r;
+}
+
+int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool must_exist,
+	char err[HR_CONF_ERR_LEN])
+{
+	struct program p = {.path = path, .must_exist = must_exist};
+	int r;
+
+	memcpy(&p.conf, conf, sizeof p.conf);
+	r = open_all(&p, err);
+	p.loop.name = p.conf.name;
+	p.loop.reload = reload;
+	p.loop.reload_arg = &p;
+	if (r == 0) {
+		hr_log(HR_LOG_NOTICE, "started", "version=%s collector=%s", HR_VERSION,
+			p.conf.collector);
+		r = hr_loop_run(&p.loop);
+		if (r < 0)
+			(void)snprintf(
+				err, HR_CONF_ERR_LEN, "cannot wait for events: %s", strerror(-r));
+	}
+	hr_engine_close(p.loop.engine);
+	hr_courier_close(p.loop.courier);
+	return r;
+}

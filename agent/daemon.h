@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* headroom-agent after its arguments: opens every part, gives up its rights, runs the loop. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "agent/core/config.h"
+
+/*
+ * Runs until SIGTERM.  @path (and whether it must exist) is what SIGHUP reads again.  0 after
+ * a clean stop; -errno with what, why and what to do in @err.
+ */
+int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool must_exist,
+	char err[HR_CONF_ERR_LEN]);
