@@ -105,28 +105,39 @@ uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value)
 	return n;
 }
 
-bool hr_hist_valid(const struct hr_hist *h)
+bool hr_hist_sum_range(const struct hr_hist *h, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	unsigned __int128 lo = 0, hi = 0; /* 240 * 2^32 * 2^32 does not fit 64 bits */
-	uint64_t total = 0;
-	uint32_t last = 0;
+	uint32_t last = HR_BUCKETS;
 
 	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
 		if (h->n[i] == 0)
 			continue;
-		total += h->n[i];
 		lo += (unsigned __int128)h->n[i] * hr_bucket_lo(i);
 		hi += (unsigned __int128)h->n[i] * hr_bucket_hi(i);
 		last = i;
 	}
-	if (total != h->total)
-		return false;
-	if (total == 0)
-		return h->sum == 0 && h->max == 0;
 	if (hr_bucket(h->max) != last)
 		return false;
 	/* one sample of the last bucket is max, none of them is above it */
 	lo += h->max - hr_bucket_lo(last);
 	hi -= (unsigned __int128)h->n[last] * (hr_bucket_hi(last) - h->max);
-	return h->sum >= lo && h->sum <= hi;
+	if (lo > UINT64_MAX)
+		return false;
+	*ret_lo = (uint64_t)lo;
+	*ret_hi = hi > UINT64_MAX ? UINT64_MAX : (uint64_t)hi;
+	return true;
+}
+
+bool hr_hist_valid(const struct hr_hist *h)
+{
+	uint64_t total = 0, lo, hi;
+
+	for (uint32_t i = 0; i < HR_BUCKETS; i++)
+		total += h->n[i];
+	if (total != h->total)
+		return false;
+	if (total == 0)
+		return h->sum == 0 && h->max == 0;
+	return hr_hist_sum_range(h, &lo, &hi) && h->sum >= lo && h->sum <= hi;
 }

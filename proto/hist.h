@@ -46,5 +46,12 @@ bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret
 /* Samples whose whole bucket lies above @value: a lower bound of the count of samples > value. */
 uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value);
 
+/*
+ * The smallest and largest sum that the buckets and the maximum of a non-empty
+ * histogram allow; the latter is cut at 64 bits.  False when max is not in the
+ * last bucket used or the smallest does not fit 64 bits.
+ */
+bool hr_hist_sum_range(const struct hr_hist *h, uint64_t *ret_lo, uint64_t *ret_hi);
+
 /* Total, sum and max agree with the buckets: what a hostile sender must not be able to break. */
 bool hr_hist_valid(const struct hr_hist *h);

@@ -23,7 +23,7 @@
 #define HR_SEQ_MAX		(1ULL << 40)	/* windows since boot: 348 000 years of them */
 #define HR_WALL_MAX_MS		9000000000000ULL /* year 2255: nanoseconds still fit 63 bits */
 #define HR_VALUE_MAX		(1ULL << 56)	/* a counter of one summary; 72 PB, 833 CPU-days in ns */
-#define HR_CTR_COLS_MAX		1024		/* entries of a counter or distribution column, known and newer */
+#define HR_SET_WORDS_MAX	16		/* words of 64 bits in a set of counters, known and newer */
 
 #define HR_DISKS_MAX		8		/* whole disks in one summary */
 #define HR_NICS_MAX		8		/* devices with a bus parent in one summary */

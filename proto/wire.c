@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "headroom.pb-c.h"
+#include "proto/hist_bits.h"
 #include "proto/wire_scan.h"
 
 #define TOP_COLS 6 /* numbers per hot thread */
 #define SIG_MASK ((1ULL << HR_SIG_N) - 1)
 _Static_assert(HR_SIG_N < 64, "SIG_MASK shifts by it");
-_Static_assert(HR_CTR_N < 256 && HR_DCTR_N < 256 && HR_DIST_N < 256 && HR_DDIST_N < 256,
-	"ids have 8 bits beside the device");
+_Static_assert(HR_DCTR_N <= 64 && HR_DIST_N <= 32 && HR_DDIST_N <= 32, "a word of bits each");
 
 /* --- the arena --- */
 
@@ -65,13 +65,18 @@ static bool ascending(const uint32_t *id, size_t n)
 	return true;
 }
 
+/* As many values as bits are set, each in range. */
 static enum hr_wire_error check_counters(
-	const uint32_t *id, size_t n_id, const uint64_t *v, size_t n)
+	const uint64_t *set, size_t n_set, const uint64_t *v, size_t n)
 {
-	if (n_id != n || !ascending(id, n))
-		return HR_WIRE_COLUMNS;
-	if (n > HR_CTR_COLS_MAX)
+	size_t bits = 0;
+
+	if (n_set > HR_SET_WORDS_MAX)
 		return HR_WIRE_TOO_COMPLEX;
+	for (size_t i = 0; i < n_set; i++)
+		bits += (size_t)__builtin_popcountll(set[i]);
+	if (bits != n)
+		return HR_WIRE_COLUMNS;
 	for (size_t i = 0; i < n; i++)
 		if (v[i] > HR_VALUE_MAX)
 			return HR_WIRE_VALUE;
@@ -97,57 +102,27 @@ static enum hr_wire_error check_head(const Headroom__Summary *m)
 
 static enum hr_wire_error check_devs(const Headroom__Summary *m)
 {
-	enum hr_wire_error e;
-
 	if (m->n_dev > HR_DEVS_MAX)
 		return HR_WIRE_TOO_COMPLEX;
-	if (m->n_dev != m->n_dev_have || !ascending(m->dev, m->n_dev))
+	if (m->n_dev != m->n_dev_have || m->n_dev != m->n_dctr_set || !ascending(m->dev, m->n_dev))
 		return HR_WIRE_COLUMNS;
 	if (m->n_dev > 0 && m->dev[m->n_dev - 1] >= HR_DEVS_MAX)
 		return HR_WIRE_VALUE;
-	e = check_counters(m->dctr_id, m->n_dctr_id, m->dctr, m->n_dctr);
-	if (e != HR_WIRE_OK)
-		return e;
-	if (m->n_dctr > 0 && m->dctr_id[m->n_dctr - 1] >> 8 >= m->n_dev)
-		return HR_WIRE_COLUMNS;
-	return HR_WIRE_OK;
-}
-
-/* Distribution @k, whose counts start at n[@from]; sum and max as told, total as counted. */
-static void read_hist(const Headroom__Summary *m, size_t k, size_t from, struct hr_hist *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	ret->sum = m->dist_sum[k];
-	ret->max = m->dist_max[k];
-	for (uint32_t i = 0; i < m->dist_len[k]; i++) {
-		ret->n[m->dist_first[k] + i] = m->n[from + i];
-		ret->total += m->n[from + i];
-	}
+	return check_counters(m->dctr_set, m->n_dctr_set, m->dctr, m->n_dctr);
 }
 
 static enum hr_wire_error check_dists(const Headroom__Summary *m)
 {
-	size_t n = m->n_dist_id, from = 0;
+	struct hr_bits b = {m->dist.data, m->dist.len, 0};
 	struct hr_hist h;
 
-	if (m->n_dist_sum != n || m->n_dist_max != n || m->n_dist_first != n ||
-		m->n_dist_len != n || !ascending(m->dist_id, n))
+	if (m->n_dist_set != 0 && m->n_dist_set != m->n_dev + 1)
 		return HR_WIRE_COLUMNS;
-	if (n > HR_CTR_COLS_MAX)
-		return HR_WIRE_TOO_COMPLEX;
-	if (n > 0 && m->dist_id[n - 1] >> 8 > m->n_dev)
-		return HR_WIRE_COLUMNS;
-	for (size_t k = 0; k < n; k++) {
-		if (m->dist_first[k] >= HR_BUCKETS || m->dist_len[k] < 1 ||
-			m->dist_len[k] > HR_BUCKETS - m->dist_first[k] ||
-			m->dist_len[k] > m->n_n - from)
-			return HR_WIRE_COLUMNS;
-		read_hist(m, k, from, &h);
-		if (!hr_hist_valid(&h))
-			return HR_WIRE_HIST;
-		from += m->dist_len[k];
-	}
-	return from == m->n_n ? HR_WIRE_OK : HR_WIRE_COLUMNS;
+	for (size_t i = 0; i < m->n_dist_set; i++)
+		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1)
+			if (!hr_hist_get(&b, &h))
+				return HR_WIRE_HIST;
+	return hr_bits_done(&b) ? HR_WIRE_OK : HR_WIRE_COLUMNS;
 }
 
 static enum hr_wire_error check_top(const Headroom__Summary *m)
@@ -162,7 +137,7 @@ static enum hr_wire_error check_summary(const Headroom__Summary *m)
 	enum hr_wire_error e = check_head(m);
 
 	if (e == HR_WIRE_OK)
-		e = check_counters(m->ctr_id, m->n_ctr_id, m->ctr, m->n_ctr);
+		e = check_counters(m->ctr_set, m->n_ctr_set, m->ctr, m->n_ctr);
 	if (e == HR_WIRE_OK)
 		e = check_devs(m);
 	if (e == HR_WIRE_OK)
@@ -231,33 +206,67 @@ static enum hr_wire_error check_batch(const Headroom__SummaryBatch *m)
 
 static void copy_devs(const Headroom__Summary *m, struct hr_summary *ret)
 {
+	const uint64_t *v = m->dctr;
+
 	ret->n_dev = (uint8_t)m->n_dev;
 	for (size_t i = 0; i < m->n_dev; i++) {
-		memset(&ret->dev[i], 0, sizeof(ret->dev[i]));
-		ret->dev[i].dev = (uint8_t)m->dev[i];
-		ret->dev[i].have = m->dev_have[i] & SIG_MASK;
-	}
-	for (size_t i = 0; i < m->n_dctr; i++) {
-		struct hr_dev_summary *d = &ret->dev[m->dctr_id[i] >> 8];
-		uint32_t id = m->dctr_id[i] & 0xff;
+		struct hr_dev_summary *d = &ret->dev[i];
 
-		if (id < HR_DCTR_N && (d->have & HR_SIG_BIT(hr_dctr_signal((enum hr_dctr)id))))
-			d->ctr[id] = m->dctr[i];
+		memset(d, 0, sizeof(*d));
+		d->dev = (uint8_t)m->dev[i];
+		d->have = m->dev_have[i] & SIG_MASK;
+		for (uint64_t set = m->dctr_set[i]; set != 0; set &= set - 1, v++) {
+			unsigned id = (unsigned)__builtin_ctzll(set);
+
+			if (id < HR_DCTR_N &&
+				(d->have & HR_SIG_BIT(hr_dctr_signal((enum hr_dctr)id))))
+				d->ctr[id] = *v;
+		}
+	}
+}
+
+static void copy_ctrs(const Headroom__Summary *m, struct hr_summary *ret)
+{
+	const uint64_t *v = m->ctr;
+
+	for (size_t i = 0; i < m->n_ctr_set; i++) {
+		for (uint64_t set = m->ctr_set[i]; set != 0; set &= set - 1, v++) {
+			size_t id = 64 * i + (size_t)__builtin_ctzll(set);
+
+			if (id < HR_CTR_N && hr_has(ret, hr_ctr_signal((enum hr_ctr)id)))
+				ret->ctr[id] = *v;
+		}
 	}
 }
 
 /* Where distribution @id goes; NULL when it is newer than this program or its signal is missing. */
-static struct hr_hist *dist_place(struct hr_summary *s, uint32_t id)
+static struct hr_hist *dist_place(struct hr_summary *s, size_t word, unsigned id)
 {
-	uint32_t dev = id >> 8, d = id & 0xff;
+	struct hr_dev_summary *d;
 
-	if (dev == 0)
-		return d < HR_DIST_N && hr_has(s, hr_dist_signal((enum hr_dist)d)) ? &s->dist[d]
-										   : NULL;
-	if (d >= HR_DDIST_N ||
-		!(s->dev[dev - 1].have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)d))))
+	if (word == 0) {
+		if (id >= HR_DIST_N || !hr_has(s, hr_dist_signal((enum hr_dist)id)))
+			return NULL;
+		return &s->dist[id];
+	}
+	d = &s->dev[word - 1];
+	if (id >= HR_DDIST_N || !(d->have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)id))))
 		return NULL;
-	return &s->dev[dev - 1].dist[d];
+	return &d->dist[id];
+}
+
+static void copy_dists(const Headroom__Summary *m, struct hr_summary *ret)
+{
+	struct hr_bits b = {m->dist.data, m->dist.len, 0};
+	struct hr_hist unused;
+
+	for (size_t i = 0; i < m->n_dist_set; i++) {
+		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1) {
+			struct hr_hist *h = dist_place(ret, i, (unsigned)__builtin_ctz(set));
+
+			(void)hr_hist_get(&b, h ? h : &unused); /* checked before */
+		}
+	}
 }
 
 static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
@@ -267,18 +276,17 @@ static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
 		return;
 	for (size_t i = 0; i < m->n_top / TOP_COLS; i++) {
 		const uint32_t *v = &m->top[i * TOP_COLS];
+		char *const *name = &m->top_name[2 * i];
 		struct hr_top *t = &ret->top[ret->n_top++];
 
-		*t = (struct hr_top){v[0], v[1], v[2], v[3], v[4], v[5], "", ""};
-		strncpy(t->comm, m->top_name[2 * i], sizeof(t->comm) - 1);
-		strncpy(t->process, m->top_name[2 * i + 1], sizeof(t->process) - 1);
+		*t = (struct hr_top){v[0], v[0] + v[1], v[2], v[3], v[2] + v[4], v[5], "", ""};
+		strncpy(t->comm, name[0], sizeof(t->comm) - 1);
+		strncpy(t->process, *name[1] ? name[1] : name[0], sizeof(t->process) - 1);
 	}
 }
 
 static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 {
-	size_t from = 0;
-
 	memset(ret, 0, offsetof(struct hr_summary, dev));
 	ret->seq_first = m->seq_first;
 	ret->seq_last = m->seq_last;
@@ -288,21 +296,12 @@ static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 	ret->epoch = m->epoch;
 	ret->cpus = m->cpus;
 	ret->have = m->have & SIG_MASK;
-	for (size_t i = 0; i < m->n_ctr; i++)
-		if (m->ctr_id[i] < HR_CTR_N &&
-			hr_has(ret, hr_ctr_signal((enum hr_ctr)m->ctr_id[i])))
-			ret->ctr[m->ctr_id[i]] = m->ctr[i];
+	copy_ctrs(m, ret);
 	if (hr_has(ret, HR_SIG_BURSTS))
 		for (size_t i = 0; i < m->n_vq; i++)
 			ret->vq_bad[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->vq[i];
 	copy_devs(m, ret);
-	for (size_t k = 0; k < m->n_dist_id; k++) {
-		struct hr_hist *h = dist_place(ret, m->dist_id[k]);
-
-		if (h)
-			read_hist(m, k, from, h);
-		from += m->dist_len[k];
-	}
+	copy_dists(m, ret);
 	copy_top(m, ret);
 }
 

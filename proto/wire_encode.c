@@ -9,64 +9,52 @@
 #include <string.h>
 
 #include "headroom.pb-c.h"
+#include "proto/hist_bits.h"
 #include "proto/text.h"
 #include "proto/wire_scan.h"
 
-#define DISTS_MAX (HR_DIST_N + HR_DEVS_MAX * HR_DDIST_N)
 #define TOP_COLS  6
+#define CTR_WORDS ((HR_CTR_N + 63) / 64)
 
-/* The columns of one summary; about 160 KiB of stack, of which only what is used is touched. */
+/* The columns of one summary: 75 KiB of stack, of which only what is used is touched. */
 struct columns {
-	uint32_t ctr_id[HR_CTR_N];
+	uint64_t ctr_set[CTR_WORDS];
 	uint64_t ctr[HR_CTR_N];
-	uint32_t dist_id[DISTS_MAX];
-	uint64_t dist_sum[DISTS_MAX];
-	uint32_t dist_max[DISTS_MAX], dist_first[DISTS_MAX], dist_len[DISTS_MAX];
-	uint32_t n[DISTS_MAX * HR_BUCKETS];
+	uint32_t dist_set[1 + HR_DEVS_MAX];
+	struct hr_bits bits;
 	uint32_t dev[HR_DEVS_MAX];
 	uint64_t dev_have[HR_DEVS_MAX];
-	uint32_t dctr_id[HR_DEVS_MAX * HR_DCTR_N];
+	uint64_t dctr_set[HR_DEVS_MAX];
 	uint64_t dctr[HR_DEVS_MAX * HR_DCTR_N];
 	uint32_t top[HR_TOP_MAX * TOP_COLS];
 	char name[2 * HR_TOP_MAX][HR_COMM_LEN];
 	char *top_name[2 * HR_TOP_MAX];
+	unsigned char dist[HR_BODY_MAX];
 };
 
-static void add_dist(Headroom__Summary *m, struct columns *c, uint32_t id, const struct hr_hist *h)
+static bool add_dist(struct columns *c, uint32_t word, uint32_t id, const struct hr_hist *h)
 {
-	uint32_t first = 0, end = HR_BUCKETS;
-	size_t k = m->n_dist_id;
-
 	if (h->total == 0)
-		return;
-	while (first < HR_BUCKETS && h->n[first] == 0)
-		first++;
-	while (end > first && h->n[end - 1] == 0)
-		end--;
-	c->dist_id[k] = id;
-	c->dist_sum[k] = h->sum;
-	c->dist_max[k] = h->max;
-	c->dist_first[k] = first;
-	c->dist_len[k] = end - first;
-	memcpy(&c->n[m->n_n], &h->n[first], (end - first) * sizeof(h->n[0]));
-	m->n_n += end - first;
-	m->n_dist_id++;
+		return true;
+	c->dist_set[word] |= 1u << id;
+	return hr_hist_put(&c->bits, h);
 }
 
-static void add_vm(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
+static bool add_vm(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
 {
 	for (uint32_t i = 0; i < HR_CTR_N; i++) {
 		if (s->ctr[i] == 0 || !hr_has(s, hr_ctr_signal((enum hr_ctr)i)))
 			continue;
-		c->ctr_id[m->n_ctr] = i;
+		c->ctr_set[i / 64] |= 1ULL << i % 64;
 		c->ctr[m->n_ctr++] = s->ctr[i];
 	}
 	for (uint32_t i = 0; i < HR_DIST_N; i++)
-		if (hr_has(s, hr_dist_signal((enum hr_dist)i)))
-			add_dist(m, c, i, &s->dist[i]);
+		if (hr_has(s, hr_dist_signal((enum hr_dist)i)) && !add_dist(c, 0, i, &s->dist[i]))
+			return false;
+	return true;
 }
 
-static void add_dev(
+static bool add_dev(
 	Headroom__Summary *m, struct columns *c, const struct hr_dev_summary *d, uint32_t pos)
 {
 	c->dev[pos] = d->dev;
@@ -74,24 +62,28 @@ static void add_dev(
 	for (uint32_t i = 0; i < HR_DCTR_N; i++) {
 		if (d->ctr[i] == 0 || !(d->have & HR_SIG_BIT(hr_dctr_signal((enum hr_dctr)i))))
 			continue;
-		c->dctr_id[m->n_dctr] = pos << 8 | i;
+		c->dctr_set[pos] |= 1ULL << i;
 		c->dctr[m->n_dctr++] = d->ctr[i];
 	}
 	for (uint32_t i = 0; i < HR_DDIST_N; i++)
-		if (d->have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)i)))
-			add_dist(m, c, (pos + 1) << 8 | i, &d->dist[i]);
+		if ((d->have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)i))) &&
+			!add_dist(c, pos + 1, i, &d->dist[i]))
+			return false;
+	return true;
 }
 
 static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
 {
 	for (uint32_t i = 0; i < s->n_top; i++) {
 		const struct hr_top *t = &s->top[i];
-		const uint32_t v[TOP_COLS] = {
-			t->pid, t->tid, t->oncpu_ms, t->wait_ms, t->process_oncpu_ms, t->peers};
+		const uint32_t v[TOP_COLS] = {t->pid, t->tid - t->pid, t->oncpu_ms, t->wait_ms,
+			t->process_oncpu_ms - t->oncpu_ms, t->peers};
 
 		memcpy(&c->top[i * TOP_COLS], v, sizeof(v));
 		hr_text_clean(t->comm, c->name[2 * i], HR_COMM_LEN);
 		hr_text_clean(t->process, c->name[2 * i + 1], HR_COMM_LEN);
+		if (strcmp(c->name[2 * i], c->name[2 * i + 1]) == 0)
+			c->name[2 * i + 1][0] = '\0';
 		c->top_name[2 * i] = c->name[2 * i];
 		c->top_name[2 * i + 1] = c->name[2 * i + 1];
 	}
@@ -110,21 +102,18 @@ static bool vq_empty(const struct hr_summary *s)
 
 static void point(Headroom__Summary *m, struct columns *c)
 {
-	m->n_ctr_id = m->n_ctr;
-	m->n_dist_sum = m->n_dist_max = m->n_dist_first = m->n_dist_len = m->n_dist_id;
-	m->n_dev_have = m->n_dev;
-	m->n_dctr_id = m->n_dctr;
-	m->ctr_id = c->ctr_id;
+	m->n_ctr_set = CTR_WORDS;
+	m->ctr_set = c->ctr_set;
 	m->ctr = c->ctr;
-	m->dist_id = c->dist_id;
-	m->dist_sum = c->dist_sum;
-	m->dist_max = c->dist_max;
-	m->dist_first = c->dist_first;
-	m->dist_len = c->dist_len;
-	m->n = c->n;
+	m->has_dist = c->bits.at > 0;
+	m->n_dist_set = m->has_dist ? 1 + m->n_dev : 0;
+	m->dist_set = c->dist_set;
+	m->dist.data = c->dist;
+	m->dist.len = hr_bits_bytes(&c->bits);
+	m->n_dev_have = m->n_dctr_set = m->n_dev;
 	m->dev = c->dev;
 	m->dev_have = c->dev_have;
-	m->dctr_id = c->dctr_id;
+	m->dctr_set = c->dctr_set;
 	m->dctr = c->dctr;
 	m->top = c->top;
 	m->top_name = c->top_name;
@@ -144,6 +133,8 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 	Headroom__Summary m = HEADROOM__SUMMARY__INIT;
 	struct columns c;
 
+	memset(&c, 0, offsetof(struct columns, dist));
+	c.bits = (struct hr_bits){c.dist, sizeof(c.dist), 0};
 	/* seq, duration and have are always there: their absence would mean a broken sender */
 	m.has_seq_first = m.has_seq_last = m.has_dur_ms = m.has_have = true;
 	m.seq_first = s->seq_first;
@@ -158,10 +149,12 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 	m.has_epoch = s->epoch != 0;
 	m.cpus = s->cpus;
 	m.has_cpus = s->cpus != 0;
-	add_vm(&m, &c, s);
+	if (!add_vm(&m, &c, s))
+		return 0;
 	m.n_dev = s->n_dev;
 	for (uint32_t i = 0; i < s->n_dev; i++)
-		add_dev(&m, &c, &s->dev[i], i);
+		if (!add_dev(&m, &c, &s->dev[i], i))
+			return 0;
 	if (hr_has(s, HR_SIG_BURSTS) && !vq_empty(s)) {
 		m.n_vq = (size_t)HR_VQ_SIZES * HR_VQ_GRID;
 		m.vq = (uint32_t *)(uintptr_t)&s->vq_bad[0][0]; /* read only while packing */

@@ -25,7 +25,7 @@ struct rule {
 	uint8_t detail; /* K_TEXT: bytes with NUL; K_MSG: enum hr_wire_msg */
 };
 
-#define FIELDS_MAX 24
+#define FIELDS_MAX 20
 #define NUM                                                                                        \
 	{                                                                                          \
 		K_PLAIN, WT_VARINT, 1, 0                                                           \
@@ -98,17 +98,13 @@ static const struct rule rules[HR_WIRE_MSG_N][FIELDS_MAX] = {
 			[10] = COLUMN,
 			[11] = COLUMN,
 			[12] = COLUMN,
-			[13] = COLUMN,
+			[13] = {K_PLAIN, WT_LEN, 1, 0},
 			[14] = COLUMN,
 			[15] = COLUMN,
 			[16] = COLUMN,
 			[17] = COLUMN,
 			[18] = COLUMN,
-			[19] = COLUMN,
-			[20] = COLUMN,
-			[21] = COLUMN,
-			[22] = COLUMN,
-			[23] = TEXT(2 * HR_TOP_MAX, HR_COMM_LEN),
+			[19] = TEXT(2 * HR_TOP_MAX, HR_COMM_LEN),
 		},
 };
 

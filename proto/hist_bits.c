@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Format in hist_bits.h; Exp-Golomb codes as in S. Golomb 1966, J. Teuhola 1978. */
+#include "proto/hist_bits.h"
+
+#include <string.h>
+
+#define PREFIX_MAX 36 /* a folded difference is below 2^34 */
+
+static unsigned bit_length(uint64_t v)
+{
+	return v == 0 ? 0 : 64 - (unsigned)__builtin_clzll(v);
+}
+
+static bool put(struct hr_bits *b, uint64_t v, unsigned n)
+{
+	if (n > b->cap * 8 - b->at)
+		return false;
+	while (n > 0) {
+		unsigned left = 8 - (unsigned)(b->at % 8), take = n < left ? n : left;
+		unsigned piece = (unsigned)(v >> (n - take)) & ((1u << take) - 1);
+
+		if (left == 8)
+			b->buf[b->at / 8] = 0; /* so the padding at the end is 0 */
+		b->buf[b->at / 8] |= (unsigned char)(piece << (left - take));
+		b->at += take;
+		n -= take;
+	}
+	return true;
+}
+
+static bool get(struct hr_bits *b, unsigned n, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (n > b->cap * 8 - b->at)
+		return false;
+	while (n > 0) {
+		unsigned left = 8 - (unsigned)(b->at % 8), take = n < left ? n : left;
+
+		v = v << take | (b->buf[b->at / 8] >> (left - take) & ((1u << take) - 1));
+		b->at += take;
+		n -= take;
+	}
+	*ret = v;
+	return true;
+}
+
+/* Exp-Golomb of order @k: as many zeros as v + 2^k has bits beyond k + 1, then those bits. */
+static bool put_golomb(struct hr_bits *b, uint64_t v, unsigned k)
+{
+	unsigned n = bit_length(v += 1ULL << k);
+
+	return put(b, 0, n - 1 - k) && put(b, v, n);
+}
+
+static bool get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
+{
+	unsigned zeros = 0;
+	uint64_t bit, rest;
+
+	for (;; zeros++) {
+		if (zeros > PREFIX_MAX || !get(b, 1, &bit))
+			return false;
+		if (bit)
+			break;
+	}
+	if (!get(b, zeros + k, &rest))
+		return false;
+	*ret = (1ULL << (zeros + k) | rest) - (1ULL << k);
+	return true;
+}
+
+/* About log2 of twice the standard deviation of a count like @before. */
+static unsigned order(uint32_t before)
+{
+	return (bit_length(before) + 1) / 2;
+}
+
+/* A count is never negative, so differences beyond -before need no code: from there on only up. */
+static uint64_t fold(uint32_t before, uint32_t n)
+{
+	if (n < before)
+		return 2 * (uint64_t)(before - n) - 1;
+	if (n - before <= before)
+		return 2 * (uint64_t)(n - before);
+	return n;
+}
+
+static bool unfold(uint32_t before, uint64_t z, uint32_t *ret)
+{
+	uint64_t n;
+
+	if (z > 2 * (uint64_t)before)
+		n = z;
+	else if (z & 1)
+		n = before - (z + 1) / 2;
+	else
+		n = before + z / 2;
+	if (n > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)n;
+	return true;
+}
+
+/* Bits of the place within bucket @i: log2 of its width. */
+static unsigned width_bits(uint32_t i)
+{
+	uint32_t g = i >> HR_BUCKET_BITS;
+
+	return g == 0 ? 0 : g - 1;
+}
+
+bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h)
+{
+	uint32_t first = 0, last = HR_BUCKETS - 1, before = 0;
+	uint64_t lo, hi;
+
+	while (first < last && h->n[first] == 0)
+		first++;
+	while (last > first && h->n[last] == 0)
+		last--;
+	if (!hr_hist_sum_range(h, &lo, &hi) || !put(b, first, 8) || !put(b, last - first, 8))
+		return false;
+	for (uint32_t i = first; i <= last; i++) {
+		if (!put_golomb(b, fold(before, h->n[i]), order(before)))
+			return false;
+		before = h->n[i];
+	}
+	return put(b, h->max - hr_bucket_lo(last), width_bits(last)) &&
+	       put(b, h->sum - lo, bit_length(hi - lo));
+}
+
+bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h)
+{
+	uint64_t first, len, z, place, lo, hi, rest;
+	uint32_t before = 0, last;
+
+	memset(ret_h, 0, sizeof(*ret_h));
+	if (!get(b, 8, &first) || !get(b, 8, &len) || first + len >= HR_BUCKETS)
+		return false;
+	last = (uint32_t)(first + len);
+	for (uint32_t i = (uint32_t)first; i <= last; i++) {
+		if (!get_golomb(b, order(before), &z) || !unfold(before, z, &ret_h->n[i]))
+			return false;
+		before = ret_h->n[i];
+		ret_h->total += before;
+	}
+	if (ret_h->n[first] == 0 || ret_h->n[last] == 0) /* one way only to write it */
+		return false;
+	if (!get(b, width_bits(last), &place))
+		return false;
+	ret_h->max = hr_bucket_lo(last) + (uint32_t)place;
+	if (!hr_hist_sum_range(ret_h, &lo, &hi) || !get(b, bit_length(hi - lo), &rest) ||
+		rest > hi - lo)
+		return false;
+	ret_h->sum = lo + rest;
+	return true;
+}
+
+bool hr_bits_done(const struct hr_bits *b)
+{
+	struct hr_bits rest = *b;
+	uint64_t v;
+
+	return b->cap * 8 - b->at < 8 && get(&rest, (unsigned)(b->cap * 8 - b->at), &v) && v == 0;
+}

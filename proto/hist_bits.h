@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Histograms as a string of bits, one after the other, highest bit first.  One is:
+ *   8 bits   first bucket used
+ *   8 bits   last bucket used, less the first
+ *   ...      count of each bucket between them, both included: difference to the
+ *            count before it, folded onto 0, 1, 2, ... and Exp-Golomb coded with
+ *            an order that follows the count before it
+ *   w bits   maximum, less the lower edge of the last bucket (w: log2 of its width)
+ *   v bits   sum, less the smallest one possible (v: bits of the range possible)
+ * Neighbouring counts differ by about their square root (Poisson), which is what
+ * the order is made for.  Measured on the windows of tests/unit/hr_sample.h: 4.9
+ * bits a bucket, all told, where a varint per count and columns take 12.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/hist.h"
+
+struct hr_bits {
+	unsigned char *buf;	/* only read by hr_hist_get() */
+	size_t cap;		/* bytes */
+	size_t at;		/* bits written or read */
+};
+
+/* Appends @h, which must be valid and not empty.  False when @b is full (its content is void then). */
+bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h);
+
+/*
+ * Reads the next histogram: valid and not empty.  False, with *ret_h void, when
+ * the bits end or no histogram has them.
+ */
+bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h);
+
+/* Bytes that @b takes. */
+static inline size_t hr_bits_bytes(const struct hr_bits *b)
+{
+	return (b->at + 7) / 8;
+}
+
+/* All of @b is read: what is left is less than a byte and 0. */
+bool hr_bits_done(const struct hr_bits *b);
