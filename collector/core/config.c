@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Keys of headroom-collector: what each does, its default, and why that default. */
+#include "collector/core/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/num.h"
+#include "proto/units.h"
+
+#define KEY(sec, name, t, field, lo, hi, dflt, text)                                               \
+	{                                                                                          \
+		.section = sec, .key = name, .type = t,                                            \
+		.offset = offsetof(struct hr_collector_config, field),                             \
+		.size = sizeof(((struct hr_collector_config *)0)->field), .min = lo, .max = hi,    \
+		.def = dflt, .doc = text                                                           \
+	}
+
+#define DEFAULT_LISTEN "127.0.0.1:7867, [::1]:7867"
+
+static const struct hr_conf_key keys[] = {
+	KEY("collector", "listen", HR_CONF_TEXT, listen, 0, 0, DEFAULT_LISTEN,
+		"Numeric loopback addresses with port, separated by commas, at most 4. Anything "
+		"else needs TLS and tokens, which this version does not have. Without IPv6 the "
+		"default's [::1] is left out."),
+	KEY("collector", "state", HR_CONF_TEXT, state, 0, 0, "/var/lib/headroom",
+		"Directory of the database headroom.db and its lock. On a local disk: SQLite's "
+		"locks do not hold on network file systems."),
+	KEY("collector", "page", HR_CONF_TEXT, page, 0, 0, "/usr/share/headroom/page",
+		"Directory of the files of GET /. Without it a short built-in page is served."),
+	KEY("collector", "log_level", HR_CONF_U64, log_level, 3, 7, "6",
+		"What goes to stderr: 3 errors, 4 warnings, 5 notices, 6 changes of state, 7 "
+		"debugging."),
+	KEY("limits", "hosts", HR_CONF_U64, hosts, 1, 1000000, "10000",
+		"VMs kept. One more is refused with 503 and counted; a limit, because every host "
+		"takes memory."),
+	KEY("limits", "connections", HR_CONF_U64, connections, 4, 100000, "1000",
+		"Open connections per address. Must stay below the limit of open files."),
+	KEY("limits", "per_address", HR_CONF_U64, per_address, 1, 100000, "64",
+		"Open connections from one client address; the excess is closed unanswered."),
+	KEY("limits", "inflight", HR_CONF_BYTES, inflight_bytes, 65536, 1073741824, "64M",
+		"Request bodies in memory at once; beyond it 503. 64 MiB are 1000 of the largest "
+		"bodies."),
+	KEY("limits", "file", HR_CONF_BYTES, file_bytes, 0, 1.1e12, "0",
+		"Quota of the database file; 0: none. At the quota windows are refused with 503 "
+		"until old ones expire."),
+	KEY("limits", "reserve", HR_CONF_BYTES, reserve_bytes, 0, 1.1e12, "160M",
+		"Free disk space below which windows are refused with 503: the log (64 MiB, twice "
+		"while it is cut) must still fit, because expiring old windows writes it too."),
+	KEY("ingest", "group", HR_CONF_DURATION, group_ns, 0, 1e9, "30ms",
+		"How long a transaction waits for further windows. It delays acknowledgements by "
+		"as much and saves one fsync per window."),
+	KEY("ingest", "period", HR_CONF_DURATION, period_ns, 10e9, 600e9, "10s",
+		"How often an agent is told to post. 10 s suits up to some hundred VMs; 60 s "
+		"takes a sixth of the requests."),
+	KEY("ingest", "backlog", HR_CONF_U64, backlog, 0, 64, "30",
+		"Old windows an agent may add to each POST after an outage."),
+	KEY("keep", "windows", HR_CONF_DURATION, windows_ns, 3600e9, 3.2e15, "1d",
+		"Age at which 10 s windows expire. About 7 MB per VM and day; the model keeps its "
+		"own lookback."),
+	KEY("keep", "save", HR_CONF_DURATION, save_ns, 1e9, 3600e9, "2m",
+		"How often the model's state of a host is written. After a crash the windows "
+		"since then are replayed, so a longer time costs start-up, never data."),
+	KEY("keep", "answer", HR_CONF_DURATION, answer_ns, 0, 600e9, "5s",
+		"Shortest time between two computations of a host's answer."),
+	KEY("model", "target", HR_CONF_F64, k_target, 1, 8, "1.3",
+		"Factor by which the load must be able to grow for the answer yes."),
+	KEY("model", "late_share", HR_CONF_RATIO, eps, 0.0001, 0.5, "1%",
+		"Share of late work tolerated within a minute."),
+	KEY("model", "tight_share", HR_CONF_RATIO, q, 0.00001, 0.5, "0.5%",
+		"Share of minutes that may be tighter than the answer says."),
+	KEY("model", "lookback_days", HR_CONF_U64, lookback_days, 1, 90, "7",
+		"Days an answer looks back: a week has every weekday's peak."),
+	KEY("model", "min_history", HR_CONF_DURATION, min_history_ns, 0, 7.8e15, "30h",
+		"History below which the answer is unknown: a day's peak and some of the next."),
+	KEY("model", "max_vcpus", HR_CONF_U64, max_vcpus, 0, 4096, "0",
+		"vCPUs of the largest size there is; 0: not told, then no VM is at its ceiling."),
+	KEY("model", "max_memory", HR_CONF_BYTES, max_mem_bytes, 0, 1.1e15, "0",
+		"Memory of the largest size there is; 0: not told."),
+};
+
+static const struct hr_conf_table table = {keys, sizeof(keys) / sizeof(keys[0])};
+_Static_assert(sizeof(keys) / sizeof(keys[0]) <= HR_CONF_KEYS_MAX, "origin text per key");
+
+const struct hr_conf_table *hr_collector_config_table(void)
+{
+	return &table;
+}
+
+void hr_collector_config_model(const struct hr_collector_config *c, struct hr_model_conf *ret_conf)
+{
+	hr_model_conf_default(ret_conf);
+	ret_conf->k_target = c->k_target;
+	ret_conf->eps = c->eps;
+	ret_conf->q = c->q;
+	ret_conf->lookback_days = (uint32_t)c->lookback_days;
+	ret_conf->min_history_h = hr_ns_to_s(c->min_history_ns) / 3600;
+	ret_conf->max_vcpus = (uint32_t)c->max_vcpus;
+	ret_conf->max_mem_bytes = c->max_mem_bytes;
+}
+
+bool hr_collector_config_needs_restart(
+	const struct hr_collector_config *a, const struct hr_collector_config *b)
+{
+	return strcmp(a->listen, b->listen) != 0 || strcmp(a->state, b->state) != 0 ||
+	       strcmp(a->page, b->page) != 0 || a->connections != b->connections ||
+	       a->per_address != b->per_address || a->file_bytes != b->file_bytes ||
+	       a->k_target < b->k_target || a->k_target > b->k_target || a->eps < b->eps ||
+	       a->eps > b->eps || a->q < b->q || a->q > b->q ||
+	       a->lookback_days != b->lookback_days || a->min_history_ns != b->min_history_ns ||
+	       a->max_vcpus != b->max_vcpus || a->max_mem_bytes != b->max_mem_bytes;
+}
+
+/* A dotted quad of four decimal numbers that begins with 127. */
+static bool loopback_v4(const char *s)
+{
+	unsigned part = 0;
+
+	if (strncmp(s, "127.", 4) != 0)
+		return false;
+	for (const char *p = s; part < 4; part++) {
+		char num[4] = "";
+		size_t n = strspn(p, "0123456789");
+		uint64_t v;
+
+		if (n == 0 || n > 3)
+			return false;
+		memcpy(num, p, n);
+		if (!hr_num_u64(num, 0, 255, &v) || p[n] != (part < 3 ? '.' : '\0'))
+			return false;
+		p += n + 1;
+	}
+	return true;
+}
+
+/* One entry without spaces around it. */
+static bool listen_one(char *s, struct hr_listen *l, char err[256])
+{
+	char *host = s, *port = strrchr(s, ':');
+	uint64_t number;
+
+	if (!port || port == s || !hr_num_u64(port + 1, 0, 65535, &number)) {
+		snprintf(err, 256, "listen '%.100s': expected ADDRESS:PORT", s);
+		return false;
+	}
+	*port = '\0';
+	*l = (struct hr_listen){.port = (uint16_t)number, .v6 = s[0] == '['};
+	if (l->v6) {
+		if (port[-1] != ']') {
+			snprintf(err, 256, "listen '%.100s': expected [ADDRESS]:PORT", s);
+			return false;
+		}
+		port[-1] = '\0';
+		host = s + 1;
+	}
+	if (strlen(host) >= sizeof(l->host) ||
+		!(l->v6 ? strcmp(host, "::1") == 0 : loopback_v4(host))) {
+		snprintf(err, 256,
+			"listen '%.100s': only loopback (127.0.0.1 or [::1]) is possible: beyond "
+			"it "
+			"TLS and tokens are needed, and this version does not have them yet",
+			host);
+		return false;
+	}
+	memcpy(l->host, host, strlen(host) + 1);
+	return true;
+}
+
+unsigned hr_collector_listen(const char *text, struct hr_listen ret[HR_LISTEN_MAX], char err[256])
+{
+	unsigned n = 0;
+
+	for (const char *p = text;;) {
+		char one[HR_LISTEN_LEN];
+		size_t len;
+
+		p += strspn(p, " ");
+		len = strcspn(p, ",");
+		if (len >= sizeof(one) || n == HR_LISTEN_MAX) {
+			snprintf(err, 256, "listen: at most %d addresses", HR_LISTEN_MAX);
+			return 0;
+		}
+		memcpy(one, p, len);
+		while (len > 0 && one[len - 1] == ' ')
+			len--;
+		one[len] = '\0';
+		if (!listen_one(one, &ret[n], err))
+			return 0;
+		ret[n].optional = ret[n].v6 && strcmp(text, DEFAULT_LISTEN) == 0;
+		n++;
+		p += strcspn(p, ",");
+		if (*p == '\0')
+			return n;
+		p++;
+	}
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector's key table: one place for parser, --print-config, the shipped
+ * file and the man page; and the check of addresses to listen on.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector/core/vm.h"
+#include "proto/conf.h"
+
+#define HR_LISTEN_MAX      4   /* addresses */
+#define HR_LISTEN_LEN      256 /* the whole text */
+#define HR_LISTEN_HOST_LEN 64
+
+struct hr_collector_config {
+	/* [collector] */
+	char listen[HR_LISTEN_LEN];
+	char state[256];    /* directory; the database is headroom.db in it */
+	char page[256];     /* directory of `GET /` */
+	uint64_t log_level; /* 3 error .. 7 debug, as syslog */
+	/* [limits] */
+	uint64_t hosts, connections, per_address;
+	uint64_t inflight_bytes;
+	uint64_t file_bytes; /* 0 none */
+	uint64_t reserve_bytes;
+	/* [ingest] */
+	uint64_t group_ns, period_ns, backlog;
+	/* [keep] */
+	uint64_t windows_ns;
+	uint64_t save_ns;
+	uint64_t answer_ns;
+	/* [model] */
+	double k_target, eps, q;
+	uint64_t lookback_days;
+	uint64_t min_history_ns;
+	uint64_t max_vcpus, max_mem_bytes;
+};
+
+const struct hr_conf_table *hr_collector_config_table(void);
+
+/* The model's rules: defaults with what the file says over them. */
+void hr_collector_config_model(const struct hr_collector_config *c, struct hr_model_conf *ret_conf);
+
+/* Keys whose change only a restart brings into effect: true when they differ. */
+bool hr_collector_config_needs_restart(
+	const struct hr_collector_config *a, const struct hr_collector_config *b);
+
+struct hr_listen {
+	bool v6;
+	char host[HR_LISTEN_HOST_LEN]; /* numeric, without brackets */
+	uint16_t port;                 /* 0: any free one (tests) */
+	bool optional;                 /* [::1] of the default: no IPv6 is no error */
+};
+
+/*
+ * "127.0.0.1:7867, [::1]:7867" -> list.  Numeric loopback addresses only, until
+ * TLS and tokens exist.  Number of addresses, or 0 with a message in @err.
+ */
+unsigned hr_collector_listen(const char *text, struct hr_listen ret[HR_LISTEN_MAX], char err[256]);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fleet as a list of short rows, one per host, made from answers: counted by
+ * answer and reason, filtered and sorted.  A question to 100 000 hosts is one
+ * scan over these rows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/core/answer.h"
+
+struct hr_fleet_row {
+	char id[2 * HR_HOST_ID_LEN + 1];
+	char name[HR_NAME_LEN];
+	uint64_t at_ms;    /* when the answer was made */
+	uint64_t heard_ms; /* last new window, our clock; 0: not since the start */
+	enum hr_answer_kind kind;
+	enum hr_reason reason;
+	enum hr_resource binding;
+	char device[HR_NAME_LEN];
+	struct hr_bounds headroom;
+	bool has_days;
+	struct hr_opt days_at_least, days_likely;
+};
+
+enum hr_fleet_sort {
+	HR_FLEET_BY_HEADROOM = 0, /* least at_least first; no claim after all claims */
+	HR_FLEET_BY_NAME,
+	HR_FLEET_BY_DAYS, /* soonest first; no forecast after all forecasts */
+	HR_FLEET_SORT_N,
+};
+const char *hr_fleet_sort_name(enum hr_fleet_sort s); /* headroom name days */
+
+struct hr_fleet {
+	uint32_t n;
+	uint32_t by_kind[HR_ANSWER_N];
+	uint32_t by_reason[HR_REASON_N];
+	struct hr_opt least; /* smallest at_least of any host */
+};
+
+/* Everything but heard_ms. */
+void hr_fleet_row(const struct hr_answer *a, struct hr_fleet_row *ret_row);
+
+void hr_fleet_fold(const struct hr_fleet_row *const *rows, size_t n, struct hr_fleet *ret_fleet);
+
+/* Sorts pointers; ties by name, then id, so that pages do not overlap. */
+void hr_fleet_order(const struct hr_fleet_row **rows, size_t n, enum hr_fleet_sort by);
