@@ -423,7 +423,9 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	b->view.disks = at_least_one(opts->disks, HR_DISKS_MAX);
 	b->view.nics = at_least_one(opts->nics, HR_NICS_MAX);
 	b->cells = calloc(1, hr_cells_size(b->view.cpus, b->view.disks, b->view.nics));
-	if (!b->cells) {
+	b->open_end = calloc(b->view.cpus, sizeof(*b->open_end));
+	b->view.open_end = b->open_end;
+	if (!b->cells || !b->open_end) {
 		hr_bpf_close(b);
 		return -ENOMEM;
 	}
@@ -458,6 +460,7 @@ void hr_bpf_close(struct hr_bpf *b)
 		close_part(b, (enum hr_part_id)i);
 	hr_bpf_stats_end(b);
 	free(b->cells);
+	free(b->open_end);
 	free(b);
 }
 

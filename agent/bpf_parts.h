@@ -38,8 +38,10 @@ struct hr_bpf {
 	struct hr_part part[HR_PART_N];
 	struct hr_cells_view view;
 	struct hr_cells *cells;
-	struct hr_disk_id *disk_ids; /* [HR_DISKS_MAX], mapped; what each disk of the cells is */
-	uint32_t *ifindex;           /* [HR_NICS_MAX], mapped */
+	struct hr_open_end *open_end; /* [view.cpus] */
+	uint64_t resyncs;             /* switches missed so far, all CPUs */
+	struct hr_disk_id *disk_ids;  /* [HR_DISKS_MAX], mapped; what each disk of the cells is */
+	uint32_t *ifindex;            /* [HR_NICS_MAX], mapped */
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
 	uint64_t prev_retransmits, prev_ooms;
 	struct hr_bpf_dev dev[HR_DEVS_MAX]; /* as last assigned */

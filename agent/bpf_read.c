@@ -3,6 +3,7 @@
  * needed. */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,7 +11,9 @@
 #include <bpf/libbpf.h>
 
 #include "agent/bpf_parts.h"
+#include "proto/base/fsio.h"
 #include "proto/cleanup.h"
+#include "proto/num.h"
 
 static uint64_t since_last(const uint64_t *counter, uint64_t *prev)
 {
@@ -22,6 +25,34 @@ static uint64_t since_last(const uint64_t *counter, uint64_t *prev)
 	d = now - *prev;
 	*prev = now;
 	return d;
+}
+
+/* A running task's run time is brought up to date once a tick: 10 ms at HZ 100, and some slack. */
+#define RUN_TIME_STALE_NS 12000000ULL
+
+/*
+ * On a kernel that misses switches a stint may look as if it still ran.  Before
+ * the take believes one that reaches back behind the horizon, the task's own run
+ * time is asked.  Without missed switches nothing is read.
+ */
+static void check_open(struct hr_bpf *b, uint64_t horizon, uint64_t now_ns)
+{
+	for (uint32_t cpu = 0; b->view.cpu && cpu < b->view.cpus; cpu++) {
+		struct hr_open o;
+		char path[32], text[96];
+		uint64_t exec;
+
+		b->open_end[cpu].since = 0;
+		if (b->resyncs == 0 || !hr_cells_open(&b->view.cpu[cpu], &o) || o.pid == 0 ||
+			o.since == 0 || o.since >= horizon)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%u/schedstat", o.pid);
+		if (hr_fs_read(path, text, sizeof(text)) <= 0 ||
+			!hr_num_u64_n(text, strcspn(text, " "), &exec) || exec < o.exec)
+			continue;
+		if (o.since + (exec - o.exec) + RUN_TIME_STALE_NS < now_ns)
+			b->open_end[cpu] = (struct hr_open_end){o.since, o.since + (exec - o.exec)};
+	}
 }
 
 int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
@@ -39,7 +70,9 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 	 * 0.1 us, its counters are read first, and the running stint is read under its
 	 * sequence number: by the time slots are read it is done.
 	 */
+	check_open(b, horizon, now_ns);
 	hr_cells_take(b->cells, &b->view, ret_take);
+	b->resyncs += ret_take->cpu.resync;
 	ret_take->have = b->have;
 	ret_take->mem.retransmits = since_last(b->retransmits, &b->prev_retransmits);
 	ret_take->mem.ooms = since_last(b->ooms, &b->prev_ooms);

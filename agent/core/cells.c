@@ -198,13 +198,7 @@ static void take_cpu_slot(
 	}
 }
 
-/* The stint running on a CPU. */
-struct open_stint {
-	uint32_t pid;
-	uint64_t since, burst_wait, burst_cpu;
-};
-
-static bool read_open(const struct hr_cpu_cell *c, struct open_stint *ret)
+bool hr_cells_open(const struct hr_cpu_cell *c, struct hr_open *ret)
 {
 	/* a switch takes ~0.1 us: only a vCPU stopped in mid-program can fail a hundred times */
 	for (int tries = 0; tries < 100; tries++) {
@@ -214,6 +208,7 @@ static bool read_open(const struct hr_cpu_cell *c, struct open_stint *ret)
 		ret->since = LOAD(c->since);
 		ret->burst_wait = LOAD(c->burst_wait);
 		ret->burst_cpu = LOAD(c->burst_cpu);
+		ret->exec = LOAD(c->exec);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (!(seq & 1) && seq == LOAD(c->seq))
 			return true;
@@ -256,7 +251,7 @@ static void spread_open(struct hr_take *t, uint64_t a, uint64_t b, enum open_kin
  * A CPU hog does not switch, so its program does not run: what it did up to the
  * horizon is added here, by the program's own rules, and the program will clip it.
  */
-static void add_open(struct hr_take *t, const struct open_stint *o, uint64_t from, uint64_t to)
+static void add_open(struct hr_take *t, const struct hr_open *o, uint64_t from, uint64_t to)
 {
 	uint64_t at = o->since > from ? o->since : from, age, cut = to, shift;
 
@@ -307,13 +302,20 @@ static void take_cpu_counters(
 
 static void take_cpu(struct hr_cells *c, const struct hr_cells_view *v, struct hr_take *t)
 {
-	struct open_stint o;
+	struct hr_open o;
 
 	take_cpu_counters(&c->cpu, v->cpu, c->cpus, &t->cpu);
 	/* before the slots: once a sequence is even, nobody uses the old horizon any more */
-	for (uint32_t cpu = 0; cpu < c->cpus; cpu++)
-		if (read_open(&v->cpu[cpu], &o))
-			add_open(t, &o, c->horizon, c->planned);
+	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
+		const struct hr_open_end *end = v->open_end ? &v->open_end[cpu] : NULL;
+		uint64_t to = c->planned;
+
+		if (!hr_cells_open(&v->cpu[cpu], &o))
+			continue;
+		if (end && end->since == o.since && end->until < to)
+			to = end->until;
+		add_open(t, &o, c->horizon, to);
+	}
 	for (uint32_t i = 0; i < t->n_slots; i++)
 		take_cpu_slot(
 			c, v->cpu, (uint32_t)(t->first_slot + i) & HR_RING_MASK, &t->cpu_slot[i]);

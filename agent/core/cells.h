@@ -25,15 +25,34 @@
 /* Ring, less the open part and one slot of safety: a tick may be 1.8 s after the last. */
 #define HR_TAKE_MAX (HR_RING_SLOTS - HR_TAKE_LAG - 2)
 
+/* The stint running on a CPU. */
+struct hr_open {
+	uint32_t pid;   /* 0: idle */
+	uint64_t since; /* ns, 0: no switch seen yet */
+	uint64_t burst_wait, burst_cpu;
+	uint64_t exec; /* sum_exec_runtime of the task at @since */
+};
+
+/* Reads it whole.  False: its CPU was caught inside the program again and again. */
+bool hr_cells_open(const struct hr_cpu_cell *c, struct hr_open *ret);
+
+/* What the caller found out about a stint that looks old: it ended at @until (its switch was
+ * missed). */
+struct hr_open_end {
+	uint64_t since; /* which stint; 0 none */
+	uint64_t until;
+};
+
 /* Where the cells are mapped.  NULL: that object is not loaded (its numbers stay 0 and mean
  * nothing). */
 struct hr_cells_view {
-	uint32_t cpus;                   /* possible CPUs = cells per device */
-	uint32_t disks, nics;            /* stride of the device maps */
-	const struct hr_cpu_cell *cpu;   /* [cpus] */
-	const struct hr_disk_cell *disk; /* [cpus][disks] */
-	const struct hr_nic_cell *nic;   /* [cpus][nics] */
-	const struct hr_mem_cell *mem;   /* [cpus] */
+	uint32_t cpus;                      /* possible CPUs = cells per device */
+	uint32_t disks, nics;               /* stride of the device maps */
+	const struct hr_cpu_cell *cpu;      /* [cpus] */
+	const struct hr_disk_cell *disk;    /* [cpus][disks] */
+	const struct hr_nic_cell *nic;      /* [cpus][nics] */
+	const struct hr_mem_cell *mem;      /* [cpus] */
+	const struct hr_open_end *open_end; /* [cpus], NULL: every running stint is believed */
 	/* device number (hr_facts.dev) of each disk and NIC of the maps; HR_DEVS_MAX: unused */
 	uint8_t disk_dev[HR_DISKS_MAX], nic_dev[HR_NICS_MAX];
 };
