@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each step down the ladder, and the sentence that goes with it. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "tests/unit/hr_cmocka.h"
 
-#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
 
 #include "agent/core/ladder.h"
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cells as the programs would leave them -> what a take delivers.  Two CPUs, one disk, one NIC. */
+#include "tests/unit/hr_cmocka.h"
+
+#include <string.h>
+
+#include "agent/core/cells.h"
+
+#define S        HR_SLOT_NS
+#define SLOT(ns) ((ns) / S)
+#define RING(n)  ((n) % HR_RING_SLOTS)
+
+struct fixture {
+	struct hr_cells *cells;
+	struct hr_cells_view view;
+	struct hr_cpu_cell cpu[2];
+	struct hr_disk_cell disk[2];
+	struct hr_nic_cell nic[2];
+	struct hr_mem_cell mem[2];
+	struct hr_take take;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->cells = calloc(1, hr_cells_size(2, 1, 1));
+	hr_cells_init(f->cells, 2, 1, 1);
+	f->view = (struct hr_cells_view){.cpus = 2,
+		.disks = 1,
+		.nics = 1,
+		.cpu = f->cpu,
+		.disk = f->disk,
+		.nic = f->nic,
+		.mem = f->mem,
+		.disk_dev = {0},
+		.nic_dev = {1}};
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	free(f->cells);
+	free(f);
+	return 0;
+}
+
+/* A take in the middle of slot @slot. */
+static void take_at(struct fixture *f, uint64_t slot)
+{
+	hr_cells_plan(f->cells, slot * S + S / 2);
+	hr_cells_take(f->cells, &f->view, &f->take);
+}
+
+static void the_first_take_sets_a_base_and_delivers_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cpu[0].switches = 1000;
+	f->cpu[1].slot[RING(500)].oncpu_ns = 77;
+	f->disk[0].n[1] = 5;
+	assert_int_equal(hr_cells_plan(f->cells, 500 * S + 3), 501 * S);
+	hr_cells_take(f->cells, &f->view, &f->take);
+	assert_int_equal(f->take.n_slots, 0);
+	assert_int_equal(f->take.first_slot, 501);
+	assert_int_equal(f->take.cpu.switches, 0);
+	assert_int_equal(f->take.disk[0].n[1], 0);
+	assert_false(f->take.overrun);
+}
+
+static void a_take_delivers_closed_slots_summed_over_cpus(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->cpu[0].slot[RING(501)].oncpu_ns = 1000;
+	f->cpu[1].slot[RING(501)].oncpu_ns = 2000;
+	f->cpu[1].slot[RING(502)].wait_ns = 300;
+	f->cpu[0].slot[RING(502)].wakes = 4;
+	f->cpu[0].slot[RING(588)].hog_ns = 9; /* still open at slot 620: 620 - 32 = 588 */
+	take_at(f, 620);
+	assert_int_equal(f->take.first_slot, 501);
+	assert_int_equal(f->take.n_slots, 87);
+	assert_int_equal(f->take.cpu_slot[0].oncpu_ns, 3000);
+	assert_int_equal(f->take.cpu_slot[1].wait_ns, 300);
+	assert_int_equal(f->take.cpu_slot[1].wakes, 4);
+	take_at(f, 630);
+	assert_int_equal(f->take.first_slot, 588);
+	assert_int_equal(f->take.n_slots, 10);
+	assert_int_equal(f->take.cpu_slot[0].hog_ns, 9);
+}
+
+static void a_slot_used_again_delivers_only_what_is_new(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->cpu[0].slot[RING(510)].oncpu_ns = 0xfffffff0u; /* a counter about to wrap */
+	f->cpu[0].slot[RING(510)].charge_ns = 40;
+	take_at(f, 600);
+	take_at(f, 750);
+	f->cpu[0].slot[RING(766)].oncpu_ns += 0x20; /* 766 = 510 + 256: same place */
+	f->cpu[0].slot[RING(766)].charge_ns += 2;
+	take_at(f, 850);
+	assert_int_equal(f->take.first_slot, 718);
+	assert_int_equal(f->take.cpu_slot[766 - 718].oncpu_ns, 0x20);
+	assert_int_equal(f->take.cpu_slot[766 - 718].charge_ns, 2);
+}
+
+static void a_task_that_does_not_switch_counts_until_the_horizon_once(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t oncpu = 0, charge = 0, hog = 0;
+
+	take_at(f, 500);
+	/* on CPU 1 since the middle of slot 510; its burst is 0.2 s old already, a quarter of it
+	 * waiting */
+	f->cpu[1].pid = 42;
+	f->cpu[1].since = 510 * S + S / 2;
+	f->cpu[1].burst_cpu = 150000000;
+	f->cpu[1].burst_wait = 50000000;
+	for (uint64_t slot = 620; slot <= 860; slot += 120) {
+		take_at(f, slot);
+		for (uint32_t i = 0; i < f->take.n_slots; i++) {
+			assert_in_range(f->take.cpu_slot[i].oncpu_ns, 0, S);
+			oncpu += f->take.cpu_slot[i].oncpu_ns;
+			charge += f->take.cpu_slot[i].charge_ns;
+			hog += f->take.cpu_slot[i].hog_ns;
+		}
+	}
+	/* from 510.5 to slot 860 - 32 = 828: 317.5 slots, 2663383040 ns; the first 0.8 s of it are
+	 * a young burst's */
+	assert_int_equal(oncpu, 2663383040);
+	assert_int_equal(charge, 800000000);
+	assert_int_equal(hog, 1863383040);
+}
+
+static void work_is_charged_left_by_the_wait_of_its_burst(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->cpu[0].pid = 42;
+	f->cpu[0].since = 520 * S;
+	f->cpu[0].burst_wait = 2 * S;
+	take_at(f, 553); /* up to slot 521 */
+	assert_int_equal(f->take.n_slots, 20);
+	assert_int_equal(f->take.cpu_slot[19].oncpu_ns, S); /* slot 520 */
+	assert_int_equal(f->take.cpu_slot[19].charge_ns, 0);
+	assert_int_equal(f->take.cpu_slot[17].charge_ns, S); /* slot 518 */
+}
+
+static void idle_and_unseen_cpus_add_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->cpu[0].pid = 0;
+	f->cpu[0].since = 505 * S;
+	f->cpu[1].pid = 7; /* no switch seen: since 0 */
+	take_at(f, 620);
+	for (uint32_t i = 0; i < f->take.n_slots; i++)
+		assert_int_equal(f->take.cpu_slot[i].oncpu_ns, 0);
+}
+
+static void a_stint_known_to_be_over_counts_to_its_end(void **state)
+{
+	struct fixture *f = *state;
+	struct hr_open_end end[2] = {{510 * S, 511 * S}, {0, 0}};
+	uint64_t oncpu = 0;
+
+	f->view.open_end = end;
+	take_at(f, 500);
+	f->cpu[0].pid = 42;
+	f->cpu[0].since = 510 * S;
+	take_at(f, 620);
+	for (uint32_t i = 0; i < f->take.n_slots; i++)
+		oncpu += f->take.cpu_slot[i].oncpu_ns;
+	assert_int_equal(oncpu, S);
+	/* another stint than the one asked about is believed */
+	f->cpu[0].since = 590 * S;
+	take_at(f, 630);
+	assert_int_equal(f->take.cpu_slot[2].oncpu_ns, S); /* slot 590 */
+}
+
+static void a_take_that_comes_too_late_says_so_and_starts_afresh(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->cpu[0].switches = 10;
+	take_at(f, 501 + 32 + 222); /* exactly what fits */
+	assert_false(f->take.overrun);
+	assert_int_equal(f->take.n_slots, 222);
+	assert_int_equal(f->take.cpu.switches, 10);
+	f->cpu[0].switches = 30;
+	f->cpu[0].slot[RING(800)].oncpu_ns = 5;
+	take_at(f, 723 + 32 + 223);
+	assert_true(f->take.overrun);
+	assert_int_equal(f->take.n_slots, 0);
+	assert_int_equal(f->take.cpu.switches, 0);
+	take_at(f, 1100);
+	assert_false(f->take.overrun);
+	assert_int_equal(f->take.first_slot, 979);
+	for (uint32_t i = 0; i < f->take.n_slots; i++)
+		assert_int_equal(f->take.cpu_slot[i].oncpu_ns, 0);
+}
+
+static void a_histogram_never_contradicts_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct hr_cell_hist *h = &f->cpu[0].wait;
+
+	take_at(f, 500);
+	/* three waits of 1000 us, a fourth caught between sum and bucket */
+	h->n[hr_bucket(1000)] = 3;
+	h->sum = 4000;
+	h->max = 1000;
+	take_at(f, 620);
+	assert_int_equal(f->take.cpu.wait.total, 3);
+	assert_int_equal(f->take.cpu.wait.sum, 3000);
+	assert_int_equal(f->take.cpu.wait.max, 1000);
+	assert_true(hr_hist_valid(&f->take.cpu.wait));
+	/* its bucket has arrived: what was held back comes now */
+	h->n[hr_bucket(1000)] = 4;
+	take_at(f, 740);
+	assert_int_equal(f->take.cpu.wait.total, 1);
+	assert_int_equal(f->take.cpu.wait.sum, 1000);
+	/* a small one later: the old maximum is not its maximum; bucket of 10 is [10, 10] */
+	h->n[hr_bucket(10)]++;
+	h->sum += 10;
+	take_at(f, 860);
+	assert_int_equal(f->take.cpu.wait.max, 10);
+	assert_int_equal(f->take.cpu.wait.sum, 10);
+	assert_true(hr_hist_valid(&f->take.cpu.wait));
+}
+
+static void devices_land_under_their_number(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->disk[1].n[1] = 2;
+	f->disk[1].bytes[1] = 8192;
+	f->disk[1].flushes = 1;
+	f->disk[1].slot[RING(503)].ops[1] = 2;
+	f->disk[1].slot[RING(503)].sectors[1] = 16;
+	f->disk[1].slot[RING(503)].inflight[1] = 100; /* 64 ns each */
+	f->nic[0].slot[RING(504)].bytes[0] = 1500;
+	f->nic[0].slot[RING(504)].packets[0] = 1;
+	take_at(f, 620);
+	assert_int_equal(f->take.disk[0].n[1], 2);
+	assert_int_equal(f->take.disk[0].bytes[1], 8192);
+	assert_int_equal(f->take.disk[0].flushes, 1);
+	assert_int_equal(f->take.dev_slot[0][2].ops[1], 2);
+	assert_int_equal(f->take.dev_slot[0][2].bytes[1], 8192);
+	assert_int_equal(f->take.dev_slot[0][2].inflight_ns[1], 6400);
+	assert_int_equal(f->take.dev_slot[1][3].bytes[0], 1500);
+	assert_int_equal(f->take.dev_slot[1][3].ops[0], 1);
+}
+
+static void a_forgotten_device_starts_afresh(void **state)
+{
+	struct fixture *f = *state;
+
+	take_at(f, 500);
+	f->disk[0].n[0] = 7;
+	f->disk[0].slot[RING(510)].ops[0] = 7;
+	hr_cells_forget(f->cells, &f->view, HR_DEV_DISK, 0);
+	f->disk[0].n[0] = 8;
+	take_at(f, 620);
+	assert_int_equal(f->take.disk[0].n[0], 1);
+	assert_int_equal(f->take.dev_slot[0][9].ops[0], 0);
+}
+
+static void more_than_256_cpus_do_not_wrap(void **state)
+{
+	enum {
+		CPUS = 600
+	};
+	struct hr_cells *c = calloc(1, hr_cells_size(CPUS, 0, 0));
+	struct hr_cpu_cell *cpu = calloc(CPUS, sizeof(*cpu));
+	struct hr_take *t = calloc(1, sizeof(*t));
+	struct hr_cells_view v = {.cpus = CPUS, .cpu = cpu};
+
+	(void)state;
+	hr_cells_init(c, CPUS, 0, 0);
+	hr_cells_plan(c, 500 * S);
+	hr_cells_take(c, &v, t);
+	for (int i = 0; i < CPUS; i++)
+		cpu[i].slot[RING(510)].oncpu_ns = S;
+	hr_cells_plan(c, 620 * S);
+	hr_cells_take(c, &v, t);
+	assert_int_equal(t->cpu_slot[9].oncpu_ns, 600ULL * 8388608); /* 5.03e9 > 2^32 */
+	free(t);
+	free(cpu);
+	free(c);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(the_first_take_sets_a_base_and_delivers_nothing),
+		T(a_take_delivers_closed_slots_summed_over_cpus),
+		T(a_slot_used_again_delivers_only_what_is_new),
+		T(a_task_that_does_not_switch_counts_until_the_horizon_once),
+		T(work_is_charged_left_by_the_wait_of_its_burst),
+		T(idle_and_unseen_cpus_add_nothing),
+		T(a_stint_known_to_be_over_counts_to_its_end),
+		T(a_take_that_comes_too_late_says_so_and_starts_afresh),
+		T(a_histogram_never_contradicts_itself),
+		T(devices_land_under_their_number),
+		T(a_forgotten_device_starts_afresh),
+		T(more_than_256_cpus_do_not_wrap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
