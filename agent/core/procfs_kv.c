@@ -19,17 +19,29 @@ static const struct hr_procfs_key *key_of(
 	return NULL;
 }
 
-/* One value under key number @k; @seen is a bit per key, so that a name cannot count twice. */
-static bool take(const struct hr_procfs_key *keys, const struct hr_procfs_key *k, uint64_t value,
-	uint64_t *v, uint64_t *have, uint64_t *seen)
+/* What one file gave so far; @seen is a bit per key, so that a name cannot count twice. */
+struct taken {
+	uint64_t v[HR_PROCFS_KEYS_MAX], have, seen;
+};
+
+static bool take(struct taken *t, const struct hr_procfs_key *keys, const struct hr_procfs_key *k,
+	uint64_t value)
 {
 	uint64_t bit = 1ULL << (k - keys);
 
-	if (*seen & bit || __builtin_add_overflow(v[k->field], value, &v[k->field]))
+	if (t->seen & bit || __builtin_add_overflow(t->v[k->field], value, &t->v[k->field]))
 		return false;
-	*seen |= bit;
-	*have |= 1ULL << k->field;
+	t->seen |= bit;
+	t->have |= 1ULL << k->field;
 	return true;
+}
+
+static void give(const struct taken *t, const struct hr_procfs_key *keys, size_t n,
+	uint64_t *ret_values, uint64_t *ret_have)
+{
+	for (size_t i = 0; i < n; i++)
+		ret_values[keys[i].field] = t->v[keys[i].field];
+	*ret_have = t->have;
 }
 
 /* "value" or "value kB"; anything else behind a wanted name is not what we think it is. */
@@ -49,8 +61,9 @@ int hr_procfs_kv(const char *buf, size_t len, const struct hr_procfs_key *keys, 
 	uint64_t *ret_values, uint64_t *ret_have)
 {
 	struct hr_procfs_rows r = hr_procfs_rows(buf, len);
-	uint64_t v[HR_PROCFS_KEYS_MAX] = {0}, have = 0, seen = 0, value;
 	const struct hr_procfs_key *k;
+	struct taken t = {0};
+	uint64_t value;
 	struct scan line;
 	struct scan_word w;
 
@@ -62,12 +75,10 @@ int hr_procfs_kv(const char *buf, size_t len, const struct hr_procfs_key *keys, 
 		k = w.n ? key_of(keys, n, &w) : NULL;
 		if (!k)
 			continue;
-		if (!kv_value(&line, &value) || !take(keys, k, value, v, &have, &seen))
+		if (!kv_value(&line, &value) || !take(&t, keys, k, value))
 			return -EBADMSG;
 	}
-	for (size_t i = 0; i < n; i++)
-		ret_values[keys[i].field] = v[keys[i].field];
-	*ret_have = have;
+	give(&t, keys, n, ret_values, ret_have);
 	return 0;
 }
 
@@ -127,7 +138,7 @@ int hr_procfs_vmstat(const char *buf, size_t len, struct hr_procfs_vmstat *ret)
  * belong to their names.  Values of other names may be negative (MaxConn -1).
  */
 static bool pair(struct scan names, struct scan values, const struct hr_procfs_key *keys, size_t n,
-	uint64_t *v, uint64_t *have, uint64_t *seen)
+	struct taken *t)
 {
 	struct scan_word a, b;
 	uint64_t value;
@@ -143,16 +154,15 @@ static bool pair(struct scan names, struct scan values, const struct hr_procfs_k
 		k = key_of(keys, n, &a);
 		if (!k)
 			continue;
-		if (!hr_num_u64_n(b.p, b.n, &value) || !take(keys, k, value, v, have, seen))
+		if (!hr_num_u64_n(b.p, b.n, &value) || !take(t, keys, k, value))
 			return false;
 	}
 }
 
-static int pairs(const char *buf, size_t len, const char *prefix, const struct hr_procfs_key *keys,
-	size_t n, uint64_t *ret_values, uint64_t *ret_have)
+/* All pairs of lines that begin with @prefix. */
+static int pairs(struct hr_procfs_rows r, const char *prefix, const struct hr_procfs_key *keys,
+	size_t n, struct taken *t)
 {
-	struct hr_procfs_rows r = hr_procfs_rows(buf, len);
-	uint64_t v[HR_PROCFS_KEYS_MAX] = {0}, have = 0, seen = 0;
 	struct scan names, values;
 	struct scan_word a, b;
 
@@ -160,12 +170,9 @@ static int pairs(const char *buf, size_t len, const char *prefix, const struct h
 		if (!scan_word(&names, &a) || !word_is(&a, prefix))
 			continue;
 		if (!scan_line(&r, &values) || !scan_word(&values, &b) || !word_is(&b, prefix) ||
-			!pair(names, values, keys, n, v, &have, &seen))
+			!pair(names, values, keys, n, t))
 			return -EBADMSG;
 	}
-	for (size_t i = 0; i < n; i++)
-		ret_values[keys[i].field] = v[keys[i].field];
-	*ret_have = have;
 	return 0;
 }
 
@@ -180,8 +187,12 @@ int hr_procfs_netstat(const char *buf, size_t len, struct hr_procfs_netstat *ret
 		{"TCPBacklogDrop", HR_NETSTAT_BACKLOG_DROP},
 		{"TCPReqQFullDrop", HR_NETSTAT_REQ_QFULL_DROP},
 	};
+	struct taken t = {0};
+	int r = pairs(hr_procfs_rows(buf, len), "TcpExt:", keys, N(keys), &t);
 
-	return pairs(buf, len, "TcpExt:", keys, N(keys), ret->v, &ret->have);
+	if (r == 0)
+		give(&t, keys, N(keys), ret->v, &ret->have);
+	return r;
 }
 
 int hr_procfs_snmp(const char *buf, size_t len, struct hr_procfs_snmp *ret)
@@ -190,8 +201,12 @@ int hr_procfs_snmp(const char *buf, size_t len, struct hr_procfs_snmp *ret)
 		{"OutSegs", HR_SNMP_OUT_SEGS},
 		{"RetransSegs", HR_SNMP_RETRANS_SEGS},
 	};
+	struct taken t = {0};
+	int r = pairs(hr_procfs_rows(buf, len), "Tcp:", keys, N(keys), &t);
 
-	return pairs(buf, len, "Tcp:", keys, N(keys), ret->v, &ret->have);
+	if (r == 0)
+		give(&t, keys, N(keys), ret->v, &ret->have);
+	return r;
 }
 
 int hr_procfs_cpustat(const char *buf, size_t len, struct hr_procfs_cpustat *ret)
