@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/hr_cmocka.h"
+
+#include <string.h>
+
+#include "proto/hist_bits.h"
+#include "tests/unit/hr_same.h"
+
+/*
+ * Three 5s: first 5 (00000101), last - first 0 (00000000), count 3 after 0: folded 3, order 0,
+ * 3 + 1 = 100 in binary, so 00 100; max and sum need no bits, for bucket 5 holds only 5.
+ * 21 bits: 00000101 00000000 00100(000) = 05 00 20.
+ */
+static void a_histogram_is_written_as_documented(void **state)
+{
+	unsigned char buf[8];
+	struct hr_bits b = {buf, sizeof(buf), 0};
+	struct hr_hist h = {0};
+
+	(void)state;
+	memset(buf, 0xff, sizeof(buf));
+	assert_true(hr_hist_add(&h, 5, 3));
+	assert_true(hr_hist_put(&b, &h));
+	assert_int_equal(b.at, 21);
+	assert_int_equal(hr_bits_bytes(&b), 3);
+	assert_memory_equal(buf, "\x05\x00\x20", 3);
+}
+
+/*
+ * 16 and 17 (bucket 16, width 2) and 18 (bucket 17): first 16 = 00010000, last - first 1 =
+ * 00000001, count 2 after 0: 2 + 1 = 11, so 0 11; count 1 after 2: folded 2 * 1 - 1 = 1,
+ * order (2 + 1) / 2 = 1: 1 + 2 = 11, so 11 without zeros; max 18 = lower edge 18 + 0: 1 bit 0;
+ * sums possible: 2 * 16 + 18 = 50 to 2 * 17 + 18 = 52, range 2: 2 bits, 51 - 50 = 01.
+ * 00010000 00000001 01111001 = 10 01 79.
+ */
+static void maximum_and_sum_take_the_bits_of_their_range(void **state)
+{
+	unsigned char buf[8];
+	struct hr_bits b = {buf, sizeof(buf), 0};
+	struct hr_hist h = {0}, back;
+
+	(void)state;
+	assert_true(hr_hist_add(&h, 16, 1));
+	assert_true(hr_hist_add(&h, 17, 1));
+	assert_true(hr_hist_add(&h, 18, 1));
+	assert_true(hr_hist_put(&b, &h));
+	assert_int_equal(b.at, 24);
+	assert_memory_equal(buf, "\x10\x01\x79", 3);
+	b = (struct hr_bits){buf, 3, 0};
+	assert_true(hr_hist_get(&b, &back));
+	assert_true(hr_same_hist(&h, &back));
+	assert_true(hr_bits_done(&b));
+	/* 11 as sum: 3 is above the range */
+	buf[2] = 0x7b;
+	b = (struct hr_bits){buf, 3, 0};
+	assert_false(hr_hist_get(&b, &back));
+}
+
+static void random_hist(struct hr_rand *r, struct hr_hist *h)
+{
+	unsigned n = 1 + (unsigned)hr_rand_below(r, 100), bits = 1 + (unsigned)hr_rand_below(r, 33);
+
+	*h = (struct hr_hist){0};
+	for (unsigned i = 0; i < n; i++)
+		(void)hr_hist_add(h, hr_rand_bits(r, bits), (uint32_t)hr_rand_bits(r, 32));
+	(void)hr_hist_add(h, hr_rand_bits(r, bits), 1);
+	if (h->total == 0) /* every add overflowed */
+		(void)hr_hist_add(h, 1, 1);
+}
+
+static void whatever_is_written_is_read_back(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("hist_bits");
+	static unsigned char buf[65536];
+	struct hr_hist h[4], back;
+
+	(void)state;
+	for (int round = 0; round < 500; round++) {
+		struct hr_bits b = {buf, sizeof(buf), 0};
+		size_t len;
+
+		for (int i = 0; i < 4; i++) {
+			random_hist(&r, &h[i]);
+			assert_true(hr_hist_put(&b, &h[i]));
+		}
+		len = hr_bits_bytes(&b);
+		b = (struct hr_bits){buf, len, 0};
+		for (int i = 0; i < 4; i++) {
+			assert_true(hr_hist_get(&b, &back));
+			assert_true(hr_same_hist(&h[i], &back));
+		}
+		assert_true(hr_bits_done(&b));
+		/* one byte less is noticed in the last histogram at the latest */
+		b = (struct hr_bits){buf, len - 1, 0};
+		for (int i = 0; i < 3; i++)
+			assert_true(hr_hist_get(&b, &back));
+		assert_false(hr_hist_get(&b, &back));
+	}
+}
+
+static void counts_of_any_size_have_a_code(void **state)
+{
+	static const uint32_t n[] = {
+		0, 1, 2, 3, 7, 8, 255, 65536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+	unsigned char buf[64];
+	struct hr_hist back;
+
+	(void)state;
+	for (size_t i = 1; i < sizeof(n) / sizeof(n[0]); i++) {
+		for (size_t j = 0; j < sizeof(n) / sizeof(n[0]); j++) {
+			struct hr_bits b = {buf, sizeof(buf), 0};
+			struct hr_hist h = {0};
+
+			/* n[i] beside n[j]; a last 1 so that n[j] may be 0 */
+			assert_true(hr_hist_add(&h, 3, n[i]));
+			assert_true(hr_hist_add(&h, 4, n[j]));
+			assert_true(hr_hist_add(&h, 5, 1));
+			assert_true(hr_hist_put(&b, &h));
+			b.at = 0;
+			assert_true(hr_hist_get(&b, &back));
+			assert_true(hr_same_hist(&h, &back));
+		}
+	}
+}
+
+static void what_does_not_fit_is_told(void **state)
+{
+	unsigned char buf[3];
+	struct hr_hist h = {0};
+
+	(void)state;
+	assert_true(hr_hist_add(&h, 5, 3)); /* 21 bits, as above */
+	for (size_t cap = 0; cap <= 3; cap++) {
+		struct hr_bits b = {buf, cap, 0};
+
+		assert_int_equal(hr_hist_put(&b, &h), cap == 3);
+	}
+}
+
+static void bits_that_no_histogram_has_are_refused(void **state)
+{
+	static const struct {
+		const char *why;
+		unsigned char bytes[8];
+	} t[] = {
+		{"first bucket is 240", {240, 0, 0x80}}, {"last bucket is 240", {1, 239, 0x80}},
+		{"first count is 0", {5, 1, 0xd0}}, /* 1: 0, then 010: 1 */
+		{"last count is 0",
+			{5, 1, 0x58}}, /* 010: 1, then after 1 at order 1 folded 1: 11 */
+		{"prefix never ends", {5, 0, 0, 0, 0, 0, 0, 0}},
+		{"count beyond 32 bits", {5, 0, 0, 0, 0, 0, 0x40, 0}}, /* 33 zeros, 34 bits */
+	};
+	struct hr_hist h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		unsigned char copy[8];
+		struct hr_bits b = {copy, sizeof(copy), 0};
+
+		memcpy(copy, t[i].bytes, sizeof(copy));
+		if (hr_hist_get(&b, &h))
+			fail_msg("taken: %s", t[i].why);
+	}
+}
+
+static void padding_must_be_less_than_a_byte_and_zero(void **state)
+{
+	unsigned char buf[4] = {0x05, 0x00, 0x20, 0};
+	struct hr_bits b = {buf, 3, 21}, one_more = {buf, 4, 21};
+
+	(void)state;
+	assert_true(hr_bits_done(&b));
+	assert_false(hr_bits_done(&one_more));
+	buf[2] |= 1;
+	assert_false(hr_bits_done(&b));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_histogram_is_written_as_documented),
+		cmocka_unit_test(maximum_and_sum_take_the_bits_of_their_range),
+		cmocka_unit_test(whatever_is_written_is_read_back),
+		cmocka_unit_test(counts_of_any_size_have_a_code),
+		cmocka_unit_test(what_does_not_fit_is_told),
+		cmocka_unit_test(bits_that_no_histogram_has_are_refused),
+		cmocka_unit_test(padding_must_be_less_than_a_byte_and_zero),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
