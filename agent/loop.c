@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agent/trim.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sdnotify.h"
@@ -23,6 +24,10 @@
 /* Without descriptors to wait for there is always the timer; this is only a net below it. */
 #define WAIT_MAX_MS 60000
 
+/* Ticks after which the start is over, and the first POST with it. */
+#define TRIM_OPEN   3
+#define TRIM_POSTED 25
+
 enum {
 	FD_TIMER,
 	FD_SIGNAL,
@@ -33,6 +38,7 @@ struct run {
 	const struct hr_loop *l;
 	int fd[FD_N];
 	bool ready;
+	unsigned ticks;
 	bool reload_failed;
 	bool stop;
 };
@@ -107,6 +113,8 @@ static void tick(struct run *r)
 	else if (e == 1)
 		notify(r, "WATCHDOG=1");
 	r->ready = true;
+	if (++r->ticks == TRIM_OPEN || r->ticks == TRIM_POSTED)
+		hr_trim_memory();
 	(void)arm(r->fd[FD_TIMER], hr_engine_next_ns(r->l->engine) | 1);
 	hr_courier_work(r->l->courier);
 }
