@@ -20,6 +20,8 @@
 #define BACKLOG_DEFAULT 32
 /* A wrong token or a cloned identity does not mend itself (ecosystem.md 10.2). */
 #define DENIED_PAUSE_NS (300 * HR_NS_PER_S)
+/* A collector on this machine has no herd to fear, and its operator is watching. */
+#define LOOPBACK_PAUSE_NS (10 * HR_NS_PER_S)
 /* Facts go with the first POST, after a change, and hourly (facts.h). */
 #define FACTS_AGAIN_NS (3600 * HR_NS_PER_S)
 #define TEND_NS        (60 * HR_NS_PER_S)
@@ -275,6 +277,17 @@ static void start_post(struct hr_courier *c)
 		c->next_ns = hr_clock_mono_ns() + HR_NS_PER_S;
 }
 
+static void back_off(struct hr_courier *c, uint64_t retry_after_ns)
+{
+	uint64_t wall_ns = hr_clock_wall_ms() * HR_NS_PER_MS;
+	uint64_t pause = hr_backoff_failure(&c->backoff, wall_ns, retry_after_ns);
+
+	if (hr_ship_loopback(c->ship) && pause > LOOPBACK_PAUSE_NS &&
+		retry_after_ns <= LOOPBACK_PAUSE_NS)
+		pause = LOOPBACK_PAUSE_NS;
+	c->next_ns = hr_clock_mono_ns() + pause;
+}
+
 static void on_durable(struct hr_courier *c, const struct hr_ship_result *r)
 {
 	uint64_t now = hr_clock_mono_ns(), wall_ns = hr_clock_wall_ms() * HR_NS_PER_MS;
@@ -344,8 +357,6 @@ static void log_change(struct hr_courier *c, const struct hr_ship_result *r)
 
 static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 {
-	uint64_t now = hr_clock_mono_ns(), wall_ns = hr_clock_wall_ms() * HR_NS_PER_MS;
-
 	switch (r->outcome) {
 	case HR_SHIP_DURABLE:
 		on_durable(c, r);
@@ -357,15 +368,15 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 	case HR_SHIP_CLASH:
 		(void)hr_spool_mark(c->spool, HR_JOURNAL_THAWED, &c->batch);
 		c->body_len = 0;
-		c->next_ns = now + DENIED_PAUSE_NS;
+		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
 	case HR_SHIP_NOT_TAKEN:
 		(void)hr_spool_mark(c->spool, HR_JOURNAL_THAWED, &c->batch);
 		c->body_len = 0;
-		c->next_ns = now + hr_backoff_failure(&c->backoff, wall_ns, r->retry_after_ns);
+		back_off(c, r->retry_after_ns);
 		break;
 	default: /* nobody knows whether it is stored: the same bytes again */
-		c->next_ns = now + hr_backoff_failure(&c->backoff, wall_ns, r->retry_after_ns);
+		back_off(c, r->retry_after_ns);
 	}
 	log_change(c, r);
 	tell_spool(c);
