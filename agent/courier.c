@@ -218,8 +218,9 @@ static bool pack(struct hr_courier *c, struct hr_outbox_batch *b)
 		facts_len > 0 &&
 		(c->acked_ns == 0 || b->boot != c->acked_boot || b->epoch != c->acked_epoch ||
 			crc != c->acked_crc || now - c->acked_ns > FACTS_AGAIN_NS);
-	if (!hr_wire_batch_begin(&w, c->body, sizeof c->body, c->host, b->boot,
-		    c->with_facts ? c->facts_buf : NULL, c->with_facts ? (size_t)facts_len : 0))
+	if (!hr_wire_batch_begin(&w, c->body, sizeof c->body, c->host, b->boot))
+		return false;
+	if (c->with_facts && !hr_wire_batch_facts(&w, c->facts_buf, (size_t)facts_len))
 		return false;
 	for (i = 0; i < b->n; i++) {
 		long n = hr_spool_read(c->spool, b->at[i], c->window_buf, sizeof c->window_buf);

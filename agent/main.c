@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 	if (what == 'V')
 		return puts("headroom-agent " HR_VERSION) < 0;
 	if (hr_conffile_load(hr_agent_config_table(), arg_config, arg_config_named, &conf,
-		    sizeof conf, &origin, err) < 0) {
+		    &origin, err) < 0) {
 		(void)fprintf(stderr, "headroom-agent: %s\n", err);
 		return 1;
 	}

@@ -36,6 +36,7 @@ struct hr_conf_key {
 struct hr_conf_table {
 	const struct hr_conf_key *keys;
 	size_t n;		/* <= HR_CONF_KEYS_MAX */
+	size_t conf_size;	/* bytes of the program's config struct */
 };
 #define HR_CONF_KEYS_MAX 128
 #define HR_CONF_ERR_LEN	 512

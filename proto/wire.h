@@ -80,9 +80,11 @@ struct hr_wire_builder {
 	size_t cap, len;
 	uint32_t n;
 };
-/* Starts a body in @buf; @facts may be NULL, else bytes of hr_wire_encode_facts. */
+/* Starts a body in @buf. */
 bool hr_wire_batch_begin(struct hr_wire_builder *b, void *buf, size_t cap,
-	const uint8_t host[HR_HOST_ID_LEN], uint64_t boot, const void *facts, size_t facts_len);
+	const uint8_t host[HR_HOST_ID_LEN], uint64_t boot);
+/* Bytes of hr_wire_encode_facts, once and before any summary.  False, and no change: they do not fit. */
+bool hr_wire_batch_facts(struct hr_wire_builder *b, const void *facts, size_t len);
 /* False, and no change, when the body or HR_BATCH_MAX is full. */
 bool hr_wire_batch_add(struct hr_wire_builder *b, const void *summary, size_t len);
 

@@ -43,7 +43,7 @@ static bool put_msg(struct hr_wire_builder *b, unsigned char tag, const void *p,
 }
 
 bool hr_wire_batch_begin(struct hr_wire_builder *b, void *buf, size_t cap,
-	const uint8_t host[HR_HOST_ID_LEN], uint64_t boot, const void *facts, size_t facts_len)
+	const uint8_t host[HR_HOST_ID_LEN], uint64_t boot)
 {
 	unsigned char head[2 + HR_HOST_ID_LEN + 1 + 8 + 2], *p = head;
 
@@ -57,7 +57,12 @@ bool hr_wire_batch_begin(struct hr_wire_builder *b, void *buf, size_t cap,
 		*p++ = (unsigned char)(boot >> (8 * i));
 	*p++ = TAG_SCHEMA;
 	*p++ = HR_SCHEMA;
-	return put(b, head, sizeof(head)) && (!facts || put_msg(b, TAG_FACTS, facts, facts_len));
+	return put(b, head, sizeof(head));
+}
+
+bool hr_wire_batch_facts(struct hr_wire_builder *b, const void *facts, size_t len)
+{
+	return put_msg(b, TAG_FACTS, facts, len);
 }
 
 bool hr_wire_batch_add(struct hr_wire_builder *b, const void *summary, size_t len)

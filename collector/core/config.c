@@ -80,7 +80,8 @@ static const struct hr_conf_key keys[] = {
 		"Memory of the largest size there is; 0: not told."),
 };
 
-static const struct hr_conf_table table = {keys, sizeof(keys) / sizeof(keys[0])};
+static const struct hr_conf_table table = {
+	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct hr_collector_config)};
 _Static_assert(sizeof(keys) / sizeof(keys[0]) <= HR_CONF_KEYS_MAX, "origin text per key");
 
 const struct hr_conf_table *hr_collector_config_table(void)

@@ -76,10 +76,10 @@ static int load_dir(struct load *l, const char *path)
 }
 
 int hr_conffile_load(const struct hr_conf_table *t, const char *path, bool must_exist, void *conf,
-	size_t conf_size, struct hr_conf_origin *origin, char err[HR_CONF_ERR_LEN])
+	struct hr_conf_origin *origin, char err[HR_CONF_ERR_LEN])
 {
 	HR_CLEANUP(hr_freep) char *text = malloc(HR_CONFFILE_MAX);
-	HR_CLEANUP(hr_freep) void *scratch = calloc(1, conf_size);
+	HR_CLEANUP(hr_freep) void *scratch = calloc(1, t->conf_size);
 	struct load l = {.t = t, .conf = scratch, .origin = origin, .text = text, .err = err};
 	int r;
 
@@ -91,6 +91,6 @@ int hr_conffile_load(const struct hr_conf_table *t, const char *path, bool must_
 	if (r == 0)
 		r = load_dir(&l, path);
 	if (r == 0)
-		memcpy(conf, scratch, conf_size);
+		memcpy(conf, scratch, t->conf_size);
 	return r;
 }

@@ -26,7 +26,8 @@ static const struct hr_conf_key keys[] = {
 	{"b", "flag", HR_CONF_BOOL, AT(flag), 0, 0, 0, "yes", "Any switch."},
 	{"b", "text", HR_CONF_TEXT, AT(text), 40, 0, 0, "some text", "Any text."},
 };
-static const struct hr_conf_table table = {keys, sizeof(keys) / sizeof(keys[0])};
+static const struct hr_conf_table table = {
+	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct conf)};
 
 static void check_print(const struct conf *c)
 {

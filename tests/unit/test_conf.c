@@ -27,7 +27,8 @@ static const struct hr_conf_key keys[] = {
 		"Load factor that must fit."},
 	{"model", "share", HR_CONF_RATIO, offsetof(struct conf, share), 0, 0, 1, "80%", "Share."},
 };
-static const struct hr_conf_table table = {keys, sizeof(keys) / sizeof(keys[0])};
+static const struct hr_conf_table table = {
+	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct conf)};
 
 static void a_file_changes_what_it_names_and_says_where(void **state)
 {
@@ -41,8 +42,8 @@ static void a_file_changes_what_it_names_and_says_where(void **state)
 	assert_true(c.interval_ns == 10000000000ULL);
 	assert_true(c.spool_bytes == 67108864);
 	assert_int_equal(hr_conf_parse(&table, "x.conf",
-				 "# comment\n[agent]\nurl = http://h:1 ; where\n[spool]\ntries=7\n", &c,
-				 &o, err),
+				 "# comment\n[agent]\nurl = http://h:1 ; where\n[spool]\ntries=7\n",
+				 &c, &o, err),
 		0);
 	assert_string_equal(c.url, "http://h:1");
 	assert_true(c.tries == 7);
