@@ -42,12 +42,13 @@ static struct hr_topk_entry *find(struct hr_topk *t, uint32_t tid, bool *ret_kno
 	return spare;
 }
 
-static struct hr_topk_entry *find_current(struct hr_topk *t, const struct hr_task *k)
+/* What note() made of row @i of this snapshot; NULL when it was not held or stood there twice. */
+static struct hr_topk_entry *find_row(struct hr_topk *t, const struct hr_task *task, uint32_t i)
 {
 	bool known;
-	struct hr_topk_entry *e = find(t, k->tid, &known);
+	struct hr_topk_entry *e = find(t, task[i].tid, &known);
 
-	return known && e->gen == t->gen && e->start_ns == k->start_ns ? e : NULL;
+	return known && e->gen == t->gen && e->row == i ? e : NULL;
 }
 
 /* Totals of a thread never go back; an iterator that read a torn value may say so: no growth then.
@@ -59,9 +60,10 @@ static uint32_t growth_us(uint64_t now_ns, uint64_t last_ns)
 	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-static void note(
-	struct hr_topk *t, const struct hr_task *k, bool had_base, struct hr_topk_result *r)
+static void note(struct hr_topk *t, const struct hr_task *task, uint32_t i, bool had_base,
+	struct hr_topk_result *r)
 {
+	const struct hr_task *k = &task[i];
 	bool known;
 	struct hr_topk_entry *e = find(t, k->tid, &known);
 
@@ -84,6 +86,7 @@ static void note(
 	}
 	e->tid = k->tid;
 	e->gen = t->gen;
+	e->row = i;
 	e->start_ns = k->start_ns;
 	e->oncpu_ns = k->oncpu_ns;
 	e->wait_ns = k->wait_ns;
@@ -136,7 +139,7 @@ static void fill_process(struct hr_topk *t, const struct hr_task *task, uint32_t
 				continue;
 			if (task[i].tid == task[i].pid)
 				memcpy(top[k].process, task[i].comm, HR_COMM_LEN);
-			e = find_current(t, &task[i]);
+			e = find_row(t, task, i);
 			if (!e)
 				continue;
 			process_us[k] += e->d_oncpu_us;
@@ -158,7 +161,7 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 	memset(ret, 0, sizeof(*ret));
 	t->gen++;
 	for (uint32_t i = 0; i < n; i++)
-		note(t, &task[i], had_base, ret);
+		note(t, task, i, had_base, ret);
 	t->complete = !cut && ret->unheld == 0;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -167,7 +170,7 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 
 		if (task[i].pid == t->self_pid)
 			continue;
-		e = find_current(t, &task[i]);
+		e = find_row(t, task, i);
 		if (!e)
 			continue;
 		c = (struct hot){time_us(e), &task[i], e};

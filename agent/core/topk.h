@@ -20,6 +20,7 @@ struct hr_topk_entry {
 	uint32_t gen; /* snapshot that wrote it; older than the last one: free */
 	uint64_t start_ns;
 	uint64_t oncpu_ns, wait_ns;     /* totals at the last snapshot */
+	uint32_t row;                   /* of that snapshot: a thread listed twice counts once */
 	uint32_t d_oncpu_us, d_wait_us; /* growth up to the last snapshot */
 };
 

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 100 ms windows; queued-window arithmetic after answer-model.md 13.11. */
+#include "tests/unit/hr_cmocka.h"
+
+#include <string.h>
+
+#include "agent/core/devwin.h"
+#include "proto/units.h"
+
+#define WINDOW_NS (HR_DEVWIN_SLOTS * HR_SLOT_NS)
+
+static struct hr_devwin w;
+static struct hr_dev_summary d;
+
+static void start(uint8_t kind)
+{
+	hr_devwin_init(&w, kind);
+	memset(&d, 0, sizeof(d));
+}
+
+/* One whole window: all completions in its first slot, residence spread evenly. */
+static void window(uint32_t rd, uint32_t wr, uint64_t rd_flight, uint64_t wr_flight, uint64_t bytes)
+{
+	for (int i = 0; i < HR_DEVWIN_SLOTS; i++) {
+		struct hr_slot_dev s = {
+			.inflight_ns = {rd_flight / HR_DEVWIN_SLOTS, wr_flight / HR_DEVWIN_SLOTS}};
+
+		if (i == 0) {
+			s.ops[0] = rd;
+			s.ops[1] = wr;
+			s.bytes[0] = bytes;
+		}
+		hr_devwin_slot(&w, &s, &d);
+	}
+}
+
+/* Teaches l0 = 2 ms for reads: 40 windows with one read of 2 ms each. */
+static void teach_2ms(void)
+{
+	for (int i = 0; i < 40; i++)
+		window(1, 0, 2 * HR_NS_PER_MS, 0, 4096);
+}
+
+static uint64_t ctr(enum hr_dctr c)
+{
+	return d.ctr[c];
+}
+
+static void l0_is_unknown_until_enough_requests_met_an_idle_device(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	for (int i = 0; i < HR_DEVWIN_L0_MIN - 1; i++)
+		window(1, 0, 2 * HR_NS_PER_MS, 0, 4096);
+	hr_devwin_gauges(&w, &d);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 0);
+	window(1, 0, 2 * HR_NS_PER_MS, 0, 4096);
+	hr_devwin_gauges(&w, &d);
+	/* 2 ms in twelve parts is 1999 us: bucket [1920, 2047], cut to the largest seen; middle
+	 * 1959 */
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 1920 + (1999 - 1920) / 2);
+	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 0); /* writes were never seen */
+}
+
+static void l0_is_the_tenth_percentile_and_learns_each_direction_apart(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	/* of 100 reads 20 took 1 ms, 80 took 8 ms: P10 is 1 ms, in [960, 1023] */
+	for (int i = 0; i < 20; i++)
+		window(1, 0, 1 * HR_NS_PER_MS, 0, 0);
+	for (int i = 0; i < 80; i++)
+		window(1, 0, 8 * HR_NS_PER_MS, 0, 0);
+	for (int i = 0; i < 40; i++)
+		window(0, 2, 0, 10 * HR_NS_PER_MS, 0); /* two writes of 5 ms */
+	hr_devwin_gauges(&w, &d);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 960 + (1023 - 960) / 2);
+	/* 4999 us: bucket [4608, 5119], cut to the largest seen */
+	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 4608 + (4999 - 4608) / 2);
+}
+
+static void mixed_and_crowded_windows_teach_nothing(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	for (int i = 0; i < 100; i++) {
+		window(1, 1, HR_NS_PER_MS, HR_NS_PER_MS, 0); /* whose latency is it? */
+		window(30, 0, 2 * WINDOW_NS, 0, 0);          /* two in flight on average */
+	}
+	hr_devwin_gauges(&w, &d);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 0);
+	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 0);
+}
+
+/* 13.11: l0 = 2 ms, x = 300/s: f = 15.9 is queued, x = 298/s with f = 0.43 is not. */
+static void the_worked_example_of_a_queued_window(void **state)
+{
+	uint64_t n;
+
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms();
+	n = ctr(HR_DCTR_WIN_N);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 0);
+	window(30, 0, WINDOW_NS * 159 / 10, 0, 30 * 4096);
+	assert_int_equal(ctr(HR_DCTR_WIN_N), n + 1);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 1);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_OPS), 30);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_OPS2), 900);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_KIB), 120);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_KIB2), 14400);
+	assert_int_equal(ctr(HR_DCTR_WIN_EPISODES), 1);
+	window(30, 0, WINDOW_NS * 43 / 100, 0, 30 * 4096);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 1);
+	assert_int_equal(ctr(HR_DCTR_WIN_CLEAN_OPS_MAX), 30);
+	assert_int_equal(ctr(HR_DCTR_WIN_CLEAN_KIB_MAX), 120);
+}
+
+/* l0 was learned as 1959 us; 100 reads at twice that are depth without queueing. */
+static void many_in_flight_at_low_latency_is_not_a_queue(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms();
+	window(100, 0, 100 * 4 * HR_NS_PER_MS, 0, 0); /* f = 3.97 > 2, l = 4 ms < 5.9 ms */
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 0);
+	window(100, 0, 100 * 6 * HR_NS_PER_MS, 0, 0); /* l = 6 ms > 5.877 ms */
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 1);
+	/* one request hanging for the whole window is slow, not a queue: f = 1 */
+	window(0, 0, WINDOW_NS, 0, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 1);
+	/* a stall: nothing completes, 16 wait */
+	window(0, 0, 16 * WINDOW_NS, 0, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 2);
+}
+
+static void without_l0_a_crowded_window_is_not_judged(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	window(30, 0, 16 * WINDOW_NS, 0, 4096);
+	assert_int_equal(ctr(HR_DCTR_WIN_N), 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_CLEAN_OPS_MAX), 0);
+	/* the distribution of rates needs no verdict */
+	assert_int_equal(d.dist[HR_DDIST_OPS_100MS].total, 1);
+	assert_int_equal(d.dist[HR_DDIST_OPS_100MS].max, 30);
+	/* known for reads only: a crowd of writes is not judged either */
+	teach_2ms();
+	memset(&d, 0, sizeof(d));
+	window(1, 30, WINDOW_NS, 16 * WINDOW_NS, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_N), 0);
+}
+
+static void an_episode_needs_a_clean_second_before_it(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms();
+	window(30, 0, 16 * WINDOW_NS, 0, 0);
+	window(30, 0, 16 * WINDOW_NS, 0, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_EPISODES), 1);
+	for (int i = 0; i < 9; i++)
+		window(0, 0, 0, 0, 0);
+	window(30, 0, 16 * WINDOW_NS, 0, 0); /* 0.9 s clean: the same episode */
+	assert_int_equal(ctr(HR_DCTR_WIN_EPISODES), 1);
+	for (int i = 0; i < 10; i++)
+		window(0, 0, 0, 0, 0);
+	window(30, 0, 16 * WINDOW_NS, 0, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_EPISODES), 2);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 4);
+}
+
+static void the_best_second_holds_no_queued_window(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms(); /* four whole seconds of 10 windows */
+	memset(&d, 0, sizeof(d));
+	for (int i = 0; i < 10; i++)
+		window(5, 0, HR_NS_PER_MS, 0, 10240);
+	assert_int_equal(ctr(HR_DCTR_SEC_CLEAN_OPS_MAX), 50);
+	assert_int_equal(ctr(HR_DCTR_SEC_CLEAN_KIB_MAX), 100);
+	for (int i = 0; i < 9; i++)
+		window(50, 0, HR_NS_PER_MS, 0, 0);
+	window(50, 0, 20 * WINDOW_NS, 0, 0); /* the tenth is queued: this second proves nothing */
+	assert_int_equal(ctr(HR_DCTR_SEC_CLEAN_OPS_MAX), 50);
+	assert_int_equal(ctr(HR_DCTR_WIN_CLEAN_OPS_MAX), 50);
+}
+
+static void lost_slots_throw_away_the_open_window_but_not_what_was_learned(void **state)
+{
+	struct hr_slot_dev s = {.ops = {7, 0}};
+
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms();
+	memset(&d, 0, sizeof(d));
+	for (int i = 0; i < 5; i++)
+		hr_devwin_slot(&w, &s, &d);
+	hr_devwin_gap(&w);
+	window(3, 0, HR_NS_PER_MS, 0, 0);
+	assert_int_equal(d.dist[HR_DDIST_OPS_100MS].total, 1);
+	assert_int_equal(d.dist[HR_DDIST_OPS_100MS].max, 3);
+	hr_devwin_gauges(&w, &d);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 1959);
+	/* and the clean second before the gap does not count for an episode */
+	window(30, 0, 16 * WINDOW_NS, 0, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_EPISODES), 0);
+}
+
+static void in_flight_is_kept_per_slot_in_hundredths(void **state)
+{
+	struct hr_slot_dev s = {.inflight_ns = {HR_SLOT_NS, HR_SLOT_NS / 2}};
+
+	(void)state;
+	start(HR_DEV_DISK);
+	hr_devwin_slot(&w, &s, &d);
+	assert_int_equal(d.dist[HR_DDIST_INFLIGHT].total, 1);
+	assert_int_equal(d.dist[HR_DDIST_INFLIGHT].max, 150);
+}
+
+static void a_nic_has_rates_only(void **state)
+{
+	(void)state;
+	start(HR_DEV_NIC);
+	for (int i = 0; i < HR_DEVWIN_SLOTS; i++) {
+		struct hr_slot_dev s = {.ops = {10, 20}, .bytes = {10240, 20480}};
+
+		hr_devwin_slot(&w, &s, &d);
+	}
+	assert_int_equal(d.dist[HR_DDIST_RX_KIB_100MS].max, 120);
+	assert_int_equal(d.dist[HR_DDIST_TX_KIB_100MS].max, 240);
+	assert_int_equal(d.dist[HR_DDIST_PKT_100MS].max, 360);
+	assert_int_equal(d.dist[HR_DDIST_INFLIGHT].total, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_N), 0);
+	hr_devwin_gauges(&w, &d);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 0);
+}
+
+/* After a day without a read the reads of yesterday are forgotten. */
+static void l0_is_forgotten_after_a_day(void **state)
+{
+	struct hr_slot_dev idle = {0};
+	uint64_t n;
+
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms();
+	n = 40 * HR_DEVWIN_SLOTS;
+	for (; n < HR_DEVWIN_DAY_SLOTS / 2; n++)
+		hr_devwin_slot(&w, &idle, &d);
+	assert_int_equal(w.l0_us[0], 1959);
+	for (; n < HR_DEVWIN_DAY_SLOTS; n++)
+		hr_devwin_slot(&w, &idle, &d);
+	assert_int_equal(w.l0_us[0], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(l0_is_unknown_until_enough_requests_met_an_idle_device),
+		cmocka_unit_test(l0_is_the_tenth_percentile_and_learns_each_direction_apart),
+		cmocka_unit_test(mixed_and_crowded_windows_teach_nothing),
+		cmocka_unit_test(the_worked_example_of_a_queued_window),
+		cmocka_unit_test(many_in_flight_at_low_latency_is_not_a_queue),
+		cmocka_unit_test(without_l0_a_crowded_window_is_not_judged),
+		cmocka_unit_test(an_episode_needs_a_clean_second_before_it),
+		cmocka_unit_test(the_best_second_holds_no_queued_window),
+		cmocka_unit_test(lost_slots_throw_away_the_open_window_but_not_what_was_learned),
+		cmocka_unit_test(in_flight_is_kept_per_slot_in_hundredths),
+		cmocka_unit_test(a_nic_has_rates_only),
+		cmocka_unit_test(l0_is_forgotten_after_a_day),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
