@@ -264,19 +264,22 @@ static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, stru
 		}
 		hr_bounds_bad(b);
 		hr_trace_say(x->t, "  BAD: %s", e->reason);
-	} else if (f->busy_all >= BUSY_ALL_BAD) {
-		e->r.saturated = true;
-		e->reason = "every vCPU was busy all the time";
-		hr_bounds_bad(b);
-		hr_trace_say(x->t, "  BAD: %s", e->reason);
-	} else if (b->likely.has && b->likely.v < 1 && f->bursts >= 100 && !f->steal_bad) {
-		/* Measured: today's load keeps the service level, so k >= 1 whatever stage 1 says.
-		 */
+		return;
+	}
+	if (b->likely.has && b->likely.v < 1 && f->bursts >= 100 && !f->steal_bad) {
+		/* Measured: today's load keeps the service level, so k >= 1 whatever stage 1 says. */
 		b->likely.v = 1;
 		if (b->at_most.has)
 			b->at_most.v = fmax(b->at_most.v, 1);
 		e->r.confidence = HR_CONFIDENCE_LOW;
 		hr_trace_say(x->t, "  likely raised to 1  (today's load was measured not late)");
+	}
+	if (f->busy_all >= BUSY_ALL_BAD) {
+		e->r.saturated = true;
+		e->reason = "every vCPU was busy all the time";
+		hr_bounds_bad(b);
+		b->at_least.v = fmin(b->at_least.v, 1 / x->conf->m_lo);
+		hr_trace_say(x->t, "  BAD: %s", e->reason);
 	}
 }
 

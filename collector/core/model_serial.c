@@ -10,6 +10,8 @@
 
 #define RHO_MAX  0.9  /* single-server delay factor 1 / (1 - 0.9) = 10 (answer-model 2) */
 #define SERIAL_M 1.15 /* model error of serial and softirq (answer-model 11) */
+#define ALONE 0.55 /* share of its process that one thread must take when it has peers */
+#define SINCE_MS 600000 /* same thread for 10 min, unless the window is all there is */
 #define HOT_U    0.05 /* threads below it cannot limit within 8x: 0.9 / 0.05 = 18 */
 
 static double use_u(const struct hr_use *u, const struct hr_minute *m)
@@ -28,15 +30,19 @@ static double use_o(const struct hr_use *u, const struct hr_minute *m)
 	return m->covered_ms ? (double)u->oncpu_ms / (double)m->covered_ms : 0;
 }
 
-/* One of several equals shares its load with them: a pool, inside a process or of processes. */
+/*
+ * One of several equals shares its load with them: a pool, inside a process or of processes.
+ * A thread with peers (others of its process with half its time) is still the limit when it does
+ * more than half of the process; 55 % keeps a pool of two, dealt unevenly, out.
+ */
 static bool is_pool(const struct hr_minute *m, const struct hr_use *u)
 {
-	if (u->peers > 1 || (uint64_t)u->oncpu_ms * 2 <= u->process_oncpu_ms)
+	if (u->peers > 0 && (double)u->oncpu_ms <= ALONE * (double)u->process_oncpu_ms)
 		return true;
 	for (uint8_t i = 0; i < m->n_use; i++) {
 		const struct hr_use *v = &m->use[i];
 
-		if (v != u && strcmp(v->process, u->process) == 0 &&
+		if (v != u && v->pid != u->pid && strcmp(v->process, u->process) == 0 &&
 			strcmp(v->comm, u->comm) == 0 && 2 * use_u(v, m) >= use_u(u, m))
 			return true;
 	}
@@ -72,6 +78,22 @@ static void same_at_every_size(struct hr_estimate *e)
 		e->at[z] = e->r.headroom;
 }
 
+/* Without a list of threads: none of them can use more CPU than all of them together. */
+static void no_threads(const struct hr_ctx *x, struct hr_estimate *e)
+{
+	double busy = (double)x->m->dist[HR_DIST_BUSY_1S].p99_hi / 1e3;
+
+	hr_trace_say(x->t, "serial:");
+	hr_estimate_no_signal(e, x, HR_SIG_THREADS);
+	if (!hr_minute_has(x->m, HR_SIG_CPU_SLOTS) || x->m->dist[HR_DIST_BUSY_1S].total == 0)
+		return;
+	e->reason = "threads were not listed; one uses no more CPU than all together";
+	e->r.headroom.at_least = hr_opt_of(busy > 0 ? RHO_MAX / busy / SERIAL_M : HR_K_MAX);
+	e->r.confidence = HR_CONFIDENCE_LOW;
+	hr_bounds_tidy(&e->r.headroom);
+	same_at_every_size(e);
+}
+
 void hr_model_serial(const struct hr_ctx *x, struct hr_estimate *ret)
 {
 	const char *src = hr_signal_source(x->facts, HR_SIG_THREADS);
@@ -84,12 +106,16 @@ void hr_model_serial(const struct hr_ctx *x, struct hr_estimate *ret)
 	ret->r.capacity.value = hr_opt_of(RHO_MAX);
 	ret->r.capacity.source = HR_CAP_KNOWN;
 	if (!hr_minute_has(m, HR_SIG_THREADS)) {
-		hr_trace_say(x->t, "serial:");
-		hr_estimate_no_signal(ret, x, HR_SIG_THREADS);
+		no_threads(x, ret);
 		return;
 	}
 	ret->r.confidence = HR_CONFIDENCE_MEDIUM; /* 10 s means, not seconds */
 	i = hr_serial_candidate(m);
+	if (i >= 0 && x->conf->min_history_h > 0 && m->to_ms - x->serial_since_ms < SINCE_MS) {
+		hr_trace_say(x->t, "serial: thread %s (%u) is hot, for less than 10 min so far",
+			m->use[i].comm, m->use[i].tid);
+		i = -1;
+	}
 	if (i < 0) {
 		ret->reason = "no single thread comes near one CPU";
 		ret->r.headroom = (struct hr_bounds){.at_least = hr_opt_of(HR_K_MAX),

@@ -71,7 +71,7 @@ static inline struct hr_summary *fx_idle(uint64_t seq)
 		.tid = 1,
 		.oncpu_ms = 50,
 		.process_oncpu_ms = 50,
-		.peers = 1,
+		
 		.comm = "init",
 		.process = "init"};
 	return s;

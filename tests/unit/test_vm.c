@@ -93,7 +93,7 @@ static void hogs(struct hr_summary *s, unsigned n)
 	for (unsigned i = 0; i < s->n_top; i++) {
 		s->top[i] = (struct hr_top){.pid = 100 + i,
 			.tid = 100 + i,
-			.peers = 1,
+			
 			.oncpu_ms = (uint32_t)(1e4 * run / n),
 			.comm = "stress-ng-cpu",
 			.process = "stress-ng-cpu"};
