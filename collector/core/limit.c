@@ -63,6 +63,8 @@ void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t e
 	l->ops2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS2];
 	l->kib += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB];
 	l->kib2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB2];
+	max_u32(&l->best_ops, d->dist[HR_DDIST_OPS_100MS].max);
+	max_u32(&l->best_kib, d->dist[HR_DDIST_KIB_100MS].max);
 	max_u32(&l->clean_ops, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);
 	max_u32(&l->clean_kib, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX]);
 	max_u32(&l->clean_ops_s, d->ctr[HR_DCTR_SEC_CLEAN_OPS_MAX]);

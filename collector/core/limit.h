@@ -12,10 +12,12 @@
 #include "proto/summary.h"
 
 struct hr_limit {
-	uint64_t since_ms, last_ms;        /* of what is summed below; 0 nothing */
-	uint64_t queued_n, episodes;       /* windows in which requests queued, and runs of them */
-	double ops, ops2, kib, kib2;       /* sums and sums of squares over the queued windows */
-	uint32_t clean_ops, clean_kib;     /* best 100 ms window that was not queued */
+	uint64_t since_ms, last_ms;    /* of what is summed below; 0 nothing */
+	uint64_t queued_n, episodes;   /* windows in which requests queued, and runs of them */
+	double ops, ops2, kib, kib2;   /* sums and sums of squares over the queued windows */
+	uint32_t clean_ops, clean_kib; /* best 100 ms window that was not queued */
+	uint32_t best_ops,
+		best_kib; /* best 100 ms window of all: carried, so the limit is not below it */
 	uint32_t clean_ops_s, clean_kib_s; /* best whole second without a queued window */
 };
 

@@ -184,6 +184,17 @@ static void add_dev(
 	md->seen = true;
 }
 
+static void add_busy(struct hr_minute *m, const struct hr_hist *h)
+{
+	for (unsigned b = 0; b < HR_BUCKETS; b++) {
+		double v = ((double)hr_bucket_lo(b) + hr_bucket_hi(b)) / 2e3;
+
+		m->busy_n += h->n[b];
+		m->busy_sum += h->n[b] * v;
+		m->busy_sq += h->n[b] * v * v;
+	}
+}
+
 void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 {
 	uint64_t from = s->t_end_ms > s->dur_ms ? s->t_end_ms - s->dur_ms : 0;
@@ -205,6 +216,7 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 			m->vq_bad[z][g] += s->vq_bad[z][g];
 	for (unsigned i = 0; i < HR_DIST_N; i++)
 		add_spread(&m->dist[i], &s->dist[i]);
+	add_busy(m, &s->dist[HR_DIST_BUSY]);
 	for (uint8_t i = 0; i < s->n_top && i < HR_TOP_MAX; i++)
 		add_top(m, &s->top[i], s->dur_ms);
 	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)

@@ -60,6 +60,7 @@ struct hr_minute {
 	uint64_t ctr[HR_CTR_N];
 	uint64_t vq_bad[HR_VQ_SIZES][HR_VQ_GRID];
 	struct hr_spread dist[HR_DIST_N];
+	double busy_n, busy_sum, busy_sq; /* slots, busy CPUs and their squares over the slots */
 	uint8_t n_use;
 	struct hr_use use[HR_USES_MAX];
 	uint8_t n_dev;             /* devices in dev[], by device number */

@@ -63,6 +63,25 @@ struct hr_vq_k {
  * 0. */
 bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, struct hr_vq_k *ret_k);
 
+/*
+ * Where on the grid's scale today's load lies, by the late share @measured at it: <= 1 when the
+ * queue expects more than was measured (real schedulers let short bursts overtake, and a long
+ * burst may wait as long as it runs), never below the grid's 0.63.
+ */
+double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measured);
+
+/*
+ * k when growth is independent of today's bursts (mode S) instead of inside them, with today's
+ * load at @today of the grid: another copy coincides with @occupancy of the time, so the late
+ * share at k is that of batch growth at 1 + J, J ~ Poisson((k - 1) * occupancy).
+ */
+double hr_vq_solve_spread(
+	const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, double occupancy, double today);
+
+/* May a predicted late share be believed, given the measured one (answer-model 4.7)? Within a
+ * factor 2. */
+bool hr_self_check(double predicted, double measured);
+
 /* What n busy of c vCPUs deliver when two share a core and the second adds @g (4.7). */
 double hr_smt_rate(double n, double c, double g);
 

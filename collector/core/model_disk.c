@@ -69,8 +69,10 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	r[0].demand = deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
 	r[1].demand =
 		deferred ? 1024 * k->d->rate_kib : 10240.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi;
-	r[0].clean = deferred ? (double)l->clean_ops_s : 10.0 * l->clean_ops;
-	r[1].clean = deferred ? 1024.0 * l->clean_kib_s : 10240.0 * l->clean_kib;
+	r[0].clean = deferred ? fmax(l->clean_ops_s, k->d->rate_ops)
+			      : 10.0 * fmax(l->clean_ops, l->best_ops);
+	r[1].clean = deferred ? fmax(1024.0 * l->clean_kib_s, 1024 * k->d->rate_kib)
+			      : 10240.0 * fmax(l->clean_kib, l->best_kib);
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;
 	if (f && f->cap_iops) {
@@ -149,6 +151,17 @@ static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct 
 			"latency of %s without load (one quiet minute with some I/O)", e->r.device);
 }
 
+/* Without the hook: totals of /proc/diskstats still tell whether the device matters. */
+static bool quiet_by_totals(const struct hr_ctx *x, const struct hr_minute_dev *d)
+{
+	const uint64_t *c = d->ctr;
+	double t = hr_minute_s(x->m);
+
+	return d->seen && (d->have & HR_SIG_BIT(HR_SIG_DISK_STAT)) && t > 0 &&
+	       (double)(c[HR_DCTR_RD_N] + c[HR_DCTR_WR_N]) <= QUIET_OPS * t &&
+	       (double)(c[HR_DCTR_RD_BYTES] + c[HR_DCTR_WR_BYTES]) <= QUIET_BYTES * t;
+}
+
 void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
 {
 	const struct hr_minute_dev *d = &x->m->dev[dev];
@@ -158,6 +171,9 @@ void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
 	hr_trace_say(x->t, "disk %s:", ret->r.device);
 	if (!d->seen || !(d->have & HR_SIG_BIT(HR_SIG_DISK_IO))) {
 		hr_estimate_no_signal(ret, x, HR_SIG_DISK_IO);
+		ret->quiet = quiet_by_totals(x, d);
+		if (ret->quiet)
+			ret->reason = "next to no load: does not decide";
 		return;
 	}
 	disk_facts(x, d, &k);

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-#define RHO_MAX  0.9  /* single-server delay factor 1 / (1 - 0.9) = 10 (answer-model 2) */
-#define SERIAL_M 1.15 /* model error of serial and softirq (answer-model 11) */
-#define ALONE 0.55 /* share of its process that one thread must take when it has peers */
+#define RHO_MAX  0.9    /* single-server delay factor 1 / (1 - 0.9) = 10 (answer-model 2) */
+#define SERIAL_M 1.15   /* model error of serial and softirq (answer-model 11) */
+#define ALONE    0.55   /* share of its process that one thread must take when it has peers */
 #define SINCE_MS 600000 /* same thread for 10 min, unless the window is all there is */
-#define HOT_U    0.05 /* threads below it cannot limit within 8x: 0.9 / 0.05 = 18 */
+#define HOT_U    0.05   /* threads below it cannot limit within 8x: 0.9 / 0.05 = 18 */
 
 static double use_u(const struct hr_use *u, const struct hr_minute *m)
 {

@@ -201,6 +201,9 @@ static void minute(struct codec *c, struct hr_vm *vm)
 			FIELD(c, m->vq_bad[z][g], UINT64_MAX);
 	for (unsigned i = 0; i < HR_DIST_N; i++)
 		spread(c, &m->dist[i]);
+	f64(c, &m->busy_n);
+	f64(c, &m->busy_sum);
+	f64(c, &m->busy_sq);
 	FIELD(c, m->n_use, HR_USES_MAX);
 	for (uint8_t i = 0; i < m->n_use; i++)
 		minute_use(c, &m->use[i]);
@@ -227,6 +230,8 @@ static void limit(struct codec *c, struct hr_limit *l)
 	f64(c, &l->ops2);
 	f64(c, &l->kib);
 	f64(c, &l->kib2);
+	FIELD(c, l->best_ops, UINT32_MAX);
+	FIELD(c, l->best_kib, UINT32_MAX);
 	FIELD(c, l->clean_ops, UINT32_MAX);
 	FIELD(c, l->clean_kib, UINT32_MAX);
 	FIELD(c, l->clean_ops_s, UINT32_MAX);
