@@ -2,6 +2,7 @@
 /* POST by libcurl's multi interface; see ship.h.  Rules: ecosystem.md 2.1. */
 #include "agent/ship.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -76,20 +77,29 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	return len;
 }
 
+/* Judged on the host libcurl itself would connect to, so no spelling gets past it. */
 static bool is_loopback(const char *url)
 {
-	static const char *const hosts[] = {"127.", "localhost", "[::1]"};
-	const char *host = strstr(url, "://");
+	struct in_addr a;
+	struct in6_addr a6;
+	CURLU *u = curl_url();
+	char *host = NULL;
+	bool is = false;
 
-	host = host ? host + 3 : url;
-	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
-		size_t n = strlen(hosts[i]);
+	if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		char bare[64] = "";
 
-		if (strncasecmp(host, hosts[i], n) == 0 &&
-			(i == 0 || host[n] == '\0' || host[n] == ':' || host[n] == '/'))
-			return true;
+		if (host[0] == '[')
+			(void)snprintf(
+				bare, sizeof bare, "%.*s", (int)strcspn(host + 1, "]"), host + 1);
+		is = strcasecmp(host, "localhost") == 0 ||
+		     (inet_pton(AF_INET, host, &a) == 1 && ntohl(a.s_addr) >> 24 == 127) ||
+		     (inet_pton(AF_INET6, bare, &a6) == 1 && IN6_IS_ADDR_LOOPBACK(&a6));
 	}
-	return false;
+	curl_free(host);
+	curl_url_cleanup(u);
+	return is;
 }
 
 /* Adds "name: value" lines that no transfer changes. */
