@@ -150,7 +150,10 @@ static void xen_ec2(const struct hr_machine_texts *t, struct hr_machine_id *ret)
 	}
 }
 
-/* What the CPU says beats DMI, which an administrator may set to anything. */
+/*
+ * What the CPU says beats DMI, which an administrator may set to anything, and which is
+ * the same on an EC2 .metal type as on its virtual siblings.
+ */
 static void from_cpu(const struct hr_machine_texts *t, struct hr_machine_id *ret)
 {
 	bool flag = t->cpuinfo_flags && has_word(t->cpuinfo_flags, "hypervisor");
@@ -162,8 +165,7 @@ static void from_cpu(const struct hr_machine_texts *t, struct hr_machine_id *ret
 		}
 	if (starts(t->hypervisor_type, "xen"))
 		set(ret->hypervisor, "xen");
-	else if (!ret->hypervisor[0] && !flag && t->cpuinfo_flags &&
-		 !(t->cpuid_vendor && t->cpuid_vendor[0]))
+	else if (t->cpuinfo_flags && !flag && !(t->cpuid_vendor && t->cpuid_vendor[0]))
 		set(ret->hypervisor, "none");
 }
 
@@ -205,7 +207,6 @@ void hr_machine_identify(const struct hr_machine_texts *t, struct hr_machine_id 
 	from_cpu(t, ret);
 	if (strcmp(ret->provider, "aws") == 0 && t->product_name && is_ec2_type(t->product_name))
 		set(ret->instance_type, t->product_name);
-	/* an EC2 .metal type: Nitro without a hypervisor below */
 	why_unknown(t, ret);
 }
 
