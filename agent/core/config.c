@@ -60,7 +60,8 @@ static const struct hr_conf_key keys[] = {
 	KEY("measure", "include_devices", HR_CONF_TEXT, include_devices, 0, 0, "",
 		"Devices to measure although the rules leave them out, such as \"loop0 dm-1\"."),
 	KEY("measure", "exclude_devices", HR_CONF_TEXT, exclude_devices, 0, 0, "",
-		"Devices to leave out, by name."),
+		"Devices to leave out, by name, such as a backup volume whose load is nobody's "
+		"concern."),
 };
 
 static const struct hr_conf_table table = {
