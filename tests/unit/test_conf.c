@@ -239,7 +239,7 @@ static void long_docs_are_broken_into_lines(void **state)
 			"be "
 			"broken somewhere at a space between two words."},
 	};
-	static const struct hr_conf_table t = {one, 1};
+	static const struct hr_conf_table t = {one, 1, sizeof(bool)};
 	char text[512];
 	bool flag;
 

@@ -217,7 +217,8 @@ static size_t make_body(unsigned n)
 
 	hr_sample_facts(&f);
 	len = hr_wire_encode_facts(&f, buf, sizeof(buf));
-	assert_true(hr_wire_batch_begin(&w, body, sizeof(body), host, 77, buf, len));
+	assert_true(hr_wire_batch_begin(&w, body, sizeof(body), host, 77));
+	assert_true(hr_wire_batch_facts(&w, buf, len));
 	for (unsigned i = 0; i < n; i++) {
 		hr_sample_idle(&r, &a, 100 + i);
 		len = hr_wire_encode_summary(&a, buf, sizeof(buf));
@@ -258,20 +259,20 @@ static void a_full_batch_says_so(void **state)
 	size_t len;
 
 	(void)state;
-	assert_true(hr_wire_batch_begin(&w, body, sizeof(body), host, 1, NULL, 0));
+	assert_true(hr_wire_batch_begin(&w, body, sizeof(body), host, 1));
 	assert_int_equal(w.len, 29); /* host 18, boot 9, schema 2 */
 	for (int i = 0; i < HR_BATCH_MAX; i++)
 		assert_true(hr_wire_batch_add(&w, two, sizeof(two)));
 	len = w.len;
 	assert_false(hr_wire_batch_add(&w, two, sizeof(two)));
 	assert_int_equal(w.len, len);
-	assert_true(hr_wire_batch_begin(&w, body, sizeof(body), host, 1, NULL, 0));
+	assert_true(hr_wire_batch_begin(&w, body, sizeof(body), host, 1));
 	assert_true(hr_wire_batch_add(&w, big, sizeof(big)));
 	len = w.len;
 	assert_false(hr_wire_batch_add(&w, big, sizeof(big)));
 	assert_int_equal(w.len, len);
 	assert_int_equal(w.n, 1);
-	assert_false(hr_wire_batch_begin(&w, body, 28, host, 1, NULL, 0));
+	assert_false(hr_wire_batch_begin(&w, body, 28, host, 1));
 }
 
 static void every_cut_body_is_refused(void **state)
