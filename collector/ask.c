@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Questions answered from store and models: explain (text) and history (JSON). */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "collector/core/history.h"
+#include "collector/json_util.h"
+#include "collector/writer_private.h"
+#include "proto/base/clock.h"
+
+#define EXPLAIN_CAP 65536
+
+static const struct hr_refusal no_host = {404, "no-host", "No host of this number is known.", 0};
+static const struct hr_refusal no_memory = {503, "memory", "The collector is out of memory.", 30};
+static const struct hr_refusal no_store = {
+	503, "store", "The stored windows could not be read.", 30};
+
+static void explain(struct hr_writer *w, struct hr_host *host, struct hr_ask *ask)
+{
+	struct hr_vm *vm = hr_writer_vm(w, host);
+
+	ask->text = vm ? malloc(EXPLAIN_CAP) : NULL;
+	if (!ask->text) {
+		ask->refused = no_memory;
+		return;
+	}
+	ask->len = hr_vm_explain(vm, hr_clock_wall_ms(), ask->text, EXPLAIN_CAP);
+	if (ask->len >= EXPLAIN_CAP)
+		ask->len = EXPLAIN_CAP - 1;
+}
+
+struct reading {
+	struct hr_writer *w;
+	struct hr_host *host;
+	struct hr_history *h;
+};
+
+static int read_row(void *arg, const struct hr_store_row *row)
+{
+	struct reading *rd = arg;
+	struct hr_writer *w = rd->w;
+	int64_t offset = 0;
+
+	if (row->damaged ||
+		hr_wire_decode_summary(w->arena, row->body, row->len, w->summary) != HR_WIRE_OK)
+		return 0; /* a step without it; start-up moves such rows to quarantine */
+	for (uint32_t i = 0; i < rd->host->n_boots; i++) {
+		if (rd->host->boot[i].now.ord == row->boot_ord)
+			offset = rd->host->boot[i].now.offset_ms;
+	}
+	hr_history_add(rd->h, w->summary, w->summary->t_end_ms + (uint64_t)offset);
+	return 0;
+}
+
+static json_t *points(const struct hr_history *h, enum hr_history_series s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < h->n; i++) {
+		struct hr_opt v = hr_history_value(h, i, s);
+
+		json_array_append_new(list, v.has ? json_real(v.v) : json_null());
+	}
+	return list;
+}
+
+static char *history_json(
+	const struct hr_history *h, const struct hr_host *host, const struct hr_query_history *q)
+{
+	json_t *o = json_object(), *all = json_array();
+	char *text;
+
+	json_object_set_new(o, "schema", json_string("headroom.history/1"));
+	json_object_set_new(o, "host", json_string(host->name));
+	json_object_set_new(o, "from", hr_json_time(q->from_ms));
+	json_object_set_new(o, "to", hr_json_time(q->to_ms));
+	json_object_set_new(o, "step_seconds", json_integer((json_int_t)(q->step_ms / 1000)));
+	for (enum hr_history_series s = 0; s < HR_HISTORY_N; s++) {
+		json_t *one;
+
+		if (q->resource != HR_RES_NONE && q->resource != hr_history_resource(s))
+			continue;
+		one = json_object();
+		json_object_set_new(
+			one, "resource", json_string(hr_resource_name(hr_history_resource(s))));
+		json_object_set_new(one, "what", json_string(hr_history_what(s)));
+		json_object_set_new(one, "unit", json_string(hr_unit_name(hr_history_unit(s))));
+		json_object_set_new(one, "values", points(h, s));
+		json_array_append_new(all, one);
+	}
+	json_object_set_new(o, "series", all);
+	text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	json_decref(o);
+	return text;
+}
+
+static void history(struct hr_writer *w, struct hr_host *host, struct hr_ask *ask)
+{
+	const struct hr_query_history *q = &ask->history;
+	struct hr_history h = {.from_ms = q->from_ms,
+		.step_ms = q->step_ms,
+		.n = (size_t)((q->to_ms - q->from_ms + q->step_ms - 1) / q->step_ms)};
+	struct reading rd = {.w = w, .host = host, .h = &h};
+
+	h.cell = calloc(h.n, sizeof(*h.cell));
+	if (!h.cell) {
+		ask->refused = no_memory;
+		return;
+	}
+	if (w->store->ops->range(w->store, host->no, q->from_ms / HR_STORE_SLOT_MS,
+		    q->to_ms / HR_STORE_SLOT_MS, read_row, &rd) != 0)
+		ask->refused = no_store;
+	else if ((ask->text = history_json(&h, host, q)) == NULL)
+		ask->refused = no_memory;
+	else
+		ask->len = strlen(ask->text);
+	free(h.cell);
+}
+
+void hr_ask_run(struct hr_writer *w, struct hr_ask *ask)
+{
+	struct hr_host *host = hr_hosts_by_no(&w->hosts, ask->host_no);
+
+	if (!host)
+		ask->refused = no_host;
+	else if (ask->work.kind == HR_WORK_EXPLAIN)
+		explain(w, host, ask);
+	else
+		history(w, host, ask);
+}

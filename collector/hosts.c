@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Hosts by number and by id (open addressing; ids are HMAC output, so their first bytes are a
+ * hash). */
+#include "collector/hosts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/snapshot.h"
+
+static uint32_t hash(const uint8_t id[HR_HOST_ID_LEN])
+{
+	uint64_t a, b;
+
+	memcpy(&a, id, 8);
+	memcpy(&b, id + 8, 8);
+	/* a hostile sender chooses its id: mix all of it, so that runs need real work */
+	a = (a ^ (b << 1 | b >> 63)) * 0x9e3779b97f4a7c15ULL;
+	return (uint32_t)(a >> 32);
+}
+
+static int grow_slots(struct hr_hosts *h, uint32_t n_slots)
+{
+	uint32_t *slot = calloc(n_slots, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < h->n; i++) {
+		uint32_t s = hash(h->by_no[i]->id) & (n_slots - 1);
+
+		while (slot[s] != 0)
+			s = (s + 1) & (n_slots - 1);
+		slot[s] = i + 1;
+	}
+	free(h->slot);
+	h->slot = slot;
+	h->n_slots = n_slots;
+	return 0;
+}
+
+int hr_hosts_init(struct hr_hosts *h, uint32_t max)
+{
+	*h = (struct hr_hosts){.max = max, .next_no = 1};
+	return grow_slots(h, 64);
+}
+
+static void free_host(struct hr_host *host)
+{
+	hr_vm_free(host->vm);
+	hr_view_unref(host->view);
+	free(host->boot);
+	free(host);
+}
+
+void hr_hosts_done(struct hr_hosts *h)
+{
+	for (uint32_t i = 0; i < h->n; i++)
+		free_host(h->by_no[i]);
+	free(h->by_no);
+	free(h->slot);
+	*h = (struct hr_hosts){0};
+}
+
+struct hr_host *hr_hosts_find(const struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN])
+{
+	for (uint32_t s = hash(id) & (h->n_slots - 1); h->slot[s] != 0;
+		s = (s + 1) & (h->n_slots - 1)) {
+		struct hr_host *host = h->by_no[h->slot[s] - 1];
+
+		if (memcmp(host->id, id, HR_HOST_ID_LEN) == 0)
+			return host;
+	}
+	return NULL;
+}
+
+struct hr_host *hr_hosts_by_no(const struct hr_hosts *h, uint32_t no)
+{
+	uint32_t lo = 0, hi = h->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (h->by_no[mid]->no == no)
+			return h->by_no[mid];
+		if (h->by_no[mid]->no < no)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* @no ascends: the store gives hosts in that order, new ones get the next. */
+struct hr_host *hr_hosts_add(struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN], uint32_t no)
+{
+	struct hr_host *host;
+	uint32_t s;
+
+	if (h->n >= h->max || (no == 0 && h->next_no > HR_STORE_HOST_MAX))
+		return NULL;
+	if (h->n == h->cap) {
+		uint32_t cap = h->cap ? 2 * h->cap : 64;
+		struct hr_host **p = realloc(h->by_no, cap * sizeof(struct hr_host *));
+
+		if (!p)
+			return NULL;
+		h->by_no = p;
+		h->cap = cap;
+	}
+	if (2 * (h->n + 1) > h->n_slots && grow_slots(h, 2 * h->n_slots) < 0)
+		return NULL;
+	host = calloc(1, sizeof(*host));
+	if (!host)
+		return NULL;
+	memcpy(host->id, id, HR_HOST_ID_LEN);
+	host->no = no ? no : h->next_no;
+	h->next_no = host->no + 1;
+	h->by_no[h->n++] = host;
+	s = hash(id) & (h->n_slots - 1);
+	while (h->slot[s] != 0)
+		s = (s + 1) & (h->n_slots - 1);
+	h->slot[s] = h->n;
+	return host;
+}
+
+void hr_hosts_undo_add(struct hr_hosts *h)
+{
+	struct hr_host *host = h->by_no[h->n - 1];
+
+	/* the last one put in lies at the end of its run: nothing is found through it */
+	for (uint32_t s = hash(host->id) & (h->n_slots - 1);; s = (s + 1) & (h->n_slots - 1)) {
+		if (h->slot[s] == h->n) {
+			h->slot[s] = 0;
+			break;
+		}
+	}
+	h->n--;
+	h->next_no = host->no;
+	free_host(host);
+}
+
+struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot)
+{
+	/* the newest boot is nearly always the one */
+	for (uint32_t i = host->n_boots; i > 0; i--) {
+		if (host->boot[i - 1].now.boot == boot)
+			return &host->boot[i - 1];
+	}
+	return NULL;
+}
+
+struct hr_boot *hr_host_oldest_boot(const struct hr_host *host, uint64_t now_ms)
+{
+	struct hr_boot *oldest = NULL;
+
+	for (uint32_t i = 0; i < host->n_boots; i++) {
+		struct hr_boot *b = &host->boot[i];
+
+		if (!b->touched && (!oldest || b->now.heard_ms < oldest->now.heard_ms))
+			oldest = b;
+	}
+	return oldest && oldest->now.heard_ms + HR_BOOT_KEEP_MS < now_ms ? oldest : NULL;
+}
+
+void hr_host_drop_boot(struct hr_host *host, uint64_t boot)
+{
+	struct hr_boot *b = hr_host_boot(host, boot);
+
+	if (!b)
+		return;
+	memmove(b, b + 1, (size_t)(&host->boot[host->n_boots] - (b + 1)) * sizeof(*b));
+	host->n_boots--;
+}
+
+struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord)
+{
+	struct hr_boot *b;
+
+	if (host->n_boots >= HR_BOOTS_MAX)
+		return NULL;
+	if (host->n_boots == host->cap_boots) {
+		uint32_t cap = host->cap_boots ? 2 * host->cap_boots : 2;
+		struct hr_boot *p = realloc(host->boot, cap * sizeof(*p));
+
+		if (!p)
+			return NULL;
+		host->boot = p;
+		host->cap_boots = cap;
+	}
+	b = &host->boot[host->n_boots++];
+	*b = (struct hr_boot){.now = {.host_no = host->no, .boot = boot}};
+	b->now.ord = ord ? ord : host->last_ord + 1;
+	if (b->now.ord > host->last_ord)
+		host->last_ord = b->now.ord;
+	return b;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every host's state: identity, boots with their dedupe state, the model.  The writer's alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/core/vm.h"
+#include "collector/store.h"
+
+#define HR_BOOTS_MAX    64 /* boots of one host whose sequences are known; the oldest goes first */
+#define HR_BOOT_KEEP_MS (7 * 86400000ULL) /* but not before its spool can have gone stale */
+
+struct hr_boot {
+	struct hr_store_boot now;    /* as of the open transaction */
+	struct hr_store_boot stored; /* as committed; valid if is_stored */
+	bool is_stored, touched;
+};
+
+struct hr_view;
+
+struct hr_host {
+	uint32_t no;
+	uint8_t id[HR_HOST_ID_LEN];
+	char name[HR_NAME_LEN];
+	bool is_stored;       /* its row in the store is as here */
+	bool in_group;        /* has touched boots in the open transaction */
+	struct hr_boot *boot; /* in order of ord */
+	uint32_t n_boots, cap_boots;
+	uint32_t last_ord;
+	struct hr_vm *vm;
+	bool has_state;                 /* recovery: the model came from a saved state */
+	uint64_t upto;                  /* every n <= upto is in the model */
+	uint64_t unsaved_n;             /* smallest n that is not in the saved state; 0: none */
+	uint64_t saved_ns, answered_ns; /* monotonic */
+	bool answer_due;
+	uint64_t heard_ms;    /* last new window */
+	uint64_t clone_ms;    /* last evidence of a second machine with this id; 0 none */
+	struct hr_view *view; /* latest answer; snapshot.h */
+};
+
+struct hr_hosts {
+	struct hr_host **by_no; /* [0 .. n-1], in order of no */
+	uint32_t n, cap, max;
+	uint32_t next_no;
+	uint32_t *slot;   /* hash of id -> index + 1 */
+	uint32_t n_slots; /* power of two */
+};
+
+int hr_hosts_init(struct hr_hosts *h, uint32_t max); /* 0 or -ENOMEM */
+void hr_hosts_done(struct hr_hosts *h);
+struct hr_host *hr_hosts_find(const struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN]);
+struct hr_host *hr_hosts_by_no(const struct hr_hosts *h, uint32_t no);
+/* A new host; @no 0: the next free number.  NULL: the table is full or memory is out. */
+struct hr_host *hr_hosts_add(struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN], uint32_t no);
+
+/* Takes back the last hr_hosts_add, when nothing was added after it. */
+void hr_hosts_undo_add(struct hr_hosts *h);
+
+struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot);
+/* A new boot, @ord 0: the next.  NULL: HR_BOOTS_MAX reached and none may go, or out of memory. */
+struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord);
+/* The boot that may be forgotten to make room, or NULL. */
+struct hr_boot *hr_host_oldest_boot(const struct hr_host *host, uint64_t now_ms);
+void hr_host_drop_boot(struct hr_host *host, uint64_t boot);

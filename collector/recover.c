@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Start: hosts, boots, saved model states, then the journal from where each
+ * state ends.  A state that cannot be read (older version, damage) is rebuilt
+ * from the windows still stored, and counted.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/writer_private.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+
+struct loading {
+	struct hr_writer *w;
+	bool out_of_memory;
+	struct hr_host *rebuilding;
+	struct hr_store_row *bad; /* rows to quarantine once no walk is open */
+	size_t n_bad;
+};
+
+static int no_memory(struct loading *l)
+{
+	l->out_of_memory = true;
+	return HR_STORE_FAILED;
+}
+
+static int load_host(void *arg, const struct hr_store_host *h)
+{
+	struct loading *l = arg;
+	struct hr_hosts *t = &l->w->hosts;
+	struct hr_host *host;
+
+	/* what is stored is kept, also when the limit was lowered since */
+	t->max = t->n >= t->max ? t->n + 1 : t->max;
+	host = hr_hosts_add(t, h->id, h->no);
+	if (!host)
+		return no_memory(l);
+	memcpy(host->name, h->name, sizeof(host->name));
+	host->is_stored = true;
+	return 0;
+}
+
+static int load_boot(void *arg, const struct hr_store_boot *b)
+{
+	struct loading *l = arg;
+	struct hr_host *host = hr_hosts_by_no(&l->w->hosts, b->host_no);
+	struct hr_boot *boot;
+
+	if (!host)
+		return 0; /* a host that was forgotten */
+	boot = hr_host_add_boot(host, b->boot, b->ord);
+	if (!boot) {
+		hr_log(HR_LOG_WARNING, "boot_left_out", "host=%s ord=%" PRIu32, host->name, b->ord);
+		return 0;
+	}
+	boot->now = boot->stored = *b;
+	boot->is_stored = true;
+	if (b->heard_ms > host->heard_ms)
+		host->heard_ms = b->heard_ms;
+	return 0;
+}
+
+static int load_state(void *arg, const struct hr_store_state *s)
+{
+	struct loading *l = arg;
+	struct hr_host *host = hr_hosts_by_no(&l->w->hosts, s->host_no);
+
+	if (!host)
+		return 0;
+	host->vm = hr_vm_decode(&l->w->conf.model, s->bytes, s->len);
+	host->has_state = true; /* one was there; without vm it is rebuilt below */
+	host->upto = s->upto;
+	return 0;
+}
+
+static void set_aside(struct loading *l, const struct hr_store_row *row)
+{
+	struct hr_store_row *p = realloc(l->bad, (l->n_bad + 1) * sizeof(*p));
+
+	hr_count(l->w->count, HR_COUNT_DAMAGED, 1);
+	if (!p)
+		return; /* counted; it stays where it is */
+	l->bad = p;
+	l->bad[l->n_bad] = *row;
+	l->bad[l->n_bad++].body = NULL;
+}
+
+static int64_t offset_of(const struct hr_host *host, uint32_t ord)
+{
+	for (uint32_t i = 0; i < host->n_boots; i++) {
+		if (host->boot[i].now.ord == ord)
+			return host->boot[i].now.offset_ms;
+	}
+	return 0;
+}
+
+static void replay(struct loading *l, struct hr_host *host, const struct hr_store_row *row)
+{
+	if (row->damaged || !hr_writer_feed(l->w, host, row, offset_of(host, row->boot_ord)))
+		set_aside(l, row);
+	else
+		hr_count(l->w->count, HR_COUNT_REPLAYED, 1);
+}
+
+static int replay_event(void *arg, const struct hr_store_event *e)
+{
+	struct loading *l = arg;
+	struct hr_host *host = hr_hosts_by_no(&l->w->hosts, e->row.host_no);
+
+	if (!host || e->row.n <= host->upto)
+		return 0;
+	if (e->facts)
+		(void)hr_writer_feed_facts(l->w, host, e->facts, e->facts_len, e->at_ms);
+	else
+		replay(l, host, &e->row);
+	host->upto = e->row.n;
+	host->unsaved_n = host->unsaved_n ? host->unsaved_n : e->row.n;
+	return 0;
+}
+
+static int rebuild_facts(void *arg, const struct hr_store_event *e)
+{
+	struct loading *l = arg;
+
+	(void)hr_writer_feed_facts(l->w, l->rebuilding, e->facts, e->facts_len, e->at_ms);
+	return 0;
+}
+
+static int rebuild_row(void *arg, const struct hr_store_row *row)
+{
+	struct loading *l = arg;
+
+	replay(l, l->rebuilding, row);
+	return 0;
+}
+
+/* All stored windows of @host are fed, also those of the journal: upto says so. */
+static int rebuild(struct loading *l, struct hr_host *host)
+{
+	struct hr_store *s = l->w->store;
+	uint64_t now = hr_clock_wall_ms() / HR_STORE_SLOT_MS;
+	uint64_t keep = l->w->conf.windows_ms / HR_STORE_SLOT_MS + 360;
+	int r;
+
+	hr_count(l->w->count, HR_COUNT_STATES_LOST, 1);
+	hr_log(HR_LOG_WARNING, "state_unreadable",
+		"host=%s: the model starts afresh from the windows still stored", host->name);
+	l->rebuilding = host;
+	r = s->ops->facts(s, host->no, rebuild_facts, l);
+	if (r == 0)
+		r = s->ops->range(
+			s, host->no, now > keep ? now - keep : 0, now + 360, rebuild_row, l);
+	host->upto = l->w->last_n;
+	host->unsaved_n = l->w->last_n;
+	return r;
+}
+
+int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
+{
+	struct loading l = {.w = w};
+	struct hr_store *s = w->store;
+	uint64_t t = hr_clock_mono_ns();
+	int r = s->ops->hosts(s, load_host, &l);
+
+	if (r == 0)
+		r = s->ops->boots(s, load_boot, &l);
+	if (r == 0)
+		r = s->ops->states(s, load_state, &l);
+	if (r == 0)
+		r = s->ops->last_n(s, &w->last_n);
+	for (uint32_t i = 0; i < w->hosts.n && r == 0; i++) {
+		struct hr_host *host = w->hosts.by_no[i];
+
+		if (host->has_state && !host->vm)
+			r = rebuild(&l, host);
+	}
+	if (r == 0)
+		r = s->ops->journal(s, replay_event, &l);
+	for (size_t i = 0; i < l.n_bad && r == 0; i++)
+		r = s->ops->quarantine(s, &l.bad[i]);
+	free(l.bad);
+	if (r != 0) {
+		snprintf(error, HR_STORE_ERROR_LEN, "loading the database: %s",
+			l.out_of_memory ? "out of memory" : hr_store_error(s));
+		return r;
+	}
+	for (uint32_t i = 0; i < w->hosts.n; i++)
+		hr_writer_answer(w, w->hosts.by_no[i]);
+	hr_writer_publish(w);
+	hr_log(HR_LOG_INFO, "loaded", "hosts=%" PRIu32 " replayed=%" PRIu64 " took_ms=%" PRIu64,
+		w->hosts.n, atomic_load(&w->count->v[HR_COUNT_REPLAYED]),
+		(hr_clock_mono_ns() - t) / 1000000);
+	return 0;
+}

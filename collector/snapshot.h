@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What HTTP threads may see of the hosts: an immutable list of immutable answers,
+ * exchanged whole under one mutex.  The writer makes them; readers hold a
+ * reference while they use one.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "collector/core/answer.h"
+#include "collector/core/fleet.h"
+
+struct hr_view {
+	_Atomic uint32_t refs;
+	uint32_t no;
+	struct hr_fleet_row row;
+	struct hr_answer *answer; /* owned */
+};
+
+struct hr_snapshot {
+	_Atomic uint32_t refs;
+	uint32_t n;
+	struct hr_view *view[]; /* in order of no */
+};
+
+struct hr_board {
+	pthread_mutex_t lock;
+	struct hr_snapshot *current; /* never NULL after init */
+};
+
+int hr_board_init(struct hr_board *b); /* 0 or -ENOMEM */
+void hr_board_done(struct hr_board *b);
+/* A reference to the current snapshot; give it back with hr_snapshot_unref. */
+struct hr_snapshot *hr_board_get(struct hr_board *b);
+/* Takes over one reference to @s. */
+void hr_board_put(struct hr_board *b, struct hr_snapshot *s);
+
+/* An empty snapshot for @n views, to be filled before it is put.  NULL: out of memory. */
+struct hr_snapshot *hr_snapshot_new(uint32_t n);
+void hr_snapshot_unref(struct hr_snapshot *s);
+
+/* Takes over @answer.  NULL: out of memory (and @answer freed). */
+struct hr_view *hr_view_new(uint32_t no, struct hr_answer *answer, uint64_t heard_ms);
+struct hr_view *hr_view_ref(struct hr_view *v);
+void hr_view_unref(struct hr_view *v); /* NULL is fine */
+
+enum hr_find {
+	HR_FIND_ONE = 0,
+	HR_FIND_NONE,
+	HR_FIND_SEVERAL, /* the name is not unique */
+};
+/* By 32 hex digits or host name. */
+enum hr_find hr_snapshot_find(
+	const struct hr_snapshot *s, const char *id, struct hr_view **ret_view);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by writer.c (thread and upkeep), group.c (one transaction), recover.c (start), ask.c. */
+#pragma once
+
+#include <pthread.h>
+
+#include "collector/hosts.h"
+#include "collector/writer.h"
+
+#define HR_GROUP_ROWS 5000 /* 30-40 ms of SQLite; a longer transaction would hold up the acks */
+
+/* A window of the open transaction, and of the model's work after it. */
+struct hr_group_row {
+	struct hr_host *host;
+	struct hr_store_row row;
+	int64_t offset_ms;
+	const struct hr_post *post;
+};
+
+/* Facts of the open transaction; n orders them among the rows. */
+struct hr_group_facts {
+	struct hr_host *host;
+	uint64_t n;
+	const struct hr_post *post;
+};
+
+struct hr_writer {
+	struct hr_writer_conf conf; /* the thread's copy */
+	struct hr_store *store;
+	struct hr_counters *count;
+	struct hr_board *board;
+	struct hr_hosts hosts;
+	uint64_t last_n;   /* given last */
+	_Atomic int state; /* enum hr_writer_state */
+	bool views_changed;
+	uint64_t next_expire_ns, stats_ns;
+
+	/* the open transaction */
+	struct hr_group_row *row;
+	uint32_t n_rows;
+	struct hr_group_facts *facts;
+	uint32_t n_facts;
+	struct hr_host **touched;
+	uint32_t n_touched;
+	uint32_t cap_posts; /* room in facts and touched; rows have HR_GROUP_ROWS + HR_BATCH_MAX */
+
+	/* scratch: too large for a stack */
+	struct hr_wire_arena *arena;
+	struct hr_summary *summary;
+	struct hr_facts *facts_scratch;
+
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t wake;
+	struct hr_work *first, **last;
+	bool stop;
+	bool has_new_conf;
+	struct hr_writer_conf new_conf;
+};
+
+/* group.c: one transaction over @posts (chained by work.next); fills each post's result. */
+void hr_group_run(struct hr_writer *w, struct hr_work *posts);
+/* recover.c */
+int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN]);
+/* ask.c */
+void hr_ask_run(struct hr_writer *w, struct hr_ask *ask);
+
+/* Gives one stored window, or facts, to a host's model; false: it could not be decoded. */
+bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_store_row *row,
+	int64_t offset_ms);
+bool hr_writer_feed_facts(
+	struct hr_writer *w, struct hr_host *host, const void *facts, size_t len, uint64_t at_ms);
+/* The host's model, made when there is none; NULL: out of memory. */
+struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host);
+void hr_writer_answer(struct hr_writer *w, struct hr_host *host);
+void hr_writer_publish(struct hr_writer *w);
+/* Decides what a store's failure means for the writer, logs it, counts it. */
+void hr_writer_failed(struct hr_writer *w, int result, const char *doing);
