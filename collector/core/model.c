@@ -200,7 +200,10 @@ static void raise_one(struct hr_opt *o, const struct hr_opt *floor)
 void hr_bounds_raise(struct hr_bounds *b, const struct hr_bounds *floor)
 {
 	raise_one(&b->at_least, &floor->at_least);
+	raise_one(&b->likely, &floor->at_least); /* also where @floor has no such end */
 	raise_one(&b->likely, &floor->likely);
+	raise_one(&b->at_most, &floor->at_least);
+	raise_one(&b->at_most, &floor->likely);
 	raise_one(&b->at_most, &floor->at_most);
 	hr_bounds_tidy(b);
 }

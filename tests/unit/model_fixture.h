@@ -2,6 +2,7 @@
 /* Synthetic windows for the tests of the model: an idle 2-CPU VM that a test then changes. */
 #pragma once
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 
 #include "proto/facts.h"
 #include "proto/summary.h"
+
+/* In double: cmocka 1.1 compares floats. */
+#define fx_near(a, b, eps) assert_true(fabs((double)(a) - (double)(b)) <= (eps))
 
 #define FX_T0_MS 1790000000000ULL
 #define FX_MIB   1048576ULL
@@ -71,7 +75,7 @@ static inline struct hr_summary *fx_idle(uint64_t seq)
 		.tid = 1,
 		.oncpu_ms = 50,
 		.process_oncpu_ms = 50,
-		
+
 		.comm = "init",
 		.process = "init"};
 	return s;

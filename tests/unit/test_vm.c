@@ -68,9 +68,9 @@ static void an_idle_vm_has_headroom_capped_at_8(void **state)
 	(void)state;
 	assert_int_equal(a->kind, HR_ANSWER_YES);
 	assert_true(a->headroom.capped);
-	assert_float_equal(a->headroom.likely.v, 8, 0);
+	fx_near(a->headroom.likely.v, 8, 0);
 	/* virtual queue never late at 8x, model error 1.25 */
-	assert_float_equal(a->headroom.at_least.v, 6.4, 1e-9);
+	fx_near(a->headroom.at_least.v, 6.4, 1e-9);
 	assert_false(res_of(a, HR_RES_DISK)->saturated);
 	assert_true(a->sentence[0] && a->advice[0]);
 	free(a);
@@ -93,7 +93,7 @@ static void hogs(struct hr_summary *s, unsigned n)
 	for (unsigned i = 0; i < s->n_top; i++) {
 		s->top[i] = (struct hr_top){.pid = 100 + i,
 			.tid = 100 + i,
-			
+
 			.oncpu_ms = (uint32_t)(1e4 * run / n),
 			.comm = "stress-ng-cpu",
 			.process = "stress-ng-cpu"};
@@ -125,11 +125,11 @@ static void one_spinning_thread_is_serial_and_more_vcpus_gain_nothing(void **sta
 	assert_int_equal(a->kind, HR_ANSWER_NO);
 	assert_int_equal(a->reason, HR_REASON_SERIAL_THREAD);
 	assert_int_equal(a->binding.resource, HR_RES_SERIAL);
-	assert_float_equal(a->headroom.likely.v, 0.9, 1e-9); /* 0.9 / 1.0 */
+	fx_near(a->headroom.likely.v, 0.9, 1e-9); /* 0.9 / 1.0 */
 	assert_int_equal(a->top[0].resource, HR_RES_SERIAL);
 	assert_string_equal(a->top[0].thread, "stress-ng-cpu");
 	assert_int_equal(a->top[0].tid, 100);
-	assert_float_equal(a->bigger[0].gain.at_most.v, 1, 1e-9);
+	fx_near(a->bigger[0].gain.at_most.v, 1, 1e-9);
 	free(a);
 }
 
@@ -142,7 +142,7 @@ static void as_many_hogs_as_vcpus_leave_nothing_and_say_so(void **state)
 	assert_int_equal(a->binding.resource, HR_RES_CPU);
 	assert_true(res_of(a, HR_RES_CPU)->saturated);
 	assert_true(a->headroom.likely.v <= 1 && a->headroom.at_most.v <= 1);
-	assert_float_equal(a->bigger[0].gain.at_most.v, 1, 1e-9); /* frozen 2/2 */
+	fx_near(a->bigger[0].gain.at_most.v, 1, 1e-9); /* frozen 2/2 */
 	assert_non_null(strstr(a->advice, "starts more workers"));
 	free(a);
 }
@@ -156,7 +156,7 @@ static void twice_as_many_hogs_gain_from_more_vcpus(void **state)
 	assert_int_equal(a->binding.resource, HR_RES_CPU);
 	assert_true(res_of(a, HR_RES_CPU)->saturated);
 	assert_true(a->headroom.likely.v <= 1);
-	assert_float_equal(a->bigger[0].gain.likely.v, 2, 0.01); /* frozen 4/2 */
+	fx_near(a->bigger[0].gain.likely.v, 2, 0.01); /* frozen 4/2 */
 	free(a);
 }
 
@@ -239,7 +239,7 @@ static void stolen_cpu_time_is_the_hypervisors_fault(void **state)
 	assert_int_equal(a->kind, HR_ANSWER_NO);
 	assert_int_equal(a->reason, HR_REASON_STEAL);
 	/* 1000 / (12000 + 1000) */
-	assert_float_equal(res_of(a, HR_RES_STEAL)->demand.mean.v, 0.076923, 1e-6);
+	fx_near(res_of(a, HR_RES_STEAL)->demand.mean.v, 0.076923, 1e-6);
 	free(a);
 }
 

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The estimators of one minute: worked examples 8, 9, 12, 13 of answer-model, and their properties.
+ */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include "collector/core/eval.h"
+#include "collector/core/gates.h"
+
+struct bench {
+	struct hr_model_conf conf;
+	struct hr_facts facts;
+	struct hr_minute_dev dev[HR_DEVS_MAX];
+	struct hr_minute m;
+	struct hr_limit limit[HR_DEVS_MAX];
+	struct hr_ctx x;
+	struct hr_estimate e, steal;
+	struct hr_eval v;
+};
+
+/* One window of an idle VM as the minute's evidence; the test changes b->m. */
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct hr_summary *s = fx_idle(0);
+
+	assert_non_null(b);
+	hr_model_conf_default(&b->conf);
+	b->conf.min_history_h = 0;
+	b->facts = fx_facts();
+	b->m.dev = b->dev;
+	b->m.dev_cap = HR_DEVS_MAX;
+	hr_minute_add(&b->m, s);
+	free(s);
+	b->x = (struct hr_ctx){.m = &b->m, .conf = &b->conf, .facts = &b->facts, .limit = b->limit};
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+static void one_thread(struct bench *b, uint16_t u_pm, uint16_t o_pm)
+{
+	b->m.n_use = 1;
+	b->m.use[0] = (struct hr_use){.pid = 7,
+		.tid = 8,
+		.oncpu_ms = o_pm * 10u,
+		.wait_ms = (u_pm - o_pm) * 10u,
+		.process_oncpu_ms = o_pm * 10u,
+		.seen_ms = 10000,
+		.u_max_pm = u_pm,
+		.o_max_pm = o_pm,
+		.comm = "main",
+		.process = "main"};
+}
+
+static void a_thread_at_60_percent_has_half_as_much_again(void **state)
+{
+	struct bench *b = *state;
+
+	one_thread(b, 600, 600);
+	hr_model_serial(&b->x, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 1.5, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 1.304348, 1e-6);
+	fx_near(b->e.r.headroom.at_most.v, 1.725, 1e-9);
+	one_thread(b, 450, 450);
+	for (uint32_t c = 2; c <= 64; c *= 2) {
+		b->m.cpus = c; /* 2.0 on 2, 4 or 64 vCPUs */
+		hr_model_serial(&b->x, &b->e);
+		fx_near(b->e.r.headroom.likely.v, 2, 1e-9);
+		fx_near(b->e.at[HR_SIZE_VCPUS].likely.v, 2, 1e-9);
+	}
+}
+
+static void a_pool_is_not_serial(void **state)
+{
+	struct bench *b = *state;
+
+	one_thread(b, 950, 950);
+	b->m.use[0].peers = 7;
+	b->m.use[0].process_oncpu_ms = 8 * 9500;
+	assert_int_equal(hr_serial_candidate(&b->m), -1);
+	/* two processes of one name, equally busy: a pool of processes */
+	one_thread(b, 950, 950);
+	b->m.use[1] = b->m.use[0];
+	b->m.use[1].pid = b->m.use[1].tid = 9;
+	b->m.n_use = 2;
+	assert_int_equal(hr_serial_candidate(&b->m), -1);
+	/* two programs of different names: each is limited by its own thread */
+	memcpy(b->m.use[1].process, "other", 6);
+	assert_true(hr_serial_candidate(&b->m) >= 0);
+}
+
+static void a_thread_hot_for_a_minute_is_not_yet_serial_for_the_service(void **state)
+{
+	struct bench *b = *state;
+
+	one_thread(b, 950, 950);
+	b->conf.min_history_h = 30;
+	b->x.serial_since_ms = b->m.to_ms - 60000;
+	hr_model_serial(&b->x, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 8, 0);
+	b->x.serial_since_ms = b->m.to_ms - 600000;
+	hr_model_serial(&b->x, &b->e);
+	assert_true(b->e.r.saturated);
+	fx_near(b->e.r.headroom.likely.v, 0.9 / 0.95, 1e-9);
+}
+
+static void without_threads_the_busy_cpus_bound_serial(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.have &= ~HR_SIG_BIT(HR_SIG_THREADS);
+	b->m.dist[HR_DIST_BUSY_1S].p99_hi = 300;
+	hr_model_serial(&b->x, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 0.9 / 0.3 / 1.15, 1e-9);
+	assert_false(b->e.r.headroom.likely.has);
+}
+
+static void softirq_of_30_percent_leaves_three(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.dist[HR_DIST_SOFTIRQ_CPU].p99_hi = 300;
+	hr_model_softirq(&b->x, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
+	fx_near(b->e.at[HR_SIZE_BOTH].likely.v, 3, 1e-9);
+}
+
+static void steal_of_one_in_thirteen_is_bad(void **state)
+{
+	struct bench *b = *state;
+
+	/* example 8: run 1.2 CPU-s and steal 0.1 in 1 s */
+	b->m.covered_ms = 1000;
+	b->m.ctr[HR_CTR_ONCPU_NS] = 1200000000;
+	b->m.ctr[HR_CTR_STAT_USER_MS] = 1200;
+	b->m.ctr[HR_CTR_STAT_SYSTEM_MS] = 0;
+	b->m.ctr[HR_CTR_STEAL_MS] = 100;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_true(b->steal.r.saturated);
+	fx_near(b->steal.r.demand.mean.v, 0.0769231, 1e-6);
+	assert_true(b->steal.r.headroom.at_most.v <= 1);
+	assert_false(b->e.r.saturated); /* charged to steal, not to the number of vCPUs */
+}
+
+static void steal_on_an_idle_vm_is_not_judged(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.ctr[HR_CTR_STEAL_MS] =
+		120; /* 38 % of next to nothing: 0.2 run, 0.12 stolen in 20 CPU-s */
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_false(b->steal.r.saturated);
+	assert_false(b->steal.r.headroom.has);
+}
+
+static void the_frozen_bound_is_the_ratio_of_cut_sums(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.ctr[HR_CTR_FROZEN_C_NS] = 7000;
+	b->m.ctr[HR_CTR_FROZEN_2C_NS] = 10500;
+	fx_near(hr_frozen_gain(&b->m).v, 1.5, 1e-12);
+	b->m.ctr[HR_CTR_FROZEN_C_NS] = 115;
+	b->m.ctr[HR_CTR_FROZEN_2C_NS] = 150;
+	fx_near(hr_frozen_gain(&b->m).v, 1.304348, 1e-6);
+	b->m.have = 0;
+	assert_false(hr_frozen_gain(&b->m).has);
+}
+
+static void memory_reaches_as_far_as_available_over_anonymous(void **state)
+{
+	struct bench *b = *state;
+
+	/* example 13: available 1500 MB, peak anon 2000 MB */
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 1500 * FX_MIB;
+	b->m.ctr[HR_CTR_MEM_ANON_BYTES] = 1800 * FX_MIB;
+	b->x.peak_anon_bytes = 2000 * FX_MIB;
+	hr_model_memory(&b->x, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1.75, 1e-12);
+	assert_false(b->e.r.headroom.likely.has);
+	assert_false(b->e.r.headroom.at_most.has);
+	/* RAM x2 adds 4096: 1 + (1500 + 4096) / 2000 */
+	fx_near(b->e.at[HR_SIZE_MEMORY].at_least.v, 3.798, 1e-9);
+}
+
+static void dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm(void **state)
+{
+	struct bench *b = *state;
+	struct hr_mem_gate g;
+
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 305890;
+	b->m.ctr[HR_CTR_DROP_CACHES_N] = 1;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	fx_near(g.refault_per_s, 0, 0);
+	b->m.ctr[HR_CTR_PSI_MEM_SOME_US] = 200000; /* 2 % of 10 s */
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_UNEXPLAINED);
+	b->m.ctr[HR_CTR_MEMCG_MAX_N] = 85;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_LOCAL);
+	b->m.ctr[HR_CTR_PGSCAN_DIRECT_N] = 1000;
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 50 * FX_MIB;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_SHORT);
+}
+
+/* @per_s requests of 4 KiB a second, steady, for the 10 s of the minute. */
+static void disk_load(struct bench *b, uint64_t per_s, double inflight)
+{
+	struct hr_minute_dev *d = &b->dev[0];
+
+	d->ctr[HR_DCTR_IO_RD_N] = per_s * 10;
+	d->ctr[HR_DCTR_IO_RD_BYTES] = per_s * 40960;
+	d->ctr[HR_DCTR_IO_INFLIGHT_NS] = (uint64_t)(inflight * 1e10);
+	d->ctr[HR_DCTR_L0_RD_US] = 2000;
+	d->judged[0] = per_s * 10;
+	d->dist[HR_DDIST_OPS_100MS] = (struct hr_spread){.total = 100,
+		.sum = per_s * 10,
+		.p99_lo = (uint32_t)per_s / 10,
+		.p99_hi = (uint32_t)per_s / 10,
+		.max = (uint32_t)per_s / 10};
+	d->dist[HR_DDIST_KIB_100MS] = (struct hr_spread){.total = 100,
+		.sum = per_s * 40,
+		.p99_lo = (uint32_t)per_s * 4 / 10,
+		.p99_hi = (uint32_t)per_s * 4 / 10};
+}
+
+static void a_disk_that_never_met_its_limit_has_a_lower_bound_only(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 320, 0.5);
+	b->limit[0].clean_ops = 42;
+	b->limit[0].clean_kib = 1000;
+	hr_model_disk(&b->x, 0, &b->e);
+	/* 420 / 320 / 1.1 */
+	fx_near(b->e.r.headroom.at_least.v, 1.193182, 1e-6);
+	assert_false(b->e.r.headroom.likely.has);
+	assert_false(b->e.r.headroom.at_most.has);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LOWER_BOUND);
+	assert_false(b->e.quiet);
+	assert_true(b->e.r.n_missing > 0);
+}
+
+static void late_requests_saturate_a_disk(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 300, 15.9);
+	b->dev[0].late[0] = 3000; /* 53 ms against max(5 x 2, 2 + 10) = 12 ms */
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 9900000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated);
+	assert_true(b->e.external);
+	fx_near(b->e.r.headroom.likely.v, 1, 0);
+	fx_near(b->e.r.headroom.at_most.v, 1, 0);
+}
+
+static void late_write_back_that_nobody_waits_for_is_not_bad(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 300, 3);
+	b->dev[0].late[0] = 3000;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000; /* 0.01 % */
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_false(b->e.r.saturated);
+}
+
+static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 200, 0.4);
+	b->limit[0] = (struct hr_limit){.since_ms = 1,
+		.queued_n = 40,
+		.episodes = 4,
+		.ops = 1200,
+		.ops2 = 36000,
+		.kib = 8000,
+		.kib2 = 2500000,
+		.clean_ops = 29,
+		.clean_kib = 116};
+	hr_model_disk(&b->x, 0, &b->e);
+	/* 30 a window = 300/s, bytes vary by 75 %; needed 200/s */
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
+	fx_near(b->e.r.capacity.value.v, 300, 1e-9);
+	fx_near(b->e.r.headroom.likely.v, 1.5, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 1.5 / 1.1, 1e-9);
+	fx_near(b->e.r.headroom.at_most.v, 1.65, 1e-9);
+}
+
+static void a_quiet_disk_of_unknown_limit_does_not_decide(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 10, 0.01);
+	b->limit[0].clean_ops = 1;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.quiet);
+	hr_eval_minute(&b->x, &b->v);
+	fx_near(b->v.k.likely.v, 8, 0);
+	assert_true(b->v.k.at_least.v > 6);
+}
+
+static void a_vendor_counter_or_a_local_shaper_saturates_a_link(void **state)
+{
+	struct bench *b = *state;
+	struct hr_minute_dev *d = &b->dev[1];
+
+	d->ctr[HR_DCTR_TX_BYTES] = 50000000;
+	d->dist[HR_DDIST_TX_KIB_100MS] =
+		(struct hr_spread){.total = 100, .p99_lo = 488, .p99_hi = 488, .max = 500};
+	b->limit[1].clean_kib = 1000;
+	hr_model_network(&b->x, 1, &b->e);
+	assert_false(b->e.r.saturated);
+	fx_near(b->e.r.headroom.at_least.v, 1000 / 488.0 / 1.1, 1e-9);
+	d->ctr[HR_DCTR_ALLOWANCE_EXCEEDED_N] = 3;
+	hr_model_network(&b->x, 1, &b->e);
+	assert_true(b->e.r.saturated);
+	d->have |= HR_SIG_BIT(HR_SIG_QDISC);
+	d->ctr[HR_DCTR_QDISC_SHAPER] = 1;
+	d->ctr[HR_DCTR_QDISC_DROP_N] = 10;
+	hr_model_network(&b->x, 1, &b->e);
+	assert_true(b->e.local);
+	assert_false(b->e.r.saturated);
+}
+
+/* A minute at random: anything a sender could say. */
+static void random_minute(struct hr_rand *r, struct bench *b)
+{
+	struct hr_minute *m = &b->m;
+
+	for (unsigned i = 0; i < HR_CTR_N; i++)
+		m->ctr[i] = hr_rand_bits(r, hr_rand_below(r, 2) ? 34 : 64);
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			m->vq_bad[z][g] = hr_rand_bits(r, 32);
+	m->have = hr_rand_below(r, 2) ? ~0ULL : hr_rand_u64(r);
+	m->cpus = (uint32_t)hr_rand_below(r, 130);
+	m->covered_ms = hr_rand_bits(r, 22);
+	for (unsigned i = 0; i < HR_DIST_N; i++) {
+		m->dist[i].total = hr_rand_bits(r, 32);
+		m->dist[i].sum = hr_rand_bits(r, 64);
+		m->dist[i].p99_lo = m->dist[i].p99_hi = (uint32_t)hr_rand_bits(r, 32);
+		m->dist[i].max = (uint32_t)hr_rand_bits(r, 32);
+	}
+	m->busy_n = (double)hr_rand_bits(r, 20);
+	m->busy_sum = (double)hr_rand_bits(r, 20);
+	m->busy_sq = (double)hr_rand_bits(r, 20);
+	for (unsigned d = 0; d < 2; d++) {
+		b->dev[d].have = hr_rand_below(r, 2) ? ~0ULL : hr_rand_u64(r);
+		for (unsigned i = 0; i < HR_DCTR_N; i++)
+			b->dev[d].ctr[i] = hr_rand_bits(r, 64);
+		for (unsigned i = 0; i < HR_DDIST_N; i++)
+			b->dev[d].dist[i].p99_hi = (uint32_t)hr_rand_bits(r, 32);
+		b->dev[d].late[0] = hr_rand_bits(r, 20);
+		b->dev[d].judged[0] = hr_rand_bits(r, 20);
+	}
+	b->facts.threads_per_core = (uint32_t)hr_rand_below(r, 3);
+}
+
+static void in_range(const struct hr_bounds *k)
+{
+	const struct hr_opt *o[3] = {&k->at_least, &k->likely, &k->at_most};
+	double last = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (!o[i]->has)
+			continue;
+		assert_true(o[i]->v >= HR_K_MIN && o[i]->v <= HR_K_MAX);
+		assert_true(o[i]->v >= last);
+		last = o[i]->v;
+	}
+}
+
+static void any_minute_gives_ordered_bounds_in_range(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("any_minute");
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		random_minute(&r, b);
+		hr_eval_minute(&b->x, &b->v);
+		in_range(&b->v.k);
+		for (unsigned j = 0; j < b->v.n; j++)
+			in_range(&b->v.e[j].r.headroom);
+		/* k(2c) >= k(c), end by end */
+		for (unsigned z = 0; z < HR_SIZE_N; z++) {
+			const struct hr_estimate *e = &b->v.e[0];
+
+			in_range(&e->at[z]);
+			if (e->r.headroom.at_least.has && e->at[z].at_least.has)
+				assert_true(
+					e->at[z].at_least.v >= e->r.headroom.at_least.v - 1e-12);
+			if (e->r.headroom.likely.has && e->at[z].likely.has)
+				assert_true(e->at[z].likely.v >= e->r.headroom.likely.v - 1e-12);
+		}
+	}
+}
+
+static void dropping_a_resource_never_lowers_k(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("dropping_a_resource");
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		struct hr_bounds all, less;
+		unsigned drop;
+
+		random_minute(&r, b);
+		hr_eval_minute(&b->x, &b->v);
+		all = b->v.k;
+		drop = 1 + (unsigned)hr_rand_below(&r, b->v.n - 1u); /* cpu is never dropped */
+		b->v.e[drop].quiet = true;
+		less = hr_eval_min(&b->v, -1);
+		if (all.at_least.has && less.at_least.has)
+			assert_true(less.at_least.v >= all.at_least.v);
+		if (all.likely.has && less.likely.has && !(all.at_most.has && !less.at_most.has))
+			assert_true(less.likely.v >= all.likely.v);
+	}
+}
+
+static void more_steal_never_raises_k(void **state)
+{
+	struct bench *b = *state;
+	double last = 8, last_likely = 8;
+
+	b->m.ctr[HR_CTR_ONCPU_NS] = 12000000000;
+	b->m.ctr[HR_CTR_STAT_USER_MS] = 12000;
+	for (uint64_t steal = 0; steal <= 8000; steal += 50) {
+		b->m.ctr[HR_CTR_STEAL_MS] = steal;
+		hr_eval_minute(&b->x, &b->v);
+		assert_true(b->v.k.at_least.v <= last + 1e-12);
+		assert_true(b->v.k.likely.v <= last_likely + 1e-12);
+		last = b->v.k.at_least.v;
+		last_likely = b->v.k.likely.v;
+	}
+	assert_true(last_likely <= 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_thread_at_60_percent_has_half_as_much_again),
+		T(a_pool_is_not_serial),
+		T(a_thread_hot_for_a_minute_is_not_yet_serial_for_the_service),
+		T(without_threads_the_busy_cpus_bound_serial),
+		T(softirq_of_30_percent_leaves_three),
+		T(steal_of_one_in_thirteen_is_bad),
+		T(steal_on_an_idle_vm_is_not_judged),
+		T(the_frozen_bound_is_the_ratio_of_cut_sums),
+		T(memory_reaches_as_far_as_available_over_anonymous),
+		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
+		T(a_disk_that_never_met_its_limit_has_a_lower_bound_only),
+		T(late_requests_saturate_a_disk),
+		T(late_write_back_that_nobody_waits_for_is_not_bad),
+		T(a_learned_cap_bounds_the_disk_on_both_sides),
+		T(a_quiet_disk_of_unknown_limit_does_not_decide),
+		T(a_vendor_counter_or_a_local_shaper_saturates_a_link),
+		T(any_minute_gives_ordered_bounds_in_range),
+		T(dropping_a_resource_never_lowers_k),
+		T(more_steal_never_raises_k),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Learned caps: answer-model 8 and worked examples 11 and 12. */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include "collector/core/limit.h"
+
+/* Requests per second and KiB of the ten queued windows of example 11 (rates of 100 ms windows). */
+static const unsigned ops_of[10] = {300, 300, 300, 298, 303, 296, 300, 300, 302, 299};
+static const unsigned kib_of[10] = {1200, 900, 2400, 1500, 3000, 1100, 800, 2200, 1900, 1400};
+
+/* @times the ten windows; one episode each time. Rates are ten times what a window holds. */
+static void queue(struct hr_limit *l, unsigned times, const unsigned *kib)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	for (unsigned i = 0; i < 10; i++) {
+		d->ctr[HR_DCTR_WIN_QUEUED_OPS] += ops_of[i];
+		d->ctr[HR_DCTR_WIN_QUEUED_OPS2] += (uint64_t)ops_of[i] * ops_of[i];
+		d->ctr[HR_DCTR_WIN_QUEUED_KIB] += kib[i];
+		d->ctr[HR_DCTR_WIN_QUEUED_KIB2] += (uint64_t)kib[i] * kib[i];
+	}
+	d->ctr[HR_DCTR_WIN_QUEUED_N] = 10;
+	d->ctr[HR_DCTR_WIN_EPISODES] = 1;
+	for (unsigned i = 0; i < times; i++)
+		hr_limit_add(l, d, FX_T0_MS + i * 10000);
+	free(d);
+}
+
+static void thirty_queued_windows_in_three_episodes_make_a_cap(void **state)
+{
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	queue(&l, 2, kib_of);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE); /* 20 windows, 2 episodes */
+	queue(&l, 1, kib_of);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_OPS);
+	/* mean of the ten is 299.8 a window, ten windows a second */
+	fx_near(c.ops_per_s, 2998, 1e-6);
+	fx_near(c.cv_ops, 0.0061, 0.0001);
+	fx_near(c.cv_bytes, 0.415, 0.001);
+}
+
+static void a_constant_request_size_leaves_the_kind_open(void **state)
+{
+	unsigned kib[10];
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++)
+		kib[i] = 4 * ops_of[i];
+	queue(&l, 3, kib);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_EITHER);
+	fx_near(c.bytes_per_s, 2998.0 * 4096, 1);
+}
+
+static void a_clean_window_above_the_cap_ends_it(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(d);
+	queue(&l, 3, kib_of);
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 320; /* 3200/s, 7 % above: within reason */
+	hr_limit_add(&l, d, FX_T0_MS + 50000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_OPS);
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 340; /* 3400/s, 13 % above: the volume was resized */
+	hr_limit_add(&l, d, FX_T0_MS + 60000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	assert_int_equal(l.clean_ops, 340);
+	free(d);
+}
+
+static void a_varying_rate_is_no_cap(void **state)
+{
+	static const unsigned kib[10] = {10, 2000, 30, 900, 5, 7000, 20, 300, 800, 60};
+	struct hr_limit l = {.since_ms = 1};
+	struct hr_cap c;
+
+	(void)state;
+	l.queued_n = 40;
+	l.episodes = 4;
+	for (unsigned i = 0; i < 40; i++) { /* same numbers for both: CV far above 8 % */
+		l.ops += kib[i % 10];
+		l.ops2 += (double)kib[i % 10] * kib[i % 10];
+		l.kib += kib[i % 10];
+		l.kib2 += (double)kib[i % 10] * kib[i % 10];
+	}
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	fx_near(c.ops_per_s, 0, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(thirty_queued_windows_in_three_episodes_make_a_cap),
+		cmocka_unit_test(a_constant_request_size_leaves_the_kind_open),
+		cmocka_unit_test(a_clean_window_above_the_cap_ends_it),
+		cmocka_unit_test(a_varying_rate_is_no_cap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

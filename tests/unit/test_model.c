@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the estimators share: worked examples of answer-model 13 and properties of the solver. */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include <math.h>
+
+#include "collector/core/model.h"
+
+/* Grid points: 0.63 0.79 1 1.26 1.59 2 2.52 3.17 4 5.04 6.35 8. */
+
+static void the_grid_is_interpolated_in_ln_f(void **state)
+{
+	/* example 3: f(1.259921) = 0.004, f(1.587401) = 0.03, eps 0.01 -> w = 0.454005 */
+	const uint64_t bad[HR_VQ_GRID] = {0, 0, 0, 4, 30, 50, 90, 200, 400, 600, 800, 1000};
+	struct hr_vq_k v;
+
+	(void)state;
+	assert_true(hr_vq_solve(bad, 1000, 0.01, &v));
+	fx_near(v.k, 1.399264, 1e-6);
+	assert_false(v.below);
+	assert_false(v.capped);
+	fx_near(v.f_1, 0, 0);
+}
+
+static void late_nowhere_is_capped_and_late_everywhere_is_below(void **state)
+{
+	const uint64_t none[HR_VQ_GRID] = {0};
+	uint64_t all[HR_VQ_GRID];
+	struct hr_vq_k v;
+
+	(void)state;
+	assert_true(hr_vq_solve(none, 1000, 0.01, &v));
+	fx_near(v.k, 8, 0);
+	assert_true(v.capped);
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		all[g] = 1000;
+	assert_true(hr_vq_solve(all, 1000, 0.01, &v));
+	fx_near(v.k, 0.125, 0);
+	assert_true(v.below);
+	assert_false(hr_vq_solve(none, 0, 0.01, &v));
+}
+
+static void one_late_burst_alone_is_not_bad(void **state)
+{
+	const uint64_t bad[HR_VQ_GRID] = {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+	struct hr_vq_k v;
+
+	(void)state;
+	assert_true(hr_vq_solve(bad, 20, 0.01, &v)); /* 1 of 20 is 5 %, but one only */
+	assert_true(v.capped);
+}
+
+static void independent_growth_without_overlap_reaches_the_cap(void **state)
+{
+	/* late at once beyond k = 1, but another copy meets this load 0.1 % of the time:
+	 * P(J >= 1) at k = 8 is 1 - exp(-0.007) = 0.7 % < 1 % */
+	const uint64_t bad[HR_VQ_GRID] = {0, 0, 0, 900, 900, 900, 900, 900, 900, 900, 900, 900};
+
+	(void)state;
+	fx_near(hr_vq_solve_spread(bad, 1000, 0.01, 0.001, 1), 8, 0);
+}
+
+static void independent_growth_is_limited_by_overlap(void **state)
+{
+	/* Late for sure as soon as one copy coincides (f = 1 from 1.26x): 1 - exp(-(k-1) d) = 1 %
+	 * -> k = 1 + 0.0100503 / d, for d = 1 % 2.00503 */
+	const uint64_t bad[HR_VQ_GRID] = {
+		0, 0, 0, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000};
+
+	(void)state;
+	fx_near(hr_vq_solve_spread(bad, 1000, 0.01, 0.01, 1), 2.00503, 1e-4);
+}
+
+static void todays_load_is_found_on_the_queues_scale(void **state)
+{
+	/* 4 % late expected at k = 1, 1 % measured, ln f linear between 0.794 (0.01) and 1 (0.04)
+	 */
+	const uint64_t bad[HR_VQ_GRID] = {
+		1, 100, 400, 900, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000};
+
+	(void)state;
+	fx_near(hr_vq_today(bad, 10000, 0.01), 0.793701, 1e-4);
+	fx_near(hr_vq_today(bad, 10000, 0.04), 1, 1e-6);
+	fx_near(hr_vq_today(bad, 10000, 0.5), 1, 0);
+	fx_near(hr_vq_today(bad, 10000, 0), 0.629961, 1e-4);
+}
+
+static void the_self_check_allows_a_factor_of_two(void **state)
+{
+	(void)state;
+	/* example 7: ln ratios -0.0997, +0.6381, -0.7302 against ln 2 = 0.6931 */
+	assert_true(hr_self_check(0.0104, 0.0117));
+	assert_true(hr_self_check(0.0033, 0.0008));
+	assert_false(hr_self_check(0.0033, 0.0090));
+}
+
+static void siblings_add_g_of_a_core(void **state)
+{
+	(void)state;
+	/* example 10 */
+	fx_near(hr_smt_rate(1, 4, 0.2), 1, 1e-12);
+	fx_near(hr_smt_rate(2, 4, 0.2), 2, 1e-12);
+	fx_near(hr_smt_rate(3, 4, 0.2), 2.2, 1e-12);
+	fx_near(hr_smt_rate(4, 4, 0.2), 2.4, 1e-12);
+	fx_near(hr_smt_rate(4, 4, 0.6), 3.2, 1e-12);
+}
+
+static void work_cannot_exceed_the_cpus(void **state)
+{
+	(void)state;
+	/* example 8: c_eff = 2, 40 CPU-s in 60 s, X = 10 ms: 2 x 60.01 / 40 */
+	fx_near(hr_work_bound(2, 60, 0.010, 40), 3.0005, 1e-12);
+}
+
+static void bounds_are_ordered_and_clamped(void **state)
+{
+	struct hr_bounds b = {.at_least = {true, 9}, .likely = {true, 20}, .at_most = {true, 0.01}};
+
+	(void)state;
+	hr_bounds_tidy(&b);
+	fx_near(b.at_most.v, 0.125, 0);
+	fx_near(b.likely.v, 0.125, 0);
+	fx_near(b.at_least.v, 0.125, 0);
+	assert_true(b.has);
+	b = (struct hr_bounds){.at_least = {true, 3}};
+	hr_bounds_bad(&b);
+	fx_near(b.at_least.v, 1, 0);
+	fx_near(b.likely.v, 1, 0);
+	fx_near(b.at_most.v, 1, 0);
+	b = (struct hr_bounds){.at_least = {true, NAN}};
+	hr_bounds_tidy(&b);
+	fx_near(b.at_least.v, 0.125, 0);
+}
+
+/* Non-falling late counts at random, as a virtual queue makes them. */
+static uint64_t random_grid(struct hr_rand *r, uint64_t bad[HR_VQ_GRID])
+{
+	uint64_t total = 1 + hr_rand_below(r, 100000), at = 0;
+
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		if (hr_rand_below(r, 2))
+			at += hr_rand_below(r, total - at + 1) >> hr_rand_below(r, 12);
+		bad[g] = at;
+	}
+	return total;
+}
+
+static void every_k_is_in_range_and_independent_growth_is_never_worse(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("every_k_is_in_range");
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++) {
+		uint64_t bad[HR_VQ_GRID], total = random_grid(&r, bad);
+		double d = (double)hr_rand_below(&r, 1001) / 1000, k;
+		struct hr_vq_k v;
+
+		assert_true(hr_vq_solve(bad, total, 0.01, &v));
+		assert_true(v.k >= HR_K_MIN && v.k <= HR_K_MAX);
+		k = hr_vq_solve_spread(bad, total, 0.01, d, 1);
+		assert_true(k >= v.k && k <= HR_K_MAX);
+	}
+}
+
+static void fewer_late_wakes_never_lower_k(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("fewer_late_wakes");
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++) {
+		uint64_t bad[HR_VQ_GRID], total = random_grid(&r, bad);
+		uint64_t less[HR_VQ_GRID];
+		struct hr_vq_k a, b;
+
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			less[g] = bad[g] - bad[g] / 3;
+		assert_true(hr_vq_solve(bad, total, 0.01, &a));
+		assert_true(hr_vq_solve(less, total, 0.01, &b));
+		assert_true(b.k >= a.k - 1e-12);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_grid_is_interpolated_in_ln_f),
+		cmocka_unit_test(late_nowhere_is_capped_and_late_everywhere_is_below),
+		cmocka_unit_test(one_late_burst_alone_is_not_bad),
+		cmocka_unit_test(independent_growth_without_overlap_reaches_the_cap),
+		cmocka_unit_test(independent_growth_is_limited_by_overlap),
+		cmocka_unit_test(todays_load_is_found_on_the_queues_scale),
+		cmocka_unit_test(the_self_check_allows_a_factor_of_two),
+		cmocka_unit_test(siblings_add_g_of_a_core),
+		cmocka_unit_test(work_cannot_exceed_the_cpus),
+		cmocka_unit_test(bounds_are_ordered_and_clamped),
+		cmocka_unit_test(every_k_is_in_range_and_independent_growth_is_never_worse),
+		cmocka_unit_test(fewer_late_wakes_never_lower_k),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision table: worked example 15, row by row. */
+#include "tests/unit/hr_cmocka.h"
+
+#include "collector/core/verdict.h"
+
+static struct hr_verdict_in in_of(double at_least, double likely, enum hr_resource bind)
+{
+	struct hr_verdict_in in = {.target = 1.3, .bind = bind};
+
+	in.k.has = true;
+	in.k.at_least = hr_opt_of(at_least);
+	in.k.likely = hr_opt_of(likely);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		in.gain[z] = (struct hr_gain){
+			.exists = true, .gain = {true, {true, 1}, {true, 1}, {true, 1}, false}};
+	return in;
+}
+
+static void with_gain(struct hr_verdict_in *in, double lo, double hi)
+{
+	in->gain[HR_SIZE_VCPUS].gain.at_least = hr_opt_of(lo);
+	in->gain[HR_SIZE_VCPUS].gain.at_most = hr_opt_of(hi);
+}
+
+static void expect(const struct hr_verdict_in *in, enum hr_answer_kind kind, enum hr_reason reason)
+{
+	struct hr_verdict v = hr_verdict_of(in);
+
+	assert_int_equal(v.kind, kind);
+	assert_int_equal(v.reason, reason);
+}
+
+static void enough_left_is_yes(void **state)
+{
+	struct hr_verdict_in in = in_of(1.5, 1.8, HR_RES_CPU);
+
+	(void)state;
+	expect(&in, HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT);
+}
+
+static void bounds_on_both_sides_of_the_target_are_unknown(void **state)
+{
+	struct hr_verdict_in in = in_of(1.1, 1.8, HR_RES_CPU);
+
+	(void)state;
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	in.k.likely.has = false;
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+}
+
+static void a_short_cpu_that_grows_is_resize(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.5, 1.9);
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+	assert_int_equal(hr_verdict_of(&in).size, HR_SIZE_VCPUS);
+}
+
+static void a_serial_thread_is_no(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_SERIAL);
+
+	(void)state;
+	with_gain(&in, 1.0, 1.02);
+	expect(&in, HR_ANSWER_NO, HR_REASON_SERIAL_THREAD);
+}
+
+static void steal_is_no(void **state)
+{
+	struct hr_verdict_in in = in_of(0.9, 1.0, HR_RES_STEAL);
+
+	(void)state;
+	with_gain(&in, 1.5, 1.9);
+	expect(&in, HR_ANSWER_NO, HR_REASON_STEAL);
+}
+
+static void a_volume_cap_is_external(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.02, HR_RES_DISK);
+
+	(void)state;
+	in.external = true;
+	expect(&in, HR_ANSWER_NO, HR_REASON_EXTERNAL_LIMIT);
+}
+
+static void the_largest_size_is_the_ceiling(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.4, 1.8);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		in.gain[z].exists = false;
+	expect(&in, HR_ANSWER_NO, HR_REASON_AT_CEILING);
+}
+
+static void a_throttled_quota_is_local(void **state)
+{
+	struct hr_verdict_in in = in_of(0.9, 1.0, HR_RES_CPU);
+
+	(void)state;
+	in.local = true;
+	with_gain(&in, 1.5, 1.9);
+	expect(&in, HR_ANSWER_NO, HR_REASON_LOCAL_LIMIT);
+}
+
+static void a_gain_that_straddles_is_unknown(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.05, 1.3);
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	assert_int_equal(hr_verdict_of(&in).row, 7);
+}
+
+static void a_trend_that_ends_soon_is_resize(void **state)
+{
+	struct hr_verdict_in in = in_of(1.5, 1.8, HR_RES_CPU);
+
+	(void)state;
+	in.trend_soon = true;
+	with_gain(&in, 1.5, 1.9);
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+}
+
+static void failed_evidence_is_unknown_whatever_the_numbers(void **state)
+{
+	struct hr_verdict_in in = in_of(1.6, 2.0, HR_RES_CPU);
+
+	(void)state;
+	in.evidence_fails = true;
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+}
+
+static void nothing_waiting_proves_that_vcpus_do_not_help(void **state)
+{
+	struct hr_verdict_in in = in_of(0.8, 1.0, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.0, 1.0);
+	in.hot_thread = true;
+	in.frozen = hr_opt_of(1.007143); /* example 9 */
+	expect(&in, HR_ANSWER_NO, HR_REASON_SERIAL_THREAD);
+	in.bind = HR_RES_MEMORY; /* short memory is not a thread's fault */
+	in.memory_short = true;
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+}
+
+static void an_unknown_lower_bound_is_never_yes(void **state)
+{
+	struct hr_verdict_in in = in_of(5, 8, HR_RES_CPU);
+
+	(void)state;
+	in.k.at_least.has = false;
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(enough_left_is_yes),
+		cmocka_unit_test(bounds_on_both_sides_of_the_target_are_unknown),
+		cmocka_unit_test(a_short_cpu_that_grows_is_resize),
+		cmocka_unit_test(a_serial_thread_is_no),
+		cmocka_unit_test(steal_is_no),
+		cmocka_unit_test(a_volume_cap_is_external),
+		cmocka_unit_test(the_largest_size_is_the_ceiling),
+		cmocka_unit_test(a_throttled_quota_is_local),
+		cmocka_unit_test(a_gain_that_straddles_is_unknown),
+		cmocka_unit_test(a_trend_that_ends_soon_is_resize),
+		cmocka_unit_test(failed_evidence_is_unknown_whatever_the_numbers),
+		cmocka_unit_test(nothing_waiting_proves_that_vcpus_do_not_help),
+		cmocka_unit_test(an_unknown_lower_bound_is_never_yes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

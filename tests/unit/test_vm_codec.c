@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Persisted state of a VM: comes back whole, and damaged or hostile bytes are refused. */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include "collector/core/vm.h"
+
+static struct hr_model_conf conf(void)
+{
+	struct hr_model_conf c;
+
+	hr_model_conf_default(&c);
+	c.min_history_h = 0;
+	return c;
+}
+
+/* An hour of windows with some variety, the last minute open. */
+static struct hr_vm *vm_of(unsigned windows)
+{
+	struct hr_model_conf c = conf();
+	struct hr_facts f = fx_facts();
+	struct hr_vm *vm = hr_vm_new(&c);
+
+	assert_non_null(vm);
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	for (unsigned i = 0; i < windows; i++) {
+		struct hr_summary *s = fx_idle(i);
+
+		s->ctr[HR_CTR_ONCPU_NS] += i * 1000000ULL;
+		for (unsigned g = 4; g < HR_VQ_GRID; g++)
+			s->vq_bad[0][g] = i % 7 * g;
+		s->dev[0].ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = i;
+		hr_hist_add(&s->dev[0].dist[HR_DDIST_OPS_100MS], i, 100);
+		hr_vm_add(vm, s);
+		free(s);
+	}
+	return vm;
+}
+
+static void a_decoded_vm_gives_the_same_answer_and_the_same_bytes(void **state)
+{
+	struct hr_vm *vm = vm_of(361), *back;
+	struct hr_model_conf c = conf();
+	static unsigned char a[65536], b[65536];
+	struct hr_answer *x = calloc(2, sizeof(*x));
+	size_t n = hr_vm_encode(vm, a, sizeof(a));
+
+	(void)state;
+	assert_true(n > 100 && n <= sizeof(a));
+	back = hr_vm_decode(&c, a, n);
+	assert_non_null(back);
+	assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
+	assert_memory_equal(a, b, n);
+	hr_vm_answer(vm, "vm", FX_T0_MS + 3700000, &x[0]);
+	hr_vm_answer(back, "vm", FX_T0_MS + 3700000, &x[1]);
+	assert_memory_equal(&x[0], &x[1], sizeof(*x));
+	assert_true(x[0].headroom.has);
+	print_message("state of an hour: %zu bytes stored, %zu bytes held\n", n, hr_vm_bytes(vm));
+	free(x);
+	hr_vm_free(vm);
+	hr_vm_free(back);
+}
+
+static void a_small_buffer_is_told_the_size(void **state)
+{
+	struct hr_vm *vm = vm_of(12);
+	static unsigned char a[65536], b[16];
+	size_t n = hr_vm_encode(vm, a, sizeof(a));
+
+	(void)state;
+	assert_int_equal(hr_vm_encode(vm, b, sizeof(b)), n);
+	assert_int_equal(hr_vm_encode(vm, NULL, 0), n);
+	assert_int_equal(hr_vm_encode(vm, a, n), n);
+	hr_vm_free(vm);
+}
+
+static void damaged_bytes_are_refused(void **state)
+{
+	struct hr_vm *vm = vm_of(12);
+	struct hr_model_conf c = conf();
+	static unsigned char a[65536];
+	size_t n = hr_vm_encode(vm, a, sizeof(a));
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		assert_null(hr_vm_decode(&c, a, i));
+	for (size_t i = 0; i < n; i++) {
+		a[i] ^= 0x10;
+		assert_null(hr_vm_decode(&c, a, n));
+		a[i] ^= 0x10;
+	}
+	hr_vm_free(vm);
+}
+
+/* FNV-1a 64, so that a forger's bytes reach the checks behind the checksum. */
+static void sign(unsigned char *p, size_t n)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < n - 8; i++)
+		h = (h ^ p[i]) * 1099511628211ULL;
+	for (unsigned i = 0; i < 8; i++)
+		p[n - 8 + i] = (unsigned char)(h >> (8 * i));
+}
+
+static void forged_bytes_do_no_harm(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("forged_bytes");
+	struct hr_vm *vm = vm_of(12);
+	struct hr_model_conf c = conf();
+	static unsigned char a[65536], b[65536];
+	struct hr_answer *x = calloc(1, sizeof(*x));
+	size_t n = hr_vm_encode(vm, a, sizeof(a));
+	unsigned taken = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		size_t len = n;
+		struct hr_vm *back;
+
+		memcpy(b, a, n);
+		for (uint64_t k = 1 + hr_rand_below(&r, 4); k > 0; k--)
+			b[5 + hr_rand_below(&r, n - 13)] = (unsigned char)hr_rand_u64(&r);
+		if (hr_rand_below(&r, 4) == 0)
+			len = 13 + hr_rand_below(&r, n - 13);
+		sign(b, len);
+		back = hr_vm_decode(&c, b, len);
+		if (!back)
+			continue;
+		taken++;
+		hr_vm_answer(back, "vm", FX_T0_MS, x);
+		assert_true(!x->headroom.at_least.has ||
+			    (x->headroom.at_least.v > 0 && x->headroom.at_least.v <= 8));
+		hr_vm_free(back);
+	}
+	assert_true(taken > 0);
+	free(x);
+	hr_vm_free(vm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_decoded_vm_gives_the_same_answer_and_the_same_bytes),
+		cmocka_unit_test(a_small_buffer_is_told_the_size),
+		cmocka_unit_test(damaged_bytes_are_refused),
+		cmocka_unit_test(forged_bytes_do_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
