@@ -90,7 +90,7 @@
 	/* network, VM-wide */                                                                 \
 	X(TCP_OUT_SEGS, NETSTAT, S, n)                                                         \
 	X(TCP_RETRANS_N, TCP_RETRANS, S, n)                                                    \
-	X(LISTEN_DROP_N, NETSTAT, S, n)	/* ListenOverflows + ListenDrops */                    \
+	X(LISTEN_DROP_N, NETSTAT, S, n)	/* ListenDrops: each ListenOverflow counts there too */                    \
 	X(ZERO_WINDOW_N, NETSTAT, S, n)                                                        \
 	X(PRUNED_N, NETSTAT, S, n)                                                             \
 	X(LOCAL_BYTES, NET_LOCAL, S, bytes)	/* through lo */                               \

@@ -42,6 +42,11 @@ void hr_devwin_gap(struct hr_devwin *w)
 	window_clear(w);
 	second_clear(w);
 	w->clean_run = 0;
+	w->run_slots = 0;
+	for (int d = 0; d < 2; d++) {
+		w->run_ops[d] = 0;
+		w->run_ns[d] = 0;
+	}
 }
 
 static uint32_t mid(const struct hr_quantile *q)
@@ -62,22 +67,43 @@ static uint32_t l0_of(const struct hr_devwin *w, int dir)
 }
 
 /*
- * A window of one direction only, never more than one in flight on average: each
- * request met an idle device.  Its mean latency counts once per request.
+ * A busy period lies between two idle slots, so residence and completions in it
+ * belong together: requests that straddle the edge of a window would look
+ * shorter than they were, and P10 would pick just those.  With at most one in flight
+ * on average its requests met an idle device; their mean counts once per request.
  */
-static void l0_learn(struct hr_devwin *w)
+static void run_end(struct hr_devwin *w)
 {
-	for (int d = 0; d < 2; d++) {
-		uint64_t us;
-		uint32_t n;
+	bool alone = w->run_ns[0] + w->run_ns[1] <= w->run_slots * HR_SLOT_NS;
 
-		if (w->ops[d] == 0 || w->ops[!d] != 0 || w->inflight_ns[d] > WINDOW_NS)
-			continue;
-		us = w->inflight_ns[d] / w->ops[d] / HR_NS_PER_US;
-		n = w->ops[d] > 1000 ? 1000 : (uint32_t)w->ops[d];
-		if (hr_hist_add(&w->l0_hist[0][d], us, n))
-			w->l0_us[d] = l0_of(w, d);
+	for (int d = 0; d < 2; d++) {
+		if (alone && w->run_ops[d] > 0) {
+			uint64_t us = w->run_ns[d] / w->run_ops[d] / HR_NS_PER_US;
+			uint32_t n = w->run_ops[d] > 1000 ? 1000 : (uint32_t)w->run_ops[d];
+
+			if (hr_hist_add(&w->l0_hist[0][d], us, n))
+				w->l0_us[d] = l0_of(w, d);
+		}
+		w->run_ops[d] = 0;
+		w->run_ns[d] = 0;
 	}
+	w->run_slots = 0;
+}
+
+static void run_add(struct hr_devwin *w, const struct hr_slot_dev *s)
+{
+	bool idle = s->inflight_ns[0] + s->inflight_ns[1] == 0 && s->ops[0] + s->ops[1] == 0;
+
+	if (!idle) {
+		w->run_slots++;
+		for (int d = 0; d < 2; d++) {
+			w->run_ops[d] += s->ops[d];
+			w->run_ns[d] += s->inflight_ns[d];
+		}
+	}
+	/* a period without an idle slot is cut after a second: its edges weigh little then */
+	if (w->run_slots > 0 && (idle || w->run_slots >= HR_DEVWIN_RUN_SLOTS))
+		run_end(w);
 }
 
 static void l0_age(struct hr_devwin *w)
@@ -159,7 +185,6 @@ static void disk_window(struct hr_devwin *w, struct hr_dev_summary *d)
 		w->clean_run = 0;
 	else if (w->clean_run < HR_DEVWIN_SECOND)
 		w->clean_run++;
-	l0_learn(w); /* after the verdict: a window is not judged by itself */
 }
 
 static void nic_window(const struct hr_devwin *w, struct hr_dev_summary *d)
@@ -176,6 +201,7 @@ void hr_devwin_slot(struct hr_devwin *w, const struct hr_slot_dev *s, struct hr_
 
 	if (disk) {
 		(void)hr_hist_add(&d->dist[HR_DDIST_INFLIGHT], flight * 100 / HR_SLOT_NS, 1);
+		run_add(w, s);
 		l0_age(w);
 	}
 	for (int i = 0; i < 2; i++) {

@@ -14,9 +14,10 @@
 #include "proto/facts.h"
 #include "proto/summary.h"
 
-#define HR_DEVWIN_SLOTS     12 /* slots in a 100 ms window */
-#define HR_DEVWIN_SECOND    10 /* windows in the "second" of SEC_CLEAN_* and of an episode's gap */
-#define HR_DEVWIN_L0_MIN    32 /* requests at in-flight <= 1 before l0 is told: P10 needs a few */
+#define HR_DEVWIN_SLOTS     12  /* slots in a 100 ms window */
+#define HR_DEVWIN_SECOND    10  /* windows in the "second" of SEC_CLEAN_* and of an episode's gap */
+#define HR_DEVWIN_RUN_SLOTS 119 /* longest busy period l0 learns from, 1 s */
+#define HR_DEVWIN_L0_MIN    32  /* requests at in-flight <= 1 before l0 is told: P10 needs a few */
 #define HR_DEVWIN_DAY_SLOTS (86400ULL * 1000000000ULL >> HR_SLOT_SHIFT)
 
 struct hr_devwin {
@@ -30,6 +31,9 @@ struct hr_devwin {
 	uint64_t sec_ops, sec_bytes;
 	/* episodes: queued runs begun after >= 1 s clean */
 	uint32_t clean_run; /* clean windows in a row, saturating at HR_DEVWIN_SECOND */
+	/* the open busy period: slots since the device was last idle for a whole slot */
+	uint32_t run_slots;
+	uint64_t run_ops[2], run_ns[2];
 	/* l0: latency at in-flight <= 1 of this half day and the one before, per direction */
 	uint64_t l0_slots;            /* age of the current half */
 	struct hr_hist l0_hist[2][2]; /* [half][direction], us */

@@ -16,13 +16,20 @@ static bool has(uint64_t have, enum hr_signal sig)
 	return have & HR_SIG_BIT(sig);
 }
 
-void hr_fold_init(struct hr_fold *f, uint32_t cpus, const uint8_t *kind, uint8_t n_dev)
+void hr_fold_init(
+	struct hr_fold *f, uint32_t cpus, const uint8_t *kind, uint8_t n_dev, uint32_t keep)
 {
-	memset(f, 0, sizeof(*f));
+	hr_vqueue_reset(&f->vq);
 	f->cpus = cpus;
 	f->n_dev = n_dev;
+	f->sec_slots = 0;
+	f->sec_oncpu_ns = 0;
+	f->begun = false;
 	for (uint8_t i = 0; i < n_dev; i++)
-		hr_devwin_init(&f->win[i], kind[i]);
+		if (keep & 1u << i)
+			hr_devwin_gap(&f->win[i]);
+		else
+			hr_devwin_init(&f->win[i], kind[i]);
 }
 
 static void gap(struct hr_fold *f)

@@ -30,8 +30,12 @@ struct hr_fold {
 	uint64_t next_slot; /* the slot that must come next */
 };
 
-/* @kind: enum hr_dev_kind per device number. */
-void hr_fold_init(struct hr_fold *f, uint32_t cpus, const uint8_t *kind, uint8_t n_dev);
+/*
+ * @kind: enum hr_dev_kind per device number.  @keep: bit per number whose device is the same as
+ * before: what was learned of it (l0) stays.  The first init needs a zeroed struct, or @keep 0.
+ */
+void hr_fold_init(
+	struct hr_fold *f, uint32_t cpus, const uint8_t *kind, uint8_t n_dev, uint32_t keep);
 
 /*
  * Folds one take.  @lost_cpus: steal + irq + softirq over the tick, spread evenly

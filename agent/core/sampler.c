@@ -41,14 +41,25 @@ static void sum_clear(struct hr_summary *s, uint8_t n_dev)
 	memset(s->top, 0, sizeof(s->top));
 }
 
-static void epoch_begin(struct hr_sampler *s, const struct hr_sampler_conf *conf)
+/* Bit per device number that means the same device under both. */
+static uint32_t same_devices(const struct hr_sampler_conf *a, const struct hr_sampler_conf *b)
 {
-	s->conf = *conf;
+	uint32_t same = 0;
+
+	for (uint8_t i = 0; i < a->n_dev && i < b->n_dev; i++)
+		if (a->dev_kind[i] == b->dev_kind[i] && strcmp(a->dev_name[i], b->dev_name[i]) == 0)
+			same |= 1u << i;
+	return same;
+}
+
+static void epoch_begin(struct hr_sampler *s, const struct hr_sampler_conf *conf, uint32_t keep)
+{
 	assert(conf->n_dev <= HR_DEVS_MAX);
+	s->conf = *conf;
 	s->begun = false;
 	s->irq_n = 0;
 	memset(s->dev_total, 0, sizeof(s->dev_total));
-	hr_fold_init(&s->fold, conf->cpus, conf->dev_kind, conf->n_dev);
+	hr_fold_init(&s->fold, conf->cpus, conf->dev_kind, conf->n_dev, keep);
 }
 
 void hr_sampler_init(struct hr_sampler *s, const struct hr_sampler_conf *conf)
@@ -59,7 +70,7 @@ void hr_sampler_init(struct hr_sampler *s, const struct hr_sampler_conf *conf)
 	sum_clear(&s->sum[1], HR_DEVS_MAX);
 	hr_topk_init(&s->topk, conf->self_pid);
 	s->seq_next = conf->seq_min;
-	epoch_begin(s, conf);
+	epoch_begin(s, conf, 0);
 }
 
 /* ---- the grid of window ends ---- */
@@ -279,6 +290,6 @@ int hr_sampler_change(
 {
 	int closed = close_early(s, ret);
 
-	epoch_begin(s, conf);
+	epoch_begin(s, conf, same_devices(&s->conf, conf));
 	return closed;
 }

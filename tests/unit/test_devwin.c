@@ -34,11 +34,22 @@ static void window(uint32_t rd, uint32_t wr, uint64_t rd_flight, uint64_t wr_fli
 	}
 }
 
-/* Teaches l0 = 2 ms for reads: 40 windows with one read of 2 ms each. */
+/* @n times: @rd and @wr requests within one slot of 8.4 ms, then an idle rest of the window. */
+static void alone(int n, uint32_t rd, uint32_t wr, uint64_t rd_ns, uint64_t wr_ns)
+{
+	for (int k = 0; k < n; k++)
+		for (int i = 0; i < HR_DEVWIN_SLOTS; i++) {
+			struct hr_slot_dev s = {.inflight_ns = {rd_ns, wr_ns}, .ops = {rd, wr}};
+			struct hr_slot_dev idle = {0};
+
+			hr_devwin_slot(&w, i == 0 ? &s : &idle, &d);
+		}
+}
+
+/* Teaches l0 = 2 ms for reads: bucket [1920, 2047], cut to the largest seen; middle 1960. */
 static void teach_2ms(void)
 {
-	for (int i = 0; i < 40; i++)
-		window(1, 0, 2 * HR_NS_PER_MS, 0, 4096);
+	alone(40, 1, 0, 2 * HR_NS_PER_MS, 0);
 }
 
 static uint64_t ctr(enum hr_dctr c)
@@ -50,15 +61,12 @@ static void l0_is_unknown_until_enough_requests_met_an_idle_device(void **state)
 {
 	(void)state;
 	start(HR_DEV_DISK);
-	for (int i = 0; i < HR_DEVWIN_L0_MIN - 1; i++)
-		window(1, 0, 2 * HR_NS_PER_MS, 0, 4096);
+	alone(HR_DEVWIN_L0_MIN - 1, 1, 0, 2 * HR_NS_PER_MS, 0);
 	hr_devwin_gauges(&w, &d);
 	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 0);
-	window(1, 0, 2 * HR_NS_PER_MS, 0, 4096);
+	alone(1, 1, 0, 2 * HR_NS_PER_MS, 0);
 	hr_devwin_gauges(&w, &d);
-	/* 2 ms in twelve parts is 1999 us: bucket [1920, 2047], cut to the largest seen; middle
-	 * 1959 */
-	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 1920 + (1999 - 1920) / 2);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 1920 + (2000 - 1920) / 2);
 	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 0); /* writes were never seen */
 }
 
@@ -67,29 +75,58 @@ static void l0_is_the_tenth_percentile_and_learns_each_direction_apart(void **st
 	(void)state;
 	start(HR_DEV_DISK);
 	/* of 100 reads 20 took 1 ms, 80 took 8 ms: P10 is 1 ms, in [960, 1023] */
-	for (int i = 0; i < 20; i++)
-		window(1, 0, 1 * HR_NS_PER_MS, 0, 0);
-	for (int i = 0; i < 80; i++)
-		window(1, 0, 8 * HR_NS_PER_MS, 0, 0);
-	for (int i = 0; i < 40; i++)
-		window(0, 2, 0, 10 * HR_NS_PER_MS, 0); /* two writes of 5 ms */
+	alone(20, 1, 0, 1 * HR_NS_PER_MS, 0);
+	alone(80, 1, 0, 8 * HR_NS_PER_MS, 0);
+	/* reads and writes in one slot: residence is known by direction; two writes of 2.5 ms */
+	alone(40, 1, 2, 1 * HR_NS_PER_MS, 5 * HR_NS_PER_MS);
 	hr_devwin_gauges(&w, &d);
 	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 960 + (1023 - 960) / 2);
-	/* 4999 us: bucket [4608, 5119], cut to the largest seen */
-	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 4608 + (4999 - 4608) / 2);
+	/* 2500 us: bucket [2304, 2559], cut to the largest seen */
+	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 2304 + (2500 - 2304) / 2);
 }
 
-static void mixed_and_crowded_windows_teach_nothing(void **state)
+static void crowded_periods_teach_nothing(void **state)
 {
 	(void)state;
 	start(HR_DEV_DISK);
-	for (int i = 0; i < 100; i++) {
-		window(1, 1, HR_NS_PER_MS, HR_NS_PER_MS, 0); /* whose latency is it? */
-		window(30, 0, 2 * WINDOW_NS, 0, 0);          /* two in flight on average */
-	}
+	alone(100, 4, 0, 2 * HR_SLOT_NS, 0); /* two in flight on average */
+	alone(100, 1, 1, HR_SLOT_NS / 2 + 1, HR_SLOT_NS / 2);
 	hr_devwin_gauges(&w, &d);
 	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 0);
 	assert_int_equal(ctr(HR_DCTR_L0_WR_US), 0);
+}
+
+/* A read of 10 ms that ends 1 ms into its second slot is one of 10 ms, not one of 1 ms. */
+static void a_request_over_two_slots_keeps_its_length(void **state)
+{
+	struct hr_slot_dev a = {0}, b = {.ops = {1, 0}}, idle = {0};
+
+	(void)state;
+	start(HR_DEV_DISK);
+	a.inflight_ns[0] = HR_SLOT_NS;
+	b.inflight_ns[0] = 10 * HR_NS_PER_MS - HR_SLOT_NS;
+	for (int i = 0; i < 40; i++) {
+		hr_devwin_slot(&w, &a, &d);
+		hr_devwin_slot(&w, &b, &d);
+		hr_devwin_slot(&w, &idle, &d);
+	}
+	hr_devwin_gauges(&w, &d);
+	/* 10000 us: bucket [9216, 10239], cut to the largest seen */
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 9216 + (10000 - 9216) / 2);
+}
+
+/* A device that is never idle for a slot is learned from second by second. */
+static void a_steady_trickle_teaches_too(void **state)
+{
+	struct hr_slot_dev s = {.inflight_ns = {3 * HR_NS_PER_MS, 0}, .ops = {1, 0}};
+
+	(void)state;
+	start(HR_DEV_DISK);
+	for (int i = 0; i < HR_DEVWIN_RUN_SLOTS; i++)
+		hr_devwin_slot(&w, &s, &d);
+	hr_devwin_gauges(&w, &d);
+	/* 119 reads of 3 ms: bucket [2816, 3071], cut to the largest seen */
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 2816 + (3000 - 2816) / 2);
 }
 
 /* 13.11: l0 = 2 ms, x = 300/s: f = 15.9 is queued, x = 298/s with f = 0.43 is not. */
@@ -116,7 +153,7 @@ static void the_worked_example_of_a_queued_window(void **state)
 	assert_int_equal(ctr(HR_DCTR_WIN_CLEAN_KIB_MAX), 120);
 }
 
-/* l0 was learned as 1959 us; 100 reads at twice that are depth without queueing. */
+/* l0 was learned as 1960 us; 100 reads at twice that are depth without queueing. */
 static void many_in_flight_at_low_latency_is_not_a_queue(void **state)
 {
 	(void)state;
@@ -124,7 +161,7 @@ static void many_in_flight_at_low_latency_is_not_a_queue(void **state)
 	teach_2ms();
 	window(100, 0, 100 * 4 * HR_NS_PER_MS, 0, 0); /* f = 3.97 > 2, l = 4 ms < 5.9 ms */
 	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 0);
-	window(100, 0, 100 * 6 * HR_NS_PER_MS, 0, 0); /* l = 6 ms > 5.877 ms */
+	window(100, 0, 100 * 6 * HR_NS_PER_MS, 0, 0); /* l = 6 ms > 5.88 ms */
 	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 1);
 	/* one request hanging for the whole window is slow, not a queue: f = 1 */
 	window(0, 0, WINDOW_NS, 0, 0);
@@ -203,7 +240,7 @@ static void lost_slots_throw_away_the_open_window_but_not_what_was_learned(void 
 	assert_int_equal(d.dist[HR_DDIST_OPS_100MS].total, 1);
 	assert_int_equal(d.dist[HR_DDIST_OPS_100MS].max, 3);
 	hr_devwin_gauges(&w, &d);
-	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 1959);
+	assert_int_equal(ctr(HR_DCTR_L0_RD_US), 1960);
 	/* and the clean second before the gap does not count for an episode */
 	window(30, 0, 16 * WINDOW_NS, 0, 0);
 	assert_int_equal(ctr(HR_DCTR_WIN_EPISODES), 0);
@@ -250,7 +287,7 @@ static void l0_is_forgotten_after_a_day(void **state)
 	n = 40 * HR_DEVWIN_SLOTS;
 	for (; n < HR_DEVWIN_DAY_SLOTS / 2; n++)
 		hr_devwin_slot(&w, &idle, &d);
-	assert_int_equal(w.l0_us[0], 1959);
+	assert_int_equal(w.l0_us[0], 1960);
 	for (; n < HR_DEVWIN_DAY_SLOTS; n++)
 		hr_devwin_slot(&w, &idle, &d);
 	assert_int_equal(w.l0_us[0], 0);
@@ -261,7 +298,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(l0_is_unknown_until_enough_requests_met_an_idle_device),
 		cmocka_unit_test(l0_is_the_tenth_percentile_and_learns_each_direction_apart),
-		cmocka_unit_test(mixed_and_crowded_windows_teach_nothing),
+		cmocka_unit_test(crowded_periods_teach_nothing),
+		cmocka_unit_test(a_request_over_two_slots_keeps_its_length),
+		cmocka_unit_test(a_steady_trickle_teaches_too),
 		cmocka_unit_test(the_worked_example_of_a_queued_window),
 		cmocka_unit_test(many_in_flight_at_low_latency_is_not_a_queue),
 		cmocka_unit_test(without_l0_a_crowded_window_is_not_judged),

@@ -18,7 +18,7 @@ static void start(uint32_t cpus)
 {
 	static const uint8_t kind[2] = {HR_DEV_DISK, HR_DEV_NIC};
 
-	hr_fold_init(&f, cpus, kind, 2);
+	hr_fold_init(&f, cpus, kind, 2, 0);
 	memset(&t, 0, sizeof(t));
 	memset(&s, 0, sizeof(s));
 	t.have = CPU_SIGNALS | BIT(HR_SIG_DISK_IO) | BIT(HR_SIG_NET_IO) | BIT(HR_SIG_RECLAIM);

@@ -610,6 +610,79 @@ static void a_take_in_every_tick_gives_the_slot_signals(void **state)
 	assert_true(hr_has(s, HR_SIG_CPU_STAT));
 }
 
+/* What was learned of a disk survives a change elsewhere, and goes with the disk. */
+static void a_change_keeps_what_was_learned_of_the_devices_that_stay(void **state)
+{
+	struct hr_sampler_conf c;
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 102, &s);
+	sampler.fold.win[0].l0_us[1] = 300;
+	c = sampler.conf;
+	c.cpus = 4;
+	c.epoch = 4;
+	(void)hr_sampler_change(&sampler, &c, &s);
+	run(103, 120, &s);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_L0_WR_US], 300);
+	strcpy(c.dev_name[0], "vdb");
+	c.epoch = 5;
+	(void)hr_sampler_change(&sampler, &c, &s);
+	assert_int_equal(sampler.fold.win[0].l0_us[1], 0);
+}
+
+/* Two ticks of a captured tree: what its files offer is there, what they lack is missing. */
+static uint64_t have_of_tree(const char *root)
+{
+	static const char *const file[HR_FILE_N] = {"stat", "meminfo", "vmstat", "diskstats",
+		"net/dev", "net/netstat", "net/snmp", "net/softnet_stat", "pressure/cpu",
+		"pressure/memory", "pressure/io"};
+	static char text[HR_FILE_N][8192];
+	const struct hr_summary *s = NULL;
+	struct hr_raw raw = {.mono_ns = S, .boot_ns = S};
+
+	start(false);
+	for (int i = 0; i < HR_FILE_N; i++) {
+		char path[512];
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "%s/%s/proc/%s", HR_TEST_DATA, root, file[i]);
+		f = fopen(path, "re");
+		raw.file[i] = (struct hr_text){text[i], -2};
+		if (!f)
+			continue;
+		raw.file[i].len = (long)fread(text[i], 1, sizeof(text[i]), f);
+		assert_true(raw.file[i].len > 0);
+		assert_int_equal(fclose(f), 0);
+	}
+	assert_int_equal(hr_sampler_tick(&sampler, &raw, &s), 0);
+	raw.mono_ns += S;
+	raw.boot_ns += S;
+	assert_int_equal(hr_sampler_tick(&sampler, &raw, &s), 0);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 1);
+	assert_int_equal(s->ctr[HR_CTR_CTXT_N], 0);
+	return s->have;
+}
+
+static void each_kind_of_vm_has_what_its_files_offer(void **state)
+{
+	const uint64_t psi = BIT(HR_SIG_PSI_CPU) | BIT(HR_SIG_PSI_MEMORY) | BIT(HR_SIG_PSI_IO);
+	const uint64_t all = psi | BIT(HR_SIG_CPU_STAT) | BIT(HR_SIG_STEAL) | BIT(HR_SIG_SOFTIRQ) |
+			     BIT(HR_SIG_SOFTNET) | BIT(HR_SIG_DISK_STAT) | BIT(HR_SIG_NET_STAT) |
+			     BIT(HR_SIG_NET_LOCAL) | BIT(HR_SIG_TCP_RETRANS) | BIT(HR_SIG_NETSTAT) |
+			     BIT(HR_SIG_OOM) | BIT(HR_SIG_VMSTAT) | BIT(HR_SIG_MEMINFO) |
+			     BIT(HR_SIG_COST);
+
+	(void)state;
+	assert_true(have_of_tree("root-kvm-v1") == all);
+	assert_true(have_of_tree("root-nitro-v2") == all);
+	assert_true(have_of_tree("root-510-nopsi") == (all & ~psi));
+	/* only /proc/stat is in this tree */
+	assert_true(have_of_tree("root-metal") == (BIT(HR_SIG_CPU_STAT) | BIT(HR_SIG_STEAL) |
+							  BIT(HR_SIG_SOFTIRQ) | BIT(HR_SIG_COST)));
+}
+
 static void facts_become_the_device_table(void **state)
 {
 	static struct hr_facts f = {.epoch = 7, .cpus_online = 8, .n_dev = 1};
@@ -651,6 +724,8 @@ int main(void)
 		cmocka_unit_test(threads_are_those_of_the_window),
 		cmocka_unit_test(time_of_bpf_programs_counts_when_it_was_measured),
 		cmocka_unit_test(a_take_in_every_tick_gives_the_slot_signals),
+		cmocka_unit_test(a_change_keeps_what_was_learned_of_the_devices_that_stay),
+		cmocka_unit_test(each_kind_of_vm_has_what_its_files_offer),
 		cmocka_unit_test(facts_become_the_device_table),
 	};
 
