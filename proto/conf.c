@@ -131,7 +131,7 @@ static void store_value(
 		break;
 	case HR_CONF_TEXT:
 		memset(to, 0, k->size);
-		memcpy(to, s, strlen(s));
+		memcpy(to, s, strlen(s) + 1);
 		break;
 	}
 }

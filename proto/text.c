@@ -23,8 +23,6 @@ static size_t sequence(const unsigned char *s, size_t len)
 	switch (s[0]) { /* second byte: no overlong form, no surrogate, no C1, not beyond U+10FFFF
 			 */
 	case 0xc2:
-		lo = 0xa0;
-		break;
 	case 0xe0:
 		lo = 0xa0;
 		break;

@@ -80,25 +80,24 @@ static bool admit(const char *name, unsigned long *ret_left_out)
 	return true;
 }
 
-__attribute__((format(printf, 3, 0))) static size_t append(
-	char *line, size_t len, const char *fmt, va_list ap)
+/* Length of the line after a printf that wanted to add @r bytes: cut, never beyond the end. */
+static size_t grown(size_t len, int r)
 {
-	int r = vsnprintf(line + len, LINE_MAX_LEN - len, fmt, ap);
-
 	if (r < 0)
 		return len;
 	return len + (size_t)r < LINE_MAX_LEN ? len + (size_t)r : LINE_MAX_LEN - 1;
 }
 
-__attribute__((format(printf, 3, 4))) static size_t appendf(
+__attribute__((format(printf, 3, 4))) static size_t append(
 	char *line, size_t len, const char *fmt, ...)
 {
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
-	len = append(line, len, fmt, ap);
+	r = vsnprintf(line + len, LINE_MAX_LEN - len, fmt, ap);
 	va_end(ap);
-	return len;
+	return grown(len, r);
 }
 
 void hr_log(enum hr_log_prio prio, const char *event, const char *fmt, ...)
@@ -112,19 +111,19 @@ void hr_log(enum hr_log_prio prio, const char *event, const char *fmt, ...)
 	if (prio > g_log.max || !admit(event, &left_out))
 		goto out;
 	if (!isatty(STDERR_FILENO))
-		len = appendf(line, len, "<%d>", prio);
+		len = append(line, len, "<%d>", prio);
 	else if (*g_log.program)
-		len = appendf(line, len, "%s: ", g_log.program);
+		len = append(line, len, "%s: ", g_log.program);
 	start = len;
-	len = appendf(line, len, "event=%s", event);
+	len = append(line, len, "event=%s", event);
 	if (*fmt) {
-		len = appendf(line, len, " ");
+		len = append(line, len, " ");
 		va_start(ap, fmt);
-		len = append(line, len, fmt, ap);
+		len = grown(len, vsnprintf(line + len, LINE_MAX_LEN - len, fmt, ap));
 		va_end(ap);
 	}
 	if (left_out)
-		len = appendf(line, len, " left_out=%lu", left_out);
+		len = append(line, len, " left_out=%lu", left_out);
 	for (size_t i = start; i < len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';

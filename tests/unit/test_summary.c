@@ -29,6 +29,8 @@ static void pair(uint64_t have_a, uint64_t have_b)
 
 static bool lower_of(const char *name, const char *id)
 {
+	if (strnlen(name, 24) == 24) /* no room for the NUL in summary.c's table */
+		return false;
 	for (; *name && *id; name++, id++)
 		if (*name != tolower((unsigned char)*id))
 			return false;
