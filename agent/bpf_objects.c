@@ -4,6 +4,9 @@
  * they are opened (constants, map sizes from possible CPUs and devices) and loaded
  * (where their mapped globals are).
  */
+#include <string.h>
+#include <sys/stat.h>
+
 #include <bpf/libbpf.h>
 
 #include "agent/bpf_parts.h"
@@ -45,6 +48,7 @@ static void *open_disk(struct hr_bpf *b, struct hr_part *p)
 		return NULL;
 	p->obj = k->obj;
 	k->rodata->hr_disks = b->view.disks;
+	memcpy((void *)k->rodata->hr_op_class, b->facts.op_class, sizeof(b->facts.op_class));
 	(void)bpf_map__set_max_entries(k->maps.hr_disk_cells, b->view.cpus * b->view.disks);
 	return k;
 }
@@ -61,6 +65,13 @@ static int load_disk(struct hr_bpf *b, struct hr_part *p)
 	return r;
 }
 
+static uint32_t own_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/thread-self/ns/net", &st) == 0 ? (uint32_t)st.st_ino : 0;
+}
+
 static void *open_net(struct hr_bpf *b, struct hr_part *p)
 {
 	struct hr_net_bpf *k = hr_net_bpf__open();
@@ -69,6 +80,7 @@ static void *open_net(struct hr_bpf *b, struct hr_part *p)
 		return NULL;
 	p->obj = k->obj;
 	k->rodata->hr_nics = b->view.nics;
+	k->rodata->hr_netns = own_netns();
 	k->rodata->hr_retrans_args = b->facts.hook[HR_HOOK_RETRANS].args;
 	(void)bpf_map__set_max_entries(k->maps.hr_nic_cells, b->view.cpus * b->view.nics);
 	if (b->rung[HR_HOOK_RECEIVE] == HR_RUNG_MISSING && b->rung[HR_HOOK_XMIT] == HR_RUNG_MISSING)

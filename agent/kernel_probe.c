@@ -79,6 +79,39 @@ static bool has_member(const struct btf *btf, const char *type, const char *memb
 	return false;
 }
 
+/* enum req_op, up to 5.19 req_opf (ff07a02e9e8e); the numbers moved even inside 5.10 stable. */
+static void probe_ops(const struct btf *btf, uint8_t ret_class[HR_OPS_N])
+{
+	static const struct {
+		const char *name;
+		enum hr_op op;
+	} names[] = {
+		{"REQ_OP_READ", HR_OP_READ},
+		{"REQ_OP_WRITE", HR_OP_WRITE},
+		{"REQ_OP_WRITE_ZEROES", HR_OP_WRITE},
+		{"REQ_OP_ZONE_APPEND", HR_OP_WRITE},
+		{"REQ_OP_DISCARD", HR_OP_DISCARD},
+		{"REQ_OP_SECURE_ERASE", HR_OP_DISCARD},
+		{"REQ_OP_FLUSH", HR_OP_FLUSH},
+	};
+	int id = btf__find_by_name_kind(btf, "req_op", BTF_KIND_ENUM);
+	const struct btf_type *t;
+
+	if (id < 0)
+		id = btf__find_by_name_kind(btf, "req_opf", BTF_KIND_ENUM);
+	if (id < 0)
+		return;
+	t = btf__type_by_id(btf, (__u32)id);
+	for (int i = 0; i < btf_vlen(t); i++) {
+		const char *name = btf__name_by_offset(btf, btf_enum(t)[i].name_off);
+		int value = btf_enum(t)[i].val;
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			if (strcmp(name, names[k].name) == 0 && value >= 0 && value < HR_OPS_N)
+				ret_class[value] = (uint8_t)names[k].op;
+	}
+}
+
 static void probe_hook(const struct btf *btf, enum hr_hook h, struct hr_hook_facts *ret)
 {
 	const struct btf_type *t;
@@ -112,6 +145,7 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 	ret_facts->has_btf = true;
 	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
 	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
+	probe_ops(btf, ret_facts->op_class);
 	for (int h = 0; h < HR_HOOK_N; h++)
 		if (h != HR_HOOK_TASKS)
 			probe_hook(btf, (enum hr_hook)h, &ret_facts->hook[h]);

@@ -98,6 +98,18 @@ struct hr_last {
 	6 /* in-flight time is kept in 64 ns: 32,768 requests fit a slot's u32                     \
 	   */
 
+/* What a request does.  The kernel's numbers differ between kernels; the agent looks them up by
+ * name. */
+enum hr_op {
+	HR_OP_OTHER = 0, /* zone management, passthrough */
+	HR_OP_READ,
+	HR_OP_WRITE,   /* and write-zeroes, zone-append */
+	HR_OP_DISCARD, /* and secure erase */
+	HR_OP_FLUSH,
+};
+#define HR_OPS_N   64 /* operations a table of them holds; 37 in 7.3 */
+#define HR_OP_BITS 8  /* of request.cmd_flags, since 4.10 */
+
 struct hr_disk_id {
 	uint32_t major, minor; /* 0, 0: unused */
 };

@@ -40,37 +40,6 @@ static __always_inline struct gendisk *hr_request_disk(const bool typed, struct 
 	return HR_READ(typed, q, disk);
 }
 
-enum hr_op {
-	HR_OP_READ,
-	HR_OP_WRITE,
-	HR_OP_DISCARD,
-	HR_OP_FLUSH,
-	HR_OP_OTHER, /* zone management, passthrough */
-};
-
-/* True if @op is REQ_OP_@name of this kernel: enum req_opf up to 5.19, req_op from 6.0
- * (ff07a02e9e8e). */
-#define HR_IS_OP(op, name)                                                                         \
-	((bpf_core_enum_value_exists(enum req_op, REQ_OP_##name) &&                                \
-		 (op) == bpf_core_enum_value(enum req_op, REQ_OP_##name)) ||                       \
-		(bpf_core_enum_value_exists(enum req_opf, REQ_OP_##name##___5) &&                  \
-			(op) == bpf_core_enum_value(enum req_opf, REQ_OP_##name##___5)))
-
-static __always_inline enum hr_op hr_request_op(uint32_t cmd_flags)
-{
-	uint32_t op = cmd_flags & 0xff; /* REQ_OP_BITS = 8 since 4.10 */
-
-	if (HR_IS_OP(op, READ))
-		return HR_OP_READ;
-	if (HR_IS_OP(op, WRITE) || HR_IS_OP(op, WRITE_ZEROES) || HR_IS_OP(op, ZONE_APPEND))
-		return HR_OP_WRITE;
-	if (HR_IS_OP(op, DISCARD) || HR_IS_OP(op, SECURE_ERASE))
-		return HR_OP_DISCARD;
-	if (HR_IS_OP(op, FLUSH))
-		return HR_OP_FLUSH;
-	return HR_OP_OTHER;
-}
-
 /*
  * kernfs id of the cgroup that holds a task's CPU limits: its cgroup in the cpu
  * controller, which on cgroup v2 is the nearest ancestor that has it enabled.  The
@@ -96,4 +65,17 @@ static __always_inline uint64_t hr_cpu_cgroup(struct task_struct *p)
 	if (!cg)
 		cg = BPF_CORE_READ(set, dfl_cgrp);
 	return cg ? BPF_CORE_READ(cg, kn, id) : 0;
+}
+
+/* Inode number of a device's network namespace; 0: the kernel has none, or does not tell. */
+static __always_inline uint32_t hr_device_netns(const bool typed, struct net_device *dev)
+{
+	struct net_device___ns *d = (struct net_device___ns *)dev;
+	struct net___ns *net;
+
+	if (!bpf_core_field_exists(d->nd_net.net) ||
+		!bpf_core_field_exists(((struct net___ns *)0)->ns.inum))
+		return 0;
+	net = HR_READ(typed, d, nd_net.net);
+	return HR_READ(typed, net, ns.inum);
 }

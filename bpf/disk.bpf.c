@@ -17,6 +17,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile uint32_t hr_disks = 1; /* stride of hr_disk_cells */
 
+const volatile uint8_t hr_op_class[HR_OPS_N]; /* enum hr_op of each operation of this kernel */
+
 struct hr_ctl hr_ctl;
 struct hr_disk_id hr_disk_ids[HR_DISKS_MAX]; /* index = device of the cells */
 
@@ -115,13 +117,14 @@ static __always_inline int on_complete(
 		return 0;
 	if (failed)
 		INC(c->errors, 1);
-	op = hr_request_op(HR_READ(typed, rq, cmd_flags));
+	op = HR_READ(typed, rq, cmd_flags) & ((1u << HR_OP_BITS) - 1);
+	op = op < HR_OPS_N ? hr_op_class[op] : HR_OP_OTHER;
 	if (op == HR_OP_DISCARD)
 		INC(c->discards, 1);
 	else if (op == HR_OP_FLUSH)
 		INC(c->flushes, 1);
-	else if (op <= HR_OP_WRITE && len > 0) /* an empty write only carries a flush */
-		transfer(c, index, op, len, HR_READ(typed, rq, start_time_ns));
+	else if (op != HR_OP_OTHER && len > 0) /* an empty write only carries a flush */
+		transfer(c, index, op == HR_OP_WRITE, len, HR_READ(typed, rq, start_time_ns));
 	return 0;
 }
 

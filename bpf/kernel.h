@@ -109,6 +109,23 @@ struct net_device { /* net */
 	unsigned short hard_header_len;
 };
 
+/* net, with CONFIG_NET_NS: the namespace of a device and its inode number */
+struct ns_common___inum {
+	unsigned int inum;
+};
+
+struct net___ns {
+	struct ns_common___inum ns;
+};
+
+struct possible_net___net {
+	struct net___ns *net;
+};
+
+struct net_device___ns {
+	struct possible_net___net nd_net;
+};
+
 struct sk_buff { /* net */
 	unsigned int len;
 	struct net_device *dev;
@@ -116,26 +133,12 @@ struct sk_buff { /* net */
 
 #pragma clang attribute pop
 
-/* Values here mean nothing: each is asked for by name at load, under the enum's old and new name.
+/*
+ * The value here means nothing: it is asked for by name at load.  (Request operations
+ * are looked up in user space instead, struct hr_kernel_facts: their enum changed its
+ * name, and for a type that vmlinux lacks libbpf searches module BTF, which only
+ * CAP_SYS_ADMIN may list.)
  */
-enum req_op {
-	REQ_OP_READ,
-	REQ_OP_WRITE,
-	REQ_OP_FLUSH,
-	REQ_OP_DISCARD,
-	REQ_OP_SECURE_ERASE,
-	REQ_OP_ZONE_APPEND,
-	REQ_OP_WRITE_ZEROES
-};
-enum req_opf {
-	REQ_OP_READ___5,
-	REQ_OP_WRITE___5,
-	REQ_OP_FLUSH___5,
-	REQ_OP_DISCARD___5,
-	REQ_OP_SECURE_ERASE___5,
-	REQ_OP_ZONE_APPEND___5,
-	REQ_OP_WRITE_ZEROES___5
-};
 enum cgroup_subsys_id {
 	cpu_cgrp_id
 };

@@ -13,6 +13,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile uint32_t hr_nics = 1;         /* stride of hr_nic_cells */
+const volatile uint32_t hr_netns = 0;        /* inode of the agent's network namespace, 0 unknown */
 const volatile uint32_t hr_retrans_args = 2; /* 3: the last one is an error (6.17) */
 
 struct hr_ctl hr_ctl;
@@ -30,16 +31,28 @@ struct {
 #define RX 0
 #define TX 1
 
-static __always_inline int on_packet(uint32_t ifindex, uint32_t bytes, uint32_t dir)
+/* Interface numbers are per namespace: a container's eth0 may carry the number of ours. */
+static __always_inline bool is_ours(const bool typed, struct net_device *dev)
+{
+	uint32_t ns;
+
+	if (hr_netns == 0)
+		return true;
+	ns = hr_device_netns(typed, dev);
+	return ns == 0 || ns == hr_netns;
+}
+
+static __always_inline int on_packet(
+	const bool typed, struct net_device *dev, uint32_t bytes, uint32_t dir)
 {
 	struct hr_nic_cell *c;
 	struct hr_nic_slot *s;
-	uint32_t index = HR_NICS_MAX;
+	uint32_t index = HR_NICS_MAX, ifindex = (uint32_t)HR_READ(typed, dev, ifindex);
 
 	for (uint32_t i = 0; i < HR_NICS_MAX; i++)
 		if (i < hr_nics && hr_ifindex[i] == ifindex)
 			index = i;
-	if (index >= HR_NICS_MAX)
+	if (index >= HR_NICS_MAX || !is_ours(typed, dev))
 		return 0;
 	index += bpf_get_smp_processor_id() * hr_nics;
 	c = bpf_map_lookup_elem(&hr_nic_cells, &index);
@@ -56,8 +69,8 @@ static __always_inline int on_receive(const bool typed, struct sk_buff *skb)
 {
 	struct net_device *dev = HR_READ(typed, skb, dev);
 
-	return on_packet((uint32_t)HR_READ(typed, dev, ifindex),
-		HR_READ(typed, skb, len) + HR_READ(typed, dev, hard_header_len), RX);
+	return on_packet(
+		typed, dev, HR_READ(typed, skb, len) + HR_READ(typed, dev, hard_header_len), RX);
 }
 
 SEC("tp_btf/netif_receive_skb")
@@ -75,13 +88,13 @@ int BPF_PROG(on_receive_raw, struct sk_buff *skb)
 SEC("tp_btf/net_dev_start_xmit")
 int BPF_PROG(on_xmit_btf, struct sk_buff *skb, struct net_device *dev)
 {
-	return on_packet((uint32_t)dev->ifindex, skb->len, TX);
+	return on_packet(true, dev, skb->len, TX);
 }
 
 SEC("raw_tp/net_dev_start_xmit")
 int BPF_PROG(on_xmit_raw, struct sk_buff *skb, struct net_device *dev)
 {
-	return on_packet((uint32_t)BPF_CORE_READ(dev, ifindex), BPF_CORE_READ(skb, len), TX);
+	return on_packet(false, dev, BPF_CORE_READ(skb, len), TX);
 }
 
 /* Up to 6.16 it fires for what was sent; later also for what failed, with the error as third

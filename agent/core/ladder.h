@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf/cell.h"
 #include "proto/signal.h"
 
 /* Hooks we can attach to.  X(id, tracepoint) */
@@ -44,9 +45,10 @@ struct hr_kernel_facts {
 	bool has_btf;              /* /sys/kernel/btf/vmlinux readable and parsed */
 	bool cap_bpf, cap_perfmon; /* effective, CAP_SYS_ADMIN counts for both */
 	bool cap_sys_admin;
-	bool sched_info;    /* task_struct.sched_info.run_delay */
-	bool request_times; /* request.start_time_ns */
-	bool locked_down;   /* kernel lockdown "confidentiality" refuses BPF reads */
+	bool sched_info;            /* task_struct.sched_info.run_delay */
+	bool request_times;         /* request.start_time_ns */
+	bool locked_down;           /* kernel lockdown "confidentiality" refuses BPF reads */
+	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */
 	struct hr_hook_facts hook[HR_HOOK_N];
 };
 
