@@ -4,8 +4,8 @@
  * more than X of backlog if the load were k times as large, for a grid of k and
  * for c and 2c vCPUs, in one pass over the slots and constant memory.
  *
- * Work that does not grow with load (hogs: bursts older than 1 s) enters at
- * factor 1: they are kept at their number.  Backlog is looked at at the END of
+ * Work that does not grow with load enters at factor 1; hogs (bursts older than
+ * 1 s) are in neither: what wakes runs before them.  Backlog is looked at at the END of
  * the slot and over the nominal size: capacity of the future is unknown.
  */
 #pragma once

@@ -71,6 +71,8 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	f.occupancy = m->busy_sq > 0 && m->busy_n > 0
 			      ? fmin(m->busy_sum * m->busy_sum / m->busy_n / m->busy_sq, 1)
 			      : 1;
+	if (f.has_bursts && f.t_s > 0)
+		f.hogs = fmin(ctr_s(m, HR_CTR_HOG_NS) / f.t_s, f.c);
 	if (f.has_slots && f.c > 0 && f.t_s > 0)
 		f.unknown = ctr_s(m, HR_CTR_UNKNOWN_NS) / (f.c * f.t_s);
 	if (hr_minute_has(m, HR_SIG_CPU_QUOTA) && f.t_s > 0)
@@ -143,7 +145,11 @@ static void vq_bounds(
 		double k_s = hr_vq_solve_spread(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N],
 			x->conf->eps, f->occupancy, f->today);
 
-		b->at_least = hr_opt_of(v.below ? HR_K_MIN : v.k * d.at_least / x->conf->m_lo);
+		/* A fair scheduler gives a hog up to half of the CPU it shares. */
+		double shared = 1 - f->hogs / (2 * c2);
+
+		b->at_least =
+			hr_opt_of(v.below ? HR_K_MIN : v.k * shared * d.at_least / x->conf->m_lo);
 		b->likely = hr_opt_of(k_s * d.likely);
 		b->capped = k_s >= HR_K_MAX;
 		if (v.below && f->today >= 1)
@@ -152,9 +158,9 @@ static void vq_bounds(
 			b->at_most = hr_opt_of(fmin(work, k_s * x->conf->m_hi));
 		say_vq(x, &v, c2, k_s, f);
 		hr_trace_say(x->t,
-			"  at_least = the first / %.2f x %.2f, likely = the second x %.2f  "
-			"(model error; shared cores)",
-			x->conf->m_lo, d.at_least, d.likely);
+			"  at_least = the first / %.2f x %.2f x %.2f, likely = the second x %.2f  "
+			"(model error; threads that never sleep; shared cores)",
+			x->conf->m_lo, shared, d.at_least, d.likely);
 	}
 	if (f->has_slots)
 		hr_trace_say(x->t,

@@ -55,14 +55,17 @@ void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf
 						 (in->hot_thread && in->frozen.v < FROZEN_PROOF));
 
 	for (unsigned z = 0; z < HR_SIZE_N; z++) {
+		/* Twice the vCPUs never carry more than twice; a ratio of clamped k may say so. */
+		double most = z == HR_SIZE_VCPUS ? 2 : HR_K_MAX;
+
 		ret[z] = (struct hr_gain){.change = change[z],
 			.exists = (z == HR_SIZE_MEMORY || cpu_exists) &&
 				  (z == HR_SIZE_VCPUS || mem_exists),
 			.gain = gain_of(&in->k, &in->at[z])};
-		if (bounded && z != HR_SIZE_MEMORY) {
-			cut(&ret[z].gain.at_least, in->frozen.v);
-			cut(&ret[z].gain.likely, in->frozen.v);
-			cut(&ret[z].gain.at_most, in->frozen.v);
-		}
+		if (bounded && z != HR_SIZE_MEMORY)
+			most = fmin(most, in->frozen.v);
+		cut(&ret[z].gain.at_least, most);
+		cut(&ret[z].gain.likely, most);
+		cut(&ret[z].gain.at_most, most);
 	}
 }

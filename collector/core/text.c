@@ -263,6 +263,21 @@ static void say_external(const struct hr_text_in *in, const char *sc, char *s, c
 		r->device);
 }
 
+/* Row 7: short, and the gain of a larger size is too small to tell. */
+static void say_straddle(const struct hr_text_in *in, const char *sc, char *s)
+{
+	char w[96], l[NUM], lo[NUM], hi[NUM];
+
+	what(in, w, sizeof(w));
+	snprintf(s, HR_TEXT_LEN,
+		"%s %s was the limit (%s its load fits), but vcpus x2 would gain between %s and "
+		"%s: "
+		"too little or too vague to tell from model error.",
+		sc, w, factor(&in->a->headroom.likely, l),
+		factor(&in->gain[HR_SIZE_VCPUS].gain.at_least, lo),
+		factor(&in->gain[HR_SIZE_VCPUS].gain.at_most, hi));
+}
+
 static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	const struct hr_answer *a = in->a;
@@ -276,11 +291,7 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 			sc, factor(&a->headroom.at_least, lo), factor(&a->headroom.likely, hi),
 			in->conf->k_target, first);
 	else if (in->verdict->row == 7)
-		snprintf(s, HR_TEXT_LEN,
-			"%s less than %.1fx more load fits, and the gain of a larger size is not "
-			"distinguishable from "
-			"model error.",
-			sc, in->conf->k_target);
+		say_straddle(in, sc, s);
 	else
 		snprintf(s, HR_TEXT_LEN, "Not known yet whether headroom is left. Missing: %s.",
 			first);
