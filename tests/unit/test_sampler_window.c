@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When windows begin and end, and which number each has. */
+#include "tests/unit/sampler_feed.h"
+
+/* Start at 103.4 s: the first window is 6.6 s long and ends at 110 s. */
+static void aligned_windows_end_at_multiples_of_ten_seconds(void **state)
+{
+	const struct hr_summary *s = NULL;
+	uint64_t mono;
+
+	(void)state;
+	start(true);
+	assert_int_equal(tick_at(103400000000ULL, &s), 0);
+	mono = hr_sampler_next_ns(&sampler, 96400000000ULL, 103400000000ULL);
+	assert_int_equal(mono, 97 * S); /* boot 104 s */
+	assert_int_equal(run(104, 109, &s), 0);
+	assert_false(hr_sampler_closes(&sampler, 109 * S));
+	assert_true(hr_sampler_closes(&sampler, 110 * S));
+	assert_int_equal(tick_at(110 * S, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 6600);
+}
+
+/* A start less than 2 s before the end joins the next window, and says so by its numbers. */
+static void a_sliver_joins_the_next_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	assert_int_equal(tick_at(109 * S, &s), 0);
+	assert_int_equal(run(110, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 11000);
+}
+
+static void other_windows_are_ten_seconds_from_the_first_tick(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(false);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(tick_at(103400000000ULL + (uint64_t)i * S, &s), 0);
+	assert_int_equal(hr_sampler_next_ns(&sampler, 0, 112400000000ULL), S);
+	assert_int_equal(tick_at(113400000000ULL, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 10000);
+	for (int i = 1; i < 10; i++)
+		assert_int_equal(tick_at(113400000000ULL + (uint64_t)i * S, &s), 0);
+	assert_int_equal(tick_at(123400000000ULL, &s), 1);
+	assert_int_equal(s->seq_first, 12);
+	assert_int_equal(s->seq_last, 12);
+}
+
+static void a_timer_that_fires_early_or_a_little_late_closes_the_same_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 109, &s);
+	assert_int_equal(tick_at(109990000000ULL, &s), 1);
+	assert_int_equal(s->seq_last, 10);
+	/* the next tick is at 111 s, not 10 ms later */
+	assert_int_equal(hr_sampler_next_ns(&sampler, 0, 109990000000ULL), 1010000000ULL);
+	run(111, 119, &s);
+	assert_int_equal(tick_at(120900000000ULL, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 10910);
+}
+
+/* A tick 25 s late stands for all whole windows it covers; the slots are the take's business. */
+static void a_very_late_tick_covers_several_numbers(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 105, &s);
+	feed.raw.due_ns = 0;
+	assert_int_equal(tick_at(131 * S, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 12);
+	assert_int_equal(s->dur_ms, 31000);
+	assert_int_equal(run(132, 140, &s), 1);
+	assert_int_equal(s->seq_first, 13);
+	assert_int_equal(s->seq_last, 13);
+	assert_int_equal(s->dur_ms, 9000);
+}
+
+static void a_tick_late_by_more_than_half_a_second_is_counted(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	texts(feed.ticks++);
+	feed.raw.boot_ns = 105600000000ULL;
+	feed.raw.mono_ns = 98600000000ULL;
+	feed.raw.due_ns = 98 * S;
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 0);
+	assert_int_equal(run(106, 110, &s), 1);
+	assert_int_equal(s->ctr[HR_CTR_SELF_TICK_LATE_N], 1);
+}
+
+static void a_suspend_is_in_no_window(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 105, &s);
+	/* an hour later by boot time; the monotonic clock stood still */
+	feed.raw.boot_ns = 3705 * S;
+	feed.raw.mono_ns = 98 * S + 500000000ULL;
+	texts(feed.ticks++);
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 5000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 2500);
+	for (uint64_t t = 1; t < 5; t++) {
+		feed.raw.boot_ns = (3705 + t) * S;
+		feed.raw.mono_ns = (98 + t) * S + 500000000ULL;
+		texts(feed.ticks++);
+		assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 0);
+	}
+	feed.raw.boot_ns = 3710 * S;
+	feed.raw.mono_ns = 103 * S + 500000000ULL;
+	texts(feed.ticks++);
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_int_equal(s->seq_first, 370);
+	assert_int_equal(s->dur_ms, 5000);
+	assert_int_equal(
+		s->ctr[HR_CTR_STAT_USER_MS], 2500); /* the growth over the gap is in neither */
+}
+
+static void a_flush_ends_the_window_and_its_number_is_not_used_again(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->dur_ms, 4000);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 0);
+	/* going on: 10 is taken, so the next window is 11 and runs to 120 s */
+	assert_int_equal(run(105, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 15000);
+}
+
+static void an_agent_that_restarts_does_not_use_a_number_twice(void **state)
+{
+	struct hr_sampler_conf c = conf_2cpu(true);
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	memset(&feed, 0, sizeof(feed));
+	c.seq_min = 11; /* 10 was sent before the restart at 103 s */
+	hr_sampler_init(&sampler, &c);
+	assert_int_equal(run(103, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->seq_last, 11);
+	assert_int_equal(s->dur_ms, 17000);
+	/* a number from another boot's file is not believed */
+	c.seq_min = 1000000;
+	hr_sampler_init(&sampler, &c);
+	feed.ticks = 0;
+	assert_int_equal(run(103, 110, &s), 1);
+	assert_int_equal(s->seq_first, 10);
+}
+
+static void a_change_of_cpus_starts_a_new_epoch_and_window(void **state)
+{
+	struct hr_sampler_conf c;
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 104, &s);
+	c = sampler.conf;
+	c.cpus = 4;
+	c.epoch = 4;
+	assert_int_equal(hr_sampler_change(&sampler, &c, &s), 1);
+	assert_int_equal(s->epoch, 3);
+	assert_int_equal(s->cpus, 2);
+	assert_int_equal(s->dur_ms, 4000);
+	/* the tick that saw it sets the base: its second counts nowhere */
+	assert_true(hr_sampler_closes(&sampler, 105 * S));
+	assert_int_equal(run(105, 119, &s), 0);
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->epoch, 4);
+	assert_int_equal(s->cpus, 4);
+	assert_int_equal(s->seq_first, 11);
+	assert_int_equal(s->dur_ms, 15000);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 7500);
+}
+
+static void a_step_of_the_wall_clock_changes_only_the_time_shown(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 109, &s);
+	texts(feed.ticks++);
+	feed.raw.boot_ns = 110 * S;
+	feed.raw.mono_ns = 103 * S;
+	feed.raw.wall_ms = 5;
+	assert_int_equal(hr_sampler_tick(&sampler, &feed.raw, &s), 1);
+	assert_int_equal(s->t_end_ms, 5);
+	assert_int_equal(s->dur_ms, 10000);
+	assert_int_equal(s->seq_last, 10);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 5000);
+}
+
+/* What was learned of a disk survives a change elsewhere, and goes with the disk. */
+static void a_change_keeps_what_was_learned_of_the_devices_that_stay(void **state)
+{
+	struct hr_sampler_conf c;
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 102, &s);
+	sampler.fold.win[0].l0_us[1] = 300;
+	c = sampler.conf;
+	c.cpus = 4;
+	c.epoch = 4;
+	(void)hr_sampler_change(&sampler, &c, &s);
+	run(103, 120, &s);
+	assert_int_equal(s->dev[0].ctr[HR_DCTR_L0_WR_US], 300);
+	strcpy(c.dev_name[0], "vdb");
+	c.epoch = 5;
+	(void)hr_sampler_change(&sampler, &c, &s);
+	assert_int_equal(sampler.fold.win[0].l0_us[1], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(aligned_windows_end_at_multiples_of_ten_seconds),
+		cmocka_unit_test(a_sliver_joins_the_next_window),
+		cmocka_unit_test(other_windows_are_ten_seconds_from_the_first_tick),
+		cmocka_unit_test(a_timer_that_fires_early_or_a_little_late_closes_the_same_window),
+		cmocka_unit_test(a_very_late_tick_covers_several_numbers),
+		cmocka_unit_test(a_tick_late_by_more_than_half_a_second_is_counted),
+		cmocka_unit_test(a_suspend_is_in_no_window),
+		cmocka_unit_test(a_flush_ends_the_window_and_its_number_is_not_used_again),
+		cmocka_unit_test(an_agent_that_restarts_does_not_use_a_number_twice),
+		cmocka_unit_test(a_change_of_cpus_starts_a_new_epoch_and_window),
+		cmocka_unit_test(a_step_of_the_wall_clock_changes_only_the_time_shown),
+		cmocka_unit_test(a_change_keeps_what_was_learned_of_the_devices_that_stay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
