@@ -99,7 +99,8 @@
 	X(SELF_RSS_BYTES, COST, G, bytes)                                                      \
 	X(SELF_TICK_LATE_N, COST, S, n)	/* ticks later than 500 ms: data degraded */           \
 	X(SELF_BPF_NS, EVENT_NS, S, ns)	/* run time of our programs, scaled from samples */    \
-	X(SELF_BPF_EVENTS, EVENT_NS, S, n)
+	X(SELF_BPF_EVENTS, EVENT_NS, S, n)                                                     \
+	X(BURST_BROKEN_N, BURSTS, S, n)	/* bursts cut in two: a stint whose burst was not found */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,

@@ -153,6 +153,7 @@ static void cpu_counters(const struct hr_take *t, struct hr_summary *s)
 	if (has(t->have, HR_SIG_BURSTS)) {
 		s->ctr[HR_CTR_BURST_N] += c->bursts;
 		s->ctr[HR_CTR_BURST_LATE_N] += c->bursts_late;
+		s->ctr[HR_CTR_BURST_BROKEN_N] += c->broken;
 		(void)hr_hist_merge(&s->dist[HR_DIST_BURST_CPU], &c->burst_cpu);
 		(void)hr_hist_merge(&s->dist[HR_DIST_BURST_WAIT], &c->burst_wait);
 	}

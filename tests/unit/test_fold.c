@@ -111,7 +111,8 @@ static void counters_and_histograms_add(void **state)
 		.resync = 3,
 		.late_ns = 7,
 		.bursts = 50,
-		.bursts_late = 2};
+		.bursts_late = 2,
+		.broken = 4};
 	assert_true(hr_hist_add(&t.cpu.wait, 40, 9));
 	assert_true(hr_hist_add(&t.cpu.burst_cpu, 500, 8));
 	assert_true(hr_hist_add(&t.cpu.burst_wait, 60, 8));
@@ -129,6 +130,7 @@ static void counters_and_histograms_add(void **state)
 	assert_int_equal(s.ctr[HR_CTR_LATE_NS], 14);
 	assert_int_equal(s.ctr[HR_CTR_BURST_N], 100);
 	assert_int_equal(s.ctr[HR_CTR_BURST_LATE_N], 4);
+	assert_int_equal(s.ctr[HR_CTR_BURST_BROKEN_N], 8);
 	assert_int_equal(s.dist[HR_DIST_RUNQ_WAIT].total, 18);
 	assert_int_equal(s.dist[HR_DIST_BURST_CPU].sum, 8000);
 	assert_int_equal(s.dist[HR_DIST_BURST_WAIT].total, 16);
