@@ -20,9 +20,9 @@
 struct hr_coalesce_item {
 	uint64_t boot;
 	uint64_t seq_first, seq_last;
-	uint32_t epoch;
 	uint64_t age_ns; /* since the window ended */
-	bool frozen;     /* a byte of it went out: it travels as it is */
+	uint32_t epoch;
+	bool frozen; /* a byte of it went out: it travels as it is */
 };
 
 /*

@@ -2,7 +2,7 @@
 /*
  * Ticks -> summaries.  Takes struct hr_raw once a second, parses, takes
  * differences, folds, and closes one struct hr_summary per 10 s.  No clock, no
- * I/O, no allocation: all state is one struct (about 1 MiB; let the engine
+ * I/O, no allocation: all state is one struct (1.2 MB; let the engine
  * allocate it once).
  *
  * When a window ends: at the first tick that reaches its planned end (less a

@@ -104,11 +104,11 @@ static uint64_t time_us(const struct hr_topk_entry *e)
 	return (uint64_t)e->d_oncpu_us + e->d_wait_us;
 }
 
-/* A candidate and where it came from. */
+/* A candidate: its growth, and its row in the snapshot. */
 struct hot {
 	uint64_t time_us;
-	const struct hr_task *task;
-	const struct hr_topk_entry *e;
+	uint32_t oncpu_us, wait_us;
+	uint32_t row;
 };
 
 /* Insertion into a list of HR_TOP_MAX, largest first; ties keep the order of the snapshot. */
@@ -155,7 +155,7 @@ static void fill_process(struct hr_topk *t, const struct hr_task *task, uint32_t
 bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, bool cut,
 	struct hr_topk_result *ret)
 {
-	struct hot hot[HR_TOP_MAX];
+	struct hot hot[HR_TOP_MAX] = {{0}};
 	bool first = t->gen == 0, had_base = t->complete;
 
 	memset(ret, 0, sizeof(*ret));
@@ -173,18 +173,19 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 		e = find_row(t, task, i);
 		if (!e)
 			continue;
-		c = (struct hot){time_us(e), &task[i], e};
+		c = (struct hot){time_us(e), e->d_oncpu_us, e->d_wait_us, i};
 		if (c.time_us > 0)
 			rank(hot, &ret->n, &c);
 	}
 	for (uint8_t k = 0; k < ret->n; k++) {
+		const struct hr_task *hottest = &task[hot[k].row];
 		struct hr_top *top = &ret->top[k];
 
-		top->pid = hot[k].task->pid;
-		top->tid = hot[k].task->tid;
-		top->oncpu_ms = to_ms(hot[k].e->d_oncpu_us);
-		top->wait_ms = to_ms(hot[k].e->d_wait_us);
-		memcpy(top->comm, hot[k].task->comm, HR_COMM_LEN);
+		top->pid = hottest->pid;
+		top->tid = hottest->tid;
+		top->oncpu_ms = to_ms(hot[k].oncpu_us);
+		top->wait_ms = to_ms(hot[k].wait_us);
+		memcpy(top->comm, hottest->comm, HR_COMM_LEN);
 		top->comm[HR_COMM_LEN - 1] = '\0';
 	}
 	fill_process(t, task, n, hot, ret->top, ret->n);
