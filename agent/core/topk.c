@@ -174,7 +174,7 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 		if (!e)
 			continue;
 		c = (struct hot){time_us(e), e->d_oncpu_us, e->d_wait_us, i};
-		if (c.time_us > 0)
+		if (c.time_us >= HR_TOPK_MIN_US)
 			rank(hot, &ret->n, &c);
 	}
 	for (uint8_t k = 0; k < ret->n; k++) {

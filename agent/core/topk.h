@@ -14,6 +14,8 @@
 
 #define HR_TOPK_SLOTS  16384 /* power of two; the engine hands in 8192 threads at most */
 #define HR_TOPK_PROBES 32
+/* Below 10 ms of a window (0.1 %) a thread is not hot; each costs some 30 bytes on the wire. */
+#define HR_TOPK_MIN_US 10000
 
 struct hr_topk_entry {
 	uint32_t tid; /* 0: empty */
@@ -33,8 +35,7 @@ struct hr_topk {
 
 struct hr_topk_result {
 	uint8_t n;
-	struct hr_top top[HR_TOP_MAX]; /* by on-CPU + wait, largest first; threads with neither are
-					  left out */
+	struct hr_top top[HR_TOP_MAX]; /* by on-CPU + wait, largest first */
 	uint32_t unheld;               /* threads the table had no room for */
 	uint32_t unknown; /* threads first seen although they may be older than the window */
 };

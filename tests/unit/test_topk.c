@@ -64,6 +64,20 @@ static void threads_rank_by_cpu_and_wait_with_their_process(void **state)
 	assert_int_equal(r.top[2].peers, 1); /* seen from the leader the writer is a peer */
 }
 
+static void a_thread_with_less_than_a_thousandth_of_the_window_is_not_hot(void **state)
+{
+	struct hr_task a[] = {task(1, 1, 0, 0, "a"), task(2, 2, 0, 0, "b")};
+	struct hr_task b[] = {task(1, 1, 4, 5, "a"), task(2, 2, 4, 6, "b")};
+
+	(void)state;
+	hr_topk_init(&t, 9);
+	hr_topk_fold(&t, a, 2, false, &r);
+	assert_true(
+		hr_topk_fold(&t, b, 2, false, &r)); /* an idle VM: nobody hot, and that is known */
+	assert_int_equal(r.n, 1);
+	assert_int_equal(r.top[0].tid, 2);
+}
+
 static void a_pool_shows_its_peers(void **state)
 {
 	struct hr_task a[4], b[4];
@@ -116,7 +130,7 @@ static void the_agent_is_never_hot(void **state)
 	struct hr_task a[] = {
 		task(9, 9, 0, 0, "agent"), task(9, 91, 0, 0, "agent2"), task(1, 1, 0, 0, "x")};
 	struct hr_task b[] = {
-		task(9, 9, 500, 0, "agent"), task(9, 91, 400, 0, "agent2"), task(1, 1, 1, 0, "x")};
+		task(9, 9, 500, 0, "agent"), task(9, 91, 400, 0, "agent2"), task(1, 1, 10, 0, "x")};
 
 	(void)state;
 	hr_topk_init(&t, 9);
@@ -146,7 +160,7 @@ static void only_the_hottest_six_are_kept_in_order(void **state)
 static void a_cut_snapshot_is_not_believed_nor_the_next_newcomer(void **state)
 {
 	struct hr_task a[] = {task(1, 1, 10, 0, "a")};
-	struct hr_task b[] = {task(1, 1, 20, 0, "a"), task(2, 2, 900, 0, "b")};
+	struct hr_task b[] = {task(1, 1, 30, 0, "a"), task(2, 2, 900, 0, "b")};
 
 	(void)state;
 	hr_topk_init(&t, 9);
@@ -157,10 +171,10 @@ static void a_cut_snapshot_is_not_believed_nor_the_next_newcomer(void **state)
 	assert_int_equal(r.n, 1);
 	assert_int_equal(r.top[0].tid, 1);
 	/* the third is whole again */
-	b[1].oncpu_ns += 5 * MS;
+	b[1].oncpu_ns += 50 * MS;
 	assert_true(hr_topk_fold(&t, b, 2, false, &r));
 	assert_int_equal(r.top[0].tid, 2);
-	assert_int_equal(r.top[0].oncpu_ms, 5);
+	assert_int_equal(r.top[0].oncpu_ms, 50);
 }
 
 static void a_thread_listed_twice_counts_once(void **state)
@@ -180,19 +194,19 @@ static void a_thread_listed_twice_counts_once(void **state)
 
 static void totals_that_went_back_are_no_growth(void **state)
 {
-	struct hr_task a[] = {task(1, 1, 10, 10, "a")}, b[] = {task(1, 1, 5, 12, "a")};
+	struct hr_task a[] = {task(1, 1, 10, 10, "a")}, b[] = {task(1, 1, 5, 32, "a")};
 
 	(void)state;
 	hr_topk_init(&t, 9);
 	hr_topk_fold(&t, a, 1, false, &r);
 	assert_true(hr_topk_fold(&t, b, 1, false, &r));
 	assert_int_equal(r.top[0].oncpu_ms, 0);
-	assert_int_equal(r.top[0].wait_ms, 2);
+	assert_int_equal(r.top[0].wait_ms, 22);
 }
 
 static void names_of_the_full_length_end_in_a_nul(void **state)
 {
-	struct hr_task a[] = {task(1, 1, 0, 0, "")}, b[] = {task(1, 1, 9, 0, "")};
+	struct hr_task a[] = {task(1, 1, 0, 0, "")}, b[] = {task(1, 1, 19, 0, "")};
 
 	(void)state;
 	memset(b[0].comm, 'x', sizeof(b[0].comm));
@@ -240,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_snapshot_knows_nobody),
 		cmocka_unit_test(threads_rank_by_cpu_and_wait_with_their_process),
+		cmocka_unit_test(a_thread_with_less_than_a_thousandth_of_the_window_is_not_hot),
 		cmocka_unit_test(a_pool_shows_its_peers),
 		cmocka_unit_test(a_thread_born_in_the_window_counts_whole),
 		cmocka_unit_test(a_reused_tid_is_a_new_thread),
