@@ -250,6 +250,62 @@ static void a_change_keeps_what_was_learned_of_the_devices_that_stay(void **stat
 	assert_int_equal(sampler.fold.win[0].l0_us[1], 0);
 }
 
+/*
+ * Whatever the timer does: each number is used once and in order, and every count is in
+ * exactly one window, except those of ticks that only set the base.
+ */
+static void no_count_is_lost_or_doubled_and_no_number_used_twice(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("sampler_window");
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		uint64_t at = 100 * S + hr_rand_below(&r, 20 * S), next_seq = 0, counted = 0;
+		uint64_t expected = 0, covered_ms = 0, closed = 0;
+
+		start(hr_rand_below(&r, 2) == 0);
+		for (int i = 0; i < 500; i++) {
+			const struct hr_summary *s = NULL;
+			uint64_t kind = hr_rand_below(&r, 100), wait = S - S / 5;
+			bool base = !sampler.begun;
+			int n = 0;
+
+			wait += hr_rand_below(&r, S / 2);
+			if (kind == 0)
+				n = hr_sampler_flush(&sampler, &s);
+			else if (kind == 1)
+				n = hr_sampler_change(&sampler, &sampler.conf, &s);
+			else if (kind == 2)
+				wait += hr_rand_below(&r, 40 * S);
+			else if (kind == 3)
+				wait += HR_SAMPLER_GAP_NS;
+			at += wait;
+			for (int pass = 0; pass < 2; pass++) {
+				if (n) {
+					assert_true(s->seq_first >= next_seq);
+					assert_true(s->seq_last >= s->seq_first);
+					assert_true(s->seq_last <= at / HR_WINDOW_NS + 2);
+					next_seq = s->seq_last + 1;
+					counted += s->ctr[HR_CTR_CTXT_N];
+					covered_ms += s->dur_ms;
+					closed++;
+				}
+				if (pass == 0)
+					n = tick_at(at, &s);
+			}
+			if (!base && kind != 0 && kind != 1 && wait <= HR_SAMPLER_GAP_NS)
+				expected += 1000;
+		}
+		const struct hr_summary *s = NULL;
+		if (hr_sampler_flush(&sampler, &s)) {
+			counted += s->ctr[HR_CTR_CTXT_N];
+			covered_ms += s->dur_ms;
+		}
+		assert_int_equal(counted, expected);
+		assert_true(closed > 20 && covered_ms > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_change_of_cpus_starts_a_new_epoch_and_window),
 		cmocka_unit_test(a_step_of_the_wall_clock_changes_only_the_time_shown),
 		cmocka_unit_test(a_change_keeps_what_was_learned_of_the_devices_that_stay),
+		cmocka_unit_test(no_count_is_lost_or_doubled_and_no_number_used_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
