@@ -16,16 +16,18 @@
 struct hr_engine;
 
 struct hr_engine_opts {
-	const char *root;	/* prefix of /proc and /sys (tests), "" normally */
-	enum hr_rung force;	/* HR_RUNG_RAW_TP, HR_RUNG_FILE: try nothing better; 0: best */
-	bool align;		/* windows end at multiples of 10 s of boot time (agent); else 10 s from now */
-	bool bpf_stats;		/* measure ns per event in short samples (needs CAP_SYS_ADMIN) */
-	uint64_t no_hooks;	/* bit per enum hr_shed: hooks not to load (operator's choice) */
-	const char *include;	/* device names to measure although the rules leave them out ("loop0 dm-1"), "" none */
-	const char *exclude;	/* device names to leave out */
-	uint64_t seq_min;	/* first window number not used yet in this boot (agent restarted); 0 any */
-	uint32_t epoch_first;	/* first epoch not used yet in this boot; 0: 1 */
-	double budget_ratio;	/* of one CPU, above which hooks are shed; 0: the default, 0.005 */
+	const char *root;   /* prefix of /proc and /sys (tests), "" normally */
+	enum hr_rung force; /* HR_RUNG_RAW_TP, HR_RUNG_FILE: try nothing better; 0: best */
+	bool align; /* windows end at multiples of 10 s of boot time (agent); else 10 s from now */
+	bool bpf_stats;      /* measure ns per event in short samples (needs CAP_SYS_ADMIN) */
+	uint64_t no_hooks;   /* bit per enum hr_shed: hooks not to load (operator's choice) */
+	const char *include; /* device names to measure although the rules leave them out ("loop0
+				dm-1"), "" none */
+	const char *exclude; /* device names to leave out */
+	uint64_t seq_min; /* first window number not used yet in this boot (agent restarted); 0 any
+			   */
+	uint32_t epoch_first; /* first epoch not used yet in this boot; 0: 1 */
+	double budget_ratio;  /* of one CPU, above which hooks are shed; 0: the default, 0.005 */
 };
 
 /* HR_FORCE=raw_tp|file in the environment as a value for .force; anything else: best. */
@@ -38,7 +40,8 @@ void hr_engine_close(struct hr_engine *e);
 /* Monotonic time of the next tick; call hr_engine_tick() then. */
 uint64_t hr_engine_next_ns(const struct hr_engine *e);
 
-/* 1: a window closed, *ret_summary (engine's own, until the next call) holds it; 0: none; -errno. */
+/* 1: a window closed, *ret_summary (engine's own, until the next call) holds it; 0: none; -errno.
+ */
 int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary);
 
 /* Ends the open window early (measure's end, SIGTERM).  As hr_engine_tick; 0 when it is empty. */

@@ -68,8 +68,8 @@ int main(int argc, char **argv)
 	}
 	if (what == 'V')
 		return puts("headroom-agent " HR_VERSION) < 0;
-	if (hr_conffile_load(hr_agent_config_table(), arg_config, arg_config_named, &conf,
-		    &origin, err) < 0) {
+	if (hr_conffile_load(hr_agent_config_table(), arg_config, arg_config_named, &conf, &origin,
+		    err) < 0) {
 		(void)fprintf(stderr, "headroom-agent: %s\n", err);
 		return 1;
 	}

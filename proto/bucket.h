@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#define HR_BUCKET_BITS	3
-#define HR_BUCKETS	240	/* covers every 32-bit value: bucket(2^32 - 1) = 239 */
+#define HR_BUCKET_BITS 3
+#define HR_BUCKETS     240 /* covers every 32-bit value: bucket(2^32 - 1) = 239 */
 
 /* Index of the highest set bit; @v must not be 0.  Branches only: no clz in BPF before v4. */
 static inline __attribute__((always_inline)) uint32_t hr_log2_u32(uint32_t v)

@@ -9,17 +9,17 @@
 #define HR_CLEANUP(fn) __attribute__((cleanup(fn)))
 #define HR_MUST_USE    __attribute__((warn_unused_result))
 
-#define hr_take_ptr(p)                                                                         \
-	({                                                                                     \
-		__typeof__(p) *_pp = &(p), _v = *_pp;                                          \
-		*_pp = NULL;                                                                   \
-		_v;                                                                            \
+#define hr_take_ptr(p)                                                                             \
+	({                                                                                         \
+		__typeof__(p) *_pp = &(p), _v = *_pp;                                              \
+		*_pp = NULL;                                                                       \
+		_v;                                                                                \
 	})
-#define hr_take_fd(fd)                                                                         \
-	({                                                                                     \
-		int *_pf = &(fd), _v = *_pf;                                                   \
-		*_pf = -1;                                                                     \
-		_v;                                                                            \
+#define hr_take_fd(fd)                                                                             \
+	({                                                                                         \
+		int *_pf = &(fd), _v = *_pf;                                                       \
+		*_pf = -1;                                                                         \
+		_v;                                                                                \
 	})
 
 static inline void hr_freep(void *p)

@@ -13,33 +13,33 @@
 #include <stdint.h>
 
 enum hr_conf_type {
-	HR_CONF_U64 = 1,	/* uint64_t; min, max */
-	HR_CONF_F64,		/* double */
-	HR_CONF_BOOL,		/* bool: yes no true false on off 1 0 */
-	HR_CONF_DURATION,	/* uint64_t ns */
-	HR_CONF_BYTES,		/* uint64_t */
-	HR_CONF_RATIO,		/* double; "80%" */
-	HR_CONF_TEXT,		/* char[size]; printable UTF-8 */
+	HR_CONF_U64 = 1,  /* uint64_t; min, max */
+	HR_CONF_F64,      /* double */
+	HR_CONF_BOOL,     /* bool: yes no true false on off 1 0 */
+	HR_CONF_DURATION, /* uint64_t ns */
+	HR_CONF_BYTES,    /* uint64_t */
+	HR_CONF_RATIO,    /* double; "80%" */
+	HR_CONF_TEXT,     /* char[size]; printable UTF-8 */
 };
 
 struct hr_conf_key {
 	const char *section;
 	const char *key;
 	enum hr_conf_type type;
-	size_t offset;		/* into the program's config struct */
-	size_t size;		/* HR_CONF_TEXT: bytes with NUL */
-	double min, max;	/* numbers, in the base unit (ns, bytes, ratio) */
-	const char *def;	/* default as it would stand in the file */
-	const char *doc;	/* what it does and why this default: one or two sentences */
+	size_t offset;   /* into the program's config struct */
+	size_t size;     /* HR_CONF_TEXT: bytes with NUL */
+	double min, max; /* numbers, in the base unit (ns, bytes, ratio) */
+	const char *def; /* default as it would stand in the file */
+	const char *doc; /* what it does and why this default: one or two sentences */
 };
 
 struct hr_conf_table {
 	const struct hr_conf_key *keys;
-	size_t n;		/* <= HR_CONF_KEYS_MAX */
-	size_t conf_size;	/* bytes of the program's config struct */
+	size_t n;         /* <= HR_CONF_KEYS_MAX */
+	size_t conf_size; /* bytes of the program's config struct */
 };
 #define HR_CONF_KEYS_MAX 128
-#define HR_CONF_ERR_LEN	 512
+#define HR_CONF_ERR_LEN  512
 
 /* Where each value came from, for --print-config: "file:line" or "default". */
 struct hr_conf_origin {
@@ -56,6 +56,7 @@ void hr_conf_defaults(const struct hr_conf_table *t, void *conf, struct hr_conf_
 int hr_conf_parse(const struct hr_conf_table *t, const char *name, const char *text, void *conf,
 	struct hr_conf_origin *origin, char err[HR_CONF_ERR_LEN]);
 
-/* Prints the merged configuration as a file: comments with origin, then key = value. Bytes written, or 0 if @cap is too small. */
+/* Prints the merged configuration as a file: comments with origin, then key = value. Bytes written,
+ * or 0 if @cap is too small. */
 size_t hr_conf_print(const struct hr_conf_table *t, const void *conf,
 	const struct hr_conf_origin *origin, bool with_docs, char *buf, size_t cap);

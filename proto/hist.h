@@ -17,9 +17,9 @@
 #include "proto/bucket.h"
 
 struct hr_hist {
-	uint64_t total;		/* = sum of n[] */
-	uint64_t sum;		/* of the values, exact */
-	uint32_t max;		/* exact; 0 while empty */
+	uint64_t total; /* = sum of n[] */
+	uint64_t sum;   /* of the values, exact */
+	uint32_t max;   /* exact; 0 while empty */
 	uint32_t n[HR_BUCKETS];
 };
 
@@ -28,7 +28,8 @@ struct hr_quantile {
 	uint32_t lo, hi;
 };
 
-/* Adds @count samples of @value (clamped to 32 bits).  False, and no change, when a counter would overflow. */
+/* Adds @count samples of @value (clamped to 32 bits).  False, and no change, when a counter would
+ * overflow. */
 bool hr_hist_add(struct hr_hist *h, uint64_t value, uint32_t count);
 
 /* @into += @from.  False, and no change, when a counter would overflow. */

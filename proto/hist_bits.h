@@ -22,12 +22,13 @@
 #include "proto/hist.h"
 
 struct hr_bits {
-	unsigned char *buf;	/* only read by hr_hist_get() */
-	size_t cap;		/* bytes */
-	size_t at;		/* bits written or read */
+	unsigned char *buf; /* only read by hr_hist_get() */
+	size_t cap;         /* bytes */
+	size_t at;          /* bits written or read */
 };
 
-/* Appends @h, which must be valid and not empty.  False when @b is full (its content is void then). */
+/* Appends @h, which must be valid and not empty.  False when @b is full (its content is void then).
+ */
 bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h);
 
 /*

@@ -18,8 +18,8 @@
 #include "proto/signal.h"
 
 /* Grid of the virtual queue: load factors 2^((g-2)/3), g = 0..11 (answer-model 4.3). */
-#define HR_VQ_GRID	12
-#define HR_VQ_SIZES	2	/* c and 2c vCPUs */
+#define HR_VQ_GRID  12
+#define HR_VQ_SIZES 2 /* c and 2c vCPUs */
 
 /*
  * VM-wide counters.  X(id, signal, kind, unit): kind S sums over the window,
@@ -27,80 +27,80 @@
  * of the window; on merge the later one).
  * The order is on the wire: append only.
  */
-#define HR_CTRS(X)                                                                             \
-	/* sched_switch */                                                                     \
-	X(ONCPU_NS, CPU_SLOTS, S, ns)	/* all CPUs, idle not counted */                       \
-	X(UNKNOWN_NS, CPU_SLOTS, S, ns)	/* CPU time nobody can account for (missed events) */  \
-	X(SWITCHES, CPU_SLOTS, S, n)                                                           \
-	X(SWITCH_VOLUNTARY, CPU_SLOTS, S, n)                                                   \
-	X(SWITCH_RESYNC, CPU_SLOTS, S, n)	/* prev was not the task last switched in */   \
-	X(LATE_NS, CPU_SLOTS, S, ns)	/* arrived after its slots were read */                \
-	X(SLOT_N, CPU_SLOTS, S, n)	/* slots covered by this window */                     \
-	X(BUSY_ALL_N, CPU_SLOTS, S, n)	/* slots in which every CPU was busy (>= 99 %) */      \
-	X(WAIT_NS, RUNQ_WAIT, S, ns)                                                           \
-	X(FROZEN_C_NS, RUNQ_WAIT, S, ns)	/* sum over slots of min(R+Q, c) x slot */     \
-	X(FROZEN_2C_NS, RUNQ_WAIT, S, ns)	/* sum over slots of min(R+Q, 2c) x slot */    \
-	X(BURST_N, BURSTS, S, n)                                                               \
-	X(BURST_LATE_N, BURSTS, S, n)	/* waited > max(X, own CPU time), X = 10 ms */         \
-	X(CHARGE_NS, BURSTS, S, ns)	/* wake-charged work, hogs left out */                 \
-	X(HOG_NS, BURSTS, S, ns)	/* work of bursts older than 1 s */                    \
-	X(VQ_TOT_N, BURSTS, S, n)	/* weight seen by the virtual queue; see vq_bad */     \
-	/* /proc/stat */                                                                       \
-	X(STAT_USER_MS, CPU_STAT, S, ms)                                                       \
-	X(STAT_SYSTEM_MS, CPU_STAT, S, ms)                                                     \
-	X(STAT_IDLE_MS, CPU_STAT, S, ms)	/* idle + iowait */                            \
-	X(STAT_IRQ_MS, CPU_STAT, S, ms)	/* irq + softirq */                                    \
-	X(CTXT_N, CPU_STAT, S, n)                                                              \
-	X(RUNNING_MAX, CPU_STAT, M, n)	/* procs_running, sampled each second */               \
-	X(STEAL_MS, STEAL, S, ms)                                                              \
-	X(STEAL_MAX_MS, STEAL, M, ms)	/* in one second, all CPUs */                          \
-	X(SOFTNET_DROP_N, SOFTNET, S, n)                                                       \
-	X(SOFTNET_SQUEEZE_N, SOFTNET, S, n)                                                    \
-	X(PSI_CPU_SOME_US, PSI_CPU, S, us)                                                     \
-	X(PSI_MEM_SOME_US, PSI_MEMORY, S, us)                                                  \
-	X(PSI_MEM_FULL_US, PSI_MEMORY, S, us)                                                  \
-	X(PSI_IO_SOME_US, PSI_IO, S, us)                                                       \
-	X(PSI_IO_FULL_US, PSI_IO, S, us)                                                       \
-	/* cgroups: sums over the cgroups that have a limit */                                 \
-	X(QUOTA_THROTTLED_N, CPU_QUOTA, S, n)                                                  \
-	X(QUOTA_THROTTLED_US, CPU_QUOTA, S, us)                                                \
-	X(QUOTA_GROUPS, CPU_QUOTA, G, n)	/* cgroups with a CPU quota */                 \
-	X(MEMCG_MAX_N, MEMCG, S, n)	/* times a cgroup hit its memory limit */              \
-	X(MEMCG_OOM_N, MEMCG, S, n)                                                            \
-	X(MEMCG_GROUPS, MEMCG, G, n)	/* cgroups with a memory limit */                      \
-	X(MEMCG_FULL_RATIO_PM, MEMCG, M, permille)	/* fullest limited cgroup, usage/limit */ \
-	/* memory */                                                                           \
-	X(RECLAIM_N, RECLAIM, S, n)                                                            \
-	X(RECLAIM_NS, RECLAIM, S, ns)                                                          \
-	X(OOM_N, OOM, S, n)                                                                    \
-	X(REFAULT_ANON_N, VMSTAT, S, pages)                                                    \
-	X(REFAULT_FILE_N, VMSTAT, S, pages)                                                    \
-	X(SWAP_IN_N, VMSTAT, S, pages)                                                         \
-	X(SWAP_OUT_N, VMSTAT, S, pages)                                                        \
-	X(MAJFAULT_N, VMSTAT, S, n)                                                            \
-	X(PGSCAN_DIRECT_N, VMSTAT, S, pages)                                                   \
-	X(PGSCAN_KSWAPD_N, VMSTAT, S, pages)                                                   \
-	X(DROP_CACHES_N, VMSTAT, S, n)	/* drop_pagecache + drop_slab */                       \
-	X(MEM_AVAILABLE_BYTES, MEMINFO, L, bytes)                                              \
-	X(MEM_FREE_BYTES, MEMINFO, G, bytes)                                                   \
-	X(MEM_ANON_BYTES, MEMINFO, G, bytes)                                                   \
-	X(MEM_ACTIVE_FILE_BYTES, MEMINFO, G, bytes)                                            \
-	X(SWAP_FREE_BYTES, MEMINFO, G, bytes)                                                  \
-	X(SWAP_TOTAL_BYTES, MEMINFO, G, bytes)                                                 \
-	/* network, VM-wide */                                                                 \
-	X(TCP_OUT_SEGS, NETSTAT, S, n)                                                         \
-	X(TCP_RETRANS_N, TCP_RETRANS, S, n)                                                    \
-	X(LISTEN_DROP_N, NETSTAT, S, n)	/* ListenDrops: each ListenOverflow counts there too */                    \
-	X(ZERO_WINDOW_N, NETSTAT, S, n)                                                        \
-	X(PRUNED_N, NETSTAT, S, n)                                                             \
-	X(LOCAL_BYTES, NET_LOCAL, S, bytes)	/* through lo */                               \
-	/* the agent itself */                                                                 \
-	X(SELF_CPU_US, COST, S, us)                                                            \
-	X(SELF_RSS_BYTES, COST, G, bytes)                                                      \
-	X(SELF_TICK_LATE_N, COST, S, n)	/* ticks later than 500 ms: data degraded */           \
-	X(SELF_BPF_NS, EVENT_NS, S, ns)	/* run time of our programs, scaled from samples */    \
-	X(SELF_BPF_EVENTS, EVENT_NS, S, n)                                                     \
-	X(BURST_BROKEN_N, BURSTS, S, n)	/* bursts cut in two: a stint whose burst was not found */
+#define HR_CTRS(X)                                                                                 \
+	/* sched_switch */                                                                         \
+	X(ONCPU_NS, CPU_SLOTS, S, ns)   /* all CPUs, idle not counted */                           \
+	X(UNKNOWN_NS, CPU_SLOTS, S, ns) /* CPU time nobody can account for (missed events) */      \
+	X(SWITCHES, CPU_SLOTS, S, n)                                                               \
+	X(SWITCH_VOLUNTARY, CPU_SLOTS, S, n)                                                       \
+	X(SWITCH_RESYNC, CPU_SLOTS, S, n) /* prev was not the task last switched in */             \
+	X(LATE_NS, CPU_SLOTS, S, ns)      /* arrived after its slots were read */                  \
+	X(SLOT_N, CPU_SLOTS, S, n)        /* slots covered by this window */                       \
+	X(BUSY_ALL_N, CPU_SLOTS, S, n)    /* slots in which every CPU was busy (>= 99 %) */        \
+	X(WAIT_NS, RUNQ_WAIT, S, ns)                                                               \
+	X(FROZEN_C_NS, RUNQ_WAIT, S, ns)  /* sum over slots of min(R+Q, c) x slot */               \
+	X(FROZEN_2C_NS, RUNQ_WAIT, S, ns) /* sum over slots of min(R+Q, 2c) x slot */              \
+	X(BURST_N, BURSTS, S, n)                                                                   \
+	X(BURST_LATE_N, BURSTS, S, n) /* waited > max(X, own CPU time), X = 10 ms */               \
+	X(CHARGE_NS, BURSTS, S, ns)   /* wake-charged work, hogs left out */                       \
+	X(HOG_NS, BURSTS, S, ns)      /* work of bursts older than 1 s */                          \
+	X(VQ_TOT_N, BURSTS, S, n)     /* weight seen by the virtual queue; see vq_bad */           \
+	/* /proc/stat */                                                                           \
+	X(STAT_USER_MS, CPU_STAT, S, ms)                                                           \
+	X(STAT_SYSTEM_MS, CPU_STAT, S, ms)                                                         \
+	X(STAT_IDLE_MS, CPU_STAT, S, ms) /* idle + iowait */                                       \
+	X(STAT_IRQ_MS, CPU_STAT, S, ms)  /* irq + softirq */                                       \
+	X(CTXT_N, CPU_STAT, S, n)                                                                  \
+	X(RUNNING_MAX, CPU_STAT, M, n) /* procs_running, sampled each second */                    \
+	X(STEAL_MS, STEAL, S, ms)                                                                  \
+	X(STEAL_MAX_MS, STEAL, M, ms) /* in one second, all CPUs */                                \
+	X(SOFTNET_DROP_N, SOFTNET, S, n)                                                           \
+	X(SOFTNET_SQUEEZE_N, SOFTNET, S, n)                                                        \
+	X(PSI_CPU_SOME_US, PSI_CPU, S, us)                                                         \
+	X(PSI_MEM_SOME_US, PSI_MEMORY, S, us)                                                      \
+	X(PSI_MEM_FULL_US, PSI_MEMORY, S, us)                                                      \
+	X(PSI_IO_SOME_US, PSI_IO, S, us)                                                           \
+	X(PSI_IO_FULL_US, PSI_IO, S, us)                                                           \
+	/* cgroups: sums over the cgroups that have a limit */                                     \
+	X(QUOTA_THROTTLED_N, CPU_QUOTA, S, n)                                                      \
+	X(QUOTA_THROTTLED_US, CPU_QUOTA, S, us)                                                    \
+	X(QUOTA_GROUPS, CPU_QUOTA, G, n) /* cgroups with a CPU quota */                            \
+	X(MEMCG_MAX_N, MEMCG, S, n)      /* times a cgroup hit its memory limit */                 \
+	X(MEMCG_OOM_N, MEMCG, S, n)                                                                \
+	X(MEMCG_GROUPS, MEMCG, G, n)               /* cgroups with a memory limit */               \
+	X(MEMCG_FULL_RATIO_PM, MEMCG, M, permille) /* fullest limited cgroup, usage/limit */       \
+	/* memory */                                                                               \
+	X(RECLAIM_N, RECLAIM, S, n)                                                                \
+	X(RECLAIM_NS, RECLAIM, S, ns)                                                              \
+	X(OOM_N, OOM, S, n)                                                                        \
+	X(REFAULT_ANON_N, VMSTAT, S, pages)                                                        \
+	X(REFAULT_FILE_N, VMSTAT, S, pages)                                                        \
+	X(SWAP_IN_N, VMSTAT, S, pages)                                                             \
+	X(SWAP_OUT_N, VMSTAT, S, pages)                                                            \
+	X(MAJFAULT_N, VMSTAT, S, n)                                                                \
+	X(PGSCAN_DIRECT_N, VMSTAT, S, pages)                                                       \
+	X(PGSCAN_KSWAPD_N, VMSTAT, S, pages)                                                       \
+	X(DROP_CACHES_N, VMSTAT, S, n) /* drop_pagecache + drop_slab */                            \
+	X(MEM_AVAILABLE_BYTES, MEMINFO, L, bytes)                                                  \
+	X(MEM_FREE_BYTES, MEMINFO, G, bytes)                                                       \
+	X(MEM_ANON_BYTES, MEMINFO, G, bytes)                                                       \
+	X(MEM_ACTIVE_FILE_BYTES, MEMINFO, G, bytes)                                                \
+	X(SWAP_FREE_BYTES, MEMINFO, G, bytes)                                                      \
+	X(SWAP_TOTAL_BYTES, MEMINFO, G, bytes)                                                     \
+	/* network, VM-wide */                                                                     \
+	X(TCP_OUT_SEGS, NETSTAT, S, n)                                                             \
+	X(TCP_RETRANS_N, TCP_RETRANS, S, n)                                                        \
+	X(LISTEN_DROP_N, NETSTAT, S, n) /* ListenDrops: each ListenOverflow counts there too */    \
+	X(ZERO_WINDOW_N, NETSTAT, S, n)                                                            \
+	X(PRUNED_N, NETSTAT, S, n)                                                                 \
+	X(LOCAL_BYTES, NET_LOCAL, S, bytes) /* through lo */                                       \
+	/* the agent itself */                                                                     \
+	X(SELF_CPU_US, COST, S, us)                                                                \
+	X(SELF_RSS_BYTES, COST, G, bytes)                                                          \
+	X(SELF_TICK_LATE_N, COST, S, n) /* ticks later than 500 ms: data degraded */               \
+	X(SELF_BPF_NS, EVENT_NS, S, ns) /* run time of our programs, scaled from samples */        \
+	X(SELF_BPF_EVENTS, EVENT_NS, S, n)                                                         \
+	X(BURST_BROKEN_N, BURSTS, S, n) /* bursts cut in two: a stint whose burst was not found */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,
@@ -110,17 +110,17 @@ enum hr_ctr {
 };
 
 /* VM-wide distributions.  X(id, signal, unit of the values); wire order: append only. */
-#define HR_DISTS(X)                                                                            \
-	X(RUNQ_WAIT, RUNQ_WAIT, us)	/* wait before a stint */                              \
-	X(BURST_CPU, BURSTS, us)	/* CPU time of a burst */                              \
-	X(BURST_WAIT, BURSTS, us)	/* run-queue wait of a burst, all its stints */        \
-	X(BUSY, CPU_SLOTS, permille)	/* busy CPUs in a slot, 1000 = one CPU */              \
-	X(RUNNABLE, RUNQ_WAIT, permille)	/* running + waiting tasks in a slot */        \
-	X(BUSY_1S, CPU_SLOTS, permille)	/* busy CPUs in a second */                            \
-	X(SOFTIRQ_CPU, SOFTIRQ, permille)	/* irq + softirq share of the busiest CPU, per second */ \
-	X(STEAL_1S, STEAL, permille)	/* stolen CPUs in a second */                          \
-	X(RTT_INFLATION, TCP_RTT, us)	/* srtt - min_rtt of sampled sockets */                \
-	X(RECLAIM, RECLAIM, us)		/* one direct reclaim */
+#define HR_DISTS(X)                                                                                \
+	X(RUNQ_WAIT, RUNQ_WAIT, us)       /* wait before a stint */                                \
+	X(BURST_CPU, BURSTS, us)          /* CPU time of a burst */                                \
+	X(BURST_WAIT, BURSTS, us)         /* run-queue wait of a burst, all its stints */          \
+	X(BUSY, CPU_SLOTS, permille)      /* busy CPUs in a slot, 1000 = one CPU */                \
+	X(RUNNABLE, RUNQ_WAIT, permille)  /* running + waiting tasks in a slot */                  \
+	X(BUSY_1S, CPU_SLOTS, permille)   /* busy CPUs in a second */                              \
+	X(SOFTIRQ_CPU, SOFTIRQ, permille) /* irq + softirq share of the busiest CPU, per second */ \
+	X(STEAL_1S, STEAL, permille)      /* stolen CPUs in a second */                            \
+	X(RTT_INFLATION, TCP_RTT, us)     /* srtt - min_rtt of sampled sockets */                  \
+	X(RECLAIM, RECLAIM, us)           /* one direct reclaim */
 
 enum hr_dist {
 #define X(id, sig, unit) HR_DIST_##id,
@@ -129,47 +129,48 @@ enum hr_dist {
 	HR_DIST_N
 };
 
-/* Per-device counters: X(id, signal, kind, unit).  RD/RX and WR/TX are adjacent: [id + is_write]. */
-#define HR_DCTRS(X)                                                                            \
-	X(RD_N, DISK_STAT, S, n)                                                               \
-	X(WR_N, DISK_STAT, S, n)                                                               \
-	X(RD_BYTES, DISK_STAT, S, bytes)                                                       \
-	X(WR_BYTES, DISK_STAT, S, bytes)                                                       \
-	X(DISCARD_N, DISK_STAT, S, n)                                                          \
-	X(FLUSH_N, DISK_STAT, S, n)                                                            \
-	X(IO_RD_N, DISK_IO, S, n)	/* requests completed, as seen by the hook */          \
-	X(IO_WR_N, DISK_IO, S, n)                                                              \
-	X(IO_RD_BYTES, DISK_IO, S, bytes)                                                      \
-	X(IO_WR_BYTES, DISK_IO, S, bytes)                                                      \
-	X(IO_ERROR_N, DISK_IO, S, n)                                                           \
-	X(IO_DISCARD_N, DISK_IO, S, n)                                                         \
-	X(IO_FLUSH_N, DISK_IO, S, n)                                                           \
-	X(IO_INFLIGHT_NS, DISK_IO, S, ns)	/* sum of request residence times */           \
-	X(L0_RD_US, DISK_IO, G, us)	/* unloaded latency learned by the agent; 0 not yet */ \
-	X(L0_WR_US, DISK_IO, G, us)                                                            \
-	X(RX_BYTES, NET_STAT, S, bytes)                                                        \
-	X(TX_BYTES, NET_STAT, S, bytes)                                                        \
-	X(RX_PACKETS, NET_STAT, S, n)                                                          \
-	X(TX_PACKETS, NET_STAT, S, n)                                                          \
-	X(RX_DROP_N, NET_STAT, S, n)                                                           \
-	X(TX_DROP_N, NET_STAT, S, n)                                                           \
-	X(RX_ERROR_N, NET_STAT, S, n)                                                          \
-	X(TX_ERROR_N, NET_STAT, S, n)                                                          \
-	X(QDISC_BACKLOG_BYTES, QDISC, M, bytes)                                                \
-	X(QDISC_DROP_N, QDISC, S, n)                                                           \
-	X(QDISC_SHAPER, QDISC, G, n)	/* 1: an admin-installed shaper (tbf, htb, cake, police) */ \
-	X(ALLOWANCE_EXCEEDED_N, NET_STAT, S, n)	/* vendor counters (ENA) */                    \
-	/* 100 ms windows (12 slots) of the device, for learned limits (answer-model 8) */     \
-	X(WIN_N, DISK_IO, S, n)                                                                \
-	X(WIN_QUEUED_N, DISK_IO, S, n)	/* in-flight > max(2, 3 l0 x) and latency > 3 l0 */    \
-	X(WIN_QUEUED_OPS, DISK_IO, S, n)	/* operations in queued windows */             \
-	X(WIN_QUEUED_OPS2, DISK_IO, S, n)	/* sum of squares of operations per queued window */ \
-	X(WIN_QUEUED_KIB, DISK_IO, S, KiB)                                                     \
-	X(WIN_QUEUED_KIB2, DISK_IO, S, KiB2)                                                   \
-	X(WIN_EPISODES, DISK_IO, S, n)	/* queued runs begun after >= 1 s clean */             \
-	X(WIN_CLEAN_OPS_MAX, DISK_IO, M, n)	/* best 100 ms window that was not queued */   \
-	X(WIN_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                  \
-	X(SEC_CLEAN_OPS_MAX, DISK_IO, M, n)	/* best second without a queued window */      \
+/* Per-device counters: X(id, signal, kind, unit).  RD/RX and WR/TX are adjacent: [id + is_write].
+ */
+#define HR_DCTRS(X)                                                                                \
+	X(RD_N, DISK_STAT, S, n)                                                                   \
+	X(WR_N, DISK_STAT, S, n)                                                                   \
+	X(RD_BYTES, DISK_STAT, S, bytes)                                                           \
+	X(WR_BYTES, DISK_STAT, S, bytes)                                                           \
+	X(DISCARD_N, DISK_STAT, S, n)                                                              \
+	X(FLUSH_N, DISK_STAT, S, n)                                                                \
+	X(IO_RD_N, DISK_IO, S, n) /* requests completed, as seen by the hook */                    \
+	X(IO_WR_N, DISK_IO, S, n)                                                                  \
+	X(IO_RD_BYTES, DISK_IO, S, bytes)                                                          \
+	X(IO_WR_BYTES, DISK_IO, S, bytes)                                                          \
+	X(IO_ERROR_N, DISK_IO, S, n)                                                               \
+	X(IO_DISCARD_N, DISK_IO, S, n)                                                             \
+	X(IO_FLUSH_N, DISK_IO, S, n)                                                               \
+	X(IO_INFLIGHT_NS, DISK_IO, S, ns) /* sum of request residence times */                     \
+	X(L0_RD_US, DISK_IO, G, us)       /* unloaded latency learned by the agent; 0 not yet */   \
+	X(L0_WR_US, DISK_IO, G, us)                                                                \
+	X(RX_BYTES, NET_STAT, S, bytes)                                                            \
+	X(TX_BYTES, NET_STAT, S, bytes)                                                            \
+	X(RX_PACKETS, NET_STAT, S, n)                                                              \
+	X(TX_PACKETS, NET_STAT, S, n)                                                              \
+	X(RX_DROP_N, NET_STAT, S, n)                                                               \
+	X(TX_DROP_N, NET_STAT, S, n)                                                               \
+	X(RX_ERROR_N, NET_STAT, S, n)                                                              \
+	X(TX_ERROR_N, NET_STAT, S, n)                                                              \
+	X(QDISC_BACKLOG_BYTES, QDISC, M, bytes)                                                    \
+	X(QDISC_DROP_N, QDISC, S, n)                                                               \
+	X(QDISC_SHAPER, QDISC, G, n) /* 1: an admin-installed shaper (tbf, htb, cake, police) */   \
+	X(ALLOWANCE_EXCEEDED_N, NET_STAT, S, n) /* vendor counters (ENA) */                        \
+	/* 100 ms windows (12 slots) of the device, for learned limits (answer-model 8) */         \
+	X(WIN_N, DISK_IO, S, n)                                                                    \
+	X(WIN_QUEUED_N, DISK_IO, S, n)    /* in-flight > max(2, 3 l0 x) and latency > 3 l0 */      \
+	X(WIN_QUEUED_OPS, DISK_IO, S, n)  /* operations in queued windows */                       \
+	X(WIN_QUEUED_OPS2, DISK_IO, S, n) /* sum of squares of operations per queued window */     \
+	X(WIN_QUEUED_KIB, DISK_IO, S, KiB)                                                         \
+	X(WIN_QUEUED_KIB2, DISK_IO, S, KiB2)                                                       \
+	X(WIN_EPISODES, DISK_IO, S, n)      /* queued runs begun after >= 1 s clean */             \
+	X(WIN_CLEAN_OPS_MAX, DISK_IO, M, n) /* best 100 ms window that was not queued */           \
+	X(WIN_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
+	X(SEC_CLEAN_OPS_MAX, DISK_IO, M, n) /* best second without a queued window */              \
 	X(SEC_CLEAN_KIB_MAX, DISK_IO, M, KiB)
 
 enum hr_dctr {
@@ -180,15 +181,15 @@ enum hr_dctr {
 };
 
 /* Per-device distributions; RD/RX and WR/TX adjacent. */
-#define HR_DDISTS(X)                                                                           \
-	X(RD_LAT, DISK_IO, us)		/* whole request: queue + device */                    \
-	X(WR_LAT, DISK_IO, us)                                                                 \
-	X(INFLIGHT, DISK_IO, centi)	/* mean in-flight requests of a slot x 100 */          \
-	X(OPS_100MS, DISK_IO, n)	/* operations per 100 ms window */                     \
-	X(KIB_100MS, DISK_IO, KiB)                                                             \
-	X(RX_KIB_100MS, NET_IO, KiB)                                                           \
-	X(TX_KIB_100MS, NET_IO, KiB)                                                           \
-	X(PKT_100MS, NET_IO, n)		/* both directions */
+#define HR_DDISTS(X)                                                                               \
+	X(RD_LAT, DISK_IO, us) /* whole request: queue + device */                                 \
+	X(WR_LAT, DISK_IO, us)                                                                     \
+	X(INFLIGHT, DISK_IO, centi) /* mean in-flight requests of a slot x 100 */                  \
+	X(OPS_100MS, DISK_IO, n)    /* operations per 100 ms window */                             \
+	X(KIB_100MS, DISK_IO, KiB)                                                                 \
+	X(RX_KIB_100MS, NET_IO, KiB)                                                               \
+	X(TX_KIB_100MS, NET_IO, KiB)                                                               \
+	X(PKT_100MS, NET_IO, n) /* both directions */
 
 enum hr_ddist {
 #define X(id, sig, unit) HR_DDIST_##id,
@@ -198,39 +199,39 @@ enum hr_ddist {
 };
 
 struct hr_dev_summary {
-	uint8_t dev;			/* index into hr_facts.dev of @epoch */
-	uint64_t have;			/* bit per signal: this device has it in this window */
+	uint8_t dev;   /* index into hr_facts.dev of @epoch */
+	uint64_t have; /* bit per signal: this device has it in this window */
 	uint64_t ctr[HR_DCTR_N];
 	struct hr_hist dist[HR_DDIST_N];
 };
 
 /* A hot thread of the window; waits count, so a starved thread is visible. */
 struct hr_top {
-	uint32_t pid;			/* process (tgid) */
+	uint32_t pid; /* process (tgid) */
 	uint32_t tid;
 	uint32_t oncpu_ms;
 	uint32_t wait_ms;
-	uint32_t process_oncpu_ms;	/* whole process; pools and single threads differ here */
-	uint32_t peers;			/* threads of the process with >= half this thread's time */
-	char comm[HR_COMM_LEN];		/* thread name */
-	char process[HR_COMM_LEN];	/* name of the thread-group leader */
+	uint32_t process_oncpu_ms; /* whole process; pools and single threads differ here */
+	uint32_t peers;            /* threads of the process with >= half this thread's time */
+	char comm[HR_COMM_LEN];    /* thread name */
+	char process[HR_COMM_LEN]; /* name of the thread-group leader */
 };
 
 struct hr_summary {
-	uint64_t seq_first, seq_last;	/* 10 s windows since boot; one window: equal */
-	uint64_t t_end_ms;		/* wall clock of the sender at the end, Unix ms */
-	uint32_t dur_ms;		/* covered time; may fall short of the windows' span */
-	uint32_t lost;			/* windows of this span that are gone for good */
-	uint32_t epoch;			/* hr_facts.epoch: CPUs and devices it was taken under */
-	uint32_t cpus;			/* online vCPUs, c of the virtual queue */
-	uint64_t have;			/* HR_SIG_BIT per signal measured in this window */
+	uint64_t seq_first, seq_last; /* 10 s windows since boot; one window: equal */
+	uint64_t t_end_ms;            /* wall clock of the sender at the end, Unix ms */
+	uint32_t dur_ms;              /* covered time; may fall short of the windows' span */
+	uint32_t lost;                /* windows of this span that are gone for good */
+	uint32_t epoch;               /* hr_facts.epoch: CPUs and devices it was taken under */
+	uint32_t cpus;                /* online vCPUs, c of the virtual queue */
+	uint64_t have;                /* HR_SIG_BIT per signal measured in this window */
 	uint64_t ctr[HR_CTR_N];
 	uint32_t vq_bad[HR_VQ_SIZES][HR_VQ_GRID]; /* wakes that found > X of backlog (BURSTS) */
 	struct hr_hist dist[HR_DIST_N];
 	uint8_t n_dev;
 	struct hr_dev_summary dev[HR_DEVS_MAX];
 	uint8_t n_top;
-	struct hr_top top[HR_TOP_MAX];	/* by oncpu + wait, largest first (THREADS) */
+	struct hr_top top[HR_TOP_MAX]; /* by oncpu + wait, largest first (THREADS) */
 };
 
 enum hr_ctr_kind {
@@ -243,7 +244,7 @@ enum hr_ctr_kind {
 /* Tables behind the X-macros above. */
 enum hr_signal hr_ctr_signal(enum hr_ctr c);
 enum hr_ctr_kind hr_ctr_kind(enum hr_ctr c);
-const char *hr_ctr_name(enum hr_ctr c);	/* "oncpu_ns", stable */
+const char *hr_ctr_name(enum hr_ctr c); /* "oncpu_ns", stable */
 enum hr_signal hr_dctr_signal(enum hr_dctr c);
 enum hr_ctr_kind hr_dctr_kind(enum hr_dctr c);
 const char *hr_dctr_name(enum hr_dctr c);

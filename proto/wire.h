@@ -19,17 +19,17 @@
 /* Why a body was refused; > 0, each with a counter at the collector.  Not forwarded. */
 enum hr_wire_error {
 	HR_WIRE_OK = 0,
-	HR_WIRE_TOO_LONG,	/* > HR_BODY_MAX */
-	HR_WIRE_MALFORMED,	/* not protobuf, or truncated */
-	HR_WIRE_TOO_COMPLEX,	/* arena, unknown fields or counts beyond limits */
-	HR_WIRE_SCHEMA,		/* unknown schema version */
-	HR_WIRE_HOST,		/* host id missing, wrong length or zero */
-	HR_WIRE_EMPTY,		/* neither facts nor summaries */
-	HR_WIRE_SEQUENCE,	/* seq_first > seq_last, not ascending, duration out of range */
-	HR_WIRE_COLUMNS,	/* columns of unequal length, ids out of order or range */
-	HR_WIRE_HIST,		/* a distribution that contradicts itself */
-	HR_WIRE_TEXT,		/* not UTF-8, control characters, or too long */
-	HR_WIRE_VALUE,		/* a number out of its range */
+	HR_WIRE_TOO_LONG,    /* > HR_BODY_MAX */
+	HR_WIRE_MALFORMED,   /* not protobuf, or truncated */
+	HR_WIRE_TOO_COMPLEX, /* arena, unknown fields or counts beyond limits */
+	HR_WIRE_SCHEMA,      /* unknown schema version */
+	HR_WIRE_HOST,        /* host id missing, wrong length or zero */
+	HR_WIRE_EMPTY,       /* neither facts nor summaries */
+	HR_WIRE_SEQUENCE,    /* seq_first > seq_last, not ascending, duration out of range */
+	HR_WIRE_COLUMNS,     /* columns of unequal length, ids out of order or range */
+	HR_WIRE_HIST,        /* a distribution that contradicts itself */
+	HR_WIRE_TEXT,        /* not UTF-8, control characters, or too long */
+	HR_WIRE_VALUE,       /* a number out of its range */
 	HR_WIRE_ERROR_N,
 };
 const char *hr_wire_error_name(enum hr_wire_error e); /* stable, for metrics: "malformed" */
@@ -56,8 +56,8 @@ struct hr_wire_batch {
 	struct hr_wire_head head;
 	const void *msg; /* private */
 };
-enum hr_wire_error hr_wire_open(struct hr_wire_arena *arena, const void *body, size_t len,
-	struct hr_wire_batch *ret_batch);
+enum hr_wire_error hr_wire_open(
+	struct hr_wire_arena *arena, const void *body, size_t len, struct hr_wire_batch *ret_batch);
 /* Only when head.has_facts. */
 void hr_wire_facts(const struct hr_wire_batch *b, struct hr_facts *ret_facts);
 /*
@@ -83,16 +83,18 @@ struct hr_wire_builder {
 /* Starts a body in @buf. */
 bool hr_wire_batch_begin(struct hr_wire_builder *b, void *buf, size_t cap,
 	const uint8_t host[HR_HOST_ID_LEN], uint64_t boot);
-/* Bytes of hr_wire_encode_facts, once and before any summary.  False, and no change: they do not fit. */
+/* Bytes of hr_wire_encode_facts, once and before any summary.  False, and no change: they do not
+ * fit. */
 bool hr_wire_batch_facts(struct hr_wire_builder *b, const void *facts, size_t len);
 /* False, and no change, when the body or HR_BATCH_MAX is full. */
 bool hr_wire_batch_add(struct hr_wire_builder *b, const void *summary, size_t len);
 
-/* One stored or spooled Summary message back to the domain type, with all checks of hr_wire_open. */
-enum hr_wire_error hr_wire_decode_summary(struct hr_wire_arena *arena, const void *bytes,
-	size_t len, struct hr_summary *ret_summary);
+/* One stored or spooled Summary message back to the domain type, with all checks of hr_wire_open.
+ */
+enum hr_wire_error hr_wire_decode_summary(
+	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary);
 /* The bytes of summary @i inside the body given to hr_wire_open (what the store keeps). */
-enum hr_wire_error hr_wire_summary_bytes(const void *body, size_t len, uint32_t i,
-	const void **ret_bytes, size_t *ret_len);
-enum hr_wire_error hr_wire_decode_facts(struct hr_wire_arena *arena, const void *bytes, size_t len,
-	struct hr_facts *ret_facts);
+enum hr_wire_error hr_wire_summary_bytes(
+	const void *body, size_t len, uint32_t i, const void **ret_bytes, size_t *ret_len);
+enum hr_wire_error hr_wire_decode_facts(
+	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_facts *ret_facts);

@@ -53,8 +53,8 @@ enum hr_confidence {
 
 enum hr_cap_source {
 	HR_CAP_UNKNOWN = 0,
-	HR_CAP_KNOWN,		/* told by the device or the kernel */
-	HR_CAP_CONFIGURED,	/* told by the operator */
+	HR_CAP_KNOWN,      /* told by the device or the kernel */
+	HR_CAP_CONFIGURED, /* told by the operator */
 	HR_CAP_LEARNED,
 	HR_CAP_LOWER_BOUND,
 };
@@ -78,35 +78,36 @@ struct hr_opt {
 	double v;
 };
 
-/* A load factor as an interval, each end in (0, 8]; at_least <= likely <= at_most where they exist. */
+/* A load factor as an interval, each end in (0, 8]; at_least <= likely <= at_most where they exist.
+ */
 struct hr_bounds {
-	bool has;		/* false: no claim at all (null) */
+	bool has; /* false: no claim at all (null) */
 	struct hr_opt at_least, likely, at_most;
-	bool capped;		/* the estimate was larger than 8 */
+	bool capped; /* the estimate was larger than 8 */
 };
 
-#define HR_TEXT_LEN	400
-#define HR_ANS_MISSING_MAX 8
+#define HR_TEXT_LEN         400
+#define HR_ANS_MISSING_MAX  8
 #define HR_ANS_EVIDENCE_MAX 12
-#define HR_ANS_RES_MAX	(HR_RES_N + HR_DEVS_MAX)
-#define HR_ANS_BIGGER_MAX 3
-#define HR_ANS_TOP_MAX	6
+#define HR_ANS_RES_MAX      (HR_RES_N + HR_DEVS_MAX)
+#define HR_ANS_BIGGER_MAX   3
+#define HR_ANS_TOP_MAX      6
 
 struct hr_missing {
-	char evidence[160];	/* plain: "one Monday peak", "pressure stall: psi=1 is not set" */
-	uint64_t available_ms;	/* Unix ms when it will exist; 0: not by waiting */
+	char evidence[160];    /* plain: "one Monday peak", "pressure stall: psi=1 is not set" */
+	uint64_t available_ms; /* Unix ms when it will exist; 0: not by waiting */
 };
 
 struct hr_evidence {
-	char signal[32];	/* "runq_wait_p99" */
+	char signal[32]; /* "runq_wait_p99" */
 	double value;
 	enum hr_unit unit;
-	char source[48];	/* "tp_btf/sched_switch", "/proc/stat" */
+	char source[48]; /* "tp_btf/sched_switch", "/proc/stat" */
 };
 
 struct hr_res_answer {
 	enum hr_resource resource;
-	char device[HR_NAME_LEN];	/* "" = null */
+	char device[HR_NAME_LEN]; /* "" = null */
 	struct hr_bounds headroom;
 	bool saturated;
 	struct {
@@ -131,7 +132,7 @@ struct hr_answer {
 	struct {
 		uint64_t from_ms, to_ms;
 		double seconds;
-		double covered;		/* 0..1: share of the window with data */
+		double covered; /* 0..1: share of the window with data */
 	} window;
 	enum hr_answer_kind kind;
 	enum hr_reason reason;
@@ -139,43 +140,43 @@ struct hr_answer {
 	char advice[HR_TEXT_LEN];
 	struct hr_bounds headroom;
 	struct {
-		enum hr_resource resource;	/* NONE = null */
+		enum hr_resource resource; /* NONE = null */
 		char device[HR_NAME_LEN];
-		double share;			/* of the tight minutes */
+		double share; /* of the tight minutes */
 	} binding;
 	uint8_t n_res;
 	struct hr_res_answer res[HR_ANS_RES_MAX];
 	uint8_t n_bigger;
 	struct {
-		char change[32];		/* "vcpus x2" */
+		char change[32]; /* "vcpus x2" */
 		struct hr_bounds gain;
 	} bigger[HR_ANS_BIGGER_MAX];
 	struct {
 		bool has;
-		struct hr_opt at_least, likely, at_most;	/* days */
+		struct hr_opt at_least, likely, at_most; /* days */
 		enum hr_resource resource;
 	} days_left;
-	uint8_t n_missing;			/* behind an unknown: VM-wide */
+	uint8_t n_missing; /* behind an unknown: VM-wide */
 	struct hr_missing missing[HR_ANS_MISSING_MAX];
 	uint8_t n_top;
 	struct {
 		enum hr_resource resource;
 		uint32_t pid, tid;
 		char process[HR_COMM_LEN], thread[HR_COMM_LEN];
-		double share;			/* of one CPU */
+		double share; /* of one CPU */
 	} top[HR_ANS_TOP_MAX];
 	struct {
-		struct hr_opt cpu_ratio;	/* of one CPU */
+		struct hr_opt cpu_ratio; /* of one CPU */
 		struct hr_opt rss_bytes, map_bytes;
-		struct hr_opt ns_per_event;	/* all hooks of the agent, null if not measured */
-		uint32_t shed;			/* bit per enum hr_shed */
+		struct hr_opt ns_per_event; /* all hooks of the agent, null if not measured */
+		uint32_t shed;              /* bit per enum hr_shed */
 	} cost;
 };
 
 /* Contract spellings, and back; parse returns false for an unknown word. */
-const char *hr_answer_kind_name(enum hr_answer_kind k);	/* yes resize no unknown */
-const char *hr_reason_name(enum hr_reason r);		/* headroom-left ... */
-const char *hr_resource_name(enum hr_resource r);	/* cpu serial ...; NONE: "none" */
+const char *hr_answer_kind_name(enum hr_answer_kind k); /* yes resize no unknown */
+const char *hr_reason_name(enum hr_reason r);           /* headroom-left ... */
+const char *hr_resource_name(enum hr_resource r);       /* cpu serial ...; NONE: "none" */
 const char *hr_confidence_name(enum hr_confidence c);
 const char *hr_cap_source_name(enum hr_cap_source s);
 const char *hr_unit_name(enum hr_unit u);

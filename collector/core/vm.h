@@ -21,15 +21,15 @@
 
 /* The service level and the rules; printed with the answer, configurable, reasons in MODEL.md. */
 struct hr_model_conf {
-	double x_ms;		/* tolerated wait: 10 (fixed in the agent's late counter at schema 1) */
-	double eps;		/* tolerated share of late work in a minute: 0.01 */
-	double q;		/* share of minutes allowed below K: 0.005 */
-	double k_target;	/* 1.3 */
-	double m_lo, m_hi;	/* model error factors of stage 1: 1.25, 2.6 */
-	uint32_t lookback_days;	/* 7 */
-	double min_history_h;	/* 30: below it the service answers unknown; measure uses 0 */
-	uint32_t max_vcpus;	/* largest size there is, 0: not told */
-	uint64_t max_mem_bytes;	/* likewise */
+	double x_ms;       /* tolerated wait: 10 (fixed in the agent's late counter at schema 1) */
+	double eps;        /* tolerated share of late work in a minute: 0.01 */
+	double q;          /* share of minutes allowed below K: 0.005 */
+	double k_target;   /* 1.3 */
+	double m_lo, m_hi; /* model error factors of stage 1: 1.25, 2.6 */
+	uint32_t lookback_days; /* 7 */
+	double min_history_h;   /* 30: below it the service answers unknown; measure uses 0 */
+	uint32_t max_vcpus;     /* largest size there is, 0: not told */
+	uint64_t max_mem_bytes; /* likewise */
 };
 void hr_model_conf_default(struct hr_model_conf *c);
 
@@ -37,7 +37,7 @@ struct hr_vm; /* opaque; size reported below so that the owner can budget */
 
 struct hr_vm *hr_vm_new(const struct hr_model_conf *conf); /* allocates; NULL = out of memory */
 void hr_vm_free(struct hr_vm *vm);
-size_t hr_vm_bytes(const struct hr_vm *vm);	/* memory held by this VM */
+size_t hr_vm_bytes(const struct hr_vm *vm); /* memory held by this VM */
 
 /* Facts before the first summary of their epoch.  Known resizes cut history where they must. */
 void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms);
@@ -46,7 +46,8 @@ void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms);
 void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s);
 
 /* The answer over what was seen.  @host is copied; @now_ms only dates it and judges staleness. */
-void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr_answer *ret_answer);
+void hr_vm_answer(
+	struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr_answer *ret_answer);
 
 /*
  * What hr_vm_answer did, step by step, as plain lines "name = value unit  (why)": from kernel
@@ -54,7 +55,8 @@ void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr
  */
 size_t hr_vm_explain(struct hr_vm *vm, uint64_t now_ms, char *buf, size_t cap);
 
-/* Persisted form.  Encode returns bytes, or the needed size when @cap is too small (check > cap). */
+/* Persisted form.  Encode returns bytes, or the needed size when @cap is too small (check > cap).
+ */
 size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap);
 /* NULL when the bytes are not ours or damaged: the caller starts a new one and counts it. */
 struct hr_vm *hr_vm_decode(const struct hr_model_conf *conf, const void *buf, size_t len);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-uint64_t hr_clock_mono_ns(void);	/* CLOCK_MONOTONIC, comparable with bpf_ktime_get_ns */
-uint64_t hr_clock_boot_ns(void);	/* CLOCK_BOOTTIME: window numbers come from it */
-uint64_t hr_clock_wall_ms(void);	/* Unix ms */
-uint64_t hr_clock_cpu_us(void);		/* CPU time of this process */
+uint64_t hr_clock_mono_ns(void); /* CLOCK_MONOTONIC, comparable with bpf_ktime_get_ns */
+uint64_t hr_clock_boot_ns(void); /* CLOCK_BOOTTIME: window numbers come from it */
+uint64_t hr_clock_wall_ms(void); /* Unix ms */
+uint64_t hr_clock_cpu_us(void);  /* CPU time of this process */

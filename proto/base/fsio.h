@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Reads all of @path into @buf and adds a NUL.  Bytes read, or -errno; -EFBIG when it does not fit. */
+/* Reads all of @path into @buf and adds a NUL.  Bytes read, or -errno; -EFBIG when it does not fit.
+ */
 ssize_t hr_fs_read(const char *path, char *buf, size_t cap);
 /* The same from a kept descriptor with pread at 0 (files of /proc and /sys). */
 ssize_t hr_fs_pread(int fd, char *buf, size_t cap);

@@ -13,7 +13,7 @@
 struct hr_identity {
 	uint8_t host[HR_HOST_ID_LEN];
 	uint64_t boot;
-	char name[HR_NAME_LEN];	/* host name, cut to fit */
+	char name[HR_NAME_LEN]; /* host name, cut to fit */
 };
 
 /*

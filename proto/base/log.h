@@ -16,5 +16,5 @@ enum hr_log_prio {
 };
 
 void hr_log_init(const char *program, enum hr_log_prio max);
-__attribute__((format(printf, 3, 4))) void hr_log(enum hr_log_prio prio, const char *event,
-	const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void hr_log(
+	enum hr_log_prio prio, const char *event, const char *fmt, ...);

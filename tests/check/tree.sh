@@ -18,7 +18,7 @@ done < <(files | cut -d/ -f1 | sort -u)
 
 while read -r file; do
 	case $file in
-	bpf/*.bpf.c | bpf/kernel.h | bpf/compat.h) want='GPL-2.0-only OR BSD-2-Clause' ;;
+	*.bpf.c | bpf/kernel.h | bpf/compat.h) want='GPL-2.0-only OR BSD-2-Clause' ;;
 	*.c | *.h | *.sh | *.py | *.proto | *.cmake | *CMakeLists.txt | tests/run | deploy/quickstart) want=Apache-2.0 ;;
 	*) continue ;;
 	esac
