@@ -61,6 +61,7 @@ struct hr_engine {
 	struct hr_budget budget;
 	uint64_t next_ns;
 	bool begun;
+	bool ending; /* the window at hand is to hold what only a window's end reads */
 	bool sampling_stats, stats_sampled;
 	uint64_t stats_ns; /* when the next sample of BPF statistics begins */
 
@@ -436,7 +437,7 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 	sample_stats(e, raw->mono_ns);
 	if (e->begun && look_for_change(e, raw->mono_ns))
 		ended = hr_sampler_change(&e->sampler, &e->conf, &early);
-	if (!e->begun || hr_sampler_closes(&e->sampler, raw->boot_ns) || ended)
+	if (!e->begun || e->ending || ended || hr_sampler_closes(&e->sampler, raw->boot_ns))
 		read_slow(e);
 	e->begun = true;
 	r = hr_sampler_tick(&e->sampler, raw, &closed);
@@ -453,5 +454,13 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 
 int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary)
 {
-	return hr_sampler_flush(&e->sampler, ret_summary);
+	int r;
+
+	if (!e->begun)
+		return 0;
+	e->ending = true;
+	r = hr_engine_tick(e, ret_summary);
+	e->ending = false;
+	/* a window that this very tick closed leaves nothing open */
+	return r != 0 ? r : hr_sampler_flush(&e->sampler, ret_summary);
 }

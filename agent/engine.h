@@ -44,7 +44,10 @@ uint64_t hr_engine_next_ns(const struct hr_engine *e);
  */
 int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary);
 
-/* Ends the open window early (measure's end, SIGTERM).  As hr_engine_tick; 0 when it is empty. */
+/*
+ * A last tick that ends the open window early (measure's end, SIGTERM), threads and cgroups
+ * included.  As hr_engine_tick; 0 when it is empty.
+ */
 int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary);
 
 /* Current facts, epoch included; changes only inside hr_engine_tick(). */
