@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The answer for people (terminal) and for monitoring (plugin line).  Numbers
+ * that are unknown are shown as "-" or named as missing, never as 0.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "collector/core/answer.h"
+#include "collector/core/fleet.h"
+#include "collector/core/out.h"
+
+/* "1.8x", ">8x" at the cap, "-" unknown; @to of HR_FACTOR_LEN. */
+#define HR_FACTOR_LEN 16
+const char *hr_render_factor(const struct hr_opt *k, char to[HR_FACTOR_LEN]);
+
+/* A quantity with its unit: "0.31 cores", "1.2 GiB", "310/s", "12.0 MB/s", "31 %". */
+#define HR_QUANTITY_LEN 32
+const char *hr_render_quantity(double v, enum hr_unit unit, char to[HR_QUANTITY_LEN]);
+
+/* Everything a person needs to act: verdict, sentence, advice, resources, what is missing. */
+void hr_render_answer(const struct hr_answer *a, struct hr_out *o);
+
+/* One line per host, headed by the counts. @rows sorted by the caller. */
+void hr_render_fleet(const struct hr_fleet *f, const struct hr_fleet_row *const *rows, size_t n,
+	uint64_t now_ms, struct hr_out *o);
+
+/* Plugin states are exit statuses of the monitoring plugins' rules. */
+enum hr_plugin_state {
+	HR_PLUGIN_OK = 0,
+	HR_PLUGIN_WARNING = 1,
+	HR_PLUGIN_CRITICAL = 2,
+	HR_PLUGIN_UNKNOWN = 3,
+};
+
+/*
+ * One line "HEADROOM OK - …|perfdata" judged on at_least: critical when below @crit,
+ * else warning when below @warn, unknown without a claim; the answer `unknown` is
+ * never better than UNKNOWN unless its number is already below a threshold.  Text
+ * before '|' stays below 80 characters.
+ */
+enum hr_plugin_state hr_render_plugin(
+	const struct hr_answer *a, double warn, double crit, struct hr_out *o);
