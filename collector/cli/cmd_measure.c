@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * headroom measure: agent and model in one process, no collector.  The answer is
+ * about the time sampled only: no quantile over minutes, no history asked for.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/engine.h"
+#include "collector/cli/child.h"
+#include "collector/cli/cli.h"
+#include "collector/cli/conf.h"
+#include "collector/core/answer_json.h"
+#include "collector/core/render.h"
+#include "collector/core/vm.h"
+#include "proto/base/clock.h"
+#include "proto/base/identity.h"
+#include "proto/num.h"
+#include "proto/units.h"
+
+#define FOR_DEFAULT_NS (30 * HR_NS_PER_S)
+#define FOR_MIN_NS     (5 * HR_NS_PER_S) /* a shorter window holds too few bursts */
+#define FOR_MAX_NS     (24 * 3600 * HR_NS_PER_S)
+#define MEASURED_MIN_S 2.0 /* less of a short CMD says nothing about a load */
+#define EXPLAIN_BYTES  65536
+
+struct measure {
+	const struct hr_cli *cli;
+	uint64_t for_ns; /* 0: until CMD ends */
+	bool json, explain;
+	const char *include, *exclude;
+	char **command; /* NULL: none */
+	struct hr_model_conf conf;
+
+	struct hr_engine *engine;
+	struct hr_vm *vm;
+	struct hr_child child;
+	bool interrupted;
+	uint64_t start_ns;
+	double covered_s;
+};
+
+static int parse(struct measure *m, int argc, char **argv)
+{
+	static const struct option options[] = {{"for", required_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'j'}, {"explain", no_argument, NULL, 'e'},
+		{"include", required_argument, NULL, 'i'},
+		{"exclude", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 'c'},
+		{0}};
+	struct hr_cli *cli = (struct hr_cli *)m->cli;
+	bool told = false;
+	int c;
+
+	while ((c = hr_cli_option(cli, argc, argv, "+:", options)) != -1) {
+		switch (c) {
+		case 'f':
+			if (!hr_num_duration(optarg, FOR_MIN_NS, FOR_MAX_NS, &m->for_ns))
+				return hr_cli_usage(cli,
+					"--for wants a time from 5s to 24h, such as 30s or 5m, got "
+					"'%s'",
+					optarg);
+			told = true;
+			break;
+		case 'j':
+			m->json = true;
+			break;
+		case 'e':
+			m->explain = true;
+			break;
+		case 'i':
+			m->include = optarg;
+			break;
+		case 'x':
+			m->exclude = optarg;
+			break;
+		case 'c':
+			cli->config = optarg;
+			break;
+		default:
+			return HR_EXIT_USAGE;
+		}
+	}
+	if (m->json && m->explain)
+		return hr_cli_usage(cli, "--json and --explain exclude each other");
+	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		return hr_cli_usage(
+			cli, "unexpected argument '%s' (a command goes after --)", argv[optind]);
+	if (optind < argc)
+		m->command = argv + optind;
+	if (!told && !m->command)
+		m->for_ns = FOR_DEFAULT_NS;
+	return HR_EXIT_DONE;
+}
+
+/* Facts first: the model needs to know the machine its windows come from. */
+static void take(struct measure *m, const struct hr_summary *s)
+{
+	hr_vm_add(m->vm, s);
+	m->covered_s += (double)s->dur_ms / 1e3;
+	hr_vm_facts(m->vm, hr_engine_facts(m->engine), hr_clock_wall_ms());
+}
+
+static void progress(const struct measure *m, bool end)
+{
+	uint64_t s = hr_ns_to_ms(hr_clock_mono_ns() - m->start_ns + HR_NS_PER_S / 2) / HR_MS_PER_S;
+
+	if (!hr_cli_progress())
+		return;
+	if (end)
+		(void)fputs("\r\033[K", stderr);
+	else if (m->for_ns)
+		(void)fprintf(stderr, "\rmeasuring this VM: %llu of %.0f s ", (unsigned long long)s,
+			hr_ns_to_s(m->for_ns));
+	else
+		(void)fprintf(stderr, "\rmeasuring while %s runs: %llu s ", m->command[0],
+			(unsigned long long)s);
+	(void)fflush(stderr);
+}
+
+/* Waits for @until_ns or a signal in @set; true when sampling ends early. */
+static bool wait_until(struct measure *m, const sigset_t *set, uint64_t until_ns)
+{
+	uint64_t now = hr_clock_mono_ns(), left = until_ns > now ? until_ns - now : 0;
+	const struct timespec t = {
+		.tv_sec = (time_t)(left / HR_NS_PER_S), .tv_nsec = (long)(left % HR_NS_PER_S)};
+	int sig = sigtimedwait(set, NULL, &t);
+
+	if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) {
+		m->interrupted = true;
+		return true;
+	}
+	hr_child_poll(&m->child);
+	return m->child.done;
+}
+
+static int sample(struct measure *m, const sigset_t *set)
+{
+	const struct hr_summary *s;
+	int r;
+
+	m->start_ns = hr_clock_mono_ns();
+	for (;;) {
+		uint64_t now = hr_clock_mono_ns(), next = hr_engine_next_ns(m->engine);
+		uint64_t end = m->for_ns ? m->start_ns + m->for_ns : UINT64_MAX;
+
+		if (now >= next) {
+			r = hr_engine_tick(m->engine, &s);
+			if (r < 0)
+				return r;
+			if (r > 0)
+				take(m, s);
+			progress(m, false);
+			continue;
+		}
+		if (now >= end)
+			break;
+		if (wait_until(m, set, next < end ? next : end))
+			break;
+	}
+	r = hr_engine_flush(m->engine, &s);
+	if (r > 0)
+		take(m, s);
+	progress(m, true);
+	return r < 0 ? r : 0;
+}
+
+/* What became of CMD, as far as it matters: it was started by us. */
+static int command_status(const struct measure *m, bool stopped)
+{
+	const struct hr_child *c = &m->child;
+
+	if (!m->command || stopped)
+		return HR_EXIT_DONE;
+	if (WIFSIGNALED(c->status))
+		return hr_cli_fail(m->cli,
+			"'%s' was ended by signal %d (%s); what was measured ends there",
+			m->command[0], WTERMSIG(c->status), strsignal(WTERMSIG(c->status)));
+	if (WEXITSTATUS(c->status) != 0)
+		return hr_cli_fail(m->cli,
+			"'%s' exited with status %d; what was measured ends there", m->command[0],
+			WEXITSTATUS(c->status));
+	return HR_EXIT_DONE;
+}
+
+static int print(const struct measure *m)
+{
+	struct hr_out *out = hr_cli_out();
+	struct hr_identity me = {.name = "this VM"};
+	struct hr_answer *a;
+	int status;
+
+	(void)hr_identity_read("", &me);
+	if (m->explain) {
+		char *text = malloc(EXPLAIN_BYTES);
+
+		if (!text)
+			return hr_cli_fail(m->cli, "out of memory");
+		(void)hr_vm_explain(m->vm, hr_clock_wall_ms(), text, EXPLAIN_BYTES);
+		status = hr_cli_print(m->cli, text);
+		free(text);
+		return status;
+	}
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return hr_cli_fail(m->cli, "out of memory");
+	hr_vm_answer(m->vm, me.name, hr_clock_wall_ms(), a);
+	hr_host_id_print(me.host, a->host_id);
+	if (m->json) {
+		char *json = hr_answer_json(a, true);
+
+		status = json ? hr_cli_print(m->cli, json) : hr_cli_fail(m->cli, "out of memory");
+		free(json);
+	} else {
+		hr_render_answer(a, out);
+		status = hr_cli_print(m->cli, out->buf);
+	}
+	free(a);
+	return status;
+}
+
+static int open_engine(struct measure *m)
+{
+	const struct hr_engine_opts o = {.root = "",
+		.force = hr_engine_force_from_env(),
+		.bpf_stats = true,
+		.include = m->include,
+		.exclude = m->exclude};
+	const struct hr_signal_state *cpu;
+	char err[512];
+
+	if (hr_engine_open(&m->engine, &o, err) < 0)
+		return hr_cli_fail(m->cli, "%s", err);
+	cpu = &hr_engine_facts(m->engine)->signal[HR_SIG_CPU_SLOTS];
+	if (cpu->rung != HR_RUNG_MISSING || o.force == HR_RUNG_FILE)
+		return HR_EXIT_DONE;
+	if (geteuid() != 0)
+		return hr_cli_fail(m->cli, "cannot measure the CPU: %s; run: sudo headroom measure",
+			cpu->reason);
+	(void)fprintf(stderr,
+		"headroom measure: warning: no eBPF measurement of the CPU: %s; the answer will "
+		"lack it, see: headroom doctor\n",
+		cpu->reason);
+	return HR_EXIT_DONE;
+}
+
+static int run(struct measure *m)
+{
+	sigset_t set;
+	bool stopped;
+	int r, s;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return hr_cli_fail(m->cli, "cannot block signals: %s", strerror(errno));
+	r = open_engine(m);
+	if (r != HR_EXIT_DONE)
+		return r;
+	hr_vm_facts(m->vm, hr_engine_facts(m->engine), hr_clock_wall_ms());
+	if (m->command) {
+		r = hr_child_start(&m->child, m->command, m->json);
+		if (r < 0)
+			return hr_cli_fail(m->cli,
+				"cannot run '%s': %s; check its name and that it is in the PATH",
+				m->command[0], strerror(-r));
+	}
+	r = sample(m, &set);
+	hr_child_poll(&m->child);
+	stopped = m->command && !m->child.done;
+	hr_child_stop(&m->child);
+	if (r < 0)
+		return hr_cli_fail(m->cli, "sampling stopped: %s", strerror(-r));
+	if (m->covered_s >= MEASURED_MIN_S)
+		r = print(m);
+	else
+		r = hr_cli_fail(m->cli,
+			"no answer: only %.1f s were sampled; let it run for 5 s or more",
+			m->covered_s);
+	s = command_status(m, stopped);
+	return r != HR_EXIT_DONE ? r : s;
+}
+
+int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv)
+{
+	struct hr_cli mine = *cli;
+	struct measure m = {.cli = &mine, .include = "", .exclude = ""};
+	int r = parse(&m, argc, argv);
+
+	if (r == HR_EXIT_DONE)
+		r = hr_cli_model_conf(&mine, &m.conf);
+	if (r != HR_EXIT_DONE)
+		return r;
+	m.conf.min_history_h = 0;
+	m.vm = hr_vm_new(&m.conf);
+	if (!m.vm)
+		return hr_cli_fail(&mine, "out of memory");
+	r = run(&m);
+	hr_engine_close(m.engine);
+	hr_vm_free(m.vm);
+	return r;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads agent.conf or collector.conf by their own key tables; see conf.h. */
+#include "collector/cli/conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/core/config.h"
+#include "collector/core/config.h"
+#include "proto/base/conffile.h"
+#include "proto/base/fsio.h"
+
+#define DEFAULT_PORT 7867
+
+/* Which program's file it is: the one whose section comes first. */
+static bool is_agents(const char *path)
+{
+	static char text[HR_CONFFILE_MAX];
+	const char *agent, *collector;
+
+	if (hr_fs_read(path, text, sizeof(text)) < 0)
+		return false;
+	agent = strstr(text, "[agent]");
+	collector = strstr(text, "[collector]");
+	return agent && (!collector || agent < collector);
+}
+
+static int load(const struct hr_cli *cli, const struct hr_conf_table *t, const char *path,
+	bool must, void *conf)
+{
+	char err[HR_CONF_ERR_LEN];
+
+	if (hr_conffile_load(t, path, must, conf, NULL, err) < 0)
+		return hr_cli_fail(cli, "%s", err);
+	return HR_EXIT_DONE;
+}
+
+int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret)
+{
+	const char *path = cli->config ? cli->config : HR_CLI_COLLECTOR_CONF;
+	struct hr_collector_config c;
+	int r;
+
+	hr_model_conf_default(ret);
+	if (cli->config && is_agents(path))
+		return HR_EXIT_DONE;
+	/* not ours to read: then it is not this user's collector either */
+	if (!cli->config && access(path, R_OK) != 0)
+		return HR_EXIT_DONE;
+	r = load(cli, hr_collector_config_table(), path, cli->config != NULL, &c);
+	if (r == HR_EXIT_DONE)
+		hr_collector_config_model(&c, ret);
+	return r;
+}
+
+static int from_agent(
+	const struct hr_cli *cli, const char *path, bool must, struct hr_cli_target *ret)
+{
+	struct hr_agent_config c;
+	int r = load(cli, hr_agent_config_table(), path, must, &c);
+	size_t n;
+
+	if (r != HR_EXIT_DONE)
+		return r;
+	(void)snprintf(ret->url, sizeof(ret->url), "%s", c.collector);
+	(void)snprintf(ret->ca_file, sizeof(ret->ca_file), "%s", c.ca_file);
+	n = strlen(ret->url);
+	if (n > 0 && ret->url[n - 1] == '/')
+		ret->url[n - 1] = '\0';
+	return HR_EXIT_DONE;
+}
+
+static int from_collector(
+	const struct hr_cli *cli, const char *path, bool must, struct hr_cli_target *ret)
+{
+	struct hr_listen l[HR_LISTEN_MAX];
+	struct hr_collector_config c;
+	char err[256];
+	int r = load(cli, hr_collector_config_table(), path, must, &c);
+
+	if (r != HR_EXIT_DONE)
+		return r;
+	if (hr_collector_listen(c.listen, l, err) == 0)
+		return hr_cli_fail(cli, "%s: %s", path, err);
+	(void)snprintf(ret->url, sizeof(ret->url), l[0].v6 ? "http://[%s]:%u" : "http://%s:%u",
+		l[0].host, l[0].port);
+	return HR_EXIT_DONE;
+}
+
+int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret)
+{
+	const char *env = getenv("HEADROOM_COLLECTOR"), *path = cli->config;
+	bool must = path != NULL;
+
+	*ret = (struct hr_cli_target){0};
+	if (env && env[0] && !path) {
+		(void)snprintf(ret->url, sizeof(ret->url), "%s", env);
+		(void)snprintf(ret->from, sizeof(ret->from), "HEADROOM_COLLECTOR");
+		return HR_EXIT_DONE;
+	}
+	if (!path)
+		path = access(HR_CLI_AGENT_CONF, R_OK) == 0       ? HR_CLI_AGENT_CONF
+		       : access(HR_CLI_COLLECTOR_CONF, R_OK) == 0 ? HR_CLI_COLLECTOR_CONF
+								  : NULL;
+	if (!path) {
+		(void)snprintf(ret->url, sizeof(ret->url), "http://127.0.0.1:%d", DEFAULT_PORT);
+		(void)snprintf(ret->from, sizeof(ret->from), "the default");
+		return HR_EXIT_DONE;
+	}
+	(void)snprintf(ret->from, sizeof(ret->from), "%s", path);
+	return is_agents(path) ? from_agent(cli, path, must, ret)
+			       : from_collector(cli, path, must, ret);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the command line finds its collector and the model's rules. */
+#pragma once
+
+#include "collector/cli/cli.h"
+#include "collector/core/vm.h"
+
+#define HR_CLI_AGENT_CONF     "/etc/headroom/agent.conf"
+#define HR_CLI_COLLECTOR_CONF "/etc/headroom/collector.conf"
+
+/*
+ * The model's rules from the collector's configuration (--config, else the usual place),
+ * else defaults.  HR_EXIT_DONE, or a message and HR_EXIT_FAILED.
+ */
+int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret);
+
+struct hr_cli_target {
+	char url[300];     /* "http://127.0.0.1:7867", no slash at the end */
+	char ca_file[256]; /* "" the system's */
+	char from[320];    /* where the address comes from, for messages */
+};
+/*
+ * The collector to ask: HEADROOM_COLLECTOR, else --config FILE (agent.conf or
+ * collector.conf), else /etc/headroom/agent.conf, collector.conf, else loopback.
+ */
+int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* headroom: a table of subcommands, and which of them was meant. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/cli/cli.h"
+
+static const struct hr_cmd cmds[] = {
+	{"measure", hr_cmd_measure, "[--for 30s] [--json] [-- CMD...]",
+		"sample this VM (while CMD runs), answer, exit; no collector needed",
+		"  --for TIME       how long to sample: 5s..24h (30s; with CMD: until it ends)\n"
+		"  --json           the answer as JSON (headroom.answer/1)\n"
+		"  --explain        every number behind the answer, instead of the answer\n"
+		"  --include NAMES  devices to measure although the rules leave them out\n"
+		"  --exclude NAMES  devices to leave out\n"
+		"  --config FILE    take target and service level from this collector.conf\n\n"
+		"Needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH).\n"
+		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"
+		"CMD still running after --for is sent SIGTERM; with --json its output goes to\n"
+		"stderr. Exit status: 0; 1 if nothing was measured or CMD failed; 2 usage.\n"},
+};
+
+#define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
+
+static void help(FILE *to)
+{
+	(void)fputs("usage: headroom [--config FILE] [COMMAND ...]\n"
+		    "Is vertical scaling headroom left? Without a command: this VM's answer from\n"
+		    "the configured collector.\n\n",
+		to);
+	for (size_t i = 0; i < N_CMDS; i++)
+		(void)fprintf(to, "  %s %s\n      %s\n", cmds[i].name, cmds[i].args, cmds[i].line);
+	(void)fputs("\n  --config FILE    agent.conf or collector.conf that names the collector\n"
+		    "  --help           this text, or after a command: its options\n"
+		    "  --version        the version\n\n"
+		    "Exit status: 0 done, 1 failed, 2 wrong usage. See headroom(1).\n",
+		to);
+}
+
+static int help_of(const struct hr_cmd *c)
+{
+	return printf("usage: headroom %s %s\n%c%s.\n\n%s", c->name, c->args, c->line[0] - 32,
+		       c->line + 1, c->help) < 0 ||
+	       fflush(stdout) != 0;
+}
+
+/* --help anywhere before "--" explains the command instead of running it. */
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static const struct hr_cmd *find(const char *name)
+{
+	for (size_t i = 0; i < N_CMDS; i++)
+		if (strcmp(cmds[i].name, name) == 0)
+			return &cmds[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {"config", required_argument, NULL, 'c'}, {0}};
+	struct hr_cli cli = {.cmd = ""};
+	const struct hr_cmd *cmd;
+	int c, first;
+
+	(void)signal(SIGPIPE, SIG_DFL);
+	while ((c = hr_cli_option(&cli, argc, argv, "+:hV", options)) != -1) {
+		if (c == 'h') {
+			help(stdout);
+			return fflush(stdout) != 0;
+		}
+		if (c == 'V')
+			return puts("headroom " HR_VERSION) < 0 || fflush(stdout) != 0;
+		if (c != 'c')
+			return HR_EXIT_USAGE;
+		cli.config = optarg;
+	}
+	first = optind;
+	optind = 1;
+	if (first >= argc) {
+		help(stderr);
+		return HR_EXIT_USAGE;
+	}
+	cmd = find(argv[first]);
+	if (!cmd)
+		return hr_cli_usage(&cli, "unknown command '%s'", argv[first]);
+	if (wants_help(argc - first, argv + first))
+		return help_of(cmd);
+	cli.cmd = cmd->name;
+	return cmd->run(&cli, argc - first, argv + first);
+}
