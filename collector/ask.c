@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "collector/core/history.h"
-#include "collector/json_util.h"
+#include "collector/core/json_util.h"
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
 

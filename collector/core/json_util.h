@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small pieces of JSON that the HTTP side makes itself; unknown is null, times are RFC 3339 UTC. */
+/* Pieces of JSON that several documents share; unknown is null, times are RFC 3339 UTC. */
 #pragma once
 
 #include <jansson.h>
-#include <stdio.h>
-#include <time.h>
+#include <math.h>
 
 #include "collector/core/answer.h"
+#include "collector/core/answer_json.h"
 
 static inline json_t *hr_json_opt(struct hr_opt o)
 {
-	return o.has ? json_real(o.v) : json_null();
+	return o.has && isfinite(o.v) ? json_real(o.v) : json_null();
 }
 
 /* Unix ms; 0 is "not known". */
 static inline json_t *hr_json_time(uint64_t ms)
 {
-	time_t t = (time_t)(ms / 1000);
-	char text[64];
-	struct tm tm;
+	char text[HR_RFC3339_LEN];
 
-	if (ms == 0 || !gmtime_r(&t, &tm) || strftime(text, sizeof(text), "%FT%TZ", &tm) == 0)
+	if (ms == 0)
 		return json_null();
+	hr_rfc3339(ms, text);
 	return json_string(text);
 }
 
