@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A listening socket on one configured address, or a sentence why not. */
+#pragma once
+
+#include <stdint.h>
+
+#include "collector/core/config.h"
+
+/*
+ * The descriptor, with the port it got in *@ret_port.  -EAFNOSUPPORT: @l is optional and this
+ * machine has no IPv6.  Other -errno: @error (512 bytes) has what, why and what to do.
+ */
+int hr_listen_open(const struct hr_listen *l, uint16_t *ret_port, char *error);

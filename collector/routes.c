@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/* GET routes: each takes a reference to the snapshot, makes one document, gives it back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/core/answer_json.h"
+#include "collector/core/fleet_json.h"
+#include "collector/core/query.h"
+#include "collector/serve_private.h"
+#include "proto/base/clock.h"
+
+struct args {
+	struct hr_query_arg arg[HR_QUERY_ARGS_MAX];
+	size_t n;
+	bool too_many;
+};
+
+static enum MHD_Result add_arg(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
+	const char *value, size_t value_len)
+{
+	struct args *a = cls;
+
+	(void)kind;
+	if (a->n == HR_QUERY_ARGS_MAX) {
+		a->too_many = true;
+		return MHD_NO;
+	}
+	a->arg[a->n++] = (struct hr_query_arg){
+		.key = key, .key_len = key_len, .value = value, .value_len = value_len};
+	return MHD_YES;
+}
+
+static void read_args(struct hr_request *r, struct args *a)
+{
+	a->n = 0;
+	a->too_many = false;
+	(void)MHD_get_connection_values_n(r->mhd, MHD_GET_ARGUMENT_KIND, add_arg, a);
+}
+
+static enum MHD_Result bad_query(struct hr_request *r, const char *sentence)
+{
+	const struct hr_refusal why = {400, "query", sentence, 0};
+
+	return hr_reply_problem(r, &why);
+}
+
+/* Rows that fit the filter, sorted; NULL: out of memory. */
+static const struct hr_fleet_row **pick(
+	const struct hr_snapshot *snap, const struct hr_query_fleet *q, size_t *ret_n)
+{
+	const struct hr_fleet_row **rows = calloc(snap->n + 1, sizeof(const struct hr_fleet_row *));
+	size_t n = 0;
+
+	for (uint32_t i = 0; rows && i < snap->n; i++) {
+		const struct hr_fleet_row *row = &snap->view[i]->row;
+
+		if (!q->has_answer || row->kind == q->answer)
+			rows[n++] = row;
+	}
+	if (rows)
+		hr_fleet_order(rows, n, q->sort);
+	*ret_n = n;
+	return rows;
+}
+
+static char *fleet_text(struct hr_snapshot *snap, const struct hr_query_fleet *q, bool hosts_only)
+{
+	const struct hr_query_fleet all = {.sort = HR_FLEET_BY_NAME};
+	struct hr_fleet_page page = {.at_ms = hr_clock_wall_ms()};
+	const struct hr_fleet_row **rows;
+	struct hr_fleet fleet;
+	char *text;
+	size_t n;
+
+	rows = pick(snap, &all, &n);
+	if (!rows)
+		return NULL;
+	hr_fleet_fold(rows, n, &fleet);
+	free(rows);
+	rows = pick(snap, q, &n);
+	if (!rows)
+		return NULL;
+	page.fleet = &fleet;
+	page.matches = (uint32_t)n;
+	if (q->cursor < n) {
+		page.row = rows + q->cursor;
+		page.n = n - q->cursor < q->limit ? n - q->cursor : q->limit;
+	}
+	page.has_next = q->cursor + page.n < n;
+	page.next = q->cursor + (uint32_t)page.n;
+	text = hosts_only ? hr_fleet_hosts_json(&page) : hr_fleet_json(&page);
+	free(rows);
+	return text;
+}
+
+static enum MHD_Result get_fleet(struct hr_request *r, const struct args *a)
+{
+	struct hr_snapshot *snap;
+	struct hr_query_fleet q;
+	char err[HR_QUERY_ERR_LEN], *text;
+
+	if (!hr_query_fleet(a->arg, a->n, &q, err))
+		return bad_query(r, err);
+	snap = hr_board_get(r->door->serve->board);
+	text = fleet_text(snap, &q, r->v.route == HR_ROUTE_HOSTS);
+	hr_snapshot_unref(snap);
+	return hr_reply_json(r, text);
+}
+
+static const struct hr_refusal *not_one(enum hr_find f)
+{
+	static const struct hr_refusal
+		none = {404, "no-host", "No host of this id or name reports to this collector.", 0},
+		several = {409, "ambiguous", "Several hosts have this name: use the host id.", 0};
+
+	return f == HR_FIND_NONE ? &none : &several;
+}
+
+/* Document of one host made from the snapshot alone. */
+static enum MHD_Result get_host(struct hr_request *r)
+{
+	struct hr_snapshot *snap = hr_board_get(r->door->serve->board);
+	struct hr_view *view;
+	enum hr_find f = hr_snapshot_find(snap, r->v.id, &view);
+	char *text = NULL;
+
+	if (f == HR_FIND_ONE && r->v.route == HR_ROUTE_ANSWER)
+		text = hr_answer_json(view->answer, false);
+	else if (f == HR_FIND_ONE)
+		text = hr_fleet_host_json(&view->row);
+	hr_snapshot_unref(snap);
+	return f == HR_FIND_ONE ? hr_reply_json(r, text) : hr_reply_problem(r, not_one(f));
+}
+
+/* Questions that the writer answers: explain and history. */
+static enum MHD_Result ask(struct hr_request *r, const struct args *a)
+{
+	static const struct hr_refusal stopping = {
+		503, "stopping", "The collector is stopping.", 5};
+	bool history = r->v.route == HR_ROUTE_HISTORY;
+	struct hr_snapshot *snap;
+	struct hr_view *view;
+	char err[HR_QUERY_ERR_LEN];
+	enum hr_find f;
+
+	if (history && !hr_query_history(a->arg, a->n, hr_clock_wall_ms(), &r->u.ask.history, err))
+		return bad_query(r, err);
+	snap = hr_board_get(r->door->serve->board);
+	f = hr_snapshot_find(snap, r->v.id, &view);
+	if (f == HR_FIND_ONE)
+		r->u.ask.host_no = view->no;
+	hr_snapshot_unref(snap);
+	if (f != HR_FIND_ONE)
+		return hr_reply_problem(r, not_one(f));
+	return hr_serve_hold(r, history ? HR_WORK_HISTORY : HR_WORK_EXPLAIN)
+		       ? MHD_YES
+		       : hr_reply_problem(r, &stopping);
+}
+
+enum MHD_Result hr_routes_reply(struct hr_request *r)
+{
+	struct hr_ask *k = &r->u.ask;
+	char *text = k->text;
+
+	k->text = NULL;
+	if (k->refused.status != 0) {
+		free(text);
+		return hr_reply_problem(r, &k->refused);
+	}
+	return k->work.kind == HR_WORK_HISTORY
+		       ? hr_reply_json(r, text)
+		       : hr_reply_text(r, 200, "text/plain; charset=utf-8", text, k->len);
+}
+
+static enum MHD_Result get_health(struct hr_request *r)
+{
+	static const struct hr_refusal
+		failed = {503, "store-failed", "The store failed; the collector is ending.", 0},
+		full = {503, "disk-full",
+			"The disk is below the reserve: windows are refused, answers go on.", 0},
+		foreign = {503, "foreign-writer",
+			"Another program writes to the database: windows are refused.", 0};
+	const struct hr_refusal *why = NULL;
+
+	switch (hr_writer_state(r->door->serve->writer)) {
+	case HR_WRITER_OK:
+		break;
+	case HR_WRITER_DISK_FULL:
+		why = &full;
+		break;
+	case HR_WRITER_FOREIGN:
+		why = &foreign;
+		break;
+	case HR_WRITER_FAILED:
+		why = &failed;
+		break;
+	}
+	/* alive as long as answers come; ready only while windows are taken */
+	if (why && (r->v.route == HR_ROUTE_READYZ || why == &failed))
+		return hr_reply_problem(r, why);
+	return hr_reply_text(r, 200, "text/plain; charset=utf-8", strdup("ok\n"), 3);
+}
+
+enum MHD_Result hr_routes_get(struct hr_request *r)
+{
+	struct args a;
+	char err[HR_QUERY_ERR_LEN];
+
+	read_args(r, &a);
+	if (a.too_many)
+		return bad_query(r, "Too many parameters.");
+	if (r->v.route == HR_ROUTE_FLEET || r->v.route == HR_ROUTE_HOSTS)
+		return get_fleet(r, &a);
+	if (r->v.route == HR_ROUTE_HISTORY)
+		return ask(r, &a);
+	/* the page's own files may carry a version in the query */
+	if (r->v.route != HR_ROUTE_PAGE && !hr_query_none(a.arg, a.n, err))
+		return bad_query(r, err);
+	switch (r->v.route) {
+	case HR_ROUTE_HOST:
+	case HR_ROUTE_ANSWER:
+		return get_host(r);
+	case HR_ROUTE_EXPLAIN:
+		return ask(r, &a);
+	case HR_ROUTE_HEALTHZ:
+	case HR_ROUTE_READYZ:
+		return get_health(r);
+	case HR_ROUTE_PAGE:
+		return hr_page_get(r);
+	default:
+		r->v.status = 404;
+		r->v.reason = "not-found";
+		r->v.detail = "There is nothing at this path yet.";
+		return hr_reply_refused(r);
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by serve.c (connections), reply.c (answers), ingest.c (POST) and routes.c (GET). */
+#pragma once
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "collector/core/http_check.h"
+#include "collector/serve.h"
+#include "proto/wire.h"
+
+/* One listening address: its thread, and what that thread needs for decoding. */
+struct hr_door {
+	struct hr_serve *serve;
+	struct MHD_Daemon *mhd;
+	uint16_t port;
+	struct hr_wire_arena *arena;
+	struct hr_summary *summary;
+	struct hr_facts *facts;
+};
+
+struct hr_conn {
+	struct hr_conn *next, **link; /* of hr_serve.conns */
+	struct hr_serve *serve;
+	int fd;
+	_Atomic uint64_t deadline_ns; /* monotonic; 0: none, the writer has the request */
+};
+
+struct hr_serve {
+	struct hr_serve_conf conf;
+	_Atomic uint64_t inflight_max;
+	struct hr_writer *writer;
+	struct hr_counters *count;
+	struct hr_board *board;
+	struct hr_door door[HR_LISTEN_MAX];
+	pthread_mutex_t lock; /* of what follows */
+	struct hr_conn *conns;
+	bool stopping; /* nothing is submitted any more */
+};
+
+/* Where a request stands. */
+enum hr_request_state {
+	HR_REQUEST_NEW = 0,
+	HR_REQUEST_BODY,   /* headers accepted: the body, if any, is coming */
+	HR_REQUEST_DRAIN,  /* refused: what is left of the body is thrown away first */
+	HR_REQUEST_HELD,   /* suspended, the writer has it */
+	HR_REQUEST_READY,  /* the writer gave it back */
+	HR_REQUEST_CLOSED, /* answered */
+};
+
+struct hr_request {
+	union {
+		struct hr_work work;
+		struct hr_post post;
+		struct hr_ask ask;
+	} u; /* first: done() gets it back from the writer */
+	struct hr_door *door;
+	struct hr_conn *conn;
+	struct MHD_Connection *mhd;
+	struct hr_http_verdict v;
+	_Atomic int state; /* enum hr_request_state */
+	uint64_t reserved; /* bytes counted as in flight */
+	size_t got;
+};
+
+/* reply.c: each queues one answer and returns what MHD's handler is to return. */
+enum MHD_Result hr_reply(struct hr_request *r, unsigned status, struct MHD_Response *response);
+/* Takes over @text (malloc); NULL: 503. */
+enum MHD_Result hr_reply_text(
+	struct hr_request *r, unsigned status, const char *type, char *text, size_t len);
+enum MHD_Result hr_reply_json(struct hr_request *r, char *text);
+enum MHD_Result hr_reply_problem(struct hr_request *r, const struct hr_refusal *why);
+/* The refusal in r->v. */
+enum MHD_Result hr_reply_refused(struct hr_request *r);
+
+/* Suspends the connection and gives the work to the writer; false: stopping, nothing was done. */
+bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind);
+
+/* ingest.c */
+/* Headers are fine: room for the body, or a refusal in *ret_why. */
+bool hr_ingest_begin(struct hr_request *r, struct hr_refusal *ret_why);
+bool hr_ingest_data(struct hr_request *r, const void *data, size_t len); /* false: too long */
+/* The body is complete: decodes and submits, or answers. */
+enum MHD_Result hr_ingest_end(struct hr_request *r);
+enum MHD_Result hr_ingest_reply(struct hr_request *r); /* the writer is done with it */
+void hr_ingest_free(struct hr_request *r);
+
+/* routes.c */
+enum MHD_Result hr_routes_get(struct hr_request *r);
+enum MHD_Result hr_routes_reply(struct hr_request *r); /* the writer is done with a question */
+/* page.c */
+enum MHD_Result hr_page_get(struct hr_request *r);
