@@ -28,8 +28,13 @@ struct hr_cmd {
 	const char *help; /* options and notes, for `headroom NAME --help` */
 };
 
-int hr_cmd_status(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_check(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_doctor(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_explain(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_fleet(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_status(const struct hr_cli *cli, int argc, char **argv);
 
 /* "headroom CMD: what: why; what to do" on stderr; returns HR_EXIT_FAILED. */
 __attribute__((format(printf, 2, 3))) int hr_cli_fail(

@@ -195,16 +195,6 @@ static int print(const struct measure *m)
 	int status;
 
 	(void)hr_identity_read("", &me);
-	if (m->explain) {
-		char *text = malloc(EXPLAIN_BYTES);
-
-		if (!text)
-			return hr_cli_fail(m->cli, "out of memory");
-		(void)hr_vm_explain(m->vm, hr_clock_wall_ms(), text, EXPLAIN_BYTES);
-		status = hr_cli_print(m->cli, text);
-		free(text);
-		return status;
-	}
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return hr_cli_fail(m->cli, "out of memory");
@@ -214,7 +204,15 @@ static int print(const struct measure *m)
 		char *json = hr_answer_json(a, true);
 
 		status = json ? hr_cli_print(m->cli, json) : hr_cli_fail(m->cli, "out of memory");
+		if (status == HR_EXIT_DONE)
+			status = hr_cli_print(m->cli, "\n");
 		free(json);
+	} else if (m->explain) {
+		static char steps[EXPLAIN_BYTES];
+
+		(void)hr_vm_explain(m->vm, a->at_ms, steps, sizeof(steps));
+		hr_render_explain(a, steps, out);
+		status = hr_cli_print(m->cli, out->buf);
 	} else {
 		hr_render_answer(a, out);
 		status = hr_cli_print(m->cli, out->buf);

@@ -28,21 +28,11 @@ static bool is_agents(const char *path)
 	return agent && (!collector || agent < collector);
 }
 
-static int load(const struct hr_cli *cli, const struct hr_conf_table *t, const char *path,
-	bool must, void *conf)
-{
-	char err[HR_CONF_ERR_LEN];
-
-	if (hr_conffile_load(t, path, must, conf, NULL, err) < 0)
-		return hr_cli_fail(cli, "%s", err);
-	return HR_EXIT_DONE;
-}
-
 int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret)
 {
 	const char *path = cli->config ? cli->config : HR_CLI_COLLECTOR_CONF;
 	struct hr_collector_config c;
-	int r;
+	char err[HR_CONF_ERR_LEN];
 
 	hr_model_conf_default(ret);
 	if (cli->config && is_agents(path))
@@ -50,47 +40,48 @@ int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret)
 	/* not ours to read: then it is not this user's collector either */
 	if (!cli->config && access(path, R_OK) != 0)
 		return HR_EXIT_DONE;
-	r = load(cli, hr_collector_config_table(), path, cli->config != NULL, &c);
-	if (r == HR_EXIT_DONE)
-		hr_collector_config_model(&c, ret);
-	return r;
+	if (hr_conffile_load(
+		    hr_collector_config_table(), path, cli->config != NULL, &c, NULL, err) < 0)
+		return hr_cli_fail(cli, "%s", err);
+	hr_collector_config_model(&c, ret);
+	return HR_EXIT_DONE;
 }
 
 static int from_agent(
-	const struct hr_cli *cli, const char *path, bool must, struct hr_cli_target *ret)
+	const char *path, bool must, struct hr_cli_target *ret, char err[HR_CONF_ERR_LEN])
 {
 	struct hr_agent_config c;
-	int r = load(cli, hr_agent_config_table(), path, must, &c);
 	size_t n;
+	int r = hr_conffile_load(hr_agent_config_table(), path, must, &c, NULL, err);
 
-	if (r != HR_EXIT_DONE)
+	if (r < 0)
 		return r;
 	(void)snprintf(ret->url, sizeof(ret->url), "%s", c.collector);
 	(void)snprintf(ret->ca_file, sizeof(ret->ca_file), "%s", c.ca_file);
 	n = strlen(ret->url);
 	if (n > 0 && ret->url[n - 1] == '/')
 		ret->url[n - 1] = '\0';
-	return HR_EXIT_DONE;
+	return 0;
 }
 
 static int from_collector(
-	const struct hr_cli *cli, const char *path, bool must, struct hr_cli_target *ret)
+	const char *path, bool must, struct hr_cli_target *ret, char err[HR_CONF_ERR_LEN])
 {
 	struct hr_listen l[HR_LISTEN_MAX];
 	struct hr_collector_config c;
-	char err[256];
-	int r = load(cli, hr_collector_config_table(), path, must, &c);
+	int r = hr_conffile_load(hr_collector_config_table(), path, must, &c, NULL, err);
 
-	if (r != HR_EXIT_DONE)
+	if (r < 0)
 		return r;
 	if (hr_collector_listen(c.listen, l, err) == 0)
-		return hr_cli_fail(cli, "%s: %s", path, err);
+		return -EINVAL;
 	(void)snprintf(ret->url, sizeof(ret->url), l[0].v6 ? "http://[%s]:%u" : "http://%s:%u",
 		l[0].host, l[0].port);
-	return HR_EXIT_DONE;
+	return 0;
 }
 
-int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret)
+int hr_cli_find_target(
+	const struct hr_cli *cli, struct hr_cli_target *ret, char err[HR_CONF_ERR_LEN])
 {
 	const char *env = getenv("HEADROOM_COLLECTOR"), *path = cli->config;
 	bool must = path != NULL;
@@ -99,7 +90,7 @@ int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret)
 	if (env && env[0] && !path) {
 		(void)snprintf(ret->url, sizeof(ret->url), "%s", env);
 		(void)snprintf(ret->from, sizeof(ret->from), "HEADROOM_COLLECTOR");
-		return HR_EXIT_DONE;
+		return 0;
 	}
 	if (!path)
 		path = access(HR_CLI_AGENT_CONF, R_OK) == 0       ? HR_CLI_AGENT_CONF
@@ -107,10 +98,17 @@ int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret)
 								  : NULL;
 	if (!path) {
 		(void)snprintf(ret->url, sizeof(ret->url), "http://127.0.0.1:%d", DEFAULT_PORT);
-		(void)snprintf(ret->from, sizeof(ret->from), "the default");
-		return HR_EXIT_DONE;
+		(void)snprintf(ret->from, sizeof(ret->from), "the default address");
+		return 0;
 	}
-	(void)snprintf(ret->from, sizeof(ret->from), "%s", path);
-	return is_agents(path) ? from_agent(cli, path, must, ret)
-			       : from_collector(cli, path, must, ret);
+	(void)snprintf(ret->from, sizeof(ret->from), "from %s", path);
+	return is_agents(path) ? from_agent(path, must, ret, err)
+			       : from_collector(path, must, ret, err);
+}
+
+int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret)
+{
+	char err[HR_CONF_ERR_LEN];
+
+	return hr_cli_find_target(cli, ret, err) == 0 ? HR_EXIT_DONE : hr_cli_fail(cli, "%s", err);
 }

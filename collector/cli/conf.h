@@ -4,6 +4,7 @@
 
 #include "collector/cli/cli.h"
 #include "collector/core/vm.h"
+#include "proto/conf.h"
 
 #define HR_CLI_AGENT_CONF     "/etc/headroom/agent.conf"
 #define HR_CLI_COLLECTOR_CONF "/etc/headroom/collector.conf"
@@ -24,3 +25,6 @@ struct hr_cli_target {
  * collector.conf), else /etc/headroom/agent.conf, collector.conf, else loopback.
  */
 int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret);
+/* The same without a message on stderr: 0, or -errno with it in @err. */
+int hr_cli_find_target(
+	const struct hr_cli *cli, struct hr_cli_target *ret, char err[HR_CONF_ERR_LEN]);

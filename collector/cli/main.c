@@ -6,7 +6,25 @@
 
 #include "collector/cli/cli.h"
 
+#define CONFIG_HELP "  --config FILE    agent.conf or collector.conf that names the collector\n\n"
+
 static const struct hr_cmd cmds[] = {
+	{"status", hr_cmd_status, "[HOST] [--json]",
+		"the answer for HOST, or for this VM, from the collector",
+		"  --json           the answer as JSON (headroom.answer/1)\n" CONFIG_HELP
+		"HOST is a name or id as 'headroom hosts list' shows it. 'headroom' alone is\n"
+		"'headroom status'.\n"},
+	{"explain", hr_cmd_explain, "[HOST | REASON] [--json]",
+		"every number behind an answer, or the paragraph behind a reason code",
+		"  --json           as JSON: the answer and the steps that led to it\n" CONFIG_HELP
+		"Reasons: headroom-left bigger-size-helps serial-thread steal local-limit\n"
+		"external-limit at-ceiling missing-evidence.\n"},
+	{"fleet", hr_cmd_fleet, "[--json] [--answer A] [--sort headroom|name|days]",
+		"the answer for every VM of the collector, tightest first",
+		"  --answer A       only VMs with this answer: yes, resize, no, unknown\n"
+		"  --sort KEY       headroom (least first), name, or days (soonest first)\n"
+		"  --json           as JSON (headroom.fleet/1)\n" CONFIG_HELP
+		"HEADROOM_COLLECTOR=URL in the environment names the collector, too.\n"},
 	{"measure", hr_cmd_measure, "[--for 30s] [--json] [-- CMD...]",
 		"sample this VM (while CMD runs), answer, exit; no collector needed",
 		"  --for TIME       how long to sample: 5s..24h (30s; with CMD: until it ends)\n"
@@ -19,6 +37,18 @@ static const struct hr_cmd cmds[] = {
 		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"
 		"CMD still running after --for is sent SIGTERM; with --json its output goes to\n"
 		"stderr. Exit status: 0; 1 if nothing was measured or CMD failed; 2 usage.\n"},
+	{"check", hr_cmd_check, "[HOST] [-w 1.5] [-c 1.2]",
+		"monitoring plugin (Nagios, Icinga): one line, perfdata, exit status 0..3",
+		"  -w, --warning K   WARNING when the VM carries less than K times its load (1.5)\n"
+		"  -c, --critical K  CRITICAL likewise (1.2); both judge the at_least "
+		"bound\n" CONFIG_HELP "Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n"},
+	{"doctor", hr_cmd_doctor, "[--json]",
+		"each signal of this VM: how it is read, why not better, what it costs",
+		"  --json           as JSON (headroom.doctor/1)\n\n"
+		"Needs root to see what root's agent would see. Takes two seconds.\n"
+		"HR_FORCE=raw_tp or HR_FORCE=file tries nothing better than that.\n"},
+	{"hosts", hr_cmd_hosts, "list [--json]", "the VMs that report to the collector",
+		"  --json           as JSON (headroom.fleet/1, by name)\n" CONFIG_HELP},
 };
 
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
@@ -85,8 +115,9 @@ int main(int argc, char **argv)
 	first = optind;
 	optind = 1;
 	if (first >= argc) {
-		help(stderr);
-		return HR_EXIT_USAGE;
+		static char *alone[] = {(char *)"status", NULL};
+
+		return hr_cmd_status(&cli, 1, alone);
 	}
 	cmd = find(argv[first]);
 	if (!cmd)

@@ -63,9 +63,9 @@ static unsigned columns_n(const char *s, size_t len)
 	return n;
 }
 
-void hr_out_wrap(struct hr_out *o, const char *first, const char *text)
+void hr_out_hang(struct hr_out *o, const char *first, unsigned indent, const char *text)
 {
-	unsigned indent = hr_out_columns(first), at = indent;
+	unsigned at = hr_out_columns(first);
 	bool begun = false;
 
 	hr_out_say(o, "%s", first);
@@ -87,4 +87,9 @@ void hr_out_wrap(struct hr_out *o, const char *first, const char *text)
 		p += strspn(p, " ");
 	}
 	hr_out_say(o, "\n");
+}
+
+void hr_out_wrap(struct hr_out *o, const char *first, const char *text)
+{
+	hr_out_hang(o, first, hr_out_columns(first), text);
 }

@@ -40,6 +40,8 @@ void hr_out_tone(struct hr_out *o, enum hr_tone tone);
  * @first, the others with as many spaces.  Ends with a newline.
  */
 void hr_out_wrap(struct hr_out *o, const char *first, const char *text);
+/* The same with @indent spaces before the second and later lines. */
+void hr_out_hang(struct hr_out *o, const char *first, unsigned indent, const char *text);
 
 /* Columns of @s: bytes that begin a character. */
 unsigned hr_out_columns(const char *s);

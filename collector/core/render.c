@@ -63,7 +63,7 @@ static enum hr_tone tone_of(enum hr_answer_kind k)
 					: HR_TONE_BAD;
 }
 
-static void headline(const struct hr_answer *a, struct hr_out *o)
+void hr_render_headline(const struct hr_answer *a, struct hr_out *o)
 {
 	char lo[HR_FACTOR_LEN], mid[HR_FACTOR_LEN];
 
@@ -264,7 +264,7 @@ static void footer(const struct hr_answer *a, struct hr_out *o)
 
 void hr_render_answer(const struct hr_answer *a, struct hr_out *o)
 {
-	headline(a, o);
+	hr_render_headline(a, o);
 	hr_out_wrap(o, "", a->sentence);
 	hr_out_wrap(o, "", a->advice);
 	if (a->n_res)

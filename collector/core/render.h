@@ -19,8 +19,17 @@ const char *hr_render_factor(const struct hr_opt *k, char to[HR_FACTOR_LEN]);
 #define HR_QUANTITY_LEN 32
 const char *hr_render_quantity(double v, enum hr_unit unit, char to[HR_QUANTITY_LEN]);
 
+/* "yes  headroom-left  at least 2.10x, likely 3.00x  (host)" and an empty line. */
+void hr_render_headline(const struct hr_answer *a, struct hr_out *o);
+
 /* Everything a person needs to act: verdict, sentence, advice, resources, what is missing. */
 void hr_render_answer(const struct hr_answer *a, struct hr_out *o);
+
+/*
+ * From kernel counts to the verdict: what was counted and where, then @steps (lines of
+ * hr_vm_explain()), then the answer.
+ */
+void hr_render_explain(const struct hr_answer *a, const char *steps, struct hr_out *o);
 
 /* One line per host, headed by the counts. @rows sorted by the caller. */
 void hr_render_fleet(const struct hr_fleet *f, const struct hr_fleet_row *const *rows, size_t n,

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libcurl behind three functions; see client.h. */
+#include "collector/cli/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/fsio.h"
+#include "proto/base/identity.h"
+#include "proto/cleanup.h"
+#include "proto/text.h"
+
+#define CONNECT_MS 3000L
+#define TOTAL_MS   8000L /* monitoring gives a plugin 10 s */
+#define TOKEN_MAX  512
+
+static size_t take(char *data, size_t size, size_t n, void *arg)
+{
+	struct hr_reply *r = arg;
+	char *grown;
+
+	n *= size;
+	if (r->len + n > HR_CLIENT_MAX)
+		return 0;
+	grown = realloc(r->body, r->len + n + 1);
+	if (!grown)
+		return 0;
+	r->body = grown;
+	memcpy(r->body + r->len, data, n);
+	r->len += n;
+	r->body[r->len] = '\0';
+	return n;
+}
+
+static int no_answer(const struct hr_cli_target *t, const char *why, char err[HR_CLIENT_ERR_LEN])
+{
+	(void)snprintf(err, HR_CLIENT_ERR_LEN,
+		"no collector at %s (%s): %s; start one (systemctl start "
+		"headroom-collector, or deploy/quickstart), name another with --config or "
+		"HEADROOM_COLLECTOR, or ask this VM without one: sudo headroom measure",
+		t->url, t->from, why);
+	return -ECONNREFUSED;
+}
+
+/* The sentence of a problem document, else the bare status. */
+static void refusal(const struct hr_reply *r, long status, char err[HR_CLIENT_ERR_LEN])
+{
+	json_t *o = r->body ? json_loads(r->body, 0, NULL) : NULL;
+	const char *detail = json_string_value(json_object_get(o, "detail"));
+
+	if (detail) {
+		hr_text_clean(detail, err, HR_CLIENT_ERR_LEN);
+	} else if (status == 404) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"the server has no such document: is it a headroom-collector of this "
+			"version?");
+	} else {
+		(void)snprintf(
+			err, HR_CLIENT_ERR_LEN, "the server answered with status %ld", status);
+	}
+	json_decref(o);
+}
+
+/* Adds the token's header; false with a message when the file named cannot be used. */
+static bool add_token(struct curl_slist **headers, char err[HR_CLIENT_ERR_LEN])
+{
+	const char *path = getenv("HEADROOM_TOKEN_FILE");
+	char token[TOKEN_MAX], line[TOKEN_MAX + 32];
+	struct curl_slist *more;
+	ssize_t n;
+
+	if (!path || !path[0])
+		return true;
+	n = hr_fs_read(path, token, sizeof(token));
+	if (n < 0) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"cannot read the token in %s (HEADROOM_TOKEN_FILE): %s", path,
+			strerror((int)-n));
+		return false;
+	}
+	token[strcspn(token, "\r\n")] = '\0';
+	(void)snprintf(line, sizeof(line), "Authorization: Bearer %s", token);
+	more = curl_slist_append(*headers, line);
+	if (!more) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN, "out of memory");
+		return false;
+	}
+	*headers = more;
+	return true;
+}
+
+static CURLcode prepare(CURL *c, const struct hr_cli_target *t, const char *url,
+	struct curl_slist *headers, struct hr_reply *body)
+{
+	CURLcode r = CURLE_OK;
+
+#define SET(opt, v) (r = r != CURLE_OK ? r : curl_easy_setopt(c, CURLOPT_##opt, (v)))
+	SET(URL, url);
+	SET(PROTOCOLS_STR, "http,https");
+	SET(PROXY, "");
+	SET(NOSIGNAL, 1L);
+	SET(CONNECTTIMEOUT_MS, CONNECT_MS);
+	SET(TIMEOUT_MS, TOTAL_MS);
+	SET(USERAGENT, "headroom/" HR_VERSION);
+	SET(HTTPHEADER, headers);
+	SET(WRITEFUNCTION, take);
+	SET(WRITEDATA, body);
+	if (t->ca_file[0])
+		SET(CAINFO, t->ca_file);
+#undef SET
+	return r;
+}
+
+static int get(
+	CURL *c, const struct hr_cli_target *t, struct hr_reply *body, char err[HR_CLIENT_ERR_LEN])
+{
+	char why[CURL_ERROR_SIZE] = "";
+	long status = 0;
+	CURLcode r;
+
+	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
+	r = curl_easy_perform(c);
+	if (r == CURLE_WRITE_ERROR)
+		return no_answer(t, "its reply is too large", err);
+	if (r == CURLE_COULDNT_CONNECT)
+		return no_answer(t, "nothing listens there", err);
+	if (r == CURLE_OPERATION_TIMEDOUT)
+		return no_answer(t, "no answer in time", err);
+	if (r != CURLE_OK)
+		return no_answer(t, why[0] ? why : curl_easy_strerror(r), err);
+	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200)
+		return 0;
+	refusal(body, status, err);
+	return status > 0 && status < 1000 ? (int)status : -EPROTO;
+}
+
+int hr_client_get(const struct hr_cli_target *t, const char *path, struct hr_reply *ret,
+	char err[HR_CLIENT_ERR_LEN])
+{
+	struct curl_slist *headers = NULL;
+	struct hr_reply body = {0};
+	char url[1024];
+	CURL *c;
+	int r;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(c = curl_easy_init())) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN, "cannot prepare a request: out of memory");
+		return -ENOMEM;
+	}
+	(void)snprintf(url, sizeof(url), "%s%s", t->url, path);
+	if (!add_token(&headers, err))
+		r = -EACCES;
+	else if (prepare(c, t, url, headers, &body) != CURLE_OK)
+		r = no_answer(t, "not an address that can be asked", err);
+	else
+		r = get(c, t, &body, err);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(c);
+	if (r == 0 && !body.body) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN, "%s answered with nothing", t->url);
+		r = -EPROTO;
+	}
+	if (r == 0)
+		*ret = (struct hr_reply){.body = hr_take_ptr(body.body), .len = body.len};
+	free(body.body);
+	return r;
+}
+
+bool hr_client_host(const char *host, char ret[HR_CLIENT_HOST_LEN], char err[HR_CLIENT_ERR_LEN])
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+	struct hr_identity me;
+
+	if (!host) {
+		if (hr_identity_read("", &me) < 0) {
+			(void)snprintf(err, HR_CLIENT_ERR_LEN,
+				"this VM has no identity (/etc/machine-id): name a HOST");
+			return false;
+		}
+		hr_host_id_print(me.host, ret);
+		return true;
+	}
+	if (!host[0] || host[0] == '.' || host[strspn(host, letters)] != '\0' ||
+		strlen(host) >= HR_CLIENT_HOST_LEN) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"'%.80s' is no host name or id (letters, digits, - . _)", host);
+		return false;
+	}
+	(void)snprintf(ret, HR_CLIENT_HOST_LEN, "%s", host);
+	return true;
+}
+
+int hr_client_get_host(const struct hr_cli_target *t, const char *host, const char *what,
+	struct hr_reply *ret, char err[HR_CLIENT_ERR_LEN])
+{
+	char id[HR_CLIENT_HOST_LEN], path[HR_CLIENT_HOST_LEN + 64];
+	int r;
+
+	if (!hr_client_host(host, id, err))
+		return -EINVAL;
+	(void)snprintf(path, sizeof(path), "/v1/hosts/%s%s", id, what);
+	r = hr_client_get(t, path, ret, err);
+	if (r == 404 && host)
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"no host '%s' reports to %s; see: headroom hosts list", host, t->url);
+	else if (r == 404)
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"this VM does not report to the collector at %s; start its agent "
+			"(systemctl start headroom-agent), name another host (headroom hosts "
+			"list), or measure now: sudo headroom measure",
+			t->url);
+	return r;
+}
