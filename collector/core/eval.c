@@ -41,8 +41,11 @@ struct hr_bounds hr_eval_min(const struct hr_eval *v, int z)
 	}
 	if (!complete)
 		k.at_least.has = false;
-	/* Every VM has load on its CPUs: without a likely k of them there is none of the VM. */
-	if (v->n && !bounds_at(&v->e[0], z)->likely.has && k.likely.has && k.likely.v >= 1)
+	/*
+	 * Every VM has load on its CPUs: without a likely k of them there is none of the VM, unless
+	 * something else is at its end by measurement (1 or less): no CPU makes up for that.
+	 */
+	if (v->n && !bounds_at(&v->e[0], z)->likely.has && k.likely.has && k.likely.v > 1)
 		k.likely.has = false;
 	k.capped = k.likely.has && k.likely.v >= HR_K_MAX;
 	hr_bounds_tidy(&k);

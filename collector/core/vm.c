@@ -276,10 +276,10 @@ static void add_demand(struct hr_vm *vm, const struct hr_summary *s)
 	double total = vm->has_facts ? (double)vm->facts.mem_total_bytes : 0;
 
 	add_hist(vm, day, 0, &s->dist[HR_DIST_BUSY_1S], s->have & HR_SIG_BIT(HR_SIG_CPU_SLOTS));
+	add_hist(vm, day, 1, &s->dist[HR_DIST_STEAL_1S], s->have & HR_SIG_BIT(HR_SIG_STEAL));
 	if (s->n_top && s->dur_ms && hr_has(s, HR_SIG_THREADS))
-		add_sample(vm, day, 1,
+		add_sample(vm, day, 2,
 			1e3 * (s->top[0].oncpu_ms + (double)s->top[0].wait_ms) / s->dur_ms, w);
-	add_hist(vm, day, 2, &s->dist[HR_DIST_STEAL_1S], s->have & HR_SIG_BIT(HR_SIG_STEAL));
 	if (hr_has(s, HR_SIG_MEMINFO) && total > 0)
 		add_sample(vm, day, 3,
 			(total - (double)s->ctr[HR_CTR_MEM_AVAILABLE_BYTES]) / 1048576, w);

@@ -290,6 +290,10 @@ static void decide(struct making *k, struct hr_answer *a)
 	k->verdict = hr_verdict_of(in);
 	if (k->verdict.kind == HR_ANSWER_UNKNOWN)
 		missing_of(a, b);
+	if (k->verdict.kind == HR_ANSWER_UNKNOWN && a->n_missing == 0)
+		add_missing(a, 0,
+			k->verdict.row == 7 ? "a surer bound of what a larger size would gain"
+					    : "tighter bounds: more minutes under load");
 }
 
 static void fill_top(const struct hr_minute *m, struct hr_answer *a)

@@ -202,6 +202,56 @@ static void a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm(void **sta
 	free(a);
 }
 
+/* The virtual queue expects half of the bursts late and none was: no likely k of the CPU. */
+static void memcg_thrash_and_vague_cpu(struct hr_summary *s)
+{
+	memcg_thrash(s);
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		s->vq_bad[0][g] = s->vq_bad[1][g] = 200;
+}
+
+static void what_is_at_its_end_needs_no_likely_k_of_the_cpu(void **state)
+{
+	struct hr_answer *a = measure(memcg_thrash_and_vague_cpu);
+
+	(void)state;
+	assert_false(res_of(a, HR_RES_CPU)->headroom.likely.has);
+	assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
+	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
+	free(a);
+}
+
+/* 98 % of one thread is the demand of `serial`, 0 that of steal: each from its own samples. */
+static void demand_stands_at_its_own_resource(void **state)
+{
+	struct hr_answer *a = measure(one_hog);
+
+	(void)state;
+	fx_near(res_of(a, HR_RES_SERIAL)->demand.p99.v, 1, 0.1);
+	fx_near(res_of(a, HR_RES_STEAL)->demand.p99.v, 0, 0.01);
+	free(a);
+}
+
+/* Late by measurement, and twice the vCPUs late, too: short, and the gain is vague. */
+static void vague_gain(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_BURST_LATE_N] = 20;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		s->vq_bad[0][g] = 12 + 8 * g;
+		s->vq_bad[1][g] = 5 + 2 * g;
+	}
+}
+
+static void an_unknown_answer_names_what_is_missing(void **state)
+{
+	struct hr_answer *a = measure(vague_gain);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+	assert_true(a->n_missing > 0);
+	free(a);
+}
+
 static void vm_thrash(struct hr_summary *s)
 {
 	s->ctr[HR_CTR_PSI_MEM_SOME_US] = 3000000;
@@ -296,6 +346,9 @@ int main(void)
 		cmocka_unit_test(twice_as_many_hogs_gain_from_more_vcpus),
 		cmocka_unit_test(a_throttling_quota_is_a_local_limit),
 		cmocka_unit_test(a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm),
+		cmocka_unit_test(what_is_at_its_end_needs_no_likely_k_of_the_cpu),
+		cmocka_unit_test(demand_stands_at_its_own_resource),
+		cmocka_unit_test(an_unknown_answer_names_what_is_missing),
 		cmocka_unit_test(a_vm_short_of_memory_is_told_to_take_more),
 		cmocka_unit_test(stolen_cpu_time_is_the_hypervisors_fault),
 		cmocka_unit_test(a_missing_signal_is_never_yes),
