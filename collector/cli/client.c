@@ -39,10 +39,10 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
 static int no_answer(const struct hr_cli_target *t, const char *why, char err[HR_CLIENT_ERR_LEN])
 {
 	(void)snprintf(err, HR_CLIENT_ERR_LEN,
-		"no collector at %s (%s): %s; start one (systemctl start "
+		"no collector at %s: %s (address from %s); start one (systemctl start "
 		"headroom-collector, or deploy/quickstart), name another with --config or "
 		"HEADROOM_COLLECTOR, or ask this VM without one: sudo headroom measure",
-		t->url, t->from, why);
+		t->url, why, t->from);
 	return -ECONNREFUSED;
 }
 

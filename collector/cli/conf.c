@@ -98,10 +98,10 @@ int hr_cli_find_target(
 								  : NULL;
 	if (!path) {
 		(void)snprintf(ret->url, sizeof(ret->url), "http://127.0.0.1:%d", DEFAULT_PORT);
-		(void)snprintf(ret->from, sizeof(ret->from), "the default address");
+		(void)snprintf(ret->from, sizeof(ret->from), "the default");
 		return 0;
 	}
-	(void)snprintf(ret->from, sizeof(ret->from), "from %s", path);
+	(void)snprintf(ret->from, sizeof(ret->from), "%s", path);
 	return is_agents(path) ? from_agent(path, must, ret, err)
 			       : from_collector(path, must, ret, err);
 }

@@ -298,6 +298,10 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 	if (a->n_missing && a->missing[0].available_ms)
 		snprintf(adv, HR_TEXT_LEN,
 			"Let the agent run on; the missing evidence comes by itself.");
+	else if (in->whole)
+		snprintf(adv, HR_TEXT_LEN,
+			"Measure again, longer, while the load is on; `headroom measure --explain` "
+			"shows each step.");
 	else
 		snprintf(adv, HR_TEXT_LEN,
 			"See `headroom explain` for what is missing, or measure while the load is "
