@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dates from daily headroom: worked examples F1-F5 of answer-model 13.14, gaps, known events. */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include "collector/core/trend.h"
+
+static const double season[7] = {0, 0, 0, 0, 0, 0.3, 0.35};
+static const double e[28] = {3, -1, 4, -1, -5, 2, -6, 5, -3, 5, -8, 1, -4, 2, 3, -2, 6, -4, 1, -3,
+	5, -2, -6, 4, 0, -1, 2, -3};
+
+/* ln 3 + slope d + S + 0.01 e (or none), less 0.4 from day 17 on when @step. */
+static void series(double h[28], double slope, bool noise, bool step)
+{
+	for (int d = 0; d < 28; d++)
+		h[d] = log(3) + slope * d + season[d % 7] + (noise ? 0.01 * e[d] : 0) -
+		       (step && d >= 17 ? 0.4 : 0);
+}
+
+static struct hr_trend fit(const double *h, uint32_t n)
+{
+	struct hr_trend t;
+
+	hr_trend_fit(&(struct hr_trend_in){.h = h, .n = n, .target = log(1.3)}, &t);
+	return t;
+}
+
+static void a_clean_decline_is_dated_at_its_tightest_weekday(void **state)
+{
+	struct hr_trend t;
+	double h[28];
+
+	(void)state;
+	series(h, -0.01, false, false);
+	t = fit(h, 28);
+	/* the weekdays' mean is 0.65 / 7; level of day 27 = ln 3 - 0.27 + 0.092857 - 0.092857 */
+	assert_int_equal(t.kind, HR_TREND_CONFIRMED);
+	assert_int_equal(t.n_cut, 0);
+	fx_near(t.slope, -0.01, 1e-5);
+	fx_near(t.level, log(3) - 0.27, 1e-5);
+	/* (0.828612 - 0.262364) / 0.01 = 56.62 days: beyond twice the history */
+	assert_false(t.early.has || t.likely.has || t.late.has);
+	assert_int_equal(t.limit_days, 56);
+	hr_trend_fit(&(struct hr_trend_in){.h = h, .n = 28, .target = log(1.5)}, &t);
+	fx_near(t.likely.v, (log(3) - 0.27 - log(1.5)) / 0.01, 1e-3);
+	fx_near(t.early.v, t.likely.v, 1e-3);
+	fx_near(t.late.v, t.likely.v, 1e-3);
+}
+
+static void a_step_is_cut_and_not_taken_for_a_trend(void **state)
+{
+	struct hr_trend t;
+	double h[28];
+
+	(void)state;
+	series(h, -0.01, false, true);
+	t = fit(h, 28);
+	assert_int_equal(t.n_cut, 1);
+	assert_int_equal(t.cut[0], 17);
+	fx_near(t.slope, -0.01, 1e-5);
+	fx_near(t.level, 0.428612, 1e-5);
+	fx_near(t.likely.v, 16.6248, 1e-3);
+}
+
+static void noise_widens_the_slope_by_kendalls_variance(void **state)
+{
+	struct hr_trend t;
+	double h[28];
+
+	(void)state;
+	series(h, -0.01, true, false);
+	t = fit(h, 28);
+	assert_int_equal(t.kind, HR_TREND_CONFIRMED);
+	assert_int_equal(t.n_cut, 0);
+	fx_near(t.slope, -0.010130, 1e-6);
+	fx_near(t.lo, -0.012063, 1e-6);
+	fx_near(t.hi, -0.008452, 1e-6);
+	fx_near(t.likely.v, 53.040, 1e-2);
+	/* the reference's early date is 44.54 by the slope alone; the level's error comes on top */
+	assert_true(t.early.has && t.early.v < 44.54 && t.early.v > 30);
+	assert_false(t.late.has);
+	series(h, -0.01, true, true);
+	t = fit(h, 28);
+	assert_int_equal(t.cut[0], 17);
+	fx_near(t.slope, -0.009643, 1e-6);
+	fx_near(t.likely.v, 13.2405, 1e-3);
+}
+
+static void no_slope_is_no_trend_and_growing_headroom_neither(void **state)
+{
+	struct hr_trend t;
+	char text[64];
+	double h[28];
+
+	(void)state;
+	series(h, 0, true, false);
+	t = fit(h, 28);
+	assert_int_equal(t.kind, HR_TREND_NONE);
+	fx_near(t.slope, -0.000130, 1e-6);
+	fx_near(t.hi, 0.001548, 1e-6);
+	assert_false(t.early.has || t.likely.has || t.late.has);
+	hr_trend_say(&t, text, sizeof(text));
+	assert_string_equal(text, "no trend in 28 days");
+	series(h, 0.02, true, false);
+	assert_int_equal(fit(h, 28).kind, HR_TREND_NONE);
+}
+
+static void too_few_days_say_how_many_more(void **state)
+{
+	struct hr_trend t;
+	char text[64];
+	double h[28];
+
+	(void)state;
+	series(h, -0.01, false, false);
+	t = fit(h, 5);
+	assert_int_equal(t.kind, HR_TREND_UNKNOWN);
+	assert_int_equal(t.need_days, 9);
+	hr_trend_say(&t, text, sizeof(text));
+	assert_string_equal(text, "unknown: 9 more days needed");
+	for (unsigned d = 0; d < 28; d += 2)
+		h[d] = NAN;
+	assert_int_equal(fit(h, 28).days, 14);
+	assert_int_equal(fit(h, 26).need_days, 1);
+	assert_int_equal(fit(h, 0).need_days, 14);
+}
+
+static void a_gap_is_not_a_step(void **state)
+{
+	struct hr_trend t;
+	double h[28];
+
+	(void)state;
+	series(h, -0.03, true, false);
+	h[12] = h[13] = h[20] = NAN;
+	t = fit(h, 28);
+	assert_int_equal(t.n_cut, 0);
+	assert_int_equal(t.kind, HR_TREND_CONFIRMED);
+	fx_near(t.slope, -0.03, 1.5e-3);
+}
+
+static void a_resize_is_always_a_cut(void **state)
+{
+	bool event[28] = {[9] = true};
+	struct hr_trend t;
+	double h[28];
+
+	(void)state;
+	series(h, -0.02, true, false);
+	for (unsigned d = 9; d < 28; d++)
+		h[d] += 0.693;
+	hr_trend_fit(&(struct hr_trend_in){.h = h, .n = 28, .event = event, .target = 0}, &t);
+	assert_true(t.n_cut >= 1);
+	assert_int_equal(t.cut[0], 9);
+	fx_near(t.slope, -0.02, 2e-3);
+}
+
+static void only_the_last_13_weeks_are_read(void **state)
+{
+	double h[120];
+	struct hr_trend t;
+
+	(void)state;
+	for (unsigned d = 0; d < 120; d++)
+		h[d] = d < 29 ? 5 : 2 - 0.01 * (d - 29);
+	t = fit(h, 120);
+	assert_int_equal(t.days, 91);
+	assert_int_equal(t.n_cut, 0);
+	fx_near(t.slope, -0.01, 1e-6);
+	fx_near(t.likely.v, (2 - 0.9 - log(1.3)) / 0.01, 1e-3);
+}
+
+static void noise_without_growth_rarely_makes_a_date(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("trend");
+	unsigned dates = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		double h[28];
+
+		for (unsigned d = 0; d < 28; d++)
+			h[d] = 0.7 + 0.1 * ((double)hr_rand_below(&r, 1000) / 1000 - 0.5);
+		dates += fit(h, 28).kind == HR_TREND_CONFIRMED;
+	}
+	assert_true(dates <= 6); /* 2 % */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clean_decline_is_dated_at_its_tightest_weekday),
+		cmocka_unit_test(a_step_is_cut_and_not_taken_for_a_trend),
+		cmocka_unit_test(noise_widens_the_slope_by_kendalls_variance),
+		cmocka_unit_test(no_slope_is_no_trend_and_growing_headroom_neither),
+		cmocka_unit_test(too_few_days_say_how_many_more),
+		cmocka_unit_test(a_gap_is_not_a_step),
+		cmocka_unit_test(a_resize_is_always_a_cut),
+		cmocka_unit_test(only_the_last_13_weeks_are_read),
+		cmocka_unit_test(noise_without_growth_rarely_makes_a_date),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
