@@ -70,7 +70,7 @@ struct hr_cpu_cell {
 			    stint) */
 	uint64_t task;   /* address of the task now running, to tell whether prev is it */
 	uint64_t exec;   /* its sum_exec_runtime when it was switched in */
-	uint64_t unused;
+	uint64_t offset; /* CLOCK_MONOTONIC less the runqueue's clock, ns */
 
 	struct hr_cell_hist wait; /* per stint, us */
 	struct hr_cell_hist burst_cpu_us;

@@ -26,6 +26,24 @@ static __always_inline unsigned long hr_task_state(const bool typed, struct task
 	return 0;
 }
 
+/* Whether hr_rq_clock() can be asked on this kernel. */
+static __always_inline bool hr_has_rq_clock(void)
+{
+	return bpf_core_field_exists(((struct sched_entity___group *)0)->cfs_rq) &&
+	       bpf_core_field_exists(((struct cfs_rq___rq *)0)->rq) &&
+	       bpf_core_field_exists(((struct rq___clock *)0)->clock);
+}
+
+/*
+ * The clock of @p's runqueue, ns of the scheduler's clock: brought up to date when this
+ * switch began, or a little earlier when a wake-up had just done it.  Every task has a
+ * runqueue, idle and real-time ones too.  Typed programs only.
+ */
+static __always_inline uint64_t hr_rq_clock(struct task_struct *p)
+{
+	return ((struct task_struct___group *)p)->se.cfs_rq->rq->clock;
+}
+
 /* Disk of a request, NULL for passthrough: f3fa33acca9f (5.17) dropped rq_disk for q->disk
  * (d152c682f03c, 5.15). */
 static __always_inline struct gendisk *hr_request_disk(const bool typed, struct request *rq)

@@ -63,6 +63,23 @@ struct task_struct { /* cpu, task */
 	char comm[16];
 };
 
+/* cpu, with CONFIG_FAIR_GROUP_SCHED: the way from a task to its runqueue's clock */
+struct rq___clock {
+	uint64_t clock;
+};
+
+struct cfs_rq___rq {
+	struct rq___clock *rq;
+};
+
+struct sched_entity___group {
+	struct cfs_rq___rq *cfs_rq;
+};
+
+struct task_struct___group {
+	struct sched_entity___group se;
+};
+
 struct task_struct___long_state { /* cpu, up to 5.13 */
 	long state;
 };
