@@ -35,7 +35,7 @@
 	X(STATES_LOST, "states_lost_total", "", "Model states that could not be read at start.")   \
 	X(ANSWERS, "answers_total", "", "Answers computed.")                                       \
 	X(COMMITS, "commits_total", "", "Transactions made durable.")                              \
-	X(COMMIT_US, "commit_microseconds_total", "", "Time spent in commits.")                    \
+	X(COMMIT_US, "commit_seconds_total", "", "Time spent in commits.")                         \
 	X(COMMITS_FAILED, "commits_failed_total", "", "Transactions rolled back.")                 \
 	X(REQUESTS, "requests_total", "", "HTTP requests whose headers arrived.")                  \
 	X(CONNECTIONS, "connections_total", "", "Connections accepted.")                           \

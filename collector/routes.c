@@ -227,10 +227,9 @@ enum MHD_Result hr_routes_get(struct hr_request *r)
 		return get_health(r);
 	case HR_ROUTE_PAGE:
 		return hr_page_get(r);
+	case HR_ROUTE_METRICS:
+		return hr_metrics_get(r);
 	default:
-		r->v.status = 404;
-		r->v.reason = "not-found";
-		r->v.detail = "There is nothing at this path yet.";
-		return hr_reply_refused(r);
+		return MHD_NO; /* POST's route, which never comes here */
 	}
 }

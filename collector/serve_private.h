@@ -91,3 +91,5 @@ enum MHD_Result hr_routes_get(struct hr_request *r);
 enum MHD_Result hr_routes_reply(struct hr_request *r); /* the writer is done with a question */
 /* page.c */
 enum MHD_Result hr_page_get(struct hr_request *r);
+/* metrics.c */
+enum MHD_Result hr_metrics_get(struct hr_request *r);

@@ -31,7 +31,8 @@ done
 start_collector
 first=$collector
 status=0
-"$bin/headroom-collector" --config <(sed "s|^state = .*|state = $tmp/second|" "$tmp/collector.conf") >"$tmp/out" 2>&1 || status=$?
+sed "s|^state = .*|state = $tmp/second|" "$tmp/collector.conf" >"$tmp/second.conf"
+"$bin/headroom-collector" --config "$tmp/second.conf" >"$tmp/out" 2>&1 || status=$?
 [ $status = 1 ] || fail "a second collector on the same port: exit status $status, expected 1"
 grep -q "$port" "$tmp/out" || fail "the taken port is not named: $(cat "$tmp/out")"
 get /readyz >/dev/null || fail "the first collector does not answer any more"
