@@ -3,7 +3,9 @@
  * Connections and requests.  libmicrohttpd's own timeout counts from the last byte,
  * so a peer that drips one byte a second would live for ever: each connection here
  * carries an absolute deadline for its phase, and the main thread's tick shuts the
- * socket down when it is over; the library then closes it.
+ * socket down when it is over; the library then closes it.  It also ends connections
+ * whose close the library (0.9.75, edge-triggered epoll) missed because it came
+ * together with data.
  *
  * A request that is refused before its body was read is answered after the body is
  * thrown away, as far as that is small: closing a socket with unread bytes makes
@@ -92,8 +94,8 @@ void hr_serve_tick(struct hr_serve *s)
 
 		if (deadline == 0 || now < deadline)
 			continue;
-		(void)shutdown(c->fd, SHUT_RDWR);
 		hr_count(s->count, HR_COUNT_DEADLINES, 1);
+		(void)shutdown(c->fd, SHUT_RDWR);
 		atomic_store(&c->deadline_ns, 0); /* once is enough */
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -114,8 +116,10 @@ static void *on_request_line(void *arg, const char *uri, struct MHD_Connection *
 	struct hr_conn *c = conn_of(mhd);
 
 	(void)uri;
-	if (c)
+	if (c) {
+		atomic_store(&c->busy, true);
 		conn_deadline(c, d->serve->conf.receive_ns);
+	}
 	return NULL;
 }
 
@@ -269,6 +273,7 @@ static void on_completed(
 	*ctx = NULL;
 	if (!r)
 		return;
+	atomic_store(&r->conn->busy, false);
 	conn_deadline(r->conn, d->serve->conf.idle_ns);
 	if (r->v.route == HR_ROUTE_SUMMARIES)
 		hr_ingest_free(r);
@@ -427,15 +432,11 @@ void hr_serve_quiesce(struct hr_serve *s)
 /* Any connection in the middle of a request or an answer? */
 static bool busy(struct hr_serve *s)
 {
-	uint64_t idle_from = hr_clock_mono_ns() + s->conf.send_ns;
 	bool any = false;
 
 	pthread_mutex_lock(&s->lock);
-	for (struct hr_conn *c = s->conns; c; c = c->next) {
-		uint64_t deadline = atomic_load(&c->deadline_ns);
-
-		any = any || (deadline != 0 && deadline <= idle_from);
-	}
+	for (struct hr_conn *c = s->conns; c; c = c->next)
+		any = any || atomic_load(&c->busy);
 	pthread_mutex_unlock(&s->lock);
 	return any;
 }

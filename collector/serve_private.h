@@ -25,6 +25,7 @@ struct hr_conn {
 	struct hr_serve *serve;
 	int fd;
 	_Atomic uint64_t deadline_ns; /* monotonic; 0: none, the writer has the request */
+	atomic_bool busy;             /* between a request line and the end of its answer */
 };
 
 struct hr_serve {
