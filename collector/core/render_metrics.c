@@ -85,8 +85,8 @@ static const char *escape(const char *s, char *to, size_t cap)
 /* 15 digits, which every double keeps; whole numbers up to 2^53 stay whole. */
 static const char *number(double v, char to[NUMBER_LEN])
 {
-	(void)snprintf(
-		to, NUMBER_LEN, fabs(v) < 9007199254740992.0 && floor(v) == v ? "%.0f" : "%.15g", v);
+	(void)snprintf(to, NUMBER_LEN,
+		fabs(v) < 9007199254740992.0 && floor(v) == v ? "%.0f" : "%.15g", v);
 	return to;
 }
 
