@@ -43,6 +43,7 @@ struct hr_courier {
 	struct hr_outbox_batch batch;
 	size_t body_len;
 	bool with_facts;
+	bool uncertain;      /* some of its windows may be stored already, by an earlier try */
 	uint32_t posted_crc; /* of the facts in it */
 
 	/* windows of a refused POST, to be sent one by one */
@@ -159,6 +160,7 @@ struct hr_ship *hr_courier_ship(const struct hr_courier *c)
 
 void hr_courier_set_ship(struct hr_courier *c, struct hr_ship *ship)
 {
+	c->uncertain = c->uncertain || hr_ship_busy(c->ship);
 	hr_ship_close(c->ship);
 	c->ship = ship;
 	c->acked_ns = 0; /* another collector may know nothing of us */
@@ -266,6 +268,10 @@ static void start_post(struct hr_courier *c)
 			return;
 		if (!pack(c, b))
 			return;
+		c->uncertain = false;
+		for (uint32_t i = 0; i < b->n; i++)
+			c->uncertain = c->uncertain || box->item[b->at[i]].frozen ||
+				       box->item[b->at[i]].held;
 		c->old_turn = !old;
 		/* on disk before the first byte: a killed agent must not merge what may be stored
 		 */
@@ -312,16 +318,29 @@ static void on_durable(struct hr_courier *c, const struct hr_ship_result *r)
 	c->next_ns = now + hr_backoff_next_phase(&c->backoff, wall_ns, hr_ship_loopback(c->ship));
 }
 
+/*
+ * The POST was not taken, so its windows wait again.  Those that an earlier try may
+ * have stored are never merged: a merged window that overlaps a stored one in part
+ * would be refused, and lost.
+ */
+static void put_back(struct hr_courier *c, const struct hr_ship_result *r)
+{
+	bool held = c->uncertain || !r->certain;
+
+	(void)hr_spool_mark(c->spool, held ? HR_JOURNAL_HELD : HR_JOURNAL_THAWED, &c->batch);
+	c->body_len = 0;
+}
+
 /* 400, 413, 415: for good.  One window alone is lost; of several, each gets its own try. */
 static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 {
-	c->body_len = 0;
 	if (c->batch.n > 1) {
-		(void)hr_spool_mark(c->spool, HR_JOURNAL_THAWED, &c->batch);
+		put_back(c, r);
 		c->single = c->batch;
 		c->single_at = 0;
 		return;
 	}
+	c->body_len = 0;
 	(void)hr_spool_mark(c->spool, HR_JOURNAL_LOST, &c->batch);
 	c->status.refused += c->batch.span[0].seq_last - c->batch.span[0].seq_first + 1;
 	hr_log(HR_LOG_ERR, "window-refused", "seq=%llu status=%ld why=\"%s\"",
@@ -367,16 +386,15 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 		break;
 	case HR_SHIP_DENIED:
 	case HR_SHIP_CLASH:
-		(void)hr_spool_mark(c->spool, HR_JOURNAL_THAWED, &c->batch);
-		c->body_len = 0;
+		put_back(c, r);
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
 	case HR_SHIP_NOT_TAKEN:
-		(void)hr_spool_mark(c->spool, HR_JOURNAL_THAWED, &c->batch);
-		c->body_len = 0;
+		put_back(c, r);
 		back_off(c, r->retry_after_ns);
 		break;
 	default: /* nobody knows whether it is stored: the same bytes again */
+		c->uncertain = true;
 		back_off(c, r->retry_after_ns);
 	}
 	log_change(c, r);
@@ -423,4 +441,9 @@ void hr_courier_status(const struct hr_courier *c, struct hr_courier_status *ret
 	*ret = c->status;
 	ret->waiting = box->n;
 	ret->dropped = box->dropped;
+}
+
+const struct hr_outbox *hr_courier_outbox(const struct hr_courier *c)
+{
+	return hr_spool_outbox(c->spool);
 }

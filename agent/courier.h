@@ -7,7 +7,7 @@
  *   acknowledgement came.
  * - Before a byte goes out the windows of a POST are frozen, on disk; while no
  *   answer came they are sent again as the same bytes before anything else.
- * - The newest window goes first, then the backlog, oldest first, as many per
+ * - The newest window goes first, then the backlog behind it, newest first, as many per
  *   POST as the collector grants.
  * - A refused POST is sent again window by window; what is refused alone is counted as lost.
  */
@@ -66,3 +66,5 @@ struct hr_courier_status {
 	enum hr_ship_outcome last; /* NONE: nothing was sent yet */
 };
 void hr_courier_status(const struct hr_courier *c, struct hr_courier_status *ret);
+/* What waits, window by window; for tests that account for each. */
+const struct hr_outbox *hr_courier_outbox(const struct hr_courier *c);

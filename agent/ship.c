@@ -350,6 +350,20 @@ static enum hr_ship_outcome judge(struct hr_ship *s, long status, struct hr_ship
 	}
 }
 
+/*
+ * Nothing of it left, or the collector itself says so.  Anything else on the way
+ * may answer for a POST that it has passed on.
+ */
+static bool is_certain(struct hr_ship *s)
+{
+	const char *type = NULL;
+
+	if (s->code != CURLE_OK)
+		return unsent(s);
+	(void)curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &type);
+	return type && strncasecmp(type, "application/problem+json", 24) == 0;
+}
+
 static void say_why(const struct hr_ship *s, struct hr_ship_result *ret)
 {
 	if (s->code != CURLE_OK)
@@ -379,6 +393,7 @@ bool hr_ship_take_result(struct hr_ship *s, struct hr_ship_result *ret)
 	if (after > 0 && after < 86400)
 		ret->retry_after_ns = (uint64_t)after * HR_NS_PER_S;
 	ret->outcome = judge(s, ret->status, ret);
+	ret->certain = ret->outcome > HR_SHIP_UNKNOWN && is_certain(s);
 	say_why(s, ret);
 	return true;
 }

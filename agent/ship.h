@@ -38,6 +38,7 @@ struct hr_ship_result {
 	long status;             /* HTTP, 0: none arrived */
 	uint64_t retry_after_ns; /* 0: not told */
 	struct hr_ack ack;       /* DURABLE only */
+	bool certain;            /* NOT_TAKEN, DENIED, CLASH, REFUSED: this try is not stored */
 	char why[160];           /* one line for the log, printable */
 };
 

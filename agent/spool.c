@@ -95,6 +95,40 @@ static int copy_record(struct hr_spool *s, int fd, uint64_t *end, uint32_t len, 
 	return 0;
 }
 
+static int flush_marks(struct hr_spool *s, int fd, uint64_t *end, struct hr_journal_record *m)
+{
+	size_t n = m->n > 0 ? hr_journal_put(m, s->rec, sizeof s->rec) : 0;
+	int r = n > 0 ? append(fd, *end, s->rec, n) : 0;
+
+	if (r == 0)
+		*end += n;
+	m->n = 0;
+	return r;
+}
+
+/* Which windows are frozen, or held, as records of one boot each. */
+static int copy_marks(struct hr_spool *s, int fd, uint64_t *end, const struct hr_outbox *box,
+	enum hr_journal_type type)
+{
+	struct hr_journal_record m = {.type = type};
+
+	for (uint32_t i = 0; i < box->n; i++) {
+		const struct hr_outbox_item *it = &box->item[i];
+
+		if (type == HR_JOURNAL_FROZEN ? !it->frozen : !it->held)
+			continue;
+		if (m.n == HR_JOURNAL_LIST_MAX || (m.n > 0 && m.boot != it->boot)) {
+			int r = flush_marks(s, fd, end, &m);
+
+			if (r < 0)
+				return r;
+		}
+		m.boot = it->boot;
+		m.list[m.n++] = it->span;
+	}
+	return flush_marks(s, fd, end, &m);
+}
+
 /* The live part of the queue into @fd.  @box gets the new places; the spool is not touched. */
 static int copy_live(struct hr_spool *s, int fd, struct hr_outbox *box, uint64_t *ret_end)
 {
@@ -104,7 +138,6 @@ static int copy_live(struct hr_spool *s, int fd, struct hr_outbox *box, uint64_t
 		.span = {.seq_last = box->seq_last},
 		.dropped = box->dropped,
 		.merged = box->merged};
-	struct hr_journal_record frozen = {.type = HR_JOURNAL_FROZEN};
 	uint64_t end = 0;
 	size_t n;
 	int r;
@@ -124,18 +157,13 @@ static int copy_live(struct hr_spool *s, int fd, struct hr_outbox *box, uint64_t
 		r = copy_record(s, fd, &end, it->len, &it->off);
 		if (r < 0)
 			return r;
-		if (it->frozen && frozen.n < HR_JOURNAL_LIST_MAX) {
-			frozen.boot = it->boot; /* one POST at a time: one boot */
-			frozen.list[frozen.n++] = it->span;
-		}
 	}
-	if (frozen.n > 0) {
-		n = hr_journal_put(&frozen, s->rec, sizeof s->rec);
-		r = append(fd, end, s->rec, n);
-		if (r < 0)
-			return r;
-		end += n;
-	}
+	/* held first: a frozen window may be held as well, and the later record adds to it */
+	r = copy_marks(s, fd, &end, box, HR_JOURNAL_HELD);
+	if (r == 0)
+		r = copy_marks(s, fd, &end, box, HR_JOURNAL_FROZEN);
+	if (r < 0)
+		return r;
 	/* last: it says which boot is the current one, whatever stands before */
 	n = hr_journal_put(&head, s->rec, sizeof s->rec);
 	r = append(fd, end, s->rec, n);

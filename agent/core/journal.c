@@ -50,7 +50,7 @@ uint32_t hr_journal_crc(const void *p, size_t len)
 static bool is_list(enum hr_journal_type t)
 {
 	return t == HR_JOURNAL_ACKED || t == HR_JOURNAL_FROZEN || t == HR_JOURNAL_THAWED ||
-	       t == HR_JOURNAL_LOST;
+	       t == HR_JOURNAL_LOST || t == HR_JOURNAL_HELD;
 }
 
 /* Payload bytes of @r; 0: there is no such record. */
@@ -164,6 +164,7 @@ int hr_journal_get(const void *buf, size_t len, struct hr_journal_record *ret)
 		[HR_JOURNAL_FROZEN] = LIST_LEN,
 		[HR_JOURNAL_THAWED] = LIST_LEN,
 		[HR_JOURNAL_LOST] = LIST_LEN,
+		[HR_JOURNAL_HELD] = LIST_LEN,
 	};
 	const unsigned char *p = buf, *at = buf;
 	struct hr_journal_record r = {0};

@@ -20,6 +20,7 @@ enum hr_journal_type {
 	HR_JOURNAL_FROZEN, /* windows of which a byte went out: they travel as they are */
 	HR_JOURNAL_THAWED, /* the collector said it did not take them */
 	HR_JOURNAL_LOST,   /* refused for good, or dropped for room */
+	HR_JOURNAL_HELD,   /* not taken now, but an earlier try may be stored: never merged */
 	HR_JOURNAL_N,
 };
 

@@ -73,8 +73,8 @@ static int add_window(struct hr_outbox *ob, const struct hr_journal_record *r, u
 	while (at + gone < ob->n && overlaps(&ob->item[at + gone], r->boot, r->span)) {
 		const struct hr_outbox_item *i = &ob->item[at + gone];
 
-		if (!contains(r->span, i) || i->frozen || same_span(i, r->boot, r->span) ||
-			i->epoch != r->epoch)
+		if (!contains(r->span, i) || i->frozen || i->held ||
+			same_span(i, r->boot, r->span) || i->epoch != r->epoch)
 			return -EEXIST;
 		gone++;
 	}
@@ -148,8 +148,12 @@ static void apply_list(struct hr_outbox *ob, const struct hr_journal_record *r)
 		for (uint32_t i = 0; i < ob->n; i++) {
 			if (!same_span(&ob->item[i], r->boot, r->list[k]))
 				continue;
-			if (r->type == HR_JOURNAL_FROZEN || r->type == HR_JOURNAL_THAWED) {
+			if (r->type == HR_JOURNAL_FROZEN || r->type == HR_JOURNAL_THAWED ||
+				r->type == HR_JOURNAL_HELD) {
 				ob->item[i].frozen = r->type == HR_JOURNAL_FROZEN;
+				ob->item[i].held =
+					r->type == HR_JOURNAL_HELD ||
+					(ob->item[i].held && r->type == HR_JOURNAL_FROZEN);
 				break;
 			}
 			if (r->type == HR_JOURNAL_LOST)
@@ -216,34 +220,49 @@ static bool pick_frozen(const struct hr_outbox *ob, struct hr_outbox_batch *ret)
 	return ret->n > 0;
 }
 
+/*
+ * The newest window and those right before it.  Backwards, so that what the
+ * collector lacks stays in one piece, however often the way breaks: it can only
+ * remember so many gaps.
+ */
+static void pick_newest(
+	const struct hr_outbox *ob, uint32_t backlog, size_t max_bytes, struct hr_outbox_batch *ret)
+{
+	uint32_t begin = newest_group(ob), from = ob->n - 1;
+	size_t bytes = ob->item[from].len;
+
+	while (from > begin && ob->n - from <= backlog && ob->n - from < HR_JOURNAL_LIST_MAX &&
+		bytes + ob->item[from - 1].len <= max_bytes)
+		bytes += ob->item[--from].len;
+	for (uint32_t i = from; i < ob->n; i++)
+		ret->at[ret->n++] = i;
+}
+
+static void pick_old(
+	const struct hr_outbox *ob, uint32_t backlog, size_t max_bytes, struct hr_outbox_batch *ret)
+{
+	size_t bytes = ob->item[0].len;
+
+	ret->at[ret->n++] = 0; /* also when larger than a POST: the collector is to say so */
+	for (uint32_t i = 1;
+		i < ob->n && ret->n < backlog && ret->n < HR_JOURNAL_LIST_MAX - 1 &&
+		same_group(&ob->item[0], &ob->item[i]) && bytes + ob->item[i].len <= max_bytes;
+		i++) {
+		bytes += ob->item[i].len;
+		ret->at[ret->n++] = i;
+	}
+}
+
 bool hr_outbox_pick(const struct hr_outbox *ob, uint32_t backlog, bool old, size_t max_bytes,
 	struct hr_outbox_batch *ret)
 {
-	uint32_t begin, end, newest;
-	size_t bytes = 0;
-
 	if (ob->n == 0)
 		return false;
 	if (!pick_frozen(ob, ret)) {
-		begin = old ? 0 : newest_group(ob);
-		newest = ob->n - 1;
-		for (end = begin; end < ob->n && same_group(&ob->item[begin], &ob->item[end]);)
-			end++;
-		if (!old)
-			bytes = ob->item[newest].len;
-		else if (backlog == 0)
-			backlog = 1;
-		for (uint32_t i = begin;
-			i < end && ret->n < backlog && ret->n < HR_JOURNAL_LIST_MAX - 1; i++) {
-			if ((!old && i == newest) || bytes + ob->item[i].len > max_bytes)
-				break;
-			bytes += ob->item[i].len;
-			ret->at[ret->n++] = i;
-		}
-		if (!old)
-			ret->at[ret->n++] = newest;
-		else if (ret->n == 0) /* larger than a POST: the collector is to say so */
-			ret->at[ret->n++] = begin;
+		if (old)
+			pick_old(ob, backlog, max_bytes, ret);
+		else
+			pick_newest(ob, backlog, max_bytes, ret);
 	}
 	ret->boot = ob->item[ret->at[0]].boot;
 	ret->epoch = ob->item[ret->at[0]].epoch;
@@ -262,7 +281,7 @@ void hr_outbox_plan(const struct hr_outbox *ob, uint64_t now_ms, struct hr_coale
 			.seq_last = it->span.seq_last,
 			.epoch = it->epoch,
 			.age_ns = now_ms > it->t_end_ms ? (now_ms - it->t_end_ms) * 1000000 : 0,
-			.frozen = it->frozen};
+			.frozen = it->frozen || it->held};
 	}
 }
 

@@ -23,7 +23,8 @@ struct hr_outbox_item {
 	uint64_t t_end_ms;
 	uint32_t epoch;
 	uint32_t off, len; /* its record in the file */
-	bool frozen;
+	bool frozen;       /* travels before anything else, as it is */
+	bool held;         /* may be stored already: waits its turn, but as it is */
 };
 
 struct hr_outbox_facts {
@@ -64,7 +65,7 @@ struct hr_outbox_batch {
 
 /*
  * Chooses the next POST: frozen windows first and alone; else the newest window
- * and with it at most @backlog of the oldest of its boot and epoch; with @old, the
+ * and with it at most @backlog of those before it, of its boot and epoch; with @old, the
  * oldest windows of the oldest boot and epoch instead (at most @backlog, at least 1).
  * @max_bytes bounds the sum of record lengths.  False: nothing to send.
  */

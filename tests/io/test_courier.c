@@ -268,9 +268,27 @@ static void the_backlog_goes_at_the_granted_rate_behind_the_newest(void **state)
 	work_until(w, 2);
 	assert_int_equal(waiting(w), 7);
 	assert_int_equal(in_post(w, 1, &facts, seq), 3);
-	assert_int_equal(seq[0], 11);
-	assert_int_equal(seq[1], 12);
+	assert_int_equal(seq[0], 18);
+	assert_int_equal(seq[1], 19);
 	assert_int_equal(seq[2], 20);
+}
+
+static void what_may_be_stored_is_held_when_it_is_refused_later(void **state)
+{
+	struct world *w = *state;
+
+	w->srv.retry_after = "1";
+	answers(w, 500, 0); /* proves nothing */
+	window(w);
+	work_until(w, 1);
+	answers(w, 503, 0);
+	work_until(w, 2);
+	assert_int_equal(waiting(w), 1);
+	assert_true(hr_courier_outbox(w->c)->item[0].held);
+	assert_false(hr_courier_outbox(w->c)->item[0].frozen);
+	hr_courier_close(w->c);
+	start(w);
+	assert_true(hr_courier_outbox(w->c)->item[0].held);
 }
 
 int main(void)
@@ -283,6 +301,7 @@ int main(void)
 		T(a_refused_post_is_sent_window_by_window),
 		T(a_collector_without_room_gets_everything_later),
 		T(the_backlog_goes_at_the_granted_rate_behind_the_newest),
+		T(what_may_be_stored_is_held_when_it_is_refused_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
