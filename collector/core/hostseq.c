@@ -63,7 +63,7 @@ static size_t find_gap(const struct hr_hostseq *h, uint64_t first, uint64_t last
 
 enum hr_hostseq_result hr_hostseq_check(const struct hr_hostseq *h, uint64_t first, uint64_t last)
 {
-	uint64_t stored, low;
+	uint64_t stored;
 
 	if (first > last || last > HR_HOSTSEQ_SEQ_MAX)
 		return HR_HOSTSEQ_INVALID;
@@ -76,34 +76,30 @@ enum hr_hostseq_result hr_hostseq_check(const struct hr_hostseq *h, uint64_t fir
 	stored = count_stored(h, first, last);
 	if (stored == last - first + 1)
 		return HR_HOSTSEQ_DUPLICATE;
-	if (stored > 0)
-		return HR_HOSTSEQ_OVERLAP;
-	low = window_low(h);
-	if (first < low && h->n_gaps == HR_HOSTSEQ_GAPS) {
-		uint64_t b = last < low ? last : low - 1;
-		const struct hr_hostseq_gap *g = &h->gap[find_gap(h, first, b)];
+	return stored > 0 ? HR_HOSTSEQ_OVERLAP : HR_HOSTSEQ_NEW;
+}
 
-		if (g->first < first && b < g->last)
-			return HR_HOSTSEQ_FULL;
-	}
-	return HR_HOSTSEQ_NEW;
+/* Nothing more is known of the oldest gap.  Its sequences. */
+static uint64_t give_up_oldest(struct hr_hostseq *h)
+{
+	uint64_t n = h->gap[0].last - h->gap[0].first + 1;
+
+	h->floor = h->gap[0].last + 1;
+	h->n_gaps--;
+	memmove(&h->gap[0], &h->gap[1], h->n_gaps * sizeof(h->gap[0]));
+	return n;
 }
 
 /* Appends a gap above all others, or widens the last one.  Sequences given up to make room. */
 static uint64_t push_gap(struct hr_hostseq *h, uint64_t first, uint64_t last)
 {
-	uint64_t forgotten = 0;
+	uint64_t forgotten;
 
 	if (h->n_gaps > 0 && h->gap[h->n_gaps - 1].last + 1 == first) {
 		h->gap[h->n_gaps - 1].last = last;
 		return 0;
 	}
-	if (h->n_gaps == HR_HOSTSEQ_GAPS) {
-		forgotten = h->gap[0].last - h->gap[0].first + 1;
-		h->floor = h->gap[0].last + 1;
-		memmove(&h->gap[0], &h->gap[1], (HR_HOSTSEQ_GAPS - 1) * sizeof(h->gap[0]));
-		h->n_gaps--;
-	}
+	forgotten = h->n_gaps == HR_HOSTSEQ_GAPS ? give_up_oldest(h) : 0;
 	h->gap[h->n_gaps++] = (struct hr_hostseq_gap){first, last};
 	return forgotten;
 }
@@ -133,15 +129,40 @@ static uint64_t extend(struct hr_hostseq *h, uint64_t first, uint64_t last)
 	return forgotten;
 }
 
-/* first..last lies in unstored places at or below high; hr_hostseq_check has found room. */
-static void fill(struct hr_hostseq *h, uint64_t first, uint64_t last)
+/* Takes first..last out of the middle of gap @i.  Sequences given up to make room. */
+static uint64_t split(struct hr_hostseq *h, size_t i, uint64_t first, uint64_t last)
+{
+	uint64_t forgotten = 0;
+	struct hr_hostseq_gap *g;
+
+	if (h->n_gaps == HR_HOSTSEQ_GAPS && i == 0) {
+		/* it is the oldest itself: what lies below the range goes */
+		forgotten = first - h->gap[0].first;
+		h->floor = first;
+		h->gap[0].first = last + 1;
+		return forgotten;
+	}
+	if (h->n_gaps == HR_HOSTSEQ_GAPS) {
+		forgotten = give_up_oldest(h);
+		i--;
+	}
+	g = &h->gap[i];
+	memmove(g + 1, g, (h->n_gaps - i) * sizeof(*g));
+	h->n_gaps++;
+	g[0].last = first - 1;
+	g[1].first = last + 1;
+	return forgotten;
+}
+
+/* first..last lies in unstored places at or below high.  Sequences given up to make room. */
+static uint64_t fill(struct hr_hostseq *h, uint64_t first, uint64_t last)
 {
 	uint64_t low = window_low(h);
 
 	if (last >= low) {
 		h->bits |= range_mask(h, first > low ? first : low, last);
 		if (first >= low)
-			return;
+			return 0;
 		last = low - 1;
 	}
 	size_t i = find_gap(h, first, last);
@@ -155,11 +176,9 @@ static void fill(struct hr_hostseq *h, uint64_t first, uint64_t last)
 	} else if (g->last == last) {
 		g->last = first - 1;
 	} else {
-		memmove(g + 1, g, (h->n_gaps - i) * sizeof(*g));
-		h->n_gaps++;
-		g[0].last = first - 1;
-		g[1].first = last + 1;
+		return split(h, i, first, last);
 	}
+	return 0;
 }
 
 enum hr_hostseq_result hr_hostseq_add(
@@ -173,7 +192,7 @@ enum hr_hostseq_result hr_hostseq_add(
 	if (!h->any || first > h->high)
 		*ret_forgotten = extend(h, first, last);
 	else
-		fill(h, first, last);
+		*ret_forgotten = fill(h, first, last);
 	return r;
 }
 

@@ -38,7 +38,6 @@ enum hr_hostseq_result {
 	HR_HOSTSEQ_DUPLICATE, /* all of it is stored: acknowledge, store nothing */
 	HR_HOSTSEQ_OVERLAP,   /* part of it is stored: refuse; a right agent never sends it */
 	HR_HOSTSEQ_FORGOTTEN, /* reaches below the floor: cannot be told from a duplicate; refuse */
-	HR_HOSTSEQ_FULL,      /* would split a gap and the list is full: try again later */
 	HR_HOSTSEQ_INVALID,   /* first > last or beyond HR_HOSTSEQ_SEQ_MAX */
 };
 
@@ -46,10 +45,11 @@ enum hr_hostseq_result {
 enum hr_hostseq_result hr_hostseq_check(const struct hr_hostseq *h, uint64_t first, uint64_t last);
 
 /*
- * The same, and on HR_HOSTSEQ_NEW marks the range as stored.  When the newest
- * window needs one gap more than there is room for, the oldest gap is given up
- * (floor rises) instead of blocking live data; *ret_forgotten is then the number
- * of sequences that can no longer be accepted, else 0.
+ * The same, and on HR_HOSTSEQ_NEW marks the range as stored.  When it needs one
+ * gap more than there is room for, the oldest gap is given up (floor rises)
+ * instead of refusing the window: a sender would send it again, for ever, and its
+ * live data behind it.  *ret_forgotten is then the number of sequences that can
+ * no longer be accepted, else 0.
  */
 enum hr_hostseq_result hr_hostseq_add(
 	struct hr_hostseq *h, uint64_t first, uint64_t last, uint64_t *ret_forgotten);
