@@ -26,6 +26,8 @@
 	X(REFUSED_BUSY, "summaries_refused_total", "busy", NULL)                                   \
 	X(REFUSED_STORE, "summaries_refused_total", "store", NULL)                                 \
 	X(LOST, "summaries_lost_total", "", "Windows an agent said are gone for good.")            \
+	X(CLOCK_STEPS, "clock_steps_total", "",                                                    \
+		"Clocks of hosts that moved by more than 10 min within a boot.")                   \
 	X(FORGOTTEN, "sequences_forgotten_total", "",                                              \
 		"Sequences given up when a gap list was full.")                                    \
 	X(EXPIRED, "rows_expired_total", "", "Windows removed by age.")                            \

@@ -33,11 +33,12 @@ struct judged {
 
 static const struct hr_refusal *refusal_of(enum hr_hostseq_result r, enum hr_count *ret_count)
 {
-	static const struct hr_refusal
-		overlap = {400, "overlap", "A window overlaps one that is stored, in part.", 0},
-		forgotten = {400, "forgotten", "A window lies where gaps were given up.", 0},
-		full = {503, "gaps", "Too many gaps to fill at once; send the oldest first.", 60},
-		invalid = {400, "sequence", "A sequence is out of range.", 0};
+	static const struct hr_refusal overlap = {400, "overlap",
+					       "A window overlaps one that is stored, in part.", 0},
+				       forgotten = {400, "forgotten",
+					       "A window lies where gaps were given up.", 0},
+				       invalid = {
+					       400, "sequence", "A sequence is out of range.", 0};
 
 	switch (r) {
 	case HR_HOSTSEQ_OVERLAP:
@@ -46,9 +47,6 @@ static const struct hr_refusal *refusal_of(enum hr_hostseq_result r, enum hr_cou
 	case HR_HOSTSEQ_FORGOTTEN:
 		*ret_count = HR_COUNT_REFUSED_FORGOTTEN;
 		return &forgotten;
-	case HR_HOSTSEQ_FULL:
-		*ret_count = HR_COUNT_REFUSED_BUSY;
-		return &full;
 	case HR_HOSTSEQ_INVALID:
 		*ret_count = HR_COUNT_REFUSED_SEQUENCE;
 		return &invalid;
@@ -66,16 +64,38 @@ static void refuse(
 	hr_count(w->count, counter, p->n_rows);
 }
 
-/* Their clock -> ours.  False: beyond what a row id or good sense can hold. */
-static bool our_time(uint64_t t_ms, int64_t offset_ms, uint64_t now_ms, uint64_t *ret_ms)
+/*
+ * Their clock -> ours.  False: beyond what a row id or good sense can hold.  A window
+ * measured before its sender's clock was put right may seem to end in the future: it
+ * has ended by now, whatever its clock said.
+ */
+static bool our_time(
+	const struct hr_post *p, const struct hr_post_row *r, int64_t offset_ms, uint64_t *ret_ms)
 {
 	int64_t t;
 
-	if (t_ms > INT64_MAX || __builtin_add_overflow((int64_t)t_ms, offset_ms, &t) || t < 0 ||
-		(uint64_t)t > now_ms + FUTURE_MS)
+	if (r->t_end_ms > INT64_MAX ||
+		__builtin_add_overflow((int64_t)r->t_end_ms, offset_ms, &t) || t < 0)
 		return false;
 	*ret_ms = (uint64_t)t;
-	return true;
+	if (*ret_ms <= p->received_ms + FUTURE_MS)
+		return true;
+	*ret_ms = p->received_ms;
+	return p->has_sent;
+}
+
+/* The clock of a running machine was moved (NTP after a bad start, a resumed snapshot). */
+static void follow_clock(struct hr_writer *w, const struct hr_post *p, struct judged *j)
+{
+	int64_t off;
+
+	if (!p->has_sent || !j->boot.seq.any)
+		return;
+	off = hr_hostseq_offset(p->received_ms, p->sent_ms);
+	if (llabs(off - j->boot.offset_ms) <= HR_CLOCK_TOLERANCE_MS)
+		return;
+	j->boot.offset_ms = off;
+	hr_count(w->count, HR_COUNT_CLOCK_STEPS, 1);
 }
 
 /* Another machine with this id?  Only the newest other boot can say so. */
@@ -102,6 +122,7 @@ static bool judge(struct hr_writer *w, struct hr_host *host, struct hr_post *p, 
 	static const struct hr_refusal clone = {409, "clone",
 		"Another machine reports with this host id: give each its own machine-id.", 0};
 
+	follow_clock(w, p, j);
 	for (uint32_t i = 0; i < p->n_rows; i++) {
 		const struct hr_post_row *r = &p->row[i];
 		uint64_t forgotten, end_ms, begin_ms;
@@ -118,7 +139,7 @@ static bool judge(struct hr_writer *w, struct hr_host *host, struct hr_post *p, 
 			j->duplicate++;
 			continue;
 		}
-		if (!our_time(r->t_end_ms, j->boot.offset_ms, p->received_ms, &end_ms)) {
+		if (!our_time(p, r, j->boot.offset_ms, &end_ms)) {
 			refuse(w, p, &clock_wrong, HR_COUNT_REFUSED_CLOCK);
 			return false;
 		}

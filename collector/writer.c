@@ -53,6 +53,9 @@ bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_s
 	if (!vm || hr_wire_decode_summary(w->arena, row->body, row->len, w->summary) != HR_WIRE_OK)
 		return false;
 	w->summary->t_end_ms += (uint64_t)offset_ms; /* checked when it was stored */
+	/* stored under another offset, or as of its arrival: the row knows */
+	if (w->summary->t_end_ms / HR_STORE_SLOT_MS != row->slot)
+		w->summary->t_end_ms = (row->slot + 1) * HR_STORE_SLOT_MS - 1;
 	hr_vm_add(vm, w->summary);
 	host->answer_due = true;
 	return true;
@@ -416,16 +419,20 @@ static void run_all(struct hr_writer *w, struct hr_work *list)
 	}
 }
 
+void hr_writer_step(struct hr_writer *w, struct hr_work *list)
+{
+	run_all(w, list);
+	upkeep(w);
+}
+
 static void *run(void *arg)
 {
 	struct hr_writer *w = arg;
 	struct hr_work *list;
 	uint32_t saved;
 
-	while (next_work(w, &list)) {
-		run_all(w, list);
-		upkeep(w);
-	}
+	while (next_work(w, &list))
+		hr_writer_step(w, list);
 	if (atomic_load(&w->state) == HR_WRITER_FAILED)
 		return NULL;
 	do {

@@ -61,6 +61,8 @@ struct hr_writer {
 
 /* group.c: one transaction over @posts (chained by work.next); fills each post's result. */
 void hr_group_run(struct hr_writer *w, struct hr_work *posts);
+/* writer.c: one pass of the thread's loop over @list; for the thread, and for tests without one. */
+void hr_writer_step(struct hr_writer *w, struct hr_work *list);
 /* recover.c */
 int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN]);
 /* ask.c */
