@@ -53,6 +53,7 @@ struct hr_store_mem {
 	void **bytes; /* every copy handed out, freed at close */
 	size_t n_bytes;
 	bool in_transaction;
+	uint8_t taken[65536]; /* by hash of a row's id: 0 means nothing is there */
 	uint64_t last_n, collisions;
 	unsigned fail_n;
 	enum hr_store_result fail_with;
@@ -90,6 +91,12 @@ static void drop(struct table *t, size_t i)
 	t->n--;
 }
 
+static void sort(struct table *t, int (*order)(const void *, const void *))
+{
+	if (order && t->n > 1)
+		qsort(t->p, t->n, t->size, order);
+}
+
 static const void *keep(struct hr_store_mem *m, const void *p, size_t len)
 {
 	void *copy = must(malloc(len ? len : 1));
@@ -106,9 +113,15 @@ static int begin(struct hr_store *s)
 	assert(!m->in_transaction);
 	m->in_transaction = true;
 	for (int i = 0; i < TABLES; i++) {
-		m->saved[i] = m->t[i];
-		m->saved[i].p = must(malloc(m->t[i].cap * m->t[i].size + 1));
-		memcpy(m->saved[i].p, m->t[i].p ? m->t[i].p : (void *)"", m->t[i].n * m->t[i].size);
+		struct table *t = &m->t[i], *to = &m->saved[i];
+
+		if (to->cap < t->cap) {
+			to->p = must(realloc(to->p, t->cap * t->size));
+			to->cap = t->cap;
+		}
+		to->n = t->n;
+		if (t->n > 0)
+			memcpy(to->p, t->p, t->n * t->size);
 	}
 	return 0;
 }
@@ -118,12 +131,11 @@ static void end(struct hr_store_mem *m, bool back)
 	if (!m->in_transaction)
 		return;
 	m->in_transaction = false;
-	for (int i = 0; i < TABLES; i++) {
-		struct table *gone = back ? &m->t[i] : &m->saved[i];
+	for (int i = 0; back && i < TABLES; i++) {
+		struct table t = m->t[i];
 
-		free(gone->p);
-		if (back)
-			m->t[i] = m->saved[i];
+		m->t[i] = m->saved[i];
+		m->saved[i] = t;
 	}
 }
 
@@ -197,11 +209,14 @@ static int put_row(struct hr_store *s, const struct hr_store_row *r)
 
 	assert(m->in_transaction);
 	row.r.body = keep(m, r->body, r->len);
-	for (size_t i = 0; i < m->t[ROWS].n; i++) {
+	uint8_t *taken = &m->taken[hr_store_id(r->host_no, r->slot) * 0x9e3779b97f4a7c15ULL >> 48];
+
+	for (size_t i = 0; *taken && i < m->t[ROWS].n; i++) {
 		const struct row *o = at(&m->t[ROWS], i);
 
 		m->collisions += o->r.slot == r->slot && o->r.host_no == r->host_no;
 	}
+	*taken = 1;
 	push(&m->t[ROWS], &row);
 	put_event(m, &(struct hr_store_event){.row = row.r});
 	return 0;
@@ -240,12 +255,27 @@ static int put_state(struct hr_store *s, const struct hr_store_state *v)
 	return 0;
 }
 
+static int by_event_n(const void *a, const void *b)
+{
+	uint64_t i = ((const struct hr_store_event *)a)->row.n;
+	uint64_t k = ((const struct hr_store_event *)b)->row.n;
+
+	return (i > k) - (i < k);
+}
+
 static int trim_journal(struct hr_store *s, uint64_t below_n)
 {
 	struct table *t = &mem_of(s)->t[EVENTS];
 
-	while (t->n > 0 && ((struct hr_store_event *)at(t, 0))->row.n < below_n)
-		drop(t, 0);
+	size_t gone = 0;
+
+	sort(t, by_event_n);
+	while (gone < t->n && ((struct hr_store_event *)at(t, gone))->row.n < below_n)
+		gone++;
+	if (gone > 0) {
+		memmove(t->p, at(t, gone), (t->n - gone) * t->size);
+		t->n -= gone;
+	}
 	return 0;
 }
 
@@ -294,11 +324,28 @@ static int by_key(const void *a, const void *b)
 	return i != k ? (i > k) - (i < k) : (x->n > y->n) - (x->n < y->n);
 }
 
-#define WALK(name, fn_type, entry_type, which)                                                     \
+static int by_no(const void *a, const void *b)
+{
+	uint32_t i = ((const struct hr_store_host *)a)->no,
+		 k = ((const struct hr_store_host *)b)->no;
+
+	return (i > k) - (i < k);
+}
+
+static int by_ord(const void *a, const void *b)
+{
+	const struct hr_store_boot *x = a, *y = b;
+
+	return x->host_no != y->host_no ? (x->host_no > y->host_no) - (x->host_no < y->host_no)
+					: (x->ord > y->ord) - (x->ord < y->ord);
+}
+
+#define WALK(name, fn_type, entry_type, which, order)                                              \
 	static int name(struct hr_store *s, fn_type fn, void *arg)                                 \
 	{                                                                                          \
 		struct table *t = &mem_of(s)->t[which];                                            \
                                                                                                    \
+		sort(t, order);                                                                    \
 		for (size_t i = 0; i < t->n; i++) {                                                \
 			entry_type e = *(entry_type *)at(t, i);                                    \
 			int r = fn(arg, &e);                                                       \
@@ -308,10 +355,10 @@ static int by_key(const void *a, const void *b)
 		}                                                                                  \
 		return 0;                                                                          \
 	}
-WALK(hosts, hr_store_host_fn, struct hr_store_host, HOSTS)
-WALK(boots, hr_store_boot_fn, struct hr_store_boot, BOOTS)
-WALK(states, hr_store_state_fn, struct hr_store_state, STATES)
-WALK(journal, hr_store_event_fn, struct hr_store_event, EVENTS)
+WALK(hosts, hr_store_host_fn, struct hr_store_host, HOSTS, by_no)
+WALK(boots, hr_store_boot_fn, struct hr_store_boot, BOOTS, by_ord)
+WALK(states, hr_store_state_fn, struct hr_store_state, STATES, NULL)
+WALK(journal, hr_store_event_fn, struct hr_store_event, EVENTS, by_event_n)
 
 static int facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg)
 {
@@ -333,8 +380,7 @@ static int range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t t
 {
 	struct table *t = &mem_of(s)->t[ROWS];
 
-	if (t->n > 1)
-		qsort(t->p, t->n, t->size, by_key);
+	sort(t, by_key);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct row *row = at(t, i);
 		int r;
@@ -373,8 +419,10 @@ static void close_store(struct hr_store *s)
 	struct hr_store_mem *m = mem_of(s);
 
 	end(m, true);
-	for (int i = 0; i < TABLES; i++)
+	for (int i = 0; i < TABLES; i++) {
 		free(m->t[i].p);
+		free(m->saved[i].p);
+	}
 	for (size_t i = 0; i < m->n_bytes; i++)
 		free(m->bytes[i]);
 	free(m->bytes);
@@ -414,7 +462,7 @@ struct hr_store *hr_store_mem_open(void)
 		return NULL;
 	m->base.ops = &ops;
 	for (int i = 0; i < TABLES; i++)
-		m->t[i].size = entry_size[i];
+		m->t[i].size = m->saved[i].size = entry_size[i];
 	return &m->base;
 }
 
