@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Load whose truth is its own clock.
+ *
+ *   open    jobs at planned instants, each held by a worker of a pool that sleeps
+ *           until then: the timer's interrupt wakes it, as a packet's would, and
+ *           arrivals wait for no CPU.  It spins until its own thread's CPU clock has
+ *           advanced by the job's size.  One worker makes a single-threaded server.
+ *   closed  threads that sleep and spin in turn; counts their cycles.
+ *
+ * Prints one JSON object.  A job is late when sojourn - CPU time > max(X, CPU
+ * time), the service level headroom states for the CPU.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "plan.h"
+
+#define THREADS_MAX 512
+#define SECONDS_MAX 3600
+
+struct args {
+	struct plan_opts plan;
+	bool closed;
+	unsigned threads;
+	double late_s; /* X */
+	double sleep_s;
+	double lock_s; /* of each job's or cycle's CPU time, under one lock */
+	const char *name;
+};
+
+struct run {
+	const struct args *a;
+	struct job *job;
+	size_t n;
+	atomic_size_t next;
+	uint64_t start_ns, end_ns;
+	pthread_mutex_t lock;
+	atomic_ulong cycles;
+	double busiest_s; /* most CPU time of a single worker in a second */
+	atomic_bool over;
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+static void sleep_until(uint64_t at_ns)
+{
+	const struct timespec t = {(time_t)(at_ns / 1000000000ULL), (long)(at_ns % 1000000000ULL)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
+/* Spins for @ns of this thread's CPU time; returns what it really was. */
+static uint64_t spin(uint64_t ns)
+{
+	uint64_t from = clock_ns(CLOCK_THREAD_CPUTIME_ID), now;
+
+	do {
+		for (volatile unsigned i = 0; i < 200; i++)
+			;
+		now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	} while (now - from < ns);
+	return now - from;
+}
+
+static uint64_t work(struct run *r, uint64_t ns)
+{
+	uint64_t locked = (uint64_t)(r->a->lock_s * 1e9), took;
+
+	if (locked == 0)
+		return spin(ns);
+	locked = locked < ns ? locked : ns;
+	took = ns > locked ? spin(ns - locked) : 0;
+	pthread_mutex_lock(&r->lock);
+	took += spin(locked);
+	pthread_mutex_unlock(&r->lock);
+	return took;
+}
+
+static void *open_worker(void *arg)
+{
+	struct run *r = arg;
+	uint64_t second = 0, used_ns = 0;
+
+	prctl(PR_SET_NAME, r->a->name);
+	prctl(PR_SET_TIMERSLACK, 1); /* 50 us by default: two arrivals would become one wake-up */
+	for (;;) {
+		size_t i = atomic_fetch_add(&r->next, 1);
+		struct job *j;
+
+		if (i >= r->n)
+			return NULL;
+		j = &r->job[i];
+		sleep_until(r->start_ns + j->at_ns);
+		j->took_ns = work(r, j->cpu_ns);
+		j->end_ns = clock_ns(CLOCK_MONOTONIC) - r->start_ns;
+		if (j->end_ns / 1000000000ULL != second) {
+			second = j->end_ns / 1000000000ULL;
+			used_ns = 0;
+		}
+		used_ns += j->took_ns;
+		if (r->a->threads == 1)
+			r->busiest_s = fmax(r->busiest_s, (double)used_ns / 1e9);
+	}
+}
+
+static double draw_cycle(uint64_t *s, double mean)
+{
+	*s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
+	return -mean * log(((double)(*s >> 11) + 0.5) / 9007199254740992.0);
+}
+
+static void *closed_worker(void *arg)
+{
+	struct run *r = arg;
+	uint64_t s = r->a->plan.seed + (uint64_t)pthread_self();
+
+	prctl(PR_SET_NAME, r->a->name);
+	while (!atomic_load(&r->over)) {
+		double z = draw_cycle(&s, r->a->sleep_s);
+
+		if (z > 0)
+			sleep_until(clock_ns(CLOCK_MONOTONIC) + (uint64_t)(z * 1e9));
+		work(r, (uint64_t)(draw_cycle(&s, r->a->plan.mean_s) * 1e9));
+		atomic_fetch_add(&r->cycles, 1);
+	}
+	return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void report_open(const struct run *r)
+{
+	double *wait = calloc(r->n + 1, sizeof(*wait)), cpu = 0, sojourn = 0, wanted = 0;
+	size_t late = 0;
+
+	if (!wait)
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct job *j = &r->job[i];
+		double took = (double)j->took_ns / 1e9;
+
+		wait[i] = (double)(j->end_ns - j->at_ns) / 1e9 - took;
+		late += wait[i] > r->a->late_s && wait[i] > took;
+		cpu += took;
+		wanted += (double)j->cpu_ns / 1e9;
+		sojourn += wait[i] + took;
+	}
+	qsort(wait, r->n, sizeof(*wait), by_value);
+	printf("{\"jobs\": %zu, \"late\": %zu, \"late_share\": %.6f, \"cpu_s\": %.4f, "
+	       "\"wanted_s\": %.4f, \"wall_s\": %.3f, \"sojourn_mean_s\": %.6f, \"wait_p99_s\": "
+	       "%.6f, \"busiest_s\": %.4f}\n",
+		r->n, late, r->n ? (double)late / (double)r->n : 0, cpu, wanted,
+		(double)(r->end_ns - r->start_ns) / 1e9, r->n ? sojourn / (double)r->n : 0,
+		r->n ? wait[(size_t)(0.99 * (double)(r->n - 1))] : 0, r->busiest_s);
+	free(wait);
+}
+
+static bool start(struct run *r, pthread_t *thread, void *(*body)(void *))
+{
+	for (unsigned i = 0; i < r->a->threads; i++)
+		if (pthread_create(&thread[i], NULL, body, r) != 0)
+			return false;
+	return true;
+}
+
+static int run_open(struct run *r)
+{
+	pthread_t thread[THREADS_MAX];
+
+	r->job = plan_make(&r->a->plan, &r->n);
+	if (!r->job)
+		return 1;
+	r->start_ns = clock_ns(CLOCK_MONOTONIC) + 50000000ULL; /* until the pool waits */
+	if (!start(r, thread, open_worker))
+		return 1;
+	for (unsigned i = 0; i < r->a->threads; i++)
+		pthread_join(thread[i], NULL);
+	r->end_ns = clock_ns(CLOCK_MONOTONIC);
+	report_open(r);
+	free(r->job);
+	return 0;
+}
+
+static int run_closed(struct run *r)
+{
+	pthread_t thread[THREADS_MAX];
+	double wall;
+
+	r->start_ns = clock_ns(CLOCK_MONOTONIC);
+	if (!start(r, thread, closed_worker))
+		return 1;
+	sleep_until(r->start_ns + (uint64_t)(r->a->plan.for_s * 1e9));
+	atomic_store(&r->over, true);
+	wall = (double)(clock_ns(CLOCK_MONOTONIC) - r->start_ns) / 1e9;
+	printf("{\"cycles\": %lu, \"wall_s\": %.3f, \"per_s\": %.4f}\n", atomic_load(&r->cycles),
+		wall, (double)atomic_load(&r->cycles) / wall);
+	for (unsigned i = 0; i < r->a->threads; i++)
+		pthread_join(thread[i], NULL);
+	return 0;
+}
+
+static const char usage[] =
+	"usage: load open|closed [--arrive poisson|mmpp|batch|tick] [--size "
+	"exp|lognormal|bimodal|fixed]\n"
+	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--for S] [--seed "
+	"N]\n"
+	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n";
+
+static int choice(const char *v, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(v, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+static bool set(struct args *a, int c, const char *v)
+{
+	static const char *const arrive[] = {"poisson", "mmpp", "batch", "tick"};
+	static const char *const size[] = {"exp", "lognormal", "bimodal", "fixed"};
+	static const char *const grow[] = {"inside", "copies"};
+	double *number[128] = {['r'] = &a->plan.rate_per_s,
+		['m'] = &a->plan.mean_s,
+		['k'] = &a->plan.k,
+		['f'] = &a->plan.for_s,
+		['x'] = &a->late_s,
+		['z'] = &a->sleep_s,
+		['l'] = &a->lock_s};
+	char *end;
+	double d;
+	int i;
+
+	switch (c) {
+	case 'a':
+		i = choice(v, arrive, ARRIVE_N);
+		a->plan.arrive = (enum arrive)i;
+		return i >= 0;
+	case 's':
+		i = choice(v, size, SIZE_N);
+		a->plan.size = (enum size)i;
+		return i >= 0;
+	case 'g':
+		i = choice(v, grow, GROW_N);
+		a->plan.grow = (enum grow)i;
+		return i >= 0;
+	case 'n':
+		a->name = v;
+		return true;
+	default:
+		break;
+	}
+	d = strtod(v, &end);
+	if (end == v || *end || !(d >= 0) || d > 1e9)
+		return false;
+	if (c == 't')
+		a->threads = (unsigned)d;
+	else if (c == 'e')
+		a->plan.seed = (uint64_t)d;
+	else if (c > 0 && c < 128 && number[c])
+		*number[c] = strchr("mxzl", c) ? d / 1e3 : d;
+	else
+		return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {{"arrive", 1, NULL, 'a'}, {"size", 1, NULL, 's'},
+		{"grow", 1, NULL, 'g'}, {"rate", 1, NULL, 'r'}, {"mean-ms", 1, NULL, 'm'},
+		{"k", 1, NULL, 'k'}, {"for", 1, NULL, 'f'}, {"seed", 1, NULL, 'e'},
+		{"threads", 1, NULL, 't'}, {"late-ms", 1, NULL, 'x'}, {"sleep-ms", 1, NULL, 'z'},
+		{"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	struct args a = {
+		.plan = {.rate_per_s = 100, .mean_s = 0.002, .for_s = 10, .k = 1, .seed = 1},
+		.threads = 64,
+		.late_s = 0.010,
+		.sleep_s = 0,
+		.name = "load"};
+	struct run r = {.a = &a, .lock = PTHREAD_MUTEX_INITIALIZER};
+	bool ok = true;
+	int c;
+
+	while (ok && (c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		ok = set(&a, c, optarg ? optarg : "");
+	ok = ok && optind + 1 == argc && a.threads >= 1 && a.threads <= THREADS_MAX &&
+	     a.plan.for_s > 0 && a.plan.for_s <= SECONDS_MAX && a.plan.rate_per_s > 0;
+	if (ok && strcmp(argv[optind], "closed") == 0)
+		a.closed = true;
+	else if (!ok || strcmp(argv[optind], "open") != 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	return a.closed ? run_closed(&r) : run_open(&r);
+}

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the truth suite and what they come to."""
+import json
+import math
+from dataclasses import dataclass, field
+
+K_MAX = 8.0
+OVER = 1.25  # a promise this far above the truth is an over-promise
+
+
+@dataclass
+class Row:
+    case: str
+    fraction: float
+    answer: dict
+    truth: float  # k, None where the case judges the verdict only
+    group: str
+    want: str = None  # answer (or answer/reason) that is right; None: the case is not clear
+    binding: str = None  # resource that must bind
+    judge: str = "both"  # which bounds the truth speaks about: both, at_least, likely
+    headroom: dict = None  # the bounds to judge, the answer's own unless told
+    info: dict = field(default_factory=dict)
+
+    def bounds(self):
+        return self.headroom or self.answer["headroom"]
+
+    def verdict(self):
+        """right, wrong, unknown (neither), or None when the case is not clear."""
+        got = self.answer["answer"]
+        if self.want is None:
+            # Never clear enough to demand an answer, but a wrong one is wrong all the same.
+            return "wrong" if got == "yes" and self.truth is not None and self.truth < 1.0 else None
+        kind, _, reason = self.want.partition("/")
+        if got == "unknown" and kind != "unknown":
+            return "unknown"
+        if got != kind or (reason and self.answer["reason"] != reason):
+            return "wrong"
+        if self.binding and self.answer["binding"]["resource"] != self.binding:
+            return "wrong"
+        return "right"
+
+    def over_promise(self):
+        v = self.bounds()["at_least"]
+        return None if v is None or self.truth is None else min(v, K_MAX) > OVER * min(self.truth, K_MAX)
+
+    def error(self):
+        v = self.bounds()["likely"]
+        if v is None or self.truth is None or self.judge == "at_least":
+            return None
+        return math.log(v / min(self.truth, K_MAX))
+
+    def covered(self):
+        b, t = self.bounds(), self.truth
+        if t is None or (b["at_least"] is None and b["at_most"] is None):
+            return None
+        t = min(t, K_MAX)
+        low = b["at_least"] is None or b["at_least"] <= t
+        high = b["at_most"] is None or b["at_most"] >= t or b["at_most"] >= K_MAX or self.judge == "at_least"
+        return low and high
+
+    def json(self):
+        return json.dumps({"case": self.case, "fraction": self.fraction, "truth": self.truth, "group": self.group,
+                           "want": self.want, "verdict": self.verdict(), "binding": self.binding, "judge": self.judge,
+                           "headroom": self.headroom, "info": self.info, "answer": self.answer})
+
+
+def number(v, width=5):
+    return f"{v:{width}.2f}" if v is not None else "-".rjust(width)
+
+
+HEAD = f"{'case':26} {'load':>5} {'truth':>5} | {'least':>5} {'likely':>6} {'most':>5} | {'error':>5} | " \
+       f"{'answer':24} {'binds':8} {'':8}| {'0.8/mean':>8} {'1/P99':>6} {'P99.5':>6} | busy others"
+
+
+def line(r):
+    b, rules = r.bounds(), r.info.get("rules", {})
+    e = r.error()
+    return (f"{r.case:26} {r.fraction:5.2f} {number(r.truth)} | {number(b['at_least'])} {number(b['likely'], 6)} "
+            f"{number(b['at_most'])} | {'x' + format(math.exp(abs(e)), '.2f') if e is not None else '-':>5} | "
+            f"{r.answer['answer'] + '/' + r.answer['reason']:24} {(r.answer['binding']['resource'] or '-'):8} "
+            f"{r.verdict() or '-':8}| {number(rules.get('0.8/mean'), 8)} {number(rules.get('1/P99'), 6)} "
+            f"{number(rules.get('P99.5+20%'), 6)} | {r.info.get('busy', 0):4.2f} {r.info.get('foreign', 0):5.2f}")
+
+
+def mean(v):
+    return sum(v) / len(v) if v else None
+
+
+def factor(errors):
+    return f"x{math.exp(mean([abs(e) for e in errors])):.2f}" if errors else "-"
+
+
+def spread(errors):
+    s = sorted(errors)
+    return f"x{math.exp(s[0]):.2f}..x{math.exp(s[-1]):.2f}" if s else "-"
+
+
+def share(v):
+    v = [x for x in v if x is not None]
+    return f"{sum(v)}/{len(v)}" if v else "-"
+
+
+def summary(rows):
+    out = [f"{'group':20} {'runs':>4} | {'over-promised':>13} | {'likely off':>10} {'spread':>14} | {'covered':>8} | "
+           f"{'right':>5} {'wrong':>5} {'unknown':>7} | rules of thumb: off, over-promised"]
+    for g in dict.fromkeys(r.group for r in rows):
+        mine = [r for r in rows if r.group == g]
+        errors = [r.error() for r in mine if r.error() is not None]
+        verdicts = [r.verdict() for r in mine]
+        rules = {}
+        for r in mine:
+            if r.truth is None:
+                continue
+            for name, k in r.info.get("rules", {}).items():
+                rules.setdefault(name, []).append(math.log(k / min(r.truth, K_MAX)))
+        text = ", ".join(f"{n} {factor(e)} {share([x > math.log(OVER) for x in e])}" for n, e in rules.items())
+        out.append(f"{g:20} {len(mine):4} | {share([r.over_promise() for r in mine]):>13} | {factor(errors):>10} "
+                   f"{spread(errors):>14} | {share([r.covered() for r in mine]):>8} | {verdicts.count('right'):5} "
+                   f"{verdicts.count('wrong'):5} {verdicts.count('unknown'):7} | {text}")
+    return "\n".join(out)
