@@ -187,7 +187,7 @@ static bool vq_mergeable(const struct hr_summary *a, const struct hr_summary *b)
 {
 	uint32_t sum;
 
-	for (unsigned i = 0; i < HR_VQ_SIZES; i++)
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			if (__builtin_add_overflow(a->vq_bad[i][g], b->vq_bad[i][g], &sum))
 				return false;
@@ -196,7 +196,7 @@ static bool vq_mergeable(const struct hr_summary *a, const struct hr_summary *b)
 
 static void merge_vq(struct hr_summary *into, const struct hr_summary *next)
 {
-	for (unsigned i = 0; i < HR_VQ_SIZES; i++)
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			into->vq_bad[i][g] += next->vq_bad[i][g];
 }

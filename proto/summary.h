@@ -18,8 +18,11 @@
 #include "proto/signal.h"
 
 /* Grid of the virtual queue: load factors 2^((g-2)/3), g = 0..11 (answer-model 4.3). */
-#define HR_VQ_GRID  12
-#define HR_VQ_SIZES 2 /* c and 2c vCPUs */
+#define HR_VQ_GRID   12
+#define HR_VQ_SIZES  2 /* c and 2c vCPUs */
+#define HR_VQ_MODES  2 /* growth inside today's bursts, and independent of them */
+#define HR_VQ_ROWS   (HR_VQ_MODES * HR_VQ_SIZES)
+#define HR_VQ_SPREAD HR_VQ_SIZES /* first row of independent growth; then the sizes */
 
 /*
  * VM-wide counters.  X(id, signal, kind, unit): kind S sums over the window,
@@ -226,7 +229,7 @@ struct hr_summary {
 	uint32_t cpus;                /* online vCPUs, c of the virtual queue */
 	uint64_t have;                /* HR_SIG_BIT per signal measured in this window */
 	uint64_t ctr[HR_CTR_N];
-	uint32_t vq_bad[HR_VQ_SIZES][HR_VQ_GRID]; /* wakes that found > X of backlog (BURSTS) */
+	uint32_t vq_bad[HR_VQ_ROWS][HR_VQ_GRID]; /* wakes that found > X of backlog (BURSTS) */
 	struct hr_hist dist[HR_DIST_N];
 	uint8_t n_dev;
 	struct hr_dev_summary dev[HR_DEVS_MAX];

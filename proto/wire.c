@@ -95,7 +95,7 @@ static enum hr_wire_error check_head(const Headroom__Summary *m)
 		return HR_WIRE_VALUE;
 	if (m->lost > m->seq_last - m->seq_first) /* at least the last window is there */
 		return HR_WIRE_VALUE;
-	if (m->n_vq != 0 && m->n_vq != (size_t)HR_VQ_SIZES * HR_VQ_GRID)
+	if (m->n_vq != 0 && m->n_vq != (size_t)HR_VQ_ROWS * HR_VQ_GRID)
 		return HR_WIRE_COLUMNS;
 	return HR_WIRE_OK;
 }

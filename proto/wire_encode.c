@@ -93,7 +93,7 @@ static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_sum
 
 static bool vq_empty(const struct hr_summary *s)
 {
-	for (unsigned i = 0; i < HR_VQ_SIZES; i++)
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			if (s->vq_bad[i][g] != 0)
 				return false;
@@ -156,7 +156,7 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 		if (!add_dev(&m, &c, &s->dev[i], i))
 			return 0;
 	if (hr_has(s, HR_SIG_BURSTS) && !vq_empty(s)) {
-		m.n_vq = (size_t)HR_VQ_SIZES * HR_VQ_GRID;
+		m.n_vq = (size_t)HR_VQ_ROWS * HR_VQ_GRID;
 		m.vq = (uint32_t *)(uintptr_t)&s->vq_bad[0][0]; /* read only while packing */
 	}
 	if (hr_has(s, HR_SIG_THREADS))

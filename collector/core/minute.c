@@ -184,17 +184,6 @@ static void add_dev(
 	md->seen = true;
 }
 
-static void add_busy(struct hr_minute *m, const struct hr_hist *h)
-{
-	for (unsigned b = 0; b < HR_BUCKETS; b++) {
-		double v = ((double)hr_bucket_lo(b) + hr_bucket_hi(b)) / 2e3;
-
-		m->busy_n += h->n[b];
-		m->busy_sum += h->n[b] * v;
-		m->busy_sq += h->n[b] * v * v;
-	}
-}
-
 void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 {
 	uint64_t from = s->t_end_ms > s->dur_ms ? s->t_end_ms - s->dur_ms : 0;
@@ -211,12 +200,11 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 	for (unsigned i = 0; i < HR_CTR_N; i++)
 		m->ctr[i] =
 			first ? s->ctr[i] : merge_ctr(hr_ctr_kind(i), m->ctr[i], s->ctr[i], later);
-	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+	for (unsigned z = 0; z < HR_VQ_ROWS; z++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			m->vq_bad[z][g] += s->vq_bad[z][g];
 	for (unsigned i = 0; i < HR_DIST_N; i++)
 		add_spread(&m->dist[i], &s->dist[i]);
-	add_busy(m, &s->dist[HR_DIST_BUSY]);
 	for (uint8_t i = 0; i < s->n_top && i < HR_TOP_MAX; i++)
 		add_top(m, &s->top[i], s->dur_ms);
 	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)

@@ -58,9 +58,8 @@ struct hr_minute {
 	uint32_t epoch, cpus;
 	uint64_t have; /* signals measured in every window */
 	uint64_t ctr[HR_CTR_N];
-	uint64_t vq_bad[HR_VQ_SIZES][HR_VQ_GRID];
+	uint64_t vq_bad[HR_VQ_ROWS][HR_VQ_GRID];
 	struct hr_spread dist[HR_DIST_N];
-	double busy_n, busy_sum, busy_sq; /* slots, busy CPUs and their squares over the slots */
 	uint8_t n_use;
 	struct hr_use use[HR_USES_MAX];
 	uint8_t n_dev;             /* devices in dev[], by device number */

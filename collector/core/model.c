@@ -72,20 +72,6 @@ static double vq_late_at(const double f[HR_VQ_GRID], double k)
 	return fmax(exp(log(f[g] + 1e-5) * (1 - w) + log(f[g + 1] + 1e-5) * w) - 1e-5, 0);
 }
 
-#define COPIES 8 /* 1 + J beyond 8x is taken as late for sure */
-
-static double spread_late(const double late[COPIES], double k, double occupancy)
-{
-	double lambda = (k - 1) * occupancy, p = exp(-lambda), sum = 0, left = 1;
-
-	for (unsigned j = 0; j < COPIES; j++) {
-		sum += p * late[j];
-		left -= p;
-		p *= lambda / (j + 1);
-	}
-	return sum + fmax(left, 0);
-}
-
 /* Late shares of the grid, never falling: f does not, a sender's counts might. */
 static void vq_shares(const uint64_t bad[HR_VQ_GRID], uint64_t total, double ret_f[HR_VQ_GRID])
 {
@@ -119,32 +105,6 @@ double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measur
 			hi = mid;
 	}
 	return lo;
-}
-
-double hr_vq_solve_spread(
-	const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, double occupancy, double today)
-{
-	double f[HR_VQ_GRID], late[COPIES], lo = 1, hi = HR_K_MAX;
-	struct hr_vq_k batch;
-
-	if (!hr_vq_solve(bad, total, eps, &batch))
-		return HR_K_MIN;
-	vq_shares(bad, total, f);
-	for (unsigned j = 0; j < COPIES; j++)
-		late[j] = vq_late_at(f, (1.0 + j) * today);
-	if (batch.capped || late[0] > eps)
-		return hr_k_clamp(batch.k / today);
-	if (spread_late(late, hi, occupancy) <= eps)
-		return HR_K_MAX;
-	for (unsigned i = 0; i < 24; i++) { /* 7 / 2^24: far below the byte code's step */
-		double mid = (lo + hi) / 2;
-
-		if (spread_late(late, mid, occupancy) <= eps)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return hr_k_clamp(fmax(lo, batch.k / today));
 }
 
 bool hr_self_check(double predicted, double measured)

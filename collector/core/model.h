@@ -70,14 +70,6 @@ bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, str
  */
 double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measured);
 
-/*
- * k when growth is independent of today's bursts (mode S) instead of inside them, with today's
- * load at @today of the grid: another copy coincides with @occupancy of the time, so the late
- * share at k is that of batch growth at 1 + J, J ~ Poisson((k - 1) * occupancy).
- */
-double hr_vq_solve_spread(
-	const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, double occupancy, double today);
-
 /* May a predicted late share be believed, given the measured one (answer-model 4.7)? Within a
  * factor 2. */
 bool hr_self_check(double predicted, double measured);

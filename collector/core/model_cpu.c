@@ -67,10 +67,6 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 		f.busy_all = (double)m->ctr[HR_CTR_BUSY_ALL_N] / (double)m->ctr[HR_CTR_SLOT_N];
 	f.busy_p99 = (double)m->dist[HR_DIST_BUSY_1S].p99_hi / 1e3;
 	f.busy_max = (double)m->dist[HR_DIST_BUSY_1S].max / 1e3;
-	/* On-off load of duty d has mean dh and mean square dh^2: mean^2 / mean square = d. */
-	f.occupancy = m->busy_sq > 0 && m->busy_n > 0
-			      ? fmin(m->busy_sum * m->busy_sum / m->busy_n / m->busy_sq, 1)
-			      : 1;
 	if (f.has_bursts && f.t_s > 0)
 		f.hogs = fmin(ctr_s(m, HR_CTR_HOG_NS) / f.t_s, f.c);
 	if (f.has_slots && f.c > 0 && f.t_s > 0)
@@ -122,10 +118,9 @@ static void say_vq(const struct hr_ctx *x, const struct hr_vq_k *v, double c2, d
 		: v->below ? "late already at 0.63x"
 			   : "where the late share passes the limit");
 	hr_trace_say(x->t,
-		"  k(%g vCPUs), independent growth = %.3f  (another copy meets the load in %.1f %% "
-		"of "
-		"the time; today lies at %.2f of the queue's scale)",
-		c2, k_s, 100 * f->occupancy, f->today);
+		"  k(%g vCPUs), independent growth = %.3f  (virtual queue of further streams like "
+		"today's; today lies at %.2f of its scale)",
+		c2, k_s, f->today);
 }
 
 /* Bounds at c2 vCPUs from the virtual queue and work conservation. */
@@ -135,15 +130,16 @@ static void vq_bounds(
 	double c2 = f->c * (z ? 2 : 1), c_eff = c2 * f->delivered;
 	double work = hr_work_bound(c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
 	struct derate d = derate_of(x, f, c2);
-	struct hr_vq_k v = {0};
+	uint64_t total = x->m->ctr[HR_CTR_VQ_TOT_N];
+	struct hr_vq_k v = {0}, far = {0};
 
 	*b = (struct hr_bounds){0};
 	if (f->has_slots)
 		b->at_most = hr_opt_of(work);
-	if (f->has_bursts &&
-		hr_vq_solve(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v)) {
-		double k_s = hr_vq_solve_spread(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N],
-			x->conf->eps, f->occupancy, f->today);
+	if (f->has_bursts && hr_vq_solve(x->m->vq_bad[z], total, x->conf->eps, &v) &&
+		hr_vq_solve(x->m->vq_bad[HR_VQ_SPREAD + z], total, x->conf->eps, &far)) {
+		/* Growth outside the bursts never fits less than growth inside them. */
+		double k_s = hr_k_clamp(fmax(far.k, v.k) / f->today);
 
 		/* A fair scheduler gives a hog up to half of the CPU it shares. */
 		double shared = 1 - f->hogs / (2 * c2);

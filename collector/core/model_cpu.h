@@ -15,7 +15,6 @@ struct hr_cpu_facts {
 	double busy_all;           /* share of slots with every CPU busy */
 	double busy_p99, busy_max; /* CPUs busy in a second */
 	double hogs;               /* CPUs taken by threads that never sleep */
-	double occupancy;          /* share of time that another copy of this load would meet it */
 	double today;              /* where today's load lies on the virtual queue's scale */
 	double unknown;            /* share of CPU time unaccounted for */
 	double throttled;          /* CPU-s per s */

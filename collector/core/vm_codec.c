@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define VM_MAGIC   "HRVM"
-#define VM_VERSION 1
+#define VM_VERSION 2
 
 /* One walk for both directions, so that they cannot differ. */
 struct codec {
@@ -196,14 +196,11 @@ static void minute(struct codec *c, struct hr_vm *vm)
 	FIELD(c, m->have, UINT64_MAX);
 	for (unsigned i = 0; i < HR_CTR_N; i++)
 		FIELD(c, m->ctr[i], UINT64_MAX);
-	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+	for (unsigned z = 0; z < HR_VQ_ROWS; z++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			FIELD(c, m->vq_bad[z][g], UINT64_MAX);
 	for (unsigned i = 0; i < HR_DIST_N; i++)
 		spread(c, &m->dist[i]);
-	f64(c, &m->busy_n);
-	f64(c, &m->busy_sum);
-	f64(c, &m->busy_sq);
 	FIELD(c, m->n_use, HR_USES_MAX);
 	for (uint8_t i = 0; i < m->n_use; i++)
 		minute_use(c, &m->use[i]);

@@ -176,9 +176,10 @@ static inline void hr_sample_work(
 {
 	hr_sample_head(s, seq);
 	hr_sample_ctrs(r, s, 1);
-	for (unsigned i = 0; i < HR_VQ_SIZES; i++)
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
-			s->vq_bad[i][g] = (uint32_t)(exp(g * 0.9) * (i ? 0.5 : 2));
+			s->vq_bad[i][g] =
+				(uint32_t)(exp(g * 0.9) * (i % 2 ? 0.5 : 2) / (1 + i / 2));
 	hr_sample_lognormal(r, &s->dist[HR_DIST_RUNQ_WAIT], switches, 25, sigma);
 	hr_sample_lognormal(r, &s->dist[HR_DIST_BURST_CPU], switches / 2, 150, sigma);
 	hr_sample_lognormal(r, &s->dist[HR_DIST_BURST_WAIT], switches / 2, 40, sigma);

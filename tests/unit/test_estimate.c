@@ -340,7 +340,7 @@ static void random_minute(struct hr_rand *r, struct bench *b)
 
 	for (unsigned i = 0; i < HR_CTR_N; i++)
 		m->ctr[i] = hr_rand_bits(r, hr_rand_below(r, 2) ? 34 : 64);
-	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+	for (unsigned z = 0; z < HR_VQ_ROWS; z++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			m->vq_bad[z][g] = hr_rand_bits(r, 32);
 	m->have = hr_rand_below(r, 2) ? ~0ULL : hr_rand_u64(r);
@@ -352,9 +352,6 @@ static void random_minute(struct hr_rand *r, struct bench *b)
 		m->dist[i].p99_lo = m->dist[i].p99_hi = (uint32_t)hr_rand_bits(r, 32);
 		m->dist[i].max = (uint32_t)hr_rand_bits(r, 32);
 	}
-	m->busy_n = (double)hr_rand_bits(r, 20);
-	m->busy_sum = (double)hr_rand_bits(r, 20);
-	m->busy_sq = (double)hr_rand_bits(r, 20);
 	for (unsigned d = 0; d < 2; d++) {
 		b->dev[d].have = hr_rand_below(r, 2) ? ~0ULL : hr_rand_u64(r);
 		for (unsigned i = 0; i < HR_DCTR_N; i++)

@@ -3,6 +3,7 @@
 #include "tests/unit/hr_cmocka.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "agent/core/vqueue.h"
 
@@ -76,7 +77,7 @@ static void the_grid_is_two_to_the_thirds(void **state)
 /* The whole grid on the example: k = 0.63 .79 1 are clean, from 1.26 on 3 or 7 of 10 are late. */
 static void one_pass_fills_the_grid_for_both_sizes(void **state)
 {
-	uint32_t bad[HR_VQ_SIZES][HR_VQ_GRID] = {{0}};
+	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID] = {{0}};
 	struct hr_vqueue q;
 	double v[8];
 
@@ -133,7 +134,7 @@ static void the_late_share_never_falls_with_load_nor_rises_with_size(void **stat
 
 	(void)state;
 	for (int run = 0; run < 50; run++) {
-		uint32_t bad[HR_VQ_SIZES][HR_VQ_GRID] = {{0}};
+		uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID] = {{0}};
 		uint32_t cpus = 1 + (uint32_t)hr_rand_below(&r, 4);
 		struct hr_vqueue q;
 
@@ -146,29 +147,102 @@ static void the_late_share_never_falls_with_load_nor_rises_with_size(void **stat
 
 			hr_vqueue_add(&q, cpus, &s, bad);
 		}
-		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-			assert_true(bad[1][g] <= bad[0][g]);
-			if (g > 0) {
-				assert_true(bad[0][g] >= bad[0][g - 1]);
-				assert_true(bad[1][g] >= bad[1][g - 1]);
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			for (unsigned i = 0; i < HR_VQ_ROWS; i++) {
+				assert_true(i % 2 == 0 || bad[i][g] <= bad[i - 1][g]);
+				assert_true(g == 0 || bad[i][g] >= bad[i][g - 1]);
 			}
-		}
 	}
+}
+
+/* @n slots of 10 ms on one CPU, the work of each from @work_of, one wake in each that has work. */
+static void run_slots(int n, double (*work_of)(int), uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID])
+{
+	struct hr_vqueue q;
+
+	memset(bad, 0, sizeof(uint32_t[HR_VQ_ROWS][HR_VQ_GRID]));
+	hr_vqueue_reset(&q);
+	for (int i = 0; i < n; i++) {
+		double w = work_of(i);
+		struct hr_vqueue_slot s = {w * MS, 0, 0, 10 * MS, w > 0};
+
+		hr_vqueue_add(&q, 1, &s, bad);
+	}
+}
+
+static double burst_of_18_ms_every_300_slots(int i)
+{
+	return i % 300 == 299 ? 18 : 0;
+}
+
+/*
+ * At 1.26 x a burst of 18 ms leaves 22.7 - 10 = 12.7 ms behind: late.  Copies of it arrive
+ * 87 z slots later, modulo 300: 87 174 261 48 135 222 9: never within the two slots it lasts.
+ */
+static void growth_elsewhere_does_not_meet_a_rare_burst(void **state)
+{
+	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID];
+
+	(void)state;
+	run_slots(3000, burst_of_18_ms_every_300_slots, bad);
+	assert_int_equal(bad[0][2], 0);
+	assert_int_equal(bad[0][3], 10);
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		assert_int_equal(bad[HR_VQ_SPREAD][g], 0);
+}
+
+static double burst_of_18_ms_every_87_slots(int i)
+{
+	return i % HR_VQUEUE_APART == HR_VQUEUE_APART - 1 ? 18 : 0;
+}
+
+/* In step with the copies, further streams land on it: the same as growth inside it. */
+static void growth_in_step_with_a_burst_is_growth_inside_it(void **state)
+{
+	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID];
+	int before = 7 * HR_VQUEUE_APART; /* bursts before all copies have a past to come from */
+
+	(void)state;
+	run_slots(20 * HR_VQUEUE_APART, burst_of_18_ms_every_87_slots, bad);
+	assert_int_equal(bad[0][11], 20);
+	assert_true(bad[HR_VQ_SPREAD][11] >= 20 - (uint32_t)before / HR_VQUEUE_APART);
+	assert_int_equal(bad[HR_VQ_SPREAD][2], 0);
+}
+
+static double three_ms_in_every_slot(int i)
+{
+	(void)i;
+	return 3;
+}
+
+/* Without bursts there is nothing to hit or miss.  3.17 x 3 ms fits 10 ms, 4 x does not. */
+static void steady_work_grows_alike_both_ways(void **state)
+{
+	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID];
+
+	(void)state;
+	run_slots(1500, three_ms_in_every_slot, bad);
+	assert_int_equal(bad[0][7], 0);
+	assert_true(bad[0][8] > 1400);
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			assert_int_equal(bad[HR_VQ_SPREAD + z][g], bad[z][g]);
 }
 
 static void counts_saturate_instead_of_wrapping(void **state)
 {
-	uint32_t bad[HR_VQ_SIZES][HR_VQ_GRID];
+	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID];
 	struct hr_vqueue_slot s = {1e9, 0, 0, 10 * MS, 10};
 	struct hr_vqueue q;
 
 	(void)state;
 	for (unsigned g = 0; g < HR_VQ_GRID; g++)
-		bad[0][g] = bad[1][g] = UINT32_MAX - 3;
+		for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+			bad[i][g] = UINT32_MAX - 3;
 	hr_vqueue_reset(&q);
 	hr_vqueue_add(&q, 1, &s, bad);
-	assert_int_equal(bad[0][HR_VQ_GRID - 1], UINT32_MAX);
-	assert_int_equal(bad[1][HR_VQ_GRID - 1], UINT32_MAX);
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		assert_int_equal(bad[i][HR_VQ_GRID - 1], UINT32_MAX);
 }
 
 int main(void)
@@ -181,6 +255,9 @@ int main(void)
 		cmocka_unit_test(hogs_take_capacity_but_do_not_grow_with_load),
 		cmocka_unit_test(more_steal_than_cpus_is_no_capacity_not_negative_capacity),
 		cmocka_unit_test(the_late_share_never_falls_with_load_nor_rises_with_size),
+		cmocka_unit_test(growth_elsewhere_does_not_meet_a_rare_burst),
+		cmocka_unit_test(growth_in_step_with_a_burst_is_growth_inside_it),
+		cmocka_unit_test(steady_work_grows_alike_both_ways),
 		cmocka_unit_test(counts_saturate_instead_of_wrapping),
 	};
 

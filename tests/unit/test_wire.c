@@ -80,7 +80,7 @@ static void random_summary(struct hr_rand *r, struct hr_summary *s)
 					(uint32_t)hr_rand_bits(r, 20));
 	if (hr_has(s, HR_SIG_BURSTS))
 		for (int i = 0; i < HR_VQ_GRID; i++)
-			s->vq_bad[i % 2][i] = (uint32_t)hr_rand_bits(r, 32);
+			s->vq_bad[i % HR_VQ_ROWS][i] = (uint32_t)hr_rand_bits(r, 32);
 	for (uint8_t i = 0; i < HR_DEVS_MAX; i++) {
 		struct hr_dev_summary *d = &s->dev[s->n_dev];
 
