@@ -207,7 +207,8 @@ static void memcg_thrash_and_vague_cpu(struct hr_summary *s)
 {
 	memcg_thrash(s);
 	for (unsigned g = 0; g < HR_VQ_GRID; g++)
-		s->vq_bad[0][g] = s->vq_bad[1][g] = 200;
+		for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+			s->vq_bad[i][g] = 200;
 }
 
 static void what_is_at_its_end_needs_no_likely_k_of_the_cpu(void **state)
@@ -237,8 +238,8 @@ static void vague_gain(struct hr_summary *s)
 {
 	s->ctr[HR_CTR_BURST_LATE_N] = 20;
 	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-		s->vq_bad[0][g] = 12 + 8 * g;
-		s->vq_bad[1][g] = 5 + 2 * g;
+		s->vq_bad[0][g] = s->vq_bad[HR_VQ_SPREAD][g] = 12 + 8 * g;
+		s->vq_bad[1][g] = s->vq_bad[HR_VQ_SPREAD + 1][g] = 5 + 2 * g;
 	}
 }
 
