@@ -54,6 +54,12 @@ void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what); /* detaches; needs no rig
 
 /* Run time and count of all our programs; 0, 0 when the kernel does not measure. */
 void hr_bpf_run_stats(const struct hr_bpf *b, uint64_t *ret_ns, uint64_t *ret_n);
+/*
+ * Events that our programs did not see because they interrupted a run of the same
+ * program on the same CPU (the kernel drops the nested one).  -EOPNOTSUPP: this
+ * kernel does not count them (before 5.12, which has no such guard either).
+ */
+int hr_bpf_misses(const struct hr_bpf *b, uint64_t *ret_n);
 /* BPF_ENABLE_STATS for the caller's short sample; -EPERM without CAP_SYS_ADMIN. */
 int hr_bpf_stats_begin(struct hr_bpf *b);
 void hr_bpf_stats_end(struct hr_bpf *b);

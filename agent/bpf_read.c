@@ -185,21 +185,49 @@ void hr_bpf_stats_end(struct hr_bpf *b)
 	b->stats_fd = -1;
 }
 
+/* What the kernel says of the program on hook @h; false: not attached.  Length known to the kernel
+ * in @ret_len. */
+static bool program_info(
+	const struct hr_bpf *b, int h, struct bpf_prog_info *ret_info, uint32_t *ret_len)
+{
+	*ret_len = sizeof(*ret_info);
+	memset(ret_info, 0, sizeof(*ret_info));
+	return b->prog_fd[h] >= 0 && bpf_obj_get_info_by_fd(b->prog_fd[h], ret_info, ret_len) == 0;
+}
+
 void hr_bpf_run_stats(const struct hr_bpf *b, uint64_t *ret_ns, uint64_t *ret_n)
 {
+	struct bpf_prog_info info;
+	uint32_t len;
+
 	*ret_ns = *ret_n = 0;
 	for (int h = 0; h < HR_HOOK_N; h++) {
-		struct bpf_prog_info info;
-		uint32_t len = sizeof(info);
-
-		if (b->prog_fd[h] < 0)
-			continue;
-		memset(&info, 0, sizeof(info));
-		if (bpf_obj_get_info_by_fd(b->prog_fd[h], &info, &len) != 0)
+		if (!program_info(b, h, &info, &len))
 			continue;
 		*ret_ns += info.run_time_ns;
 		*ret_n += info.run_cnt;
 	}
+}
+
+int hr_bpf_misses(const struct hr_bpf *b, uint64_t *ret_n)
+{
+	struct bpf_prog_info info;
+	uint64_t n = 0;
+	uint32_t len;
+	bool any = false;
+
+	for (int h = 0; h < HR_HOOK_N; h++) {
+		if (!program_info(b, h, &info, &len) ||
+			len < offsetof(struct bpf_prog_info, recursion_misses) +
+					sizeof(info.recursion_misses))
+			continue;
+		n += info.recursion_misses;
+		any = true;
+	}
+	if (!any)
+		return -EOPNOTSUPP;
+	*ret_n = n;
+	return 0;
 }
 
 _Static_assert(
