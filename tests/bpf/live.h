@@ -9,8 +9,9 @@
 
 #include "agent/bpf_io.h"
 
-/* Says why and exits 77 unless root, with kernel BTF. */
-void live_need_kernel(void);
+/* Says why and exits 77 unless root, with kernel BTF.  @argv: to start again when slots are lost.
+ */
+void live_need_kernel(char **argv);
 
 uint64_t live_now(void); /* CLOCK_MONOTONIC, ns */
 void live_sleep_until(uint64_t ns);
@@ -54,3 +55,11 @@ void live_stop(struct live_record *r);
 
 /* Sum of a field over the slots that lie wholly in [from, to) ns. */
 struct hr_slot_cpu live_sum(const struct live_record *r, uint64_t from, uint64_t to);
+
+/*
+ * Events a hook did not get, of those the kernel counted itself; prints them.  On
+ * some machines the events of certain processes (and of interrupts that hit them)
+ * are not delivered to BPF at all: two are let pass there, none with HR_TEST_EXACT=1
+ * (guests).  More, or one too many, ends the program.
+ */
+uint64_t live_lost(uint64_t hook, uint64_t kernel);

@@ -216,7 +216,7 @@ int main(int argc, char **argv)
 	};
 	const struct CMUnitTest hog[] = {cmocka_unit_test(a_hog_is_seen_while_it_runs)};
 
-	live_need_kernel();
+	live_need_kernel(argv);
 	if (argc > 1 && strcmp(argv[1], "hog") == 0)
 		return cmocka_run_group_tests(hog, NULL, NULL);
 	if (argc > 1 && strcmp(argv[1], "raw_tp") == 0)

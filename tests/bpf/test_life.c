@@ -310,7 +310,7 @@ static void a_killed_reader_leaves_nothing_attached(void **state)
 	assert_int_equal(left, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_iterator_tells_what_proc_tells),
@@ -320,6 +320,7 @@ int main(void)
 		cmocka_unit_test(a_killed_reader_leaves_nothing_attached),
 	};
 
-	live_need_kernel();
+	(void)argc;
+	live_need_kernel(argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
