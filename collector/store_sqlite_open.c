@@ -60,14 +60,14 @@ int hr_store_lock(const char *db_path, char error[HR_STORE_ERROR_LEN])
 	if (fd < 0) {
 		snprintf(error, HR_STORE_ERROR_LEN,
 			"cannot create %.200s: %s; create the directory and make it writable for "
-			"this user, or set database= in [collector]",
+			"this user, or set state= in [collector]",
 			name, strerror(errno));
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		snprintf(error, HR_STORE_ERROR_LEN,
 			"%.200s is held: another headroom-collector uses this database; stop it, "
-			"or give this one another database=",
+			"or give this one another state=",
 			name);
 		close(fd);
 		return -1;
@@ -191,7 +191,7 @@ static enum outcome check_schema(sqlite3 *db, char error[HR_STORE_ERROR_LEN])
 	if (strcmp(app, "0") != 0 || strcmp(tables, "0") != 0) {
 		snprintf(error, HR_STORE_ERROR_LEN,
 			"the file is a database of another program (application_id %s): set "
-			"database= to another path",
+			"state= to another directory",
 			app);
 		return REFUSED;
 	}
