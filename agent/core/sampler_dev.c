@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/core/sampler.h"
+#include "proto/units.h"
 
 static int dev_of(const struct hr_sampler *s, uint8_t kind, const char *name)
 {
@@ -178,9 +179,12 @@ static void nic(struct hr_sampler *s, uint8_t i, const struct hr_nic_raw *n)
 static void threads(struct hr_sampler *s, const struct hr_raw *raw)
 {
 	struct hr_summary *sum = &s->sum[s->open];
+	uint64_t span_us = hr_ns_to_us(raw->boot_ns - s->start_boot_ns);
 	struct hr_topk_result top;
-	bool sure = hr_topk_fold(&s->topk, raw->task, raw->n_task, raw->tasks_cut, &top);
+	bool sure;
 
+	s->topk.span_us = span_us < UINT32_MAX ? (uint32_t)span_us : 0;
+	sure = hr_topk_fold(&s->topk, raw->task, raw->n_task, raw->tasks_cut, &top);
 	s->top_unheld = top.unheld;
 	s->top_unknown = top.unknown;
 	if (!sure)

@@ -28,8 +28,9 @@ struct hr_topk_entry {
 
 struct hr_topk {
 	uint32_t self_pid;
-	uint32_t gen;  /* 0: no snapshot yet */
-	bool complete; /* the last snapshot held every thread: a new one was born since */
+	uint32_t span_us; /* set before each fold: time since the last snapshot; 0 unknown */
+	uint32_t gen;     /* 0: no snapshot yet */
+	bool complete;    /* the last snapshot held every thread: a new one was born since */
 	struct hr_topk_entry e[HR_TOPK_SLOTS];
 };
 

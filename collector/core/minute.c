@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define WAIT_TRUST 4 /* times its own CPU time: four threads to a CPU, where the CPU binds */
+
 void hr_minute_reset(struct hr_minute *m)
 {
 	struct hr_minute_dev *dev = m->dev;
@@ -92,6 +94,12 @@ static struct hr_use *use_slot(struct hr_minute *m, const struct hr_top *t)
 
 static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms)
 {
+	/*
+	 * A wait that dwarfs the thread's own work is no sign that the thread is the limit: where
+	 * CPUs are that short the CPU binds, and some kernels take part of a sleep for a wait.
+	 */
+	uint32_t wait_ms =
+		t->wait_ms / WAIT_TRUST > t->oncpu_ms ? WAIT_TRUST * t->oncpu_ms : t->wait_ms;
 	struct hr_use *u = use_slot(m, t);
 	uint16_t pm;
 
@@ -101,12 +109,12 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 	memcpy(u->process, t->process, sizeof(u->process));
 	u->comm[HR_COMM_LEN - 1] = u->process[HR_COMM_LEN - 1] = '\0';
 	u->oncpu_ms += t->oncpu_ms;
-	u->wait_ms += t->wait_ms;
+	u->wait_ms += wait_ms;
 	u->process_oncpu_ms += t->process_oncpu_ms;
 	u->seen_ms += dur_ms;
 	if (t->peers > u->peers)
 		u->peers = t->peers;
-	pm = share_pm((uint64_t)t->oncpu_ms + t->wait_ms, dur_ms);
+	pm = share_pm((uint64_t)t->oncpu_ms + wait_ms, dur_ms);
 	if (pm > u->u_max_pm)
 		u->u_max_pm = pm;
 	pm = share_pm(t->oncpu_ms, dur_ms);

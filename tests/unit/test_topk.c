@@ -23,6 +23,24 @@ static struct hr_task task(
 	return k;
 }
 
+/* 323 s of wait in a window of 10 s cannot be: a sleep was taken for it.  9 s can. */
+static void a_wait_longer_than_the_window_is_no_wait(void **state)
+{
+	struct hr_task a[] = {task(1, 1, 100, 0, "slept"), task(2, 2, 100, 0, "starved")};
+	struct hr_task b[] = {task(1, 1, 150, 323000, "slept"), task(2, 2, 1000, 9000, "starved")};
+
+	(void)state;
+	hr_topk_init(&t, 9);
+	hr_topk_fold(&t, a, 2, false, &r);
+	t.span_us = 10000000;
+	assert_true(hr_topk_fold(&t, b, 2, false, &r));
+	assert_int_equal(r.n, 2);
+	assert_int_equal(r.top[0].tid, 2);
+	assert_int_equal(r.top[0].wait_ms, 9000);
+	assert_int_equal(r.top[1].oncpu_ms, 50);
+	assert_int_equal(r.top[1].wait_ms, 0);
+}
+
 static void the_first_snapshot_knows_nobody(void **state)
 {
 	struct hr_task k[] = {task(1, 1, 5000, 0, "init")};
@@ -253,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_snapshot_knows_nobody),
+		cmocka_unit_test(a_wait_longer_than_the_window_is_no_wait),
 		cmocka_unit_test(threads_rank_by_cpu_and_wait_with_their_process),
 		cmocka_unit_test(a_thread_with_less_than_a_thousandth_of_the_window_is_not_hot),
 		cmocka_unit_test(a_pool_shows_its_peers),
