@@ -290,11 +290,6 @@ const struct hr_facts *hr_engine_facts(const struct hr_engine *e)
 	return &e->facts;
 }
 
-const char *hr_engine_tight_cgroup(const struct hr_engine *e)
-{
-	return e->cgroup_raw.tightest;
-}
-
 /* Threads by the iterator, by /proc when that fails; what neither gives stays NULL. */
 static void read_tasks(struct hr_engine *e)
 {
@@ -321,6 +316,10 @@ static void read_slow(struct hr_engine *e)
 	read_tasks(e);
 	if (e->cgroup) {
 		(void)hr_host_cgroup_pass(e->cgroup, &e->cgroup_raw);
+		/* kept until another is held back: facts are sent only when they change */
+		if (e->cgroup_raw.tight_hit)
+			memcpy(e->facts.tight_cgroup, e->cgroup_raw.tightest,
+				sizeof e->facts.tight_cgroup);
 		e->raw.cgroup = &e->cgroup_raw;
 	}
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)

@@ -52,6 +52,3 @@ int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary);
 
 /* Current facts, epoch included; changes only inside hr_engine_tick(). */
 const struct hr_facts *hr_engine_facts(const struct hr_engine *e);
-
-/* The answer's "top" wants names: path of the cgroup that throttles or fills most, "" none. */
-const char *hr_engine_tight_cgroup(const struct hr_engine *e);

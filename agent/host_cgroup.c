@@ -117,6 +117,7 @@ static void note_tightest(struct hr_host_cgroup *c, uint64_t rank, uint64_t amou
 	if (amount == 0 || weight <= c->worst)
 		return;
 	c->worst = weight;
+	c->total.tight_hit = rank >= 2;
 	memcpy(c->total.tightest, c->path + skip, n - skip + 1);
 }
 
@@ -298,6 +299,7 @@ bool hr_host_cgroup_pass(struct hr_host_cgroup *c, struct hr_cgroup_raw *ret_raw
 	c->total.have = 0;
 	c->total.quota_groups = c->total.memcg_groups = c->total.mem_full_pm = 0;
 	c->total.tightest[0] = '\0';
+	c->total.tight_hit = false;
 	for (int k = 0; k < TREE_N; k++)
 		if (c->mount[k][0])
 			walk(c, (enum tree_kind)k);

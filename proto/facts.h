@@ -46,6 +46,9 @@ struct hr_facts {
 	struct hr_dev_facts dev[HR_DEVS_MAX];
 	struct hr_signal_state signal[HR_SIG_N];
 	uint32_t shed; /* bit per HR_SHED_* : hooks shed by the budget guard */
+	/* End of the path of the cgroup that its CPU quota or memory limit held back last and most.
+	 */
+	char tight_cgroup[HR_NAME_LEN];
 };
 
 /* Shedding order when over budget, first to go first. */

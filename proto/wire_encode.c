@@ -168,7 +168,7 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 /* --- facts --- */
 
 struct facts_text {
-	char name[6 + HR_DEVS_MAX][HR_NAME_LEN];
+	char name[7 + HR_DEVS_MAX][HR_NAME_LEN];
 	char reason[HR_SIG_N][HR_REASON_LEN];
 	unsigned n_name;
 };
@@ -237,6 +237,7 @@ size_t hr_wire_encode_facts(const struct hr_facts *f, void *buf, size_t cap)
 	m.hypervisor = name_of(&t, f->hypervisor);
 	m.provider = name_of(&t, f->provider);
 	m.instance_type = name_of(&t, f->instance_type);
+	m.tight_cgroup = name_of(&t, f->tight_cgroup);
 	for (size_t i = 0; i < f->n_dev; i++) {
 		fill_device(&dev[i], &f->dev[i], &t);
 		devs[i] = &dev[i];

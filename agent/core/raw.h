@@ -106,6 +106,7 @@ struct hr_cgroup_raw {
 	uint64_t mem_max_n, mem_oom_n;      /* running totals: limit hits, OOM kills */
 	uint32_t mem_full_pm;               /* fullest group: usage / limit in 1/1000 */
 	char tightest[HR_NAME_LEN];         /* path of the group that throttles or fills most */
+	bool tight_hit;                     /* and it was held back since the last pass */
 };
 
 struct hr_nic_raw {           /* per device, from netlink and ethtool */

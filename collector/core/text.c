@@ -206,13 +206,15 @@ static void say_serial(const struct hr_text_in *in, const char *sc, char *s, cha
 static void say_local(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	enum hr_resource r = in->bind ? in->bind->r.resource : HR_RES_NONE;
+	char group[HR_NAME_LEN + 16] = "a cgroup";
 
+	if (in->cgroup && in->cgroup[0])
+		snprintf(group, sizeof(group), "cgroup %s", in->cgroup);
 	if (r == HR_RES_MEMORY) {
 		snprintf(s, HR_TEXT_LEN,
-			"%s a cgroup memory limit was hit %.0f times while the VM had %.0f MiB of "
-			"memory available: "
-			"the limit binds, not the VM.",
-			sc, ev(in->bind, "memcg_limit_hits"),
+			"%s the memory limit of %s was hit %.0f times while the VM had %.0f MiB "
+			"of memory available: the limit binds, not the VM.",
+			sc, group, ev(in->bind, "memcg_limit_hits"),
 			ev(in->bind, "mem_available") / 1048576);
 		snprintf(adv, HR_TEXT_LEN,
 			"Raise that cgroup's memory limit (memory.max); a larger VM changes "
@@ -228,10 +230,9 @@ static void say_local(const struct hr_text_in *in, const char *sc, char *s, char
 			in->bind->r.device);
 	} else {
 		snprintf(s, HR_TEXT_LEN,
-			"%s a cgroup CPU quota held threads back for %.2f CPU-seconds per second "
-			"while vCPUs were "
-			"free: the quota binds, not the VM.",
-			sc, in->bind ? ev(in->bind, "quota_throttled") : 0);
+			"%s the CPU quota of %s held threads back for %.2f CPU-seconds per second "
+			"while vCPUs were free: the quota binds, not the VM.",
+			sc, group, in->bind ? ev(in->bind, "quota_throttled") : 0);
 		snprintf(adv, HR_TEXT_LEN,
 			"Raise that cgroup's CPU quota (cpu.max); a larger VM changes nothing.");
 	}

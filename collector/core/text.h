@@ -11,6 +11,7 @@ struct hr_text_in {
 	const struct hr_gain *gain;     /* [HR_SIZE_N] */
 	const struct hr_estimate *bind; /* what binds; NULL: nothing */
 	const struct hr_answer *a;      /* numbers, missing and top are filled */
+	const char *cgroup;             /* held back by its limit; "" not known */
 	struct hr_opt frozen;
 	bool hot_thread;
 	bool whole; /* one window only (measure): no quantile over minutes */

@@ -435,6 +435,7 @@ void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr
 			       .gain = k.in.gain,
 			       .bind = b,
 			       .a = a,
+			       .cgroup = vm->facts.tight_cgroup,
 			       .frozen = k.frozen,
 			       .hot_thread = k.in.hot_thread,
 			       .whole = k.whole},
@@ -468,8 +469,8 @@ static void explain_end(struct making *k, const struct hr_answer *a)
 	for (uint8_t i = 0; i < a->n_res; i++) {
 		char name[HR_NAME_LEN + 32];
 
-		snprintf(name, sizeof(name), "k of resource %u %s", (unsigned)a->res[i].resource,
-			a->res[i].device);
+		snprintf(name, sizeof(name), "k(%s%s%s)", hr_resource_name(a->res[i].resource),
+			a->res[i].device[0] ? " " : "", a->res[i].device);
 		say_bounds(t, name, &a->res[i].headroom, k->v.e[i].reason);
 	}
 	if (k->whole)
@@ -477,12 +478,16 @@ static void explain_end(struct making *k, const struct hr_answer *a)
 			a->window.seconds);
 	else
 		hr_trace_say(t,
-			"scope = %.1f h of evidence; K = the value that %.2g %% of the time is "
+			"scope = %.4g h of evidence; K = the value that %.2g %% of the time is "
 			"below",
 			(double)k->units * UNIT_S / 3600, 100 * c->q);
-	say_bounds(t, "K", &a->headroom, "smallest over the resources");
-	for (uint8_t i = 0; i < a->n_bigger; i++)
-		say_bounds(t, a->bigger[i].change, &a->bigger[i].gain, "gain: K there / K here");
+	say_bounds(t, "K of the VM", &a->headroom, "smallest over the resources");
+	for (uint8_t i = 0; i < a->n_bigger; i++) {
+		char name[sizeof(a->bigger[0].change) + 16];
+
+		snprintf(name, sizeof(name), "gain of %s", a->bigger[i].change);
+		say_bounds(t, name, &a->bigger[i].gain, "K there / K here");
+	}
 	for (uint8_t i = 0; i < a->n_missing; i++)
 		hr_trace_say(t, "missing: %s", a->missing[i].evidence);
 	hr_trace_say(t, "verdict = %s  (row %u of the table; target %.2f)",

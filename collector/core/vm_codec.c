@@ -113,6 +113,7 @@ static void facts(struct codec *c, struct hr_facts *f)
 	text(c, f->hypervisor, sizeof(f->hypervisor));
 	text(c, f->provider, sizeof(f->provider));
 	text(c, f->instance_type, sizeof(f->instance_type));
+	text(c, f->tight_cgroup, sizeof(f->tight_cgroup));
 	FIELD(c, f->cpus_online, UINT32_MAX);
 	FIELD(c, f->cpus_possible, UINT32_MAX);
 	FIELD(c, f->threads_per_core, UINT32_MAX);

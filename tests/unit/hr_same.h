@@ -68,7 +68,8 @@ static inline bool hr_same_facts(const struct hr_facts *a, const struct hr_facts
 		strcmp(a->kernel, b->kernel) != 0 || strcmp(a->agent, b->agent) != 0 ||
 		strcmp(a->hypervisor, b->hypervisor) != 0 ||
 		strcmp(a->provider, b->provider) != 0 ||
-		strcmp(a->instance_type, b->instance_type) != 0)
+		strcmp(a->instance_type, b->instance_type) != 0 ||
+		strcmp(a->tight_cgroup, b->tight_cgroup) != 0)
 		return false;
 	if (a->cpus_online != b->cpus_online || a->cpus_possible != b->cpus_possible ||
 		a->threads_per_core != b->threads_per_core ||

@@ -237,6 +237,7 @@ static inline void hr_sample_facts(struct hr_facts *f)
 	strcpy(f->agent, "0.1.0");
 	strcpy(f->hypervisor, "kvm");
 	strcpy(f->instance_type, "m5.large");
+	strcpy(f->tight_cgroup, "/system.slice/batch.service");
 	f->cpus_online = f->cpus_possible = 2;
 	f->mem_total_bytes = 8ULL << 30;
 	f->map_bytes = 600000;

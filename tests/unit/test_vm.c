@@ -107,6 +107,23 @@ static void one_hog(struct hr_summary *s)
 	hogs(s, 1);
 }
 
+/* 0.5 % on CPU, 90 % "waiting" on idle CPUs: what a kernel that counts sleeps as waits reports. */
+static void mostly_waiting(struct hr_summary *s)
+{
+	s->top[0].oncpu_ms = 50;
+	s->top[0].wait_ms = 9000;
+}
+
+static void a_thread_that_only_waits_is_not_the_limit(void **state)
+{
+	struct hr_answer *a = measure(mostly_waiting);
+
+	(void)state;
+	assert_int_equal(a->kind, HR_ANSWER_YES);
+	assert_false(res_of(a, HR_RES_SERIAL)->saturated);
+	free(a);
+}
+
 static void two_hogs(struct hr_summary *s)
 {
 	hogs(s, 2);
@@ -198,7 +215,7 @@ static void a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm(void **sta
 	assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
 	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
 	assert_false(res_of(a, HR_RES_MEMORY)->saturated);
-	assert_non_null(strstr(a->sentence, "cgroup memory limit"));
+	assert_non_null(strstr(a->sentence, "memory limit of a cgroup"));
 	free(a);
 }
 
@@ -209,6 +226,25 @@ static void memcg_thrash_and_vague_cpu(struct hr_summary *s)
 	for (unsigned g = 0; g < HR_VQ_GRID; g++)
 		for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 			s->vq_bad[i][g] = 200;
+}
+
+static void the_cgroup_that_is_held_back_is_named(void **state)
+{
+	struct hr_facts f = fx_facts();
+	struct hr_vm *vm = measure_vm();
+	struct hr_summary *s = fx_idle(0);
+	struct hr_answer *a;
+
+	(void)state;
+	strcpy(f.tight_cgroup, "/system.slice/batch.service");
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	memcg_thrash(s);
+	hr_vm_add(vm, s);
+	a = answer_of(vm);
+	assert_non_null(strstr(a->sentence, "cgroup /system.slice/batch.service"));
+	free(a);
+	free(s);
+	hr_vm_free(vm);
 }
 
 static void what_is_at_its_end_needs_no_likely_k_of_the_cpu(void **state)
@@ -343,10 +379,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_vm_has_headroom_capped_at_8),
 		cmocka_unit_test(one_spinning_thread_is_serial_and_more_vcpus_gain_nothing),
+		cmocka_unit_test(a_thread_that_only_waits_is_not_the_limit),
 		cmocka_unit_test(as_many_hogs_as_vcpus_leave_nothing_and_say_so),
 		cmocka_unit_test(twice_as_many_hogs_gain_from_more_vcpus),
 		cmocka_unit_test(a_throttling_quota_is_a_local_limit),
 		cmocka_unit_test(a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm),
+		cmocka_unit_test(the_cgroup_that_is_held_back_is_named),
 		cmocka_unit_test(what_is_at_its_end_needs_no_likely_k_of_the_cpu),
 		cmocka_unit_test(demand_stands_at_its_own_resource),
 		cmocka_unit_test(an_unknown_answer_names_what_is_missing),

@@ -183,7 +183,7 @@ static void the_largest_facts_fit(void **state)
 	}
 	f.name[HR_NAME_LEN - 1] = f.kernel[HR_NAME_LEN - 1] = f.agent[HR_NAME_LEN - 1] = '\0';
 	f.hypervisor[HR_NAME_LEN - 1] = f.provider[HR_NAME_LEN - 1] = '\0';
-	f.instance_type[HR_NAME_LEN - 1] = '\0';
+	f.instance_type[HR_NAME_LEN - 1] = f.tight_cgroup[HR_NAME_LEN - 1] = '\0';
 	len = hr_wire_encode_facts(&f, buf, sizeof(buf));
 	assert_true(len > 0);
 	assert_int_equal(hr_wire_decode_facts(&arena, buf, len, &g), HR_WIRE_OK);
