@@ -33,4 +33,15 @@ for program in agent collector; do
 		done < <(sed -nE 's/^\.It Cm ([a-z_]+) No = .*/\1/p' "$conf")
 	fi
 done
+bin=$HR_BUILD/bin/headroom page=deploy/man/headroom.1
+if [ -x "$bin" ]; then
+	commands=$("$bin" --help | sed -nE 's/^  ([a-z]+) [[<(l].*/\1/p')
+	[ "$(wc -w <<<"$commands")" -ge 7 ] || say "headroom --help lists too few commands: $commands"
+	for command in $commands; do
+		grep -qE "^\.It Cm $command( |$)" "$page" || say "$page: does not tell the command $command"
+		for option in $("$bin" "$command" --help | grep -oE -- '--[a-z-]+' | sort -u); do
+			[ "$option" = --help ] || grep -qE "Fl Fl ${option#--}( |$)" "$page" || say "$page: does not tell $command $option"
+		done
+	done
+fi
 [ $bad = 0 ]
