@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 		cli.config = optarg;
 	}
 	first = optind;
-	optind = 1;
+	optind = 0; /* glibc: begin anew, with options after arguments allowed */
 	if (first >= argc) {
 		static char *alone[] = {(char *)"status", NULL};
 

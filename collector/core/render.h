@@ -45,9 +45,9 @@ enum hr_plugin_state {
 
 /*
  * One line "HEADROOM OK - …|perfdata" judged on at_least: critical when below @crit,
- * else warning when below @warn, unknown without a claim; the answer `unknown` is
- * never better than UNKNOWN unless its number is already below a threshold.  Text
- * before '|' stays below 80 characters.
+ * else warning when below @warn, unknown without a claim.  The answer `unknown` is
+ * UNKNOWN, unless history and data suffice and even the likely factor is below @crit.
+ * Text before '|' stays below 80 characters.
  */
 enum hr_plugin_state hr_render_plugin(
 	const struct hr_answer *a, double warn, double crit, struct hr_out *o);

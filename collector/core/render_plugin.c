@@ -10,17 +10,28 @@
 #include "collector/core/render.h"
 
 #define TEXT_MAX 79
+#define STALE_MS 300000 /* five minutes without a window: its numbers are of the past */
+
+/* Unknown for want of time or data: what there is so far is no ground to wake somebody. */
+static bool too_early(const struct hr_answer *a)
+{
+	for (uint8_t i = 0; i < a->n_missing; i++)
+		if (a->missing[i].available_ms)
+			return true;
+	return a->at_ms > a->window.to_ms + STALE_MS;
+}
 
 static enum hr_plugin_state judge(const struct hr_answer *a, double warn, double crit)
 {
 	const struct hr_opt *k = &a->headroom.at_least;
 	bool has = a->headroom.has && k->has;
 
-	/* too little is too little, however much of the evidence is missing */
-	if (has && a->headroom.likely.has && a->headroom.likely.v < crit)
-		return HR_PLUGIN_CRITICAL;
-	if (a->kind == HR_ANSWER_UNKNOWN || !has)
+	if (!has || (a->kind == HR_ANSWER_UNKNOWN && too_early(a)))
 		return HR_PLUGIN_UNKNOWN;
+	/* too little is too little, though what would help is not known */
+	if (a->kind == HR_ANSWER_UNKNOWN)
+		return a->headroom.likely.has && a->headroom.likely.v < crit ? HR_PLUGIN_CRITICAL
+									     : HR_PLUGIN_UNKNOWN;
 	return k->v < crit ? HR_PLUGIN_CRITICAL : k->v < warn ? HR_PLUGIN_WARNING : HR_PLUGIN_OK;
 }
 
