@@ -5,15 +5,7 @@
 need_root
 need jq python3
 
-for try in 1 2 3; do
-	measure 20
-	[ "$(ask '.answer == "yes" and .headroom.capped == true')" != true ] || break
-	# Somebody else's load is no fault of the answer: wait for quiet, and say so if it never comes.
-	awk -v b="$busy" -v n="$(nproc)" 'BEGIN { exit !(b > 0.08 * n) }' || break
-	[ "$try" -lt 3 ] || skip "the VM was never idle: $busy CPUs busy, load $(cut -d' ' -f1 /proc/loadavg)"
-	say "not idle ($busy CPUs busy), trying again"
-	sleep 10
-done
+attempts '.answer == "yes" and .headroom.capped == true' measure 20
 holds '.answer == "yes" and .reason == "headroom-left"' "an idle VM has headroom"
 holds '.headroom.capped == true and .headroom.likely == 8' "the factor of an idle VM is capped at 8"
 holds '.window.seconds >= 18 and .window.seconds <= 25' "the window is the one asked for"

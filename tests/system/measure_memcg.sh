@@ -13,17 +13,21 @@ limit=$((100 * 1024 * 1024))
 echo $limit >"$group/memory.limit_in_bytes" || skip "no memory limit in cgroup v1 here"
 # Two readers through the page cache; --invalidate=0: the first pass fills the cache up to the limit.
 ( in_cgroup "$group" fio --name=thrash --filename="$HR_BUILD/set.img" --rw=randread --bs=4k --ioengine=psync \
-	--invalidate=0 --numjobs=2 --time_based --runtime=45 --size=200M --output-format=json \
+	--invalidate=0 --numjobs=2 --time_based --runtime=100 --size=200M --output-format=json \
 	--allow_file_create=0 >"$tmp/fio.json" 2>"$tmp/fio.log" ) &
 register $!
 refaults() { awk '/^workingset_refault/ { s += $2 } END { print s }' /proc/vmstat; }
 sleep 8
 rm "$HR_BUILD/set.img" # fio holds it open
-before=$(refaults)
-measure 20
-after=$(refaults)
-say "refaults $before -> $after; usage $(cat "$group/memory.usage_in_bytes") of $limit bytes, failcnt $(cat "$group/memory.failcnt")"
-[ $((after - before)) -ge 2000 ] || skip "no thrashing here: $((after - before)) refaults in 20 s"
+thrashing() {
+	local before after
+	before=$(refaults)
+	measure 20
+	after=$(refaults)
+	say "refaults $before -> $after; usage $(cat "$group/memory.usage_in_bytes") of $limit bytes, failcnt $(cat "$group/memory.failcnt")"
+	[ $((after - before)) -ge 2000 ] || skip "no thrashing here: $((after - before)) refaults in 20 s"
+}
+attempts '.reason == "local-limit"' thrashing
 holds '.answer == "no" and .reason == "local-limit"' "a cgroup's limit is a local limit"
 holds '(.sentence + .advice) | test("cgroup|limit")' "the words say what binds"
 holds "(.sentence + .advice + ([.resources[].evidence[].source] | join(\" \"))) | test(\"${group##*/}\")" "the cgroup is named"
