@@ -32,7 +32,8 @@ struct hr_host_read {
 	int fd[HR_FILE_N];
 	int err[HR_FILE_N];  /* -errno of the open */
 	long len[HR_FILE_N]; /* of the texts last read */
-	int fd_online, fd_possible, fd_smaps;
+	int fd_online, fd_smaps;
+	uint32_t possible; /* CPUs; fixed at boot */
 	char small[SMALL_ROOM];
 };
 
@@ -62,6 +63,17 @@ static int open_under(const char *root, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+static uint32_t read_possible(struct hr_host_read *h, const char *root)
+{
+	HR_CLEANUP(hr_closep) int fd = open_under(root, "/sys/devices/system/cpu/possible");
+	ssize_t n = fd < 0 ? fd : hr_fs_pread(fd, h->small, sizeof h->small);
+	uint32_t possible = 0;
+
+	if (n > 0)
+		(void)hr_machine_cpulist_count(h->small, (size_t)n, &possible);
+	return possible;
+}
+
 int hr_host_read_open(struct hr_host_read **ret_host, const char *root)
 {
 	struct hr_host_read *h = calloc(1, sizeof *h);
@@ -69,7 +81,7 @@ int hr_host_read_open(struct hr_host_read **ret_host, const char *root)
 
 	if (!h)
 		return -ENOMEM;
-	h->fd_online = h->fd_possible = h->fd_smaps = -1;
+	h->fd_online = h->fd_smaps = -1;
 	for (int i = 0; i < HR_FILE_N; i++)
 		h->fd[i] = -1;
 	at = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -94,7 +106,7 @@ int hr_host_read_open(struct hr_host_read **ret_host, const char *root)
 		return r;
 	}
 	h->fd_online = open_under(root, "/sys/devices/system/cpu/online");
-	h->fd_possible = open_under(root, "/sys/devices/system/cpu/possible");
+	h->possible = read_possible(h, root);
 	h->fd_smaps = open_under(root, "/proc/self/smaps_rollup");
 	*ret_host = h;
 	return 0;
@@ -107,7 +119,6 @@ void hr_host_read_close(struct hr_host_read *h)
 	for (int i = 0; i < HR_FILE_N; i++)
 		hr_closep(&h->fd[i]);
 	hr_closep(&h->fd_online);
-	hr_closep(&h->fd_possible);
 	hr_closep(&h->fd_smaps);
 	(void)munmap(h->room, ROOM);
 	free(h);
@@ -135,10 +146,11 @@ static uint64_t fnv(uint64_t hash, const char *p, size_t n)
 }
 
 /*
- * @field: how many blank-separated words stand before the name.  In net/dev the
- * name is the first word and ends at ':'; its two title lines hash the same each time.
+ * @field: how many blank-separated words stand before the name; @numbers: and they
+ * belong to it (major and minor of a disk).  In net/dev the name is the first word
+ * and ends at ':'; its two title lines hash the same each time.
  */
-static uint64_t names_hash(uint64_t hash, const char *p, size_t len, int field)
+static uint64_t names_hash(uint64_t hash, const char *p, size_t len, int field, bool numbers)
 {
 	const char *end = p + len;
 
@@ -156,6 +168,8 @@ static uint64_t names_hash(uint64_t hash, const char *p, size_t len, int field)
 				q++;
 			if (skip == field)
 				break;
+			if (numbers)
+				hash = fnv(hash, name, (size_t)(q - name) + 1);
 		}
 		hash = fnv(hash, name, (size_t)(q - name));
 		hash = fnv(hash, "\n", 1);
@@ -169,11 +183,11 @@ uint64_t hr_host_read_names(const struct hr_host_read *h)
 	uint64_t hash = FNV_START;
 
 	if (h->len[HR_FILE_DISKSTATS] > 0)
-		hash = names_hash(
-			hash, h->buf[HR_FILE_DISKSTATS], (size_t)h->len[HR_FILE_DISKSTATS], 2);
+		hash = names_hash(hash, h->buf[HR_FILE_DISKSTATS],
+			(size_t)h->len[HR_FILE_DISKSTATS], 2, true);
 	if (h->len[HR_FILE_NET_DEV] > 0)
 		hash = names_hash(
-			hash, h->buf[HR_FILE_NET_DEV], (size_t)h->len[HR_FILE_NET_DEV], 0);
+			hash, h->buf[HR_FILE_NET_DEV], (size_t)h->len[HR_FILE_NET_DEV], 0, false);
 	return hash;
 }
 
@@ -181,12 +195,7 @@ void hr_host_read_cpus(struct hr_host_read *h, struct hr_host_cpus *ret_cpus)
 {
 	ssize_t n;
 
-	*ret_cpus = (struct hr_host_cpus){0};
-	if (h->fd_possible >= 0) {
-		n = hr_fs_pread(h->fd_possible, h->small, sizeof h->small);
-		if (n > 0)
-			(void)hr_machine_cpulist_count(h->small, (size_t)n, &ret_cpus->possible);
-	}
+	*ret_cpus = (struct hr_host_cpus){.possible = h->possible};
 	if (h->fd_online < 0)
 		return;
 	n = hr_fs_pread(h->fd_online, h->small, sizeof h->small);
