@@ -120,6 +120,7 @@ struct hr_res_answer {
 		enum hr_cap_source source;
 	} capacity;
 	enum hr_confidence confidence;
+	struct hr_opt probability_30d; /* of less than the target, sustained, within 30 days */
 	uint8_t n_missing, n_evidence;
 	struct hr_missing missing[HR_ANS_MISSING_MAX];
 	struct hr_evidence evidence[HR_ANS_EVIDENCE_MAX];
@@ -156,6 +157,17 @@ struct hr_answer {
 		struct hr_opt at_least, likely, at_most; /* days */
 		enum hr_resource resource;
 	} days_left;
+	struct {
+		bool has; /* false: one look at a VM, nothing is remembered */
+		uint32_t history_days;
+		uint32_t need_days; /* more until there is a probability */
+		struct hr_opt probability_30d;
+		char trend[64]; /* "no trend in 31 days", "unknown: 9 more days needed" */
+		struct {
+			struct hr_opt bound; /* p95 of next week, not exceeded in 9 weeks of 10 */
+			uint32_t held, of;   /* past weeks of this VM */
+		} week[2];                   /* CPU in cores, memory in bytes */
+	} outlook;
 	uint8_t n_missing; /* behind an unknown: VM-wide */
 	struct hr_missing missing[HR_ANS_MISSING_MAX];
 	uint8_t n_top;

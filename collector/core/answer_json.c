@@ -130,6 +130,7 @@ static json_t *resource(const struct hr_res_answer *r, bool *ok)
 	put(capacity, "source", json_string(hr_cap_source_name(r->capacity.source)), ok);
 	put(o, "capacity", capacity, ok);
 	put(o, "confidence", json_string(hr_confidence_name(r->confidence)), ok);
+	put(o, "probability_30d", opt(&r->probability_30d), ok);
 	put(o, "missing", missing(r->missing, r->n_missing, ok), ok);
 	put(o, "evidence", evidence(r->evidence, r->n_evidence, ok), ok);
 	return o;
@@ -183,6 +184,39 @@ static json_t *days_left(const struct hr_answer *a, bool *ok)
 	put(o, "likely", opt(&a->days_left.likely), ok);
 	put(o, "at_most", opt(&a->days_left.at_most), ok);
 	put(o, "resource", json_string(hr_resource_name(a->days_left.resource)), ok);
+	return o;
+}
+
+static json_t *outlook(const struct hr_answer *a, bool *ok)
+{
+	static const struct {
+		enum hr_resource resource;
+		enum hr_unit unit;
+	} of[2] = {{HR_RES_CPU, HR_UNIT_CORES}, {HR_RES_MEMORY, HR_UNIT_BYTES}};
+	json_t *o, *weeks;
+
+	if (!a->outlook.has)
+		return json_null();
+	o = json_object();
+	weeks = json_array();
+	put(o, "history_days", json_integer(a->outlook.history_days), ok);
+	put(o, "need_days", json_integer(a->outlook.need_days), ok);
+	put(o, "probability_30d", opt(&a->outlook.probability_30d), ok);
+	put(o, "trend", word(a->outlook.trend), ok);
+	for (unsigned i = 0; i < 2; i++) {
+		json_t *w;
+
+		if (!a->outlook.week[i].bound.has)
+			continue;
+		w = json_object();
+		put(w, "resource", json_string(hr_resource_name(of[i].resource)), ok);
+		put(w, "p95_at_most", opt(&a->outlook.week[i].bound), ok);
+		put(w, "unit", json_string(hr_unit_name(of[i].unit)), ok);
+		put(w, "weeks_held", json_integer(a->outlook.week[i].held), ok);
+		put(w, "weeks", json_integer(a->outlook.week[i].of), ok);
+		add(weeks, w, ok);
+	}
+	put(o, "next_week", weeks, ok);
 	return o;
 }
 
@@ -246,6 +280,7 @@ char *hr_answer_json(const struct hr_answer *a, bool pretty)
 	put(o, "resources", list, &ok);
 	put(o, "bigger", bigger(a, &ok), &ok);
 	put(o, "days_left", days_left(a, &ok), &ok);
+	put(o, "outlook", outlook(a, &ok), &ok);
 	put(o, "missing", missing(a->missing, a->n_missing, &ok), &ok);
 	put(o, "top", top(a, &ok), &ok);
 	put(o, "cost", cost(a, &ok), &ok);

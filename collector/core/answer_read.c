@@ -128,6 +128,7 @@ static void resource(struct in *in, const json_t *o, struct hr_res_answer *ret)
 	WORD(in, capacity, "unit", hr_unit_parse, &ret->capacity.unit);
 	WORD(in, capacity, "source", hr_cap_source_parse, &ret->capacity.source);
 	WORD(in, o, "confidence", hr_confidence_parse, &ret->confidence);
+	ret->probability_30d = opt(in, o, "probability_30d");
 	ret->n_missing = missing(in, json_object_get(o, "missing"), ret->missing);
 	ret->n_evidence = evidence(in, json_object_get(o, "evidence"), ret->evidence);
 }
@@ -211,6 +212,37 @@ static void window_and_days(struct in *in, const json_t *o, struct hr_answer *re
 	WORD(in, d, "resource", hr_resource_parse, &ret->days_left.resource);
 }
 
+static uint32_t count(const json_t *o, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(o, key));
+
+	return v < 0 || v > UINT32_MAX ? 0 : (uint32_t)v;
+}
+
+static void outlook(struct in *in, const json_t *o, struct hr_answer *ret)
+{
+	const json_t *weeks = json_object_get(o, "next_week");
+
+	if (!json_is_object(o))
+		return;
+	ret->outlook.has = true;
+	ret->outlook.history_days = count(o, "history_days");
+	ret->outlook.need_days = count(o, "need_days");
+	ret->outlook.probability_30d = opt(in, o, "probability_30d");
+	text(in, o, "trend", ret->outlook.trend, sizeof(ret->outlook.trend));
+	for (size_t i = 0; i < json_array_size(weeks); i++) {
+		const json_t *w = json_array_get(weeks, i);
+		enum hr_resource r = HR_RES_NONE;
+		unsigned k;
+
+		WORD(in, w, "resource", hr_resource_parse, &r);
+		k = r == HR_RES_MEMORY;
+		ret->outlook.week[k].bound = opt(in, w, "p95_at_most");
+		ret->outlook.week[k].held = count(w, "weeks_held");
+		ret->outlook.week[k].of = count(w, "weeks");
+	}
+}
+
 static void answer(struct in *in, const json_t *o, struct hr_answer *ret)
 {
 	const char *schema = json_string_value(json_object_get(o, "schema"));
@@ -222,6 +254,7 @@ static void answer(struct in *in, const json_t *o, struct hr_answer *ret)
 	text(in, o, "host_id", ret->host_id, sizeof(ret->host_id));
 	ret->at_ms = time_of(in, o, "at");
 	window_and_days(in, o, ret);
+	outlook(in, json_object_get(o, "outlook"), ret);
 	WORD(in, o, "answer", hr_answer_kind_parse, &ret->kind);
 	WORD(in, o, "reason", hr_reason_parse, &ret->reason);
 	text(in, o, "sentence", ret->sentence, sizeof(ret->sentence));

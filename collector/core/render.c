@@ -262,6 +262,35 @@ static void footer(const struct hr_answer *a, struct hr_out *o)
 	hr_out_tone(o, HR_TONE_PLAIN);
 }
 
+/* What the days say: a date where one is due, else the probability and why there is no date. */
+static void outlook(const struct hr_answer *a, struct hr_out *o)
+{
+	char text[400], q[HR_QUANTITY_LEN];
+	size_t n;
+
+	if (!a->outlook.has)
+		return;
+	if (a->outlook.probability_30d.has)
+		n = (size_t)snprintf(text, sizeof(text),
+			"Next 30 days: below the target for days with a probability of %.0f %%",
+			100 * a->outlook.probability_30d.v);
+	else
+		n = (size_t)snprintf(text, sizeof(text),
+			"Next 30 days: not known yet (%u more days of history needed)",
+			a->outlook.need_days);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s", a->outlook.trend);
+	if (a->days_left.has && n < sizeof(text))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " until %s reaches it",
+			hr_resource_name(a->days_left.resource));
+	if (a->outlook.week[0].bound.has && n < sizeof(text))
+		snprintf(text + n, sizeof(text) - n, ". Next week's p95 of CPU: at most %s",
+			hr_render_quantity(a->outlook.week[0].bound.v, HR_UNIT_CORES, q));
+	n = strlen(text);
+	snprintf(text + n, sizeof(text) - n, ".");
+	hr_out_say(o, "\n");
+	hr_out_wrap(o, "", text);
+}
+
 void hr_render_answer(const struct hr_answer *a, struct hr_out *o)
 {
 	hr_render_headline(a, o);
@@ -273,6 +302,7 @@ void hr_render_answer(const struct hr_answer *a, struct hr_out *o)
 		resources(a, o);
 	bigger(a, o);
 	top(a, o);
+	outlook(a, o);
 	missing(a, o);
 	footer(a, o);
 }

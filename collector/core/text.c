@@ -309,6 +309,22 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 			"on: `headroom measure`.");
 }
 
+/* The numbers of today would say yes: the trend decided, so it leads. */
+static void say_trend(const struct hr_text_in *in, char *s)
+{
+	const struct hr_answer *a = in->a;
+	char lo[NUM], likely[40] = "";
+
+	if (a->days_left.likely.has)
+		snprintf(likely, sizeof(likely), ", likely in %.0f", a->days_left.likely.v);
+	snprintf(s, HR_TEXT_LEN,
+		"Headroom is left today (at least %s), but that of %s falls steadily: it reaches "
+		"the "
+		"target of %.1fx in %.0f days at the earliest%s.",
+		factor(&a->headroom.at_least, lo), hr_resource_name(a->days_left.resource),
+		in->conf->k_target, a->days_left.at_least.v, likely);
+}
+
 void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_advice)
 {
 	char sc[72];
@@ -344,4 +360,6 @@ void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_a
 	default:
 		say_unknown(in, sc, ret_sentence, ret_advice);
 	}
+	if (in->trend && in->verdict->reason != HR_REASON_MISSING_EVIDENCE)
+		say_trend(in, ret_sentence);
 }

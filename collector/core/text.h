@@ -14,6 +14,7 @@ struct hr_text_in {
 	const char *cgroup;             /* held back by its limit; "" not known */
 	struct hr_opt frozen;
 	bool hot_thread;
+	bool trend; /* headroom is left, but falls steadily: days_left decided */
 	bool whole; /* one window only (measure): no quantile over minutes */
 };
 void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_advice);

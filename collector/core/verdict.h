@@ -8,8 +8,7 @@ struct hr_verdict_in {
 	struct hr_bounds k;
 	double target;
 	bool evidence_fails; /* a gate of section 11 fails for what would decide */
-	bool trend_soon; /* confirmed trend below the target within 30 days (later issue: never set
-			    yet) */
+	bool trend_soon;     /* confirmed trend below the target within 30 days */
 	enum hr_resource bind;
 	bool local, external; /* of what binds */
 	bool memory_short;    /* the VM's memory is saturated, not a cgroup's */

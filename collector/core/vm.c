@@ -40,6 +40,7 @@ void hr_vm_free(struct hr_vm *vm)
 	if (!vm)
 		return;
 	hr_lookback_done(&vm->back);
+	hr_days_done(&vm->days);
 	free(vm->open.dev);
 	free(vm);
 }
@@ -47,7 +48,7 @@ void hr_vm_free(struct hr_vm *vm)
 size_t hr_vm_bytes(const struct hr_vm *vm)
 {
 	return sizeof(*vm) + vm->open.dev_cap * sizeof(*vm->open.dev) +
-	       vm->back.cap * sizeof(*vm->back.cell);
+	       vm->back.cap * sizeof(*vm->back.cell) + hr_days_bytes(&vm->days);
 }
 
 bool hr_vm_size_devices(struct hr_vm *vm, uint8_t n_dev)
@@ -182,6 +183,7 @@ static void close_minute(struct hr_vm *vm, const struct hr_minute *m)
 	if (m->windows == 0)
 		return;
 	hr_vm_eval(vm, m, NULL, &v);
+	hr_vm_day_minute(vm, &v, day, w);
 	n = hr_vm_votes(&v, votes);
 	for (uint32_t i = 0; i < n; i++)
 		(void)hr_lookback_add(&vm->back, day, votes[i].track, votes[i].code, w);
@@ -216,6 +218,8 @@ static void reset_devices(struct hr_vm *vm, const struct hr_facts *f)
 		hr_lookback_forget(&vm->back, (uint8_t)TRACK_RES(r, 0), (uint8_t)TRACK_RES(r, 3));
 		hr_lookback_forget(&vm->back, (uint8_t)TRACK_BIND(r, 0), (uint8_t)TRACK_BIND(r, 2));
 		hr_lookback_forget(&vm->back, (uint8_t)TRACK_DEMAND(r), (uint8_t)TRACK_DEMAND(r));
+		hr_days_forget(&vm->days, r);
+		vm->outlook_due = true;
 	}
 }
 
@@ -240,8 +244,10 @@ void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
 			hr_minute_reset(&vm->open);
 			reset_devices(vm, f);
 		}
-		if (resize)
+		if (resize) {
 			reset_history(vm, at_ms);
+			hr_vm_day_resize(vm, f, at_ms);
+		}
 	}
 	vm->facts = *f;
 	if (vm->facts.n_dev > HR_DEVS_MAX)
@@ -346,6 +352,7 @@ void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s)
 	(void)hr_vm_size_devices(vm, n_dev);
 	add_limits(vm, s);
 	add_demand(vm, s);
+	hr_vm_day_window(vm, s);
 	no = minute_no(vm, s);
 	if (vm->open.windows && no < vm->open_no) {
 		add_late(vm, s);

@@ -6,8 +6,9 @@
  * Inside: the open minute (evidence of the last <= 60 s), learned limits, and
  * the lookback (per resource, how many minutes had which k; the tightest
  * minutes with their time).  Everything additive, so late or coalesced windows
- * are just added.  Persisted as bytes; a reader of an older version's bytes
- * starts that part afresh and says so in `missing`.
+ * are just added.  What the forecast needs is kept per day, 91 days (days.h).
+ * Persisted as bytes; of an older version's bytes what is there is read, and
+ * the rest begins anew.
  */
 #pragma once
 

@@ -280,6 +280,7 @@ static void decide(struct making *k, struct hr_answer *a)
 	gi.vcpus = k->vm->open.cpus;
 	gi.mem_bytes = k->vm->has_facts ? k->vm->facts.mem_total_bytes : 0;
 	hr_sizes_gain(&gi, &k->vm->conf, in->gain);
+	in->trend_soon = hr_vm_trend_soon(k->vm, a);
 	in->evidence_fails = evidence_fails(k, a);
 	if (!in->evidence_fails && cpu_lossy(&k->v) &&
 		(in->bind == HR_RES_CPU ||
@@ -405,6 +406,7 @@ static void make(struct making *k, struct hr_answer *a)
 	fill_window(k, a);
 	copy_resources(k, a);
 	fill_demand(k, a);
+	hr_vm_outlook(k->vm, &k->v, a);
 	decide(k, a);
 	a->kind = k->verdict.kind;
 	a->reason = k->verdict.reason;
@@ -438,6 +440,8 @@ void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr
 			       .cgroup = vm->facts.tight_cgroup,
 			       .frozen = k.frozen,
 			       .hot_thread = k.in.hot_thread,
+			       .trend = k.in.trend_soon && a->headroom.at_least.has &&
+					a->headroom.at_least.v >= vm->conf.k_target,
 			       .whole = k.whole},
 		a->sentence, a->advice);
 }

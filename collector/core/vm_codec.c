@@ -2,7 +2,8 @@
 /*
  * A VM's state as bytes: "HRVM", version, varints, FNV-1a 64 of all before.
  * The checksum finds damage, not malice; every length and index is checked
- * against its limit all the same.  An older version is refused: the caller
+ * against its limit all the same.  Bytes of an older version
+ * are read; what they lack begins anew.  Newer ones are refused: the caller
  * starts the VM afresh, and its answer says that the history is short.
  */
 #include "collector/core/vm_state.h"
@@ -12,13 +13,15 @@
 #include <string.h>
 
 #define VM_MAGIC   "HRVM"
-#define VM_VERSION 2
+#define VM_VERSION 3 /* 2: without the days; still read, its forecast begins anew */
+#define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
 struct codec {
 	bool encode, bad;
 	unsigned char *out;
 	const unsigned char *in;
+	unsigned version;
 	size_t cap, at; /* encode: bytes needed so far, may exceed cap */
 };
 
@@ -255,6 +258,65 @@ static void lookback(struct codec *c, struct hr_lookback *l)
 	}
 }
 
+static void f32(struct codec *c, float *v)
+{
+	uint32_t bits;
+
+	memcpy(&bits, v, sizeof(bits));
+	FIELD(c, bits, UINT32_MAX);
+	memcpy(v, &bits, sizeof(bits));
+	if (!c->encode && !isfinite(*v)) {
+		c->bad = true;
+		*v = 0;
+	}
+}
+
+static void open_day(struct codec *c, struct hr_day_open *o)
+{
+	FIELD(c, o->day, UINT16_MAX);
+	FIELD(c, o->units, UINT32_MAX);
+	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++) {
+		FIELD(c, o->low[g].units, UINT32_MAX);
+		for (unsigned i = 0; o->low[g].units && i < HR_DAYS_LOW; i++) {
+			FIELD(c, o->low[g].w[i], UINT16_MAX);
+			if (!o->low[g].w[i])
+				break;
+			f32(c, &o->low[g].k[i]);
+		}
+	}
+	FIELD(c, o->five, UINT32_MAX);
+	FIELD(c, o->five_ms, UINT32_MAX);
+	f64(c, &o->busy_ms);
+	f64(c, &o->mem_percent);
+}
+
+static void days(struct codec *c, struct hr_days *d)
+{
+	uint32_t n = d->n;
+
+	open_day(c, &d->open);
+	FIELD(c, n, HR_DAYS_CELLS);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct hr_day_cell cell = c->encode ? d->cell[i] : (struct hr_day_cell){0};
+		uint32_t bits = cell.bits;
+
+		FIELD(c, cell.day, UINT16_MAX);
+		FIELD(c, cell.what, HR_DAY_WHAT_N - 1);
+		if (cell.what == HR_DAY_SEEN)
+			FIELD(c, bits, (1U << HR_DAYS_GROUPS) - 1);
+		else
+			f32(c, &cell.v);
+		if (c->encode)
+			continue;
+		if (cell.what >= HR_DAYS_GROUPS && cell.what < HR_DAY_SEEN)
+			c->bad = true;
+		if (cell.what != HR_DAY_SEEN)
+			bits = cell.bits;
+		if (!c->bad && !hr_days_add(d, cell.day, cell.what, bits))
+			c->bad = true;
+	}
+}
+
 static void walk(struct codec *c, struct hr_vm *vm)
 {
 	uint64_t no = (uint64_t)vm->open_no;
@@ -281,6 +343,8 @@ static void walk(struct codec *c, struct hr_vm *vm)
 	FIELD(c, vm->serial.last_ms, UINT64_MAX);
 	minute(c, vm);
 	lookback(c, &vm->back);
+	if (c->version >= 3)
+		days(c, &vm->days);
 }
 
 static uint64_t fnv1a(const unsigned char *p, size_t n)
@@ -297,7 +361,7 @@ static uint64_t fnv1a(const unsigned char *p, size_t n)
 
 size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap)
 {
-	struct codec c = {.encode = true, .out = buf, .cap = cap};
+	struct codec c = {.encode = true, .version = VM_VERSION, .out = buf, .cap = cap};
 	uint64_t sum;
 
 	for (unsigned i = 0; i < 4; i++)
@@ -319,8 +383,10 @@ struct hr_vm *hr_vm_decode(const struct hr_model_conf *conf, const void *buf, si
 	struct hr_vm *vm;
 	uint64_t sum = 0;
 
-	if (len < HEAD + TAIL || memcmp(p, VM_MAGIC, 4) != 0 || p[4] != VM_VERSION)
+	if (len < HEAD + TAIL || memcmp(p, VM_MAGIC, 4) != 0 || p[4] < VM_OLDEST ||
+		p[4] > VM_VERSION)
 		return NULL;
+	c.version = p[4];
 	c.cap = len - TAIL;
 	for (unsigned i = 0; i < TAIL; i++)
 		sum |= (uint64_t)p[c.cap + i] << (8 * i);

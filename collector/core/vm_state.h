@@ -2,10 +2,12 @@
 /* Inside of struct hr_vm, shared by vm.c, vm_answer.c and vm_codec.c only. */
 #pragma once
 
+#include "collector/core/days.h"
 #include "collector/core/eval.h"
 #include "collector/core/limit.h"
 #include "collector/core/lookback.h"
 #include "collector/core/minute.h"
+#include "collector/core/outlook.h"
 #include "collector/core/vm.h"
 
 /* Series of a track group. */
@@ -28,7 +30,9 @@ enum {
 #define TRACK_DEMAND(r)      (163 + (r))
 #define TRACK_FROZEN         184
 #define TRACK_LOAD           185 /* code: bit 0 hot thread, 1 hogs, 2 memory short */
-#define TRACK_N              186
+#define TRACK_LOAD_CPU       186 /* codes of hr_days_load_code, per 5 minutes */
+#define TRACK_LOAD_MEM       187
+#define TRACK_N              188
 _Static_assert(TRACK_RES(VM_RES_N, 0) <= 100 && TRACK_BIND(VM_RES_N, 0) <= 163 &&
 		       TRACK_DEMAND(VM_RES_N) <= 184,
 	"tracks do not overlap");
@@ -58,6 +62,9 @@ struct hr_vm {
 		uint64_t since_ms, last_ms;
 	} serial;
 	struct hr_lookback back;
+	struct hr_days days;
+	struct hr_outlook outlook; /* of the closed days; made anew when one closes */
+	bool outlook_due;
 	bool damaged; /* started afresh from bytes that were not whole */
 };
 
@@ -72,3 +79,12 @@ uint32_t hr_vm_weight(uint64_t ms);
 bool hr_vm_size_devices(struct hr_vm *vm, uint8_t n_dev);
 /* Track group of an estimate. */
 unsigned hr_vm_group(const struct hr_estimate *e, unsigned index);
+
+/* The part that remembers days (vm_outlook.c): an evaluated minute, a window, known changes. */
+void hr_vm_day_minute(struct hr_vm *vm, const struct hr_eval *v, uint16_t day, uint32_t weight);
+void hr_vm_day_window(struct hr_vm *vm, const struct hr_summary *s);
+void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_ms);
+/* Brings vm->outlook up to date and writes it into the answer, whose resources are filled. */
+void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a);
+/* A confirmed trend that was there a week ago, too, reaches the target within 30 days. */
+bool hr_vm_trend_soon(const struct hr_vm *vm, const struct hr_answer *a);

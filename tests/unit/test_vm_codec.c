@@ -138,6 +138,36 @@ static void forged_bytes_do_no_harm(void **state)
 	hr_vm_free(vm);
 }
 
+/* Day 0, no units, 22 groups, five minutes of nothing, no cells: a byte of 0 each. */
+#define NO_DAYS 29
+
+static void bytes_of_version_2_are_read_and_begin_their_days_anew(void **state)
+{
+	struct hr_model_conf c = conf();
+	struct hr_facts f = fx_facts();
+	struct hr_vm *vm = hr_vm_new(&c), *back;
+	static unsigned char a[65536], zero[NO_DAYS], b[65536];
+	size_t n, again;
+
+	(void)state;
+	assert_non_null(vm);
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	n = hr_vm_encode(vm, a, sizeof(a));
+	assert_int_equal(a[4], 3);
+	assert_memory_equal(a + n - 8 - NO_DAYS, zero, NO_DAYS);
+	a[4] = 2;
+	sign(a, n - NO_DAYS);
+	back = hr_vm_decode(&c, a, n - NO_DAYS);
+	assert_non_null(back);
+	again = hr_vm_encode(back, b, sizeof(b));
+	assert_int_equal(again, n);
+	a[4] = 4; /* of a newer program */
+	sign(a, n);
+	assert_null(hr_vm_decode(&c, a, n));
+	hr_vm_free(vm);
+	hr_vm_free(back);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +175,7 @@ int main(void)
 		cmocka_unit_test(a_small_buffer_is_told_the_size),
 		cmocka_unit_test(damaged_bytes_are_refused),
 		cmocka_unit_test(forged_bytes_do_no_harm),
+		cmocka_unit_test(bytes_of_version_2_are_read_and_begin_their_days_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

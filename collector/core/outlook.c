@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Load = 1/k, line = 1/target: "headroom below the target" is "load over the line".
+ * Days at the cap before the load came near carry no slope and are left out of a fit.
+ */
+#include "collector/core/outlook.h"
+
+#include "collector/core/bound.h"
+#include "collector/core/trend.h"
+
+#include <math.h>
+#include <string.h>
+
+#define AGO 7 /* a date must have been there a week before */
+
+static void probability(const struct hr_days *d, unsigned g, double k_target, struct hr_outlook *o)
+{
+	double h[HR_CROSSING_DAYS], load[HR_CROSSING_DAYS];
+	struct hr_crossing c;
+
+	if (hr_days_k_series(d, g, HR_CROSSING_DAYS, h) == 0)
+		return;
+	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
+		load[i] = exp(-h[i]);
+	hr_crossing(load, 1 / k_target,
+		g == 0   ? HR_CROSSING_CPU
+		: g == 3 ? HR_CROSSING_MEMORY
+			 : HR_CROSSING_ANY,
+		&c);
+	o->group[g].state = (uint8_t)c.state;
+	o->group[g].p = (float)c.p;
+	if (g == HR_DAYS_VM)
+		o->need_days = c.need_days;
+}
+
+/* Fit over the series but its last @drop days. */
+static void fit(const double *h, const bool *event, uint32_t n, double target, struct hr_trend *t)
+{
+	const double cap = log(HR_DAYS_K_CAP) - 1e-6;
+	uint32_t from = 0, known = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!isnan(h[i]) && h[i] >= cap)
+			from = i + 1;
+	for (uint32_t i = from; i < n; i++)
+		known += isnan(h[i]) ? 0 : 1;
+	if (known < HR_TREND_DAYS_MIN)
+		from = 0; /* mostly at the cap: its slope is 0, and that is the answer */
+	while (from < n && isnan(h[from]))
+		from++;
+	hr_trend_fit(&(struct hr_trend_in){.h = h + from,
+			     .n = n - from,
+			     .weekday = (uint8_t)(from % 7),
+			     .event = event + from,
+			     .target = target},
+		t);
+}
+
+static bool inside(const struct hr_trend *now, const struct hr_trend *before)
+{
+	double d = now->likely.v + AGO;
+
+	return before->kind == HR_TREND_CONFIRMED && now->likely.has && before->early.has &&
+	       before->early.v <= d && (!before->late.has || before->late.v >= d);
+}
+
+static void date(const struct hr_days *d, unsigned g, double target, struct hr_outlook *o)
+{
+	double h[HR_DAYS_MAX];
+	bool event[HR_DAYS_MAX];
+	struct hr_trend t, before;
+
+	if (hr_days_k_series(d, g, HR_DAYS_MAX, h) == 0)
+		return;
+	hr_days_events(d, HR_DAYS_MAX, event);
+	fit(h, event, HR_DAYS_MAX, target, &t);
+	if (g == HR_DAYS_VM) { /* words only: a date needs a resource to act on */
+		hr_trend_say(&t, o->trend, sizeof(o->trend));
+		return;
+	}
+	if (t.kind != HR_TREND_CONFIRMED || !t.early.has ||
+		(o->has_date && o->early.v <= t.early.v))
+		return;
+	fit(h, event, HR_DAYS_MAX - AGO, target, &before);
+	o->has_date = true;
+	o->date_group = (uint8_t)g;
+	o->early = t.early;
+	o->likely = t.likely;
+	o->late = t.late;
+	o->date_held = inside(&t, &before);
+	hr_trend_say(&t, o->trend, sizeof(o->trend));
+}
+
+static void next_week(const struct hr_days *d, struct hr_outlook *o)
+{
+	static const enum hr_day_what p95[2] = {HR_DAY_CPU_P95, HR_DAY_MEM_P95};
+
+	for (unsigned r = 0; r < 2; r++) {
+		double day[HR_DAYS_MAX], week[HR_DAYS_MAX];
+		enum hr_bound_kind kind = r ? HR_BOUND_MEMORY : HR_BOUND_CPU;
+
+		if (hr_days_series(d, p95[r], HR_DAYS_MAX, day) < HR_BOUND_DAYS_MIN)
+			continue;
+		(void)hr_days_series(d, (enum hr_day_what)(p95[r] + 1), HR_DAYS_MAX, week);
+		o->week[r].bound = hr_bound_of(kind, day, week, HR_DAYS_MAX);
+		hr_bound_held(kind, day, week, HR_DAYS_MAX, &o->week[r].held, &o->week[r].of);
+	}
+}
+
+void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook *ret)
+{
+	double h[HR_DAYS_MAX];
+
+	memset(ret, 0, sizeof(*ret));
+	ret->day = hr_days_last(d);
+	ret->need_days = HR_CROSSING_DAYS_MIN;
+	if (!ret->day) {
+		hr_trend_say(&(struct hr_trend){.need_days = HR_TREND_DAYS_MIN}, ret->trend,
+			sizeof(ret->trend));
+		return;
+	}
+	ret->history_days = hr_days_k_series(d, HR_DAYS_VM, HR_DAYS_MAX, h);
+	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++)
+		if (hr_days_seen(d) & 1U << g)
+			probability(d, g, k_target, ret);
+	/* steal is the host's business: its slope says nothing about this VM's load */
+	for (unsigned g = 0; g < HR_DAYS_VM; g++)
+		if (g != 2 && hr_days_below_cap(d, g))
+			date(d, g, log(k_target), ret);
+	if (!ret->has_date)
+		date(d, HR_DAYS_VM, log(k_target), ret);
+	next_week(d, ret);
+}

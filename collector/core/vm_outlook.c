@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a VM keeps of its days, and what they say in its answer. */
+#include "collector/core/vm_state.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_MS    86400000ULL
+#define FIVE_MS   300000ULL
+#define FIVE_HALF 150000 /* of five minutes: less evidence is no value */
+#define SOON_DAYS 30
+
+void hr_vm_day_minute(struct hr_vm *vm, const struct hr_eval *v, uint16_t day, uint32_t weight)
+{
+	if (hr_days_roll(&vm->days, day, &vm->back, TRACK_LOAD_CPU, TRACK_LOAD_MEM))
+		vm->outlook_due = true;
+	if (day != vm->days.open.day)
+		return;
+	for (uint8_t i = 0; i < v->n; i++)
+		if (v->e[i].r.headroom.at_least.has)
+			hr_days_k(&vm->days, hr_vm_group(&v->e[i], i),
+				v->e[i].r.headroom.at_least.v, weight);
+	if (v->k.at_least.has)
+		hr_days_k(&vm->days, HR_DAYS_VM, v->k.at_least.v, weight);
+}
+
+static void end_five(struct hr_vm *vm)
+{
+	struct hr_day_open *o = &vm->days.open;
+	uint64_t day = o->five * FIVE_MS / DAY_MS;
+	double cpu = vm->facts.cpus_online;
+
+	if (o->five_ms >= FIVE_HALF && day <= UINT16_MAX) {
+		if (cpu > 0)
+			(void)hr_lookback_add(&vm->back, (uint16_t)day, TRACK_LOAD_CPU,
+				hr_days_load_code(100 * o->busy_ms / o->five_ms / cpu), 1);
+		if (o->mem_percent > 0)
+			(void)hr_lookback_add(&vm->back, (uint16_t)day, TRACK_LOAD_MEM,
+				hr_days_load_code(o->mem_percent), 1);
+	}
+	o->five_ms = 0;
+	o->busy_ms = o->mem_percent = 0;
+}
+
+void hr_vm_day_window(struct hr_vm *vm, const struct hr_summary *s)
+{
+	struct hr_day_open *o = &vm->days.open;
+	uint64_t five = (s->t_end_ms - s->dur_ms / 2) / FIVE_MS;
+	double total = (double)vm->facts.mem_total_bytes;
+
+	if (!vm->has_facts || five > UINT32_MAX || five < o->five)
+		return;
+	if (five > o->five) {
+		end_five(vm);
+		o->five = (uint32_t)five;
+	}
+	if (hr_has(s, HR_SIG_CPU_SLOTS))
+		o->busy_ms += (double)s->ctr[HR_CTR_ONCPU_NS] / 1e6;
+	else if (hr_has(s, HR_SIG_CPU_STAT))
+		o->busy_ms += (double)(s->ctr[HR_CTR_STAT_USER_MS] + s->ctr[HR_CTR_STAT_SYSTEM_MS] +
+				       s->ctr[HR_CTR_STAT_IRQ_MS]);
+	else
+		return;
+	o->five_ms += s->dur_ms;
+	if (hr_has(s, HR_SIG_MEMINFO) && total > 0)
+		o->mem_percent = fmax(o->mem_percent,
+			100 * fmax(1 - (double)s->ctr[HR_CTR_MEM_AVAILABLE_BYTES] / total, 0));
+}
+
+void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_ms)
+{
+	const struct hr_facts *was = &vm->facts;
+	double cpu = was->cpus_online && is->cpus_online
+			     ? (double)is->cpus_online / was->cpus_online
+			     : 1;
+	double mem = was->mem_total_bytes && is->mem_total_bytes
+			     ? (double)is->mem_total_bytes / (double)was->mem_total_bytes
+			     : 1;
+	uint64_t day = at_ms / DAY_MS;
+
+	hr_days_resize(&vm->days, day > UINT16_MAX ? UINT16_MAX : (uint16_t)day, cpu, mem);
+	hr_lookback_forget(&vm->back, TRACK_LOAD_CPU, TRACK_LOAD_MEM);
+	vm->days.open.five_ms = 0;
+	vm->days.open.busy_ms = vm->days.open.mem_percent = 0;
+	vm->outlook_due = true;
+}
+
+/* Days from now on, of days from the end of the outlook's last day. */
+static struct hr_opt from_now(const struct hr_opt *d, double gone)
+{
+	return (struct hr_opt){.has = d->has, .v = d->has ? floor(fmax(d->v - gone, 0)) : 0};
+}
+
+static struct hr_opt probability(const struct hr_outlook *o, unsigned g)
+{
+	bool has =
+		o->group[g].state == HR_CROSSING_TOUCHED || o->group[g].state == HR_CROSSING_AHEAD;
+
+	if (o->group[g].state == HR_CROSSING_NOW)
+		return (struct hr_opt){.has = true, .v = 1};
+	return (struct hr_opt){
+		.has = has, .v = has ? round((double)o->group[g].p * 1000) / 1000 : 0};
+}
+
+static void date(const struct hr_outlook *o, const struct hr_eval *v, struct hr_answer *a)
+{
+	double gone = 0;
+
+	if (!o->has_date)
+		return;
+	if (a->at_ms > (o->day + 1) * DAY_MS)
+		gone = (double)(a->at_ms - (o->day + 1) * DAY_MS) / (double)DAY_MS;
+	a->days_left.has = true;
+	a->days_left.at_least = from_now(&o->early, gone);
+	a->days_left.likely = from_now(&o->likely, gone);
+	a->days_left.at_most = from_now(&o->late, gone);
+	for (uint8_t i = 0; i < v->n; i++)
+		if (hr_vm_group(&v->e[i], i) == o->date_group)
+			a->days_left.resource = v->e[i].r.resource;
+}
+
+void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a)
+{
+	const struct hr_outlook *o = &vm->outlook;
+
+	if (vm->conf.min_history_h <= 0)
+		return; /* one look at a VM: no days */
+	if (vm->outlook_due || !o->trend[0]) {
+		hr_outlook_make(&vm->days, vm->conf.k_target, &vm->outlook);
+		vm->outlook_due = false;
+	}
+	a->outlook.has = true;
+	a->outlook.history_days = o->history_days;
+	a->outlook.need_days = o->need_days;
+	a->outlook.probability_30d = probability(o, HR_DAYS_VM);
+	memcpy(a->outlook.trend, o->trend, sizeof(a->outlook.trend));
+	for (uint8_t i = 0; i < a->n_res && i < v->n; i++)
+		a->res[i].probability_30d = probability(o, hr_vm_group(&v->e[i], i));
+	for (unsigned r = 0; r < 2; r++) {
+		double all = r ? (double)vm->facts.mem_total_bytes : vm->facts.cpus_online;
+		double fine = r ? 1 : 1000; /* whole bytes, thousandths of a core */
+
+		if (!o->week[r].bound.has || all <= 0)
+			continue;
+		a->outlook.week[r].bound = (struct hr_opt){
+			.has = true, .v = round(o->week[r].bound.v / 100 * all * fine) / fine};
+		a->outlook.week[r].held = o->week[r].held;
+		a->outlook.week[r].of = o->week[r].of;
+	}
+	date(o, v, a);
+}
+
+bool hr_vm_trend_soon(const struct hr_vm *vm, const struct hr_answer *a)
+{
+	return a->days_left.has && vm->outlook.date_held && a->days_left.at_least.has &&
+	       a->days_left.at_least.v < SOON_DAYS;
+}
