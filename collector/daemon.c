@@ -68,7 +68,8 @@ static bool serve_conf(
 		.idle_ns = 2 * c->period_ns + IDLE_NS,
 		.receive_ns = RECEIVE_NS,
 		.send_ns = SEND_NS,
-		.page_dir = c->page};
+		.page_dir = c->page,
+		.plots_dir = c->plots};
 	s->n_listen = hr_collector_listen(c->listen, s->listen, err);
 	return s->n_listen > 0;
 }

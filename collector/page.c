@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * GET / and /<file>: regular files of one directory, by names without a slash or a
- * leading dot (http_check.c), never through a symbolic link.  The policy forbids
+ * leading dot (http_check.c), never through a symbolic link; dygraphs comes from where
+ * its own package puts it.  The policy forbids
  * everything but our own scripts, styles and requests.
  */
 #include <errno.h>
@@ -79,6 +80,15 @@ static int open_file(const char *dir, const char *name, uint64_t *ret_size)
 	return fd;
 }
 
+static const char *dir_of(const struct hr_request *r)
+{
+	const struct hr_serve_conf *c = &r->door->serve->conf;
+	bool plots =
+		strcmp(r->v.id, "dygraph.min.js") == 0 || strcmp(r->v.id, "dygraph.min.css") == 0;
+
+	return plots ? c->plots_dir : c->page_dir;
+}
+
 enum MHD_Result hr_page_get(struct hr_request *r)
 {
 	static const struct hr_refusal none = {
@@ -86,7 +96,7 @@ enum MHD_Result hr_page_get(struct hr_request *r)
 	const char *type = type_of(r->v.id);
 	struct MHD_Response *p;
 	uint64_t size = 0;
-	int fd = type ? open_file(r->door->serve->conf.page_dir, r->v.id, &size) : -1;
+	int fd = type ? open_file(dir_of(r), r->v.id, &size) : -1;
 
 	if (fd >= 0) {
 		p = MHD_create_response_from_fd(size, fd); /* closes it at the end */

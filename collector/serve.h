@@ -22,10 +22,11 @@ struct hr_serve_conf {
 	uint32_t connections; /* per listening address */
 	uint32_t per_address; /* per client address */
 	uint64_t inflight_bytes;
-	uint64_t idle_ns;     /* between two requests, and until the first one */
-	uint64_t receive_ns;  /* request line to the last byte of the body */
-	uint64_t send_ns;     /* an answer, once it is made */
-	const char *page_dir; /* files of GET /; outlives the server */
+	uint64_t idle_ns;      /* between two requests, and until the first one */
+	uint64_t receive_ns;   /* request line to the last byte of the body */
+	uint64_t send_ns;      /* an answer, once it is made */
+	const char *page_dir;  /* files of GET /; outlives the server */
+	const char *plots_dir; /* dygraph.min.js and .css; likewise */
 };
 
 struct hr_serve;

@@ -29,6 +29,9 @@ static const struct hr_conf_key keys[] = {
 		"locks do not hold on network file systems."),
 	KEY("collector", "page", HR_CONF_TEXT, page, 0, 0, "/usr/share/headroom/page",
 		"Directory of the files of GET /. Without it a short built-in page is served."),
+	KEY("collector", "plots", HR_CONF_TEXT, plots, 0, 0, "/usr/share/javascript/dygraphs",
+		"Directory of dygraph.min.js and dygraph.min.css, as the package libjs-dygraphs "
+		"has it. Without them the page shows tables instead of plots."),
 	KEY("collector", "log_level", HR_CONF_U64, log_level, 3, 7, "6",
 		"What goes to stderr: 3 errors, 4 warnings, 5 notices, 6 changes of state, 7 "
 		"debugging."),
@@ -105,12 +108,13 @@ bool hr_collector_config_needs_restart(
 	const struct hr_collector_config *a, const struct hr_collector_config *b)
 {
 	return strcmp(a->listen, b->listen) != 0 || strcmp(a->state, b->state) != 0 ||
-	       strcmp(a->page, b->page) != 0 || a->connections != b->connections ||
-	       a->per_address != b->per_address || a->file_bytes != b->file_bytes ||
-	       a->k_target < b->k_target || a->k_target > b->k_target || a->eps < b->eps ||
-	       a->eps > b->eps || a->q < b->q || a->q > b->q ||
-	       a->lookback_days != b->lookback_days || a->min_history_ns != b->min_history_ns ||
-	       a->max_vcpus != b->max_vcpus || a->max_mem_bytes != b->max_mem_bytes;
+	       strcmp(a->page, b->page) != 0 || strcmp(a->plots, b->plots) != 0 ||
+	       a->connections != b->connections || a->per_address != b->per_address ||
+	       a->file_bytes != b->file_bytes || a->k_target < b->k_target ||
+	       a->k_target > b->k_target || a->eps < b->eps || a->eps > b->eps || a->q < b->q ||
+	       a->q > b->q || a->lookback_days != b->lookback_days ||
+	       a->min_history_ns != b->min_history_ns || a->max_vcpus != b->max_vcpus ||
+	       a->max_mem_bytes != b->max_mem_bytes;
 }
 
 /* A dotted quad of four decimal numbers that begins with 127. */
