@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""fleet.py PORT HOSTS PAGE PLOTS: the page's files and a fleet with every answer in it, for looking at the page.
+
+The collector itself needs a day and a half of history before it says anything but unknown; here its API is spoken
+with made-up machines, so that every answer, reason, gap and length of text is on the page at once.
+"""
+import json
+import math
+import os
+import random
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+       "form-action 'none'; frame-ancestors 'none'")
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+         ".svg": "image/svg+xml"}
+REASONS = ["headroom-left", "bigger-size-helps", "serial-thread", "steal", "local-limit", "external-limit", "at-ceiling", "missing-evidence"]
+KIND = dict(zip(REASONS, ["yes", "resize", "no", "no", "no", "no", "no", "unknown"]))
+BINDS = {"headroom-left": ("cpu", None), "bigger-size-helps": ("memory", None), "serial-thread": ("serial", None), "steal": ("steal", None),
+         "local-limit": ("cpu", None), "external-limit": ("disk", "vdb"), "at-ceiling": ("cpu", None), "missing-evidence": (None, None)}
+
+
+def stamp(t):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+
+
+def bounds(low, likely, high):
+    cut = [None if v is None else round(min(8, max(0.125, v)), 3) for v in (low, likely, high)]
+    b = dict(zip(("at_least", "likely", "at_most"), cut))
+    if cut[0] == 8:
+        b["capped"] = True
+    return b
+
+
+class Vm:
+    """One made-up machine; the same number gives the same machine."""
+
+    def __init__(self, i):
+        r = random.Random(i)
+        self.i, self.id = i, f"{i:032x}"
+        role = r.choice(["web", "db", "queue", "cache", "build", "mail", "auth", "search"])
+        self.host = f"{role}-{r.choice(['fra', 'ams', 'waw'])}-{i}"
+        self.reason = r.choices(REASONS, [70, 9, 4, 2, 3, 3, 1, 8])[0] if i >= len(REASONS) else REASONS[i]
+        if i == 1:
+            self.host = "a-very-long-host-name-that-somebody-generated-0123456789.internal.example"
+        if i == 3:
+            self.host = '<img src=x onerror="alert(1)">&amp;'
+        low = {"yes": r.uniform(1.3, 5), "resize": r.uniform(0.6, 1.2), "no": r.uniform(0.5, 1.2)}.get(KIND[self.reason])
+        self.headroom = None if low is None else bounds(low, low * r.uniform(1.05, 1.8), None if r.random() < 0.4 else low * 2.2)
+        if self.reason == "headroom-left" and i % 7 == 0:
+            self.headroom = bounds(8, 8, None)
+        self.days = None if low is None or r.random() < 0.5 else {"at_least": round(r.uniform(3, 400), 1), "likely": None, "at_most": None}
+
+    def row(self, now):
+        res, dev = BINDS[self.reason]
+        return {"host": self.host, "host_id": self.id, "at": stamp(now - 4), "heard_at": stamp(now - (900 if self.i % 97 == 5 else 4)),
+                "answer": KIND[self.reason], "reason": self.reason, "binding": {"resource": res, "device": dev},
+                "headroom": self.headroom, "days_left": self.days}
+
+    def answer(self, now):
+        a = self.row(now)
+        h = self.headroom
+        res = []
+        for name, dev, unit, cap, use in (("cpu", None, "cores", 4, 1.7), ("serial", None, "ratio", 0.9, 0.4), ("steal", None, "ratio", 0.05, 0.002),
+                                          ("memory", None, "bytes", 16 << 30, 9 << 30), ("disk", "vda", "iops", 3000, 410), ("disk", "vdb", "iops", None, 2),
+                                          ("network", "ens3", "bytes_per_second", 1.25e8, 2.1e6), ("softirq", None, "ratio", 0.9, 0.04)):
+            binds = h is not None and BINDS[self.reason] == (name, dev)
+            k = h if binds else None if cap is None else bounds(2 + len(res) * 0.6, 3 + len(res) * 0.7, None if name == "memory" else 4.5 + len(res))
+            res.append({"resource": name, "device": dev, "headroom": k, "saturated": bool(binds and h["at_least"] < 1),
+                        "demand": {"mean": use, "p50": use, "p99": use * 2, "max": use * 2.4, "unit": unit},
+                        "capacity": {"value": cap, "unit": unit, "source": "unknown" if cap is None else "lower-bound" if name == "disk" else "known"},
+                        "confidence": "none" if cap is None else "medium",
+                        "missing": [] if cap else [{"evidence": "the volume's limit: it was never seen under load", "available_at": None}],
+                        "evidence": [{"signal": "runq_wait_p99", "value": 1.2, "unit": "ms", "source": "tp_btf/sched_switch"},
+                                     {"signal": "late_bursts", "value": 12345, "unit": "count", "source": "tp_btf/sched_switch"}]})
+        a.update(schema="headroom.answer/1", window={"from": stamp(now - 604800), "to": stamp(now), "seconds": 604800, "covered": 0.98},
+                 sentence=f"{self.host} carries at least {h['at_least']:.2f}x of today's load; {BINDS[self.reason][0]} binds in 80 % of the tight minutes." if h
+                 else "Not enough was measured for an answer: 30 h of history are needed, 4 h exist.",
+                 advice="Nothing to do." if a["answer"] == "yes" else "Take the next size (vcpus x2) before anything else.",
+                 resources=res, bigger=[{"change": "vcpus x2", "gain": bounds(1.6, 1.9, 2)}] if a["answer"] == "resize" else [],
+                 missing=[] if h else [{"evidence": "30 h of history", "available_at": stamp(now + 93600)}],
+                 top=[{"resource": "cpu", "process": "postgres", "pid": 42, "thread": "postgres", "tid": 42, "share": 0.61},
+                      {"resource": "cpu", "process": "java", "pid": 77, "thread": "C2 CompilerThre", "tid": 81, "share": 0.2}],
+                 cost={"cpu_ratio": 0.0008, "rss_bytes": 9 << 20, "map_bytes": 230000, "ns_per_event": {"all": 61.0}, "shed": []})
+        a["binding"]["share"] = 0.8 if h else None
+        if a["days_left"]:
+            a["days_left"] = {**a["days_left"], "resource": "cpu"}
+        return a
+
+    def history(self, now, span, step):
+        n = span // step
+        f = lambda base, i: None if n * 0.3 < i < n * 0.34 else base * (1 + 0.4 * math.sin(i / 9) + 0.2 * random.Random(self.i * 997 + i).random())
+        series = [("cpu", "demand", "cores", 1.7), ("memory", "available", "bytes", 7 << 30), ("disk", "demand", "iops", 400), ("network", "demand", "bytes_per_second", 2e6)]
+        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(now - span), "to": stamp(now), "step_seconds": step,
+                "series": [{"resource": r, "what": w, "unit": u, "values": [f(b, i) for i in range(n)]} for r, w, u, b in series]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, body, kind, status=200):
+        self.send_response(status)
+        for k, v in (("Content-Type", kind), ("Content-Length", len(body)), ("Content-Security-Policy", CSP), ("X-Content-Type-Options", "nosniff")):
+            self.send_header(k, str(v))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except BrokenPipeError:
+            pass  # the page gave up a request it no longer wants
+
+    def do_GET(self):
+        u = urlsplit(self.path)
+        q = {k: v[-1] for k, v in parse_qs(u.query).items()}
+        now = time.time()
+        part = u.path.strip("/").split("/")
+        if u.path == "/v1/fleet":
+            return self.json(fleet(now, int(q.get("limit", 1000)), int(q.get("cursor", 0))))
+        if len(part) == 4 and part[:2] == ["v1", "hosts"]:
+            vm = next((v for v in vms if part[2] in (v.id, v.host)), None)
+            if vm is None:
+                return self.json({"status": 404, "detail": "No host of this id or name reports to this collector."}, 404)
+            if part[3] == "answer":
+                return self.json(vm.answer(now))
+            return self.json(vm.history(now, int(q["from"].strip("-s")), {"30s": 30, "2m": 120}[q["step"]]))
+        name = part[0] or "index.html"
+        path = os.path.join(plots if name.startswith("dygraph") else page, os.path.basename(name))
+        kind = TYPES.get(os.path.splitext(name)[1])
+        if not kind or not os.path.isfile(path):
+            return self.json({"status": 404, "detail": "There is nothing at this path."}, 404)
+        with open(path, "rb") as f:
+            return self.send(f.read(), kind)
+
+    def json(self, doc, status=200):
+        return self.send(json.dumps(doc).encode(), "application/json" if status == 200 else "application/problem+json", status)
+
+
+def fleet(now, limit, cursor):
+    rows = [v.row(now) for v in vms[cursor:cursor + limit]]
+    more = cursor + len(rows) < len(vms)
+    return {"schema": "headroom.fleet/1", "at": stamp(now), "count": len(vms), "answers": {k: sum(KIND[v.reason] == k for v in vms) for k in ("unknown", "yes", "resize", "no")},
+            "reasons": {r: sum(v.reason == r for v in vms) for r in REASONS}, "least": None, "matches": len(vms), "hosts": rows,
+            "next": cursor + len(rows) if more else None}
+
+
+if __name__ == "__main__":
+    page, plots = sys.argv[3], sys.argv[4]
+    vms = sorted((Vm(i) for i in range(int(sys.argv[2]))), key=lambda v: v.headroom["at_least"] if v.headroom else 99)
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
