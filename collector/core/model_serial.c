@@ -132,6 +132,9 @@ void hr_model_serial(const struct hr_ctx *x, struct hr_estimate *ret)
 	ret->reason = "one thread does work that cannot be spread";
 	ret->r.saturated = use_u(u, m) > RHO_MAX;
 	ret->r.demand.p99 = ret->r.demand.max = hr_opt_of(use_u(u, m));
+	if (m->covered_ms)
+		ret->r.demand.mean = hr_opt_of(
+			(double)(u->oncpu_ms + (uint64_t)u->wait_ms) / (double)m->covered_ms);
 	hr_estimate_evidence(ret, "thread_busy_or_waiting", use_u(u, m), HR_UNIT_RATIO, src);
 	hr_estimate_evidence(ret, "thread_on_cpu", use_o(u, m), HR_UNIT_RATIO, src);
 	hr_estimate_evidence(ret, "share_of_process",

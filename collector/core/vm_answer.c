@@ -142,7 +142,8 @@ static void fill_demand(struct making *k, struct hr_answer *a)
 		uint64_t sum = counts(k, TRACK_DEMAND(g)), below = 0;
 		double total = 0;
 
-		if (sum == 0)
+		/* The hottest thread of a window may be one of a pool: then nothing is serial. */
+		if (sum == 0 || r->resource == HR_RES_SERIAL)
 			continue;
 		r->demand.p50.has = false;
 		r->demand.p99.has = false;
@@ -187,6 +188,18 @@ static void missing_of(struct hr_answer *a, const struct hr_estimate *e)
 		add_missing(a, e->r.missing[i].available_ms, e->r.missing[i].evidence);
 }
 
+/* "30 h", "12 min", "40 s". */
+static const char *span(double hours, char to[32])
+{
+	if (hours >= 2)
+		snprintf(to, 32, "%.3g h", hours);
+	else if (hours * 60 >= 2)
+		snprintf(to, 32, "%.0f min", hours * 60);
+	else
+		snprintf(to, 32, "%.0f s", hours * 3600);
+	return to;
+}
+
 /* Section 11: what forbids an answer, whatever the numbers say. */
 static bool evidence_fails(struct making *k, struct hr_answer *a)
 {
@@ -213,9 +226,11 @@ static bool evidence_fails(struct making *k, struct hr_answer *a)
 					 (vm->cut_ms < vm->last_ms ? vm->cut_ms : vm->last_ms)) /
 					HOUR_MS);
 	if (have_h < vm->conf.min_history_h) {
-		snprintf(text, sizeof(text), "%g h of history%s (%.1f h so far)",
-			vm->conf.min_history_h, vm->cut_ms ? " since the VM was resized" : "",
-			have_h);
+		char need[32], have[32];
+
+		snprintf(text, sizeof(text), "%s of history%s (%s so far)",
+			span(vm->conf.min_history_h, need),
+			vm->cut_ms ? " since the VM was resized" : "", span(have_h, have));
 		add_missing(a, k->now_ms + (uint64_t)((vm->conf.min_history_h - have_h) * HOUR_MS),
 			text);
 		fails = true;
