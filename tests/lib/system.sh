@@ -162,7 +162,7 @@ measure() {
 	"$bin/headroom" measure --for "${for_s}s" --json "$@" >"$tmp/answer.json" 2>"$tmp/measure.log" ||
 		fail "headroom measure failed with status $?"
 	busy=$(awk -v a="$from" -v b="$(busy_ticks)" -v s="$for_s" -v hz="$hz" 'BEGIN { printf "%.2f", (b - a) / hz / s }')
-	others=$(awk -v b="$busy" -v own=$(($(own_ticks) - own)) -v s="$for_s" -v hz="$hz" 'BEGIN { o = b - own / hz / s; printf "%.2f", o > 0 ? o : 0 }')
+	others=$(awk -v b="$busy" -v own=$(($(own_ticks) - own)) -v s="$for_s" -v hz="$hz" 'BEGIN { o = b - own / hz / s; printf "%.2f", (o > 0 ? o : 0) }')
 	validate "$tmp/answer.json"
 	say "answer: $(ask '"\(.answer) \(.reason) binding=\(.binding.resource) \(.headroom | tojson)"') (CPUs busy $busy, by others $others)"
 	say "sentence: $(ask .sentence)"

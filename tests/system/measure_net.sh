@@ -10,9 +10,9 @@ ip netns add $ns 2>"$tmp/ip.log" || skip "no network namespaces: $(cat "$tmp/ip.
 netns+=("$ns")
 dev=hrt$(($$ % 100000))
 ip link add $dev type veth peer name eth0 netns $ns || skip "no veth"
-ip addr add 192.0.2.1/30 dev $dev
+ip addr add 198.18.77.1/30 dev $dev
 ip link set $dev up
-ip -n $ns addr add 192.0.2.2/30 dev eth0
+ip -n $ns addr add 198.18.77.2/30 dev eth0
 ip -n $ns link set eth0 up
 ip -n $ns link set lo up
 tc qdisc add dev $dev root tbf rate 40mbit burst 32k latency 50ms 2>"$tmp/tc.log" || skip "no tbf shaper: $(cat "$tmp/tc.log")"
@@ -23,12 +23,12 @@ shaped() {
 	ip netns exec "$ns" iperf3 --server --one-off >"$tmp/server.log" 2>&1 &
 	register $!
 	wait_for 20 "iperf3 listens" listens
-	iperf3 --client 192.0.2.2 --time 26 --parallel 2 --json >"$tmp/iperf.json" 2>&1 &
+	iperf3 --client 198.18.77.2 --time 26 --parallel 2 --json >"$tmp/iperf.json" 2>&1 &
 	load=$!
 	register "$load"
 	sleep 2
 	measure 20 --include "$dev"
-	wait "$load" || fail "iperf3 failed: $(tail -n 5 "$tmp/iperf.json")"
+	wait "$load" && jq -e '.error | not' "$tmp/iperf.json" >/dev/null || fail "iperf3 failed: $(jq -c .error "$tmp/iperf.json")"
 	mbit=$(jq '.end.sum_sent.bits_per_second / 1e6 | floor' "$tmp/iperf.json")
 	say "iperf3 sent $mbit Mbit/s through a shaper of 40"
 	[ "$mbit" -ge 30 ] && [ "$mbit" -le 45 ] || skip "the shaper did not act: $mbit Mbit/s"

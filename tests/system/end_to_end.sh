@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Agent, collector and command line under a real load: the service says unknown, and what is missing, while its
+# history is short; then the loaded resource binds.  min_history is 50 s here instead of 30 h.
+. "$(dirname "$0")/../lib/system.sh"
+need_root
+need jq python3 stress-ng curl
+
+write_conf
+printf '[model]\nmin_history = 50s\n' >>"$tmp/collector.conf"
+headroom() { "$bin/headroom" "$@" --config "$tmp/collector.conf"; }
+
+status=0
+headroom status >"$tmp/out" 2>"$tmp/err" || status=$?
+[ $status = 1 ] || fail "status without a collector: exit status $status, expected 1"
+[ "$(wc -l <"$tmp/err")" = 1 ] && grep -q "$url" "$tmp/err" && grep -q 'headroom measure' "$tmp/err" ||
+	fail "an absent collector is not explained: $(cat "$tmp/err")"
+
+start_collector
+headroom fleet | grep -q '^0 VMs' || fail "an empty fleet is not told"
+status=0
+headroom status >"$tmp/out" 2>"$tmp/err" || status=$?
+[ $status = 1 ] && grep -q 'headroom-agent' "$tmp/err" || fail "a VM that does not report is not explained: $(cat "$tmp/err")"
+
+stress-ng --cpu $((2 * $(nproc))) --timeout 150 >"$tmp/stress.log" 2>&1 &
+register $!
+start_agent
+answered() { headroom status --json >"$tmp/answer.json" 2>"$tmp/err"; }
+wait_for 40 "the first answer" answered
+validate "$tmp/answer.json"
+say "first: $(ask .sentence)"
+holds '.answer == "unknown" and .reason == "missing-evidence"' "a short history is unknown"
+holds '[.missing[] | select(.evidence | test("history")) | select(.available_at != null)] | length == 1' \
+	"the history that is missing is named, and when it will be there"
+status=0
+headroom check >"$tmp/out" 2>"$tmp/err" || status=$?
+[ $status = 3 ] && [ ! -s "$tmp/err" ] && grep -q '^HEADROOM UNKNOWN' "$tmp/out" ||
+	fail "check with a short history: status $status, $(cat "$tmp/out" "$tmp/err")"
+
+decided() { answered && [ "$(ask .answer)" != unknown ]; }
+wait_for 100 "an answer from 50 s of history" decided
+validate "$tmp/answer.json"
+say "then: $(ask '"\(.answer) \(.reason): \(.sentence)"')"
+holds '.binding.resource == "cpu"' "the loaded resource binds"
+holds '.answer == "resize" or .answer == "no"' "a saturated VM has no headroom"
+holds '.headroom.at_least <= 1 and .headroom.likely <= 1' "it carries no more"
+holds '.window.covered > 0.9' "the window is covered"
+
+"$bin/headroom" --config "$tmp/collector.conf" >"$tmp/out" || fail "headroom alone failed"
+grep -q '^> cpu' "$tmp/out" || fail "the binding resource is not marked: $(cat "$tmp/out")"
+LC_ALL=C grep -q "$(printf '\033')" "$tmp/out" && fail "colour without a terminal"
+headroom fleet | grep -qE '^tested +(resize|no) ' || fail "the VM is not in the fleet: $(headroom fleet)"
+headroom fleet --answer yes --json | jq -e '.hosts | length == 0' >/dev/null || fail "--answer does not filter"
+headroom hosts list | grep -q ' tested ' || fail "hosts list does not show it"
+headroom explain tested >"$tmp/explain" || fail "explain failed"
+for word in 'late bursts = ' 'k(cpu) = ' 'K of the VM = ' 'verdict = ' 'sched_switch'; do
+	grep -qF "$word" "$tmp/explain" || fail "explain does not say '$word'"
+done
+status=0
+headroom check tested >"$tmp/out" 2>"$tmp/err" || status=$?
+[ $status = 2 ] && [ ! -s "$tmp/err" ] && grep -qE "^HEADROOM CRITICAL - [^|]{1,60}\| 'headroom'=[0-9.]+;1.5:;1.2:;0;8 'cpu'=" "$tmp/out" ||
+	fail "check of a saturated VM: status $status, $(cat "$tmp/out" "$tmp/err")"
+[ "$(wc -l <"$tmp/out")" = 1 ] || fail "check prints more than one line"
+end "$agent" || fail "the agent did not stop on SIGTERM"
+end "$collector" || fail "the collector did not stop on SIGTERM"
+pass "loaded CPU: $(ask '"\(.answer) \(.reason)"'), told by every command"
