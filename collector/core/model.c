@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define VQ_SLOPE_MIN 1.0 /* two bursts meet at least in proportion to the load */
+#define VQ_TODAY_MAX 2.0
+#define VQ_SEEN      5 /* late bursts; fewer say nothing against the queue: +-45 % */
+
 double hr_k_clamp(double k)
 {
 	if (!(k > HR_K_MIN)) /* also NaN: no claim above the floor */
@@ -60,18 +64,6 @@ bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, str
 	return true;
 }
 
-/* Late share of the grid at any k in [1, 8]: linear in ln f over ln k, as in hr_vq_solve. */
-static double vq_late_at(const double f[HR_VQ_GRID], double k)
-{
-	double x = fmax(3 * log2(k) + 2, 0);
-	unsigned g = (unsigned)x;
-	double w = x - g;
-
-	if (g + 1 >= HR_VQ_GRID)
-		return f[HR_VQ_GRID - 1];
-	return fmax(exp(log(f[g] + 1e-5) * (1 - w) + log(f[g + 1] + 1e-5) * w) - 1e-5, 0);
-}
-
 /* Late shares of the grid, never falling: f does not, a sender's counts might. */
 static void vq_shares(const uint64_t bad[HR_VQ_GRID], uint64_t total, double ret_f[HR_VQ_GRID])
 {
@@ -83,28 +75,43 @@ static void vq_shares(const uint64_t bad[HR_VQ_GRID], uint64_t total, double ret
 	}
 }
 
-double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measured)
+/* 1e-5 stands for "none seen": the curve stays finite where no wake was late (answer-model 4.3). */
+static double ln_share(double f)
 {
-	double f[HR_VQ_GRID], lo = vq_grid_k(0), hi = 1;
+	return log(f + 1e-5);
+}
+
+double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, double share)
+{
+	double f[HR_VQ_GRID], slope, lo, hi;
+	unsigned g = 0;
 
 	if (total == 0)
 		return 1;
 	vq_shares(bad, total, f);
-	/* One burst is the resolution: nothing below it can be told from none. */
-	measured = fmax(measured, 1 / (double)total);
-	if (vq_late_at(f, hi) <= measured)
-		return hi;
-	if (vq_late_at(f, lo) >= measured)
-		return lo;
-	for (unsigned i = 0; i < 24; i++) {
-		double mid = (lo + hi) / 2;
-
-		if (vq_late_at(f, mid) <= measured)
-			lo = mid;
-		else
-			hi = mid;
+	while (g < HR_VQ_GRID && f[g] <= share)
+		g++;
+	if (g == HR_VQ_GRID)
+		return HR_K_MAX;
+	if (g == 0) {
+		slope = (ln_share(f[1]) - ln_share(f[0])) / log(vq_grid_k(1) / vq_grid_k(0));
+		return vq_grid_k(0) *
+		       exp((ln_share(share) - ln_share(f[0])) / fmax(slope, VQ_SLOPE_MIN));
 	}
-	return lo;
+	lo = ln_share(f[g - 1]);
+	hi = ln_share(f[g]);
+	return vq_grid_k(g - 1) *
+	       pow(vq_grid_k(g) / vq_grid_k(g - 1), (ln_share(share) - lo) / (hi - lo));
+}
+
+double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measured)
+{
+	/* One burst is the resolution: nothing below it can be told from none. */
+	double floor = total ? 1 / (double)total : 1;
+	double k = hr_vq_reach(bad, total, fmax(measured, floor));
+	bool seen = measured * (double)total >= VQ_SEEN;
+
+	return fmin(fmax(k, HR_VQ_TODAY_MIN), seen ? VQ_TODAY_MAX : 1);
 }
 
 bool hr_self_check(double predicted, double measured)

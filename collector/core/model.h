@@ -63,11 +63,16 @@ struct hr_vq_k {
  * 0. */
 bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, struct hr_vq_k *ret_k);
 
+/* Load factor at which the late share reaches @share; below the grid the curve is continued. */
+double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, double share);
+
 /*
- * Where on the grid's scale today's load lies, by the late share @measured at it: <= 1 when the
+ * Where on the grid's scale today's load lies, by the late share @measured at it: below 1 when the
  * queue expects more than was measured (real schedulers let short bursts overtake, and a long
- * burst may wait as long as it runs), never below the grid's 0.63.
+ * burst may wait as long as it runs), above 1 when it expects less.  Within [0.25, 2]: further
+ * off, the queue is not a model of this load.
  */
+#define HR_VQ_TODAY_MIN 0.25
 double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measured);
 
 /* May a predicted late share be believed, given the measured one (answer-model 4.7)? Within a

@@ -131,15 +131,16 @@ static void vq_bounds(
 	double work = hr_work_bound(c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
 	struct derate d = derate_of(x, f, c2);
 	uint64_t total = x->m->ctr[HR_CTR_VQ_TOT_N];
-	struct hr_vq_k v = {0}, far = {0};
+	const uint64_t *far = x->m->vq_bad[HR_VQ_SPREAD + z];
+	struct hr_vq_k v = {0};
 
 	*b = (struct hr_bounds){0};
 	if (f->has_slots)
 		b->at_most = hr_opt_of(work);
-	if (f->has_bursts && hr_vq_solve(x->m->vq_bad[z], total, x->conf->eps, &v) &&
-		hr_vq_solve(x->m->vq_bad[HR_VQ_SPREAD + z], total, x->conf->eps, &far)) {
+	if (f->has_bursts && hr_vq_solve(x->m->vq_bad[z], total, x->conf->eps, &v)) {
 		/* Growth outside the bursts never fits less than growth inside them. */
-		double k_s = hr_k_clamp(fmax(far.k, v.k) / f->today);
+		double k_s =
+			hr_k_clamp(fmax(hr_vq_reach(far, total, x->conf->eps), v.k) / f->today);
 
 		/* A fair scheduler gives a hog up to half of the CPU it shares. */
 		double shared = 1 - f->hogs / (2 * c2);
@@ -266,9 +267,23 @@ static void cpu_confidence(
 	}
 }
 
+/* Today's load was measured not late: it fits, whatever was extrapolated. */
+static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
+{
+	if (b->at_most.has)
+		b->at_most.v = fmax(b->at_most.v, 1);
+	if (b->likely.has)
+		b->likely.v = fmax(b->likely.v, 1);
+	/* Three standard deviations of the count below the limit: not by chance. */
+	if (b->at_least.has && f->late + 3 * sqrt(f->late + 1) < x->conf->eps * f->bursts)
+		b->at_least.v = fmax(b->at_least.v, 1);
+	hr_bounds_tidy(b);
+}
+
 /*
- * Does stage 1 see what was measured at today's load (answer-model 4.7)?  Too pessimistic: its
- * shortage is not believed, likely is then unknown.  Too optimistic: nothing beyond today is.
+ * Does stage 1 see what was measured at today's load (answer-model 4.7)?  Too pessimistic: likely
+ * is anchored at the measurement (hr_vq_today); beyond what that can mend it is unknown.  Too
+ * optimistic: nothing beyond today is promised.
  */
 static void self_check(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
 {
@@ -288,7 +303,7 @@ static void self_check(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 		100 * predicted, 100 * measured);
 	if (predicted < measured) {
 		b->at_least = hr_opt_of(b->at_least.has ? fmin(b->at_least.v, 1) : 1);
-	} else if (b->likely.v < x->conf->k_target) {
+	} else if (f->today <= HR_VQ_TODAY_MIN && b->likely.v < x->conf->k_target) {
 		b->likely.has = false;
 		/* Today's load was measured not late: it fits. */
 		if (b->at_most.has)
@@ -328,8 +343,10 @@ static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, stru
 		hr_trace_say(x->t, "  BAD: %s", e->reason);
 		return;
 	}
-	if (b->likely.has && f->bursts >= CHECK_BURSTS && !f->steal_bad)
+	if (b->likely.has && f->bursts >= CHECK_BURSTS && !f->steal_bad) {
 		self_check(x, f, e);
+		fits_today(x, f, b);
+	}
 	if (f->busy_all >= BUSY_ALL_BAD) {
 		e->r.saturated = true;
 		e->reason = "every vCPU was busy all the time";

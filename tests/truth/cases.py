@@ -3,11 +3,22 @@
 from collections import namedtuple
 
 import cpu
+import devices
+import limits
 
-Options = namedtuple("Options", "seconds quick")
+Options = namedtuple("Options", "seconds quick guest seed")
 
 ALL = {}
 QUICK = set()
+GUEST = {f"cpu/{n}" for n, w in cpu.OPEN.items() if w[0] == 1}
 
 for _name in cpu.OPEN:
-    ALL[f"cpu/{_name}"] = lambda o, n=_name: cpu.open_load(n, o.seconds)
+    ALL[f"cpu/{_name}"] = lambda o, n=_name: cpu.open_load(n, o.seconds, seed=o.seed, guest=o.guest)
+ALL["serial/single-server"] = limits.single_server
+ALL["serial/pool-of-8"] = limits.pool_of_equals
+ALL["quota"] = limits.cpu_quota
+ALL["idle"] = limits.idle
+ALL["disk"] = devices.disk
+ALL["network"] = devices.network
+ALL["memory"] = devices.memory
+QUICK |= {"serial/pool-of-8", "quota", "idle"}

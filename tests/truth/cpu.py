@@ -13,42 +13,57 @@ OPEN = {
     "c2-poisson-bimodal": (2, "poisson", "bimodal", 10, "inside"),
     "c2-bursts-in": (2, "mmpp", "exp", 2, "inside"),
     "c2-bursts-more": (2, "mmpp", "exp", 2, "copies"),
-    "c1-bursts-in": (1, "mmpp", "lognormal", 10, "inside"),
+    "c1-bursts-in": (1, "mmpp", "lognormal", 2, "inside"),
     "c1-bursts-more": (1, "mmpp", "bimodal", 2, "copies"),
-    "c2-batches-in": (2, "batch", "exp", 2, "inside"),
-    "c1-batches-more": (1, "batch", "lognormal", 2, "copies"),
-    "c2-batches-more": (2, "batch", "bimodal", 10, "copies"),
+    "c2-batches-in": (2, "batch", "exp", 1, "inside"),
+    "c1-batches-more": (1, "batch", "lognormal", 0.5, "copies"),
+    "c2-batches-more": (2, "batch", "exp", 1, "copies"),
+    "c1-poisson-exp": (1, "poisson", "exp", 2, "inside"),
+    "c1-poisson-bimodal": (1, "poisson", "bimodal", 10, "inside"),
+    "c1-batches-in": (1, "batch", "exp", 0.5, "inside"),
+    "c1-ticks-in": (1, "tick", "exp", 2, "inside"),
     "c2-ticks-in": (2, "tick", "bimodal", 2, "inside"),
     "c1-ticks-more": (1, "tick", "exp", 10, "copies"),
 }
 FRACTIONS = (0.15, 0.3, 0.6, 1.25)  # of the load that breaks the service level; the last is past it
-BASE = 0.1  # load of one stream, share of all CPUs
+BASE = 0.05  # load of one stream, share of all CPUs
 
 
-def open_load(name, seconds, fractions=FRACTIONS, runs=6, seed=1):
+def open_load(name, seconds, fractions=FRACTIONS, runs=6, seed=1, guest=None):
     """One workload: find where it breaks, then measure at fractions of that."""
     cpus, arrive, size, mean_ms, grow = OPEN[name]
-    cpus_online(cpus)
+    if guest is None:
+        cpus_online(cpus)
     what = {"arrive": arrive, "size": size, "mean-ms": mean_ms, "grow": grow, "seed": seed,
             "rate": BASE * cpus / (mean_ms / 1e3)}
 
     def late_at(k):
-        r, _ = quietly(lambda: load_result(load("open", *options(what), "--k", k, "--for", seconds)))
-        return r["late_share"]
+        args = ("open", *options(what), "--k", f"{k:.4f}", "--for", seconds)
+        if guest:
+            return guest.load(*args)["late_share"]
+        return quietly(lambda: load_result(load(*args)))[0]["late_share"]
 
     def record(k):
+        if guest:
+            return guest.measure(seconds, ("open", *options(what), "--k", f"{k:.4f}"))
         p = load("open", *options(what), "--k", k, "--for", seconds + 3)
         time.sleep(0.7)
         answer, info = measure(seconds, cpus=cpus)
         info["late"] = load_result(p)["late_share"]
         return answer, info
 
-    first = {"poisson": 7.5, "mmpp": 3, "batch": 4, "tick": 5}[arrive] * (0.75 if cpus == 1 else 1)
-    k_break, seen = break_point(late_at, first, 0.2, 12, runs)
+    first = {"poisson": 7.5, "mmpp": 3, "batch": 2, "tick": 5}[arrive] * (0.75 if cpus == 1 else 1) * 0.1 / BASE
+    k_break, seen = break_point(late_at, first, 0.3 * first, 1.05 / BASE, runs)
+    if k_break is None:
+        raise RuntimeError(f"did not break: {seen}")
     for f in fractions:
-        (answer, info), foreign = quietly(lambda f=f: record(f * k_break))
+        if guest:
+            (answer, info), foreign = record(f * k_break), 0
+        else:
+            (answer, info), foreign = quietly(lambda f=f: record(f * k_break))
         info["search"], info["foreign"] = seen, foreign
-        want = "yes" if f < 0.6 else "resize" if f > 1.1 else None
+        want = "yes" if f < 0.5 else "resize" if f > 1.1 else None
         inside = grow == "inside" and arrive != "poisson"
-        yield Row(f"cpu/{name}", f, answer, 1 / f, want=want, binding="cpu" if f > 1.1 else None,
-                  group="CPU open load", info=info, judge="at_least" if inside else "both")
+        yield Row(f"cpu/{name}{'@guest' if guest else ''}", f, answer, 1 / f, want=want,
+                  binding="cpu" if f > 1.1 else None, group="CPU open load", info=info,
+                  judge="at_least" if inside else "both")

@@ -9,7 +9,7 @@
 #define MMPP_OFF_RATE 0.4
 #define MMPP_ON_S     0.2
 #define MMPP_OFF_S    0.8
-#define BATCH_MEAN    8.0
+#define BATCH_MEAN    4.0
 #define TICK_SHARE    0.15
 #define TICK_S        0.005
 
@@ -100,7 +100,7 @@ static void mmpp(struct list *l, uint64_t *s, const struct plan_opts *o, double 
 	}
 }
 
-/* Batches at rate / 8, each geometric with mean @size. */
+/* Batches at rate / 4, each geometric with mean @size, at least 1. */
 static void batch(struct list *l, uint64_t *s, const struct plan_opts *o, double rate, double size)
 {
 	double each = BATCH_MEAN / rate;

@@ -15,7 +15,7 @@
 enum arrive {
 	ARRIVE_POISSON, /* independent users */
 	ARRIVE_MMPP,    /* 20 % of the time 3.4 x, else 0.4 x the rate; stays of 0.2 and 0.8 s */
-	ARRIVE_BATCH,   /* Poisson batches, geometric, mean 8 jobs at one instant */
+	ARRIVE_BATCH,   /* Poisson batches, geometric, mean 4 jobs at one instant */
 	ARRIVE_TICK,    /* 85 % Poisson, 15 % within 5 ms once a second */
 	ARRIVE_N
 };

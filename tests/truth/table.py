@@ -17,6 +17,8 @@ class Row:
     group: str
     want: str = None  # answer (or answer/reason) that is right; None: the case is not clear
     binding: str = None  # resource that must bind
+    forbid: str = None  # reason that would be wrong
+    k_max: float = K_MAX  # no claim is larger; infinite where the row is about a rate
     judge: str = "both"  # which bounds the truth speaks about: both, at_least, likely
     headroom: dict = None  # the bounds to judge, the answer's own unless told
     info: dict = field(default_factory=dict)
@@ -27,6 +29,8 @@ class Row:
     def verdict(self):
         """right, wrong, unknown (neither), or None when the case is not clear."""
         got = self.answer["answer"]
+        if self.forbid:
+            return "wrong" if self.answer["reason"] == self.forbid else "right"
         if self.want is None:
             # Never clear enough to demand an answer, but a wrong one is wrong all the same.
             return "wrong" if got == "yes" and self.truth is not None and self.truth < 1.0 else None
@@ -41,26 +45,26 @@ class Row:
 
     def over_promise(self):
         v = self.bounds()["at_least"]
-        return None if v is None or self.truth is None else min(v, K_MAX) > OVER * min(self.truth, K_MAX)
+        return None if v is None or self.truth is None else min(v, self.k_max) > OVER * min(self.truth, self.k_max)
 
     def error(self):
         v = self.bounds()["likely"]
         if v is None or self.truth is None or self.judge == "at_least":
             return None
-        return math.log(v / min(self.truth, K_MAX))
+        return math.log(v / min(self.truth, self.k_max))
 
     def covered(self):
         b, t = self.bounds(), self.truth
         if t is None or (b["at_least"] is None and b["at_most"] is None):
             return None
-        t = min(t, K_MAX)
+        t = min(t, self.k_max)
         low = b["at_least"] is None or b["at_least"] <= t
-        high = b["at_most"] is None or b["at_most"] >= t or b["at_most"] >= K_MAX or self.judge == "at_least"
+        high = b["at_most"] is None or b["at_most"] >= t or b["at_most"] >= self.k_max or self.judge == "at_least"
         return low and high
 
     def json(self):
         return json.dumps({"case": self.case, "fraction": self.fraction, "truth": self.truth, "group": self.group,
-                           "want": self.want, "verdict": self.verdict(), "binding": self.binding, "judge": self.judge,
+                           "want": self.want, "verdict": self.verdict(), "binding": self.binding, "judge": self.judge, "forbid": self.forbid, "k_max": self.k_max,
                            "headroom": self.headroom, "info": self.info, "answer": self.answer})
 
 
@@ -112,7 +116,7 @@ def summary(rows):
             if r.truth is None:
                 continue
             for name, k in r.info.get("rules", {}).items():
-                rules.setdefault(name, []).append(math.log(k / min(r.truth, K_MAX)))
+                rules.setdefault(name, []).append(math.log(k / min(r.truth, r.k_max)))
         text = ", ".join(f"{n} {factor(e)} {share([x > math.log(OVER) for x in e])}" for n, e in rules.items())
         out.append(f"{g:20} {len(mine):4} | {share([r.over_promise() for r in mine]):>13} | {factor(errors):>10} "
                    f"{spread(errors):>14} | {share([r.covered() for r in mine]):>8} | {verdicts.count('right'):5} "

@@ -61,8 +61,41 @@ static void todays_load_is_found_on_the_queues_scale(void **state)
 	(void)state;
 	fx_near(hr_vq_today(bad, 10000, 0.01), 0.793701, 1e-4);
 	fx_near(hr_vq_today(bad, 10000, 0.04), 1, 1e-6);
-	fx_near(hr_vq_today(bad, 10000, 0.5), 1, 0);
+	/* more late than the queue expects: 50 % is where the grid stands at 3.17, told as 2 at
+	 * most */
+	fx_near(hr_vq_today(bad, 10000, 0.2), 1.587401, 1e-6);
+	fx_near(hr_vq_today(bad, 10000, 0.09), 1.259921, 1e-4);
+	fx_near(hr_vq_today(bad, 10000, 0.5), 2, 0);
+	/* ln(41/11) / ln(1001/11) = 0.291673 of the way from 0.63 to 0.794 */
+	fx_near(hr_vq_today(bad, 10000, 0.0004), 0.673877, 1e-5);
 	fx_near(hr_vq_today(bad, 10000, 0), 0.629961, 1e-4);
+}
+
+static void too_few_late_bursts_say_nothing_against_the_queue(void **state)
+{
+	const uint64_t bad[HR_VQ_GRID] = {0, 0, 0, 0, 0, 10, 50, 90, 99, 100, 100, 100};
+
+	(void)state;
+	/* of 100 wakes 4 late where none is expected: could be chance; 5 are taken for real, and
+	 * the queue has 5 % where? between 1.59 (0) and 2 (10 %): ln(5001) / ln(10001) of the way
+	 */
+	fx_near(hr_vq_today(bad, 100, 0.04), 1, 0);
+	fx_near(hr_vq_today(bad, 100, 0.05), 1.587401 * pow(1.259921, log(5001) / log(10001)),
+		1e-5);
+}
+
+static void below_the_grid_its_first_slope_goes_on(void **state)
+{
+	/* 4 % at 0.63 and 8 % at 0.794: a slope of ln(8001/4001)/ln(1.259921) = 2.99946, so 1 %
+	 * lies ln(4001/1001)/2.99946 = 0.461932 further down in ln k: 0.63 e^-0.4619 */
+	const uint64_t bad[HR_VQ_GRID] = {
+		40, 80, 160, 320, 640, 900, 1000, 1000, 1000, 1000, 1000, 1000};
+	const uint64_t flat[HR_VQ_GRID] = {40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40};
+
+	(void)state;
+	fx_near(hr_vq_reach(bad, 1000, 0.01), 0.629961 * exp(-0.461932), 1e-5);
+	/* Never less steep than in proportion to the load: ln(4001/1001) = 1.385545 in ln k. */
+	fx_near(hr_vq_reach(flat, 1000, 0.01), 0.629961 * exp(-1.385545), 1e-5);
 }
 
 static void the_self_check_allows_a_factor_of_two(void **state)
@@ -164,6 +197,8 @@ int main(void)
 		cmocka_unit_test(late_nowhere_is_capped_and_late_everywhere_is_below),
 		cmocka_unit_test(one_late_burst_alone_is_not_bad),
 		cmocka_unit_test(todays_load_is_found_on_the_queues_scale),
+		cmocka_unit_test(too_few_late_bursts_say_nothing_against_the_queue),
+		cmocka_unit_test(below_the_grid_its_first_slope_goes_on),
 		cmocka_unit_test(the_self_check_allows_a_factor_of_two),
 		cmocka_unit_test(siblings_add_g_of_a_core),
 		cmocka_unit_test(work_cannot_exceed_the_cpus),

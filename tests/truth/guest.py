@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The same measurements in a guest with a clock of its own (QEMU, instructions counted as time): a real kernel and the
+real programs, and a machine that is quiet whatever else runs here.  Slower than life, one vCPU only: with counted
+instructions several vCPUs take turns, which no real machine does.
+
+Needs qemu-system-x86_64, a static busybox and a kernel image with BTF: HR_TRUTH_KERNEL and HR_TRUTH_BUSYBOX name them.
+"""
+import gzip
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+
+from rig import HEADROOM, LOAD, Rules, Skip, need, on_exit, stop
+
+NS_PER_INSTRUCTION = 4  # a vCPU of 250 million instructions a second: about what emulation keeps up with
+INIT = """#!/bin/sh
+mount -t proc none /proc; mount -t sysfs none /sys; mount -t tmpfs none /tmp; mount -t devtmpfs none /dev
+mkdir -p /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
+echo 0 >/proc/sys/kernel/printk
+stty raw -echo </dev/ttyS0
+exec >/dev/ttyS0 2>/dev/null </dev/ttyS0
+echo "@@READY"
+while read -r line; do eval "$line"; echo "@@DONE $?"; done
+poweroff -f
+"""
+
+
+def _copy(root, path, to):
+    shutil.copy2(path, os.path.join(root, to))
+    for lib in re.findall(r"(/\S+)", subprocess.run(["ldd", path], capture_output=True, text=True).stdout):
+        there = root + lib
+        os.makedirs(os.path.dirname(there), exist_ok=True)
+        if not os.path.exists(there):
+            shutil.copy2(os.path.realpath(lib), there)
+
+
+def _initrd(where, busybox):
+    root = os.path.join(where, "root")
+    for d in ("bin", "proc", "sys", "tmp", "dev"):
+        os.makedirs(os.path.join(root, d))
+    shutil.copy2(busybox, os.path.join(root, "bin", "busybox"))
+    for a in "sh mount sleep cat head stty mkdir echo poweroff rm kill".split():
+        os.symlink("busybox", os.path.join(root, "bin", a))
+    _copy(root, HEADROOM, "bin/headroom")
+    _copy(root, LOAD, "bin/load")
+    with open(os.path.join(root, "init"), "w", encoding="ascii") as f:
+        f.write(INIT)
+    os.chmod(os.path.join(root, "init"), 0o755)
+    names = subprocess.run(["find", "."], cwd=root, capture_output=True, check=True).stdout
+    cpio = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, capture_output=True, check=True)
+    path = os.path.join(where, "initrd")
+    with gzip.open(path, "wb", 1) as f:
+        f.write(cpio.stdout)
+    shutil.rmtree(root)
+    return path
+
+
+class Guest:
+    """A booted guest; run() gives it a line of shell and returns what it printed."""
+
+    def __init__(self, memory_mb=512):
+        need("qemu-system-x86_64", "cpio", "ldd")
+        kernel, busybox = os.environ.get("HR_TRUTH_KERNEL", ""), os.environ.get("HR_TRUTH_BUSYBOX", "")
+        for name, path in (("HR_TRUTH_KERNEL", kernel), ("HR_TRUTH_BUSYBOX", busybox)):
+            if not os.path.isfile(path):
+                raise Skip(f"{name} names no file")
+        where = tempfile.mkdtemp(prefix="hr-truth.")
+        on_exit(shutil.rmtree, where)
+        shift = NS_PER_INSTRUCTION.bit_length() - 1
+        self.qemu = subprocess.Popen(
+            ["qemu-system-x86_64", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", str(memory_mb), "-accel", "tcg",
+             "-icount", f"shift={shift},sleep=off", "-kernel", kernel, "-initrd", _initrd(where, busybox),
+             "-append", "console=ttyS0 quiet panic=-1 mitigations=off", "-display", "none", "-nic", "none",
+             "-no-reboot", "-monitor", "none", "-serial", "stdio"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        on_exit(stop, self.qemu)
+        self._rest = b""
+        self._until("@@READY", 400)
+        self.run("sleep 10")  # what a fresh kernel does by itself
+        up = self.run("cat /proc/uptime; headroom measure --for 5s --json >/tmp/answer; cat /proc/uptime").split()
+        self.setup_s = max(0.0, float(up[2]) - float(up[0]) - 5)  # verifying BPF programs takes long here
+
+    def _until(self, tag, timeout):
+        deadline, lines = time.monotonic() + timeout, []
+        while time.monotonic() < deadline:
+            while b"\n" in self._rest:
+                raw, self._rest = self._rest.split(b"\n", 1)
+                text = raw.decode(errors="replace").rstrip("\r")
+                if tag in text:
+                    return "\n".join(lines)
+                lines.append(text)
+            if not select.select([self.qemu.stdout], [], [], 1)[0]:
+                continue
+            more = os.read(self.qemu.stdout.fileno(), 65536)
+            if not more:
+                break
+            self._rest += more
+        raise RuntimeError("the guest said nothing more; last: " + " | ".join(lines[-5:]))
+
+    def run(self, line, timeout=600):
+        self.qemu.stdin.write(line.encode() + b"\n")
+        return self._until("@@DONE", timeout)
+
+    def load(self, *args):
+        return json.loads(self.run("load " + " ".join(str(a) for a in args)))
+
+    def measure(self, seconds, load_args):
+        """headroom measure while the load runs; /proc/stat once a second for the rules of thumb."""
+        wait = round(self.setup_s) + 1
+        text = self.run(
+            f"load {' '.join(str(a) for a in load_args)} --for {seconds + wait + 3} >/tmp/load & "
+            f"(sleep {wait}; i=0; while [ $i -lt {seconds} ]; do head -n 1 /proc/stat; sleep 1; i=$((i + 1)); done "
+            f">/tmp/stat) & sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; wait; "
+            "cat /tmp/load /tmp/stat /tmp/answer")
+        load_text, _, rest = text.partition("\n")
+        stat, brace, answer = rest.partition("{")
+        rules = Rules.of_lines(stat.strip().split("\n"))
+        k, busy = rules.k(1)
+        return json.loads(brace + answer), {"rules": k, "busy": busy, "late": json.loads(load_text)["late_share"],
+                                            "foreign": 0.0, "guest": True}
