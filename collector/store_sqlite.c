@@ -96,10 +96,27 @@ static int run(struct hr_sql_bound *b, const char *what)
 	return hr_sqlite_result(b->q, run_rc(b), what);
 }
 
+int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q)
+{
+	int rc = sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	/* BUSY: a reader holds it open; the passive ones will do */
+	return (rc & 0xff) == SQLITE_BUSY ? 0 : hr_sqlite_result(q, rc, "first checkpoint");
+}
+
 static int begin(struct hr_store *s)
 {
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_BEGIN);
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	struct hr_sql_bound b;
 
+	if (q->first_due) {
+		int r = hr_sqlite_first_checkpoint(q);
+
+		if (r != 0)
+			return r;
+		q->first_due = false;
+	}
+	b = hr_sql_use(s, HR_SQL_BEGIN);
 	return run(&b, "begin");
 }
 

@@ -45,6 +45,7 @@ struct hr_store_sqlite {
 	uint64_t collisions;
 	uint64_t quarantined;
 	uint64_t last_n; /* largest n given */
+	bool first_due;  /* the first checkpoint met a full disk: no write before it is done */
 };
 
 extern const struct hr_store_ops hr_store_sqlite_ops;
@@ -56,6 +57,12 @@ static inline struct hr_store_sqlite *hr_sqlite_of(struct hr_store *s)
 {
 	return (struct hr_store_sqlite *)s; /* base is the first member */
 }
+
+/*
+ * The checkpoint before the first acknowledgement: what a failed fsync of an earlier life left only
+ * in the page cache becomes durable here, or this fails.  0 or enum hr_store_result.
+ */
+int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q);
 
 /* A statement with its parameters; binding fails only when memory is gone, which run() then meets.
  */

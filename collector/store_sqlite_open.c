@@ -291,6 +291,7 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 	char error[HR_STORE_ERROR_LEN])
 {
 	enum outcome o;
+	int r;
 	int rc = sqlite3_open_v2(conf->path, &q->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
@@ -307,13 +308,11 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 		o = probe(q, error);
 	if (o != OPENED)
 		return o;
-	/*
-	 * Before the first acknowledgement: what a failed fsync of an earlier life left only in the
-	 * page cache becomes durable here, or this fails.
-	 */
-	rc = sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) /* BUSY: a reader; passive will do */
-		return fail(q->db, rc, "first checkpoint", error);
+	/* with a full disk the answers still go out; begin() tries again before any write */
+	r = hr_sqlite_first_checkpoint(q);
+	q->first_due = r == HR_STORE_FULL;
+	if (r != 0 && r != HR_STORE_FULL)
+		return fail(q->db, sqlite3_extended_errcode(q->db), "first checkpoint", error);
 	sqlite3_wal_hook(q->db, on_wal, q);
 	return OPENED;
 }
