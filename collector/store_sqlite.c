@@ -70,6 +70,8 @@ int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
 		return 0;
 	snprintf(q->base.error, sizeof(q->base.error), "%s: %s (SQLite %d)", what,
 		sqlite3_errmsg(q->db), rc);
+	if (prim == SQLITE_CORRUPT || prim == SQLITE_NOTADB)
+		q->corrupt = true;
 	if (prim == SQLITE_FULL)
 		return HR_STORE_FULL;
 	if (prim == SQLITE_BUSY || prim == SQLITE_LOCKED)
@@ -370,6 +372,8 @@ static void close_store(struct hr_store *s)
 	for (size_t i = 0; i < HR_SQL_N; i++)
 		sqlite3_finalize(q->st[i]);
 	sqlite3_close(q->db);
+	if (q->corrupt)
+		hr_sqlite_suspect(q);
 	free(q->path);
 	free(q);
 }
