@@ -8,6 +8,21 @@
 #pragma once
 
 #include "bpf/kernel.h"
+#include "bpf/cell.h"
+
+/*
+ * Bucket of @v as an index: compare it with HR_BUCKETS and use the same variable.
+ * Verifiers up to 6.1 lose a bound when a 32-bit value is copied, which clang does
+ * between the comparison and the use; a 64-bit one that it cannot see through stays
+ * in its register.
+ */
+static __always_inline uint64_t hr_bucket_index(uint32_t v)
+{
+	uint64_t b = hr_bucket(v);
+
+	asm volatile("" : "+r"(b));
+	return b;
+}
 
 /* One hop: HR_READ(typed, task, sched_info.run_delay). */
 #define HR_READ(typed, src, path) ((typed) ? (src)->path : BPF_CORE_READ(src, path))
