@@ -221,9 +221,11 @@ static void each_wake_to_sleep_is_a_burst(void **state)
 	/* time in which the host stopped the vCPU counts as CPU time of whom it hit */
 	for (uint32_t i = hr_bucket(960); i <= hr_bucket(slack() > 0.02 ? 50000 : 1300); i++)
 		ms += r->sum.burst_cpu.n[i];
-	at_least("bursts of about 1 ms", (double)ms,
-		72); /* a late clock or a waiter may stretch some */
-	at_least("wakes in slots", (double)live_sum(r, w.from, w.to).wakes, 78);
+	/* a late clock or a waiter may stretch some; a stopped vCPU sleeps through its own wake-up
+	 */
+	at_least("bursts of about 1 ms", (double)ms, slack() > 0.02 ? 60 : 72);
+	at_least("wakes in slots", (double)live_sum(r, w.from, w.to).wakes,
+		slack() > 0.02 ? 60 : 76);
 	assert_int_equal(r->sum.bursts, r->sum.burst_cpu.total);
 	assert_int_equal(r->sum.bursts, r->sum.burst_wait.total);
 	assert_int_equal(r->sum.bursts, r->sum.voluntary);
