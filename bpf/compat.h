@@ -41,6 +41,17 @@ static __always_inline unsigned long hr_task_state(const bool typed, struct task
 	return 0;
 }
 
+/*
+ * CLOCK_MONOTONIC as of the last tick, a load instead of a reading of the clock: good where a
+ * slot may be missed by a tick (1-10 ms).  Helper since d05512618056 (5.11), else the exact time.
+ */
+static __always_inline uint64_t hr_coarse_ns(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
+		return bpf_ktime_get_coarse_ns();
+	return bpf_ktime_get_ns();
+}
+
 /* Whether hr_rq_clock() can be asked on this kernel. */
 static __always_inline bool hr_has_rq_clock(void)
 {
