@@ -128,8 +128,8 @@ class Guest:
             load = f"sh -c 'echo $$ >{group}/cgroup.procs; exec {load}'"
         text = self.run(
             f"{load} >/tmp/load & "
-            f"(sleep {wait}; i=0; while [ $i -lt {seconds} ]; do head -n 1 /proc/stat; sleep 1; i=$((i + 1)); done "
-            f">/tmp/stat) & sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; wait; "
+            f"(sleep {wait}; exec load stat --for {seconds} >/tmp/stat) & "
+            f"sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; wait; "
             "cat /tmp/load /tmp/stat /tmp/answer")
         load_text, _, rest = text.partition("\n")
         stat, brace, answer = rest.partition("{")

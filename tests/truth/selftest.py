@@ -39,6 +39,7 @@ def rows():
     # ln 2 and ln(4 / 1.1): geometric mean factor sqrt(2 * 3.63636) = 2.69680
     assert factor([r.error(), r2.error()]) == "x2.70"
     assert share([True, False, None]) == "1/2"
+    assert Row.of_json(r2.json()) == r2
     text = summary([r, r2])
     assert "1/2" in text and "x2.70" in text and "0.8/mean x4.00 1/1" in text, text
 
