@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 
-from rig import BUILD, Skip, call, cgroup, measure, need, on_exit, quietly, read, resource, start, write
+from rig import BUILD, Skip, call, cgroup, measure, need, on_exit, quietly, read, resource, start, stop, write
 from table import Row
 
 DISK_CAP = 300  # writes a second
@@ -107,35 +107,47 @@ def disk(o):
     yield _cap_row("disk/cap-found", r, DISK_CAP, answer, info, "disk cap value")
 
 
-def network(o):
-    """A paced TCP sender into a namespace whose far side shapes to 40 Mbit/s: the sender sees no queue of its own."""
+def _far_shaper():
+    """Two namespaces in a row: the first forwards to the second through 40 Mbit/s.  Device and far namespace."""
     need("iperf3", "ip", "tc")
-    ns, dev = f"hr-truth-{os.getpid()}", f"hrv{os.getpid() % 100000}"
-    call("ip", "netns", "add", ns)
-    on_exit(call, "ip", "netns", "del", ns)
-    call("ip", "link", "add", dev, "type", "veth", "peer", "name", "eth0", "netns", ns)
-    call("ip", "addr", "add", "192.0.2.1/30", "dev", dev)
+    near, far = f"hr-truth-{os.getpid()}-a", f"hr-truth-{os.getpid()}-b"
+    dev = f"hrv{os.getpid() % 100000}"
+    for ns in (near, far):
+        call("ip", "netns", "add", ns)
+        on_exit(call, "ip", "netns", "del", ns)
+    call("ip", "link", "add", dev, "type", "veth", "peer", "name", "up0", "netns", near)
+    call("ip", "-n", near, "link", "add", "down0", "type", "veth", "peer", "name", "eth0", "netns", far)
+    call("ip", "addr", "add", "198.51.100.1/30", "dev", dev)
     call("ip", "link", "set", dev, "up")
-    for c in ("addr add 192.0.2.2/30 dev eth0", "link set eth0 up", "link set lo up", "link add ifb0 type ifb",
-              "link set ifb0 up"):
-        call("ip", "-n", ns, *c.split())
-    inside = ("ip", "netns", "exec", ns, "tc")
-    call(*inside, *"qdisc add dev eth0 handle ffff: ingress".split())
-    call(*inside, *("filter add dev eth0 parent ffff: protocol all u32 match u32 0 0 "
-                    "action mirred egress redirect dev ifb0").split())
-    call(*inside, *"qdisc add dev ifb0 root tbf rate 40mbit burst 64k latency 60ms".split())
+    for ns, device, address in ((near, "up0", "198.51.100.2/30"), (near, "down0", "198.51.100.5/30"),
+                                (far, "eth0", "198.51.100.6/30")):
+        call("ip", "-n", ns, "addr", "add", address, "dev", device)
+        call("ip", "-n", ns, "link", "set", device, "up")
+    call("ip", "-n", far, "route", "add", "default", "via", "198.51.100.5")
+    call("ip", "route", "add", "198.51.100.4/30", "via", "198.51.100.2")  # gone with the device
+    call("ip", "netns", "exec", near, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    call("ip", "netns", "exec", near, "tc", "qdisc", "add", "dev", "down0", "root", "tbf", "rate", "40mbit",
+         "burst", "64k", "latency", "60ms")
+    return dev, far
 
+
+def network(o):
+    """A paced TCP sender to a host behind a shaper on the way: the sender sees no queue of its own."""
+    dev, far = _far_shaper()
     for mbit, want in ((15, None), (200, "no/external-limit")) if not o.quick else ((200, "no/external-limit"),):
         def record(mbit=mbit):
-            server = start(["iperf3", "--server", "--one-off"], netns=ns, stdout=subprocess.DEVNULL)
+            server = start(["iperf3", "--server", "--one-off"], netns=far, stdout=subprocess.DEVNULL)
             time.sleep(0.5)
-            p = start(["iperf3", "--client", "192.0.2.2", "--time", o.seconds + 6, "--bitrate", f"{mbit}M", "--json"],
+            p = start(["iperf3", "--client", "198.51.100.6", "--time", o.seconds + 6, "--bitrate", f"{mbit}M", "--json"],
                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             time.sleep(1)
             answer, info = measure(o.seconds, include=dev)
             out, _ = p.communicate(timeout=60)
-            server.wait(10)
-            info["mbit"] = json.loads(out)["end"]["sum_sent"]["bits_per_second"] / 1e6
+            stop(server)
+            end = json.loads(out)["end"]
+            if "sum_sent" not in end:
+                raise Skip(f"iperf3: {json.loads(out).get('error')}")
+            info["mbit"] = end["sum_sent"]["bits_per_second"] / 1e6
             return answer, info
 
         (answer, info), foreign = quietly(record)
