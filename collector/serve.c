@@ -315,7 +315,8 @@ bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind)
 
 /* --- start and end --- */
 
-static void on_library_message(void *arg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_library_message(
+	void *arg, const char *fmt, va_list ap)
 {
 	char text[200];
 

@@ -37,7 +37,7 @@ static bool get(struct hr_bits *b, unsigned n, uint64_t *ret)
 	while (n > 0) {
 		unsigned left = 8 - (unsigned)(b->at % 8), take = n < left ? n : left;
 
-		v = v << take | (b->buf[b->at / 8] >> (left - take) & ((1u << take) - 1));
+		v = v << take | ((unsigned)b->buf[b->at / 8] >> (left - take) & ((1u << take) - 1));
 		b->at += take;
 		n -= take;
 	}

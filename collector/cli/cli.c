@@ -15,7 +15,8 @@
 #define OUT_BYTES     (256 * 1024)
 #define WIDTH_DEFAULT 80
 
-static void message(const struct hr_cli *cli, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void message(
+	const struct hr_cli *cli, const char *fmt, va_list ap)
 {
 	(void)fprintf(stderr, "headroom%s%s: ", cli->cmd[0] ? " " : "", cli->cmd);
 	(void)vfprintf(stderr, fmt, ap);
