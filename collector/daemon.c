@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "collector/serve.h"
+#include "collector/sizes_file.h"
 #include "collector/writer.h"
 #include "proto/base/clock.h"
 #include "proto/base/conffile.h"
@@ -39,6 +40,7 @@ struct program {
 	struct hr_collector_config conf;
 	struct hr_counters count;
 	struct hr_board board;
+	struct hr_catalogue sizes;
 	int lock;
 	struct hr_writer *writer;
 	struct hr_serve *serve;
@@ -108,7 +110,10 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 
 	if (!serve_conf(&p->conf, &sc, err) || !open_store(p, &store, err))
 		return false;
+	if (hr_sizes_load(p->conf.catalogue, p->conf.ladder, &p->sizes, err) < 0)
+		return false;
 	writer_conf(&p->conf, &wc);
+	wc.model.catalogue = &p->sizes;
 	p->writer = hr_writer_open(&wc, store, &p->count, &p->board, err);
 	if (!p->writer)
 		return false;
@@ -136,6 +141,7 @@ static void close_all(struct program *p)
 		hr_writer_stop(p->writer);
 	hr_serve_close(p->serve);
 	hr_writer_close(p->writer);
+	hr_sizes_done(&p->sizes);
 	hr_closep(&p->lock);
 }
 

@@ -105,6 +105,18 @@ struct hr_evidence {
 	char source[48]; /* "tp_btf/sched_switch", "/proc/stat" */
 };
 
+/* A size of the catalogue and what is predicted on it (ladder.h). */
+struct hr_rung_answer {
+	bool has;
+	char name[40];
+	uint32_t vcpus;
+	uint64_t mem_bytes; /* 0 unknown */
+	struct hr_bounds headroom;
+	enum hr_resource binding;
+	uint32_t
+		unknown; /* bit per enum hr_resource: its limit there is not known, taken as here */
+};
+
 struct hr_res_answer {
 	enum hr_resource resource;
 	char device[HR_NAME_LEN]; /* "" = null */
@@ -168,6 +180,14 @@ struct hr_answer {
 			uint32_t held, of;   /* past weeks of this VM */
 		} week[2];                   /* CPU in cores, memory in bytes */
 	} outlook;
+	struct {
+		bool has;
+		char provider[HR_NAME_LEN], name[HR_NAME_LEN]; /* "" unknown */
+		uint32_t vcpus;
+		uint64_t mem_bytes;
+		bool in_catalogue;
+		struct hr_rung_answer next, largest, smaller; /* smaller: the smallest that does */
+	} size;
 	uint8_t n_missing; /* behind an unknown: VM-wide */
 	struct hr_missing missing[HR_ANS_MISSING_MAX];
 	uint8_t n_top;

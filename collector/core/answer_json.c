@@ -220,6 +220,44 @@ static json_t *outlook(const struct hr_answer *a, bool *ok)
 	return o;
 }
 
+static json_t *rung(const struct hr_rung_answer *r, bool *ok)
+{
+	json_t *o, *unknown;
+
+	if (!r->has)
+		return json_null();
+	o = json_object();
+	unknown = json_array();
+	put(o, "name", word(r->name), ok);
+	put(o, "vcpus", json_integer(r->vcpus), ok);
+	put(o, "memory_bytes", r->mem_bytes ? num((double)r->mem_bytes) : json_null(), ok);
+	put(o, "headroom", bounds(&r->headroom, ok), ok);
+	put(o, "binding", r->binding ? json_string(hr_resource_name(r->binding)) : json_null(), ok);
+	for (unsigned i = 1; i < HR_RES_N; i++)
+		if (r->unknown & 1U << i)
+			add(unknown, json_string(hr_resource_name((enum hr_resource)i)), ok);
+	put(o, "unknown", unknown, ok);
+	return o;
+}
+
+static json_t *size(const struct hr_answer *a, bool *ok)
+{
+	json_t *o;
+
+	if (!a->size.has)
+		return json_null();
+	o = json_object();
+	put(o, "provider", text(a->size.provider), ok);
+	put(o, "name", text(a->size.name), ok);
+	put(o, "vcpus", json_integer(a->size.vcpus), ok);
+	put(o, "memory_bytes", num((double)a->size.mem_bytes), ok);
+	put(o, "in_catalogue", json_boolean(a->size.in_catalogue), ok);
+	put(o, "next", rung(&a->size.next, ok), ok);
+	put(o, "largest", rung(&a->size.largest, ok), ok);
+	put(o, "smaller", rung(&a->size.smaller, ok), ok);
+	return o;
+}
+
 static json_t *top(const struct hr_answer *a, bool *ok)
 {
 	json_t *list = json_array();
@@ -281,6 +319,7 @@ char *hr_answer_json(const struct hr_answer *a, bool pretty)
 	put(o, "bigger", bigger(a, &ok), &ok);
 	put(o, "days_left", days_left(a, &ok), &ok);
 	put(o, "outlook", outlook(a, &ok), &ok);
+	put(o, "size", size(a, &ok), &ok);
 	put(o, "missing", missing(a->missing, a->n_missing, &ok), &ok);
 	put(o, "top", top(a, &ok), &ok);
 	put(o, "cost", cost(a, &ok), &ok);

@@ -243,6 +243,43 @@ static void outlook(struct in *in, const json_t *o, struct hr_answer *ret)
 	}
 }
 
+static void rung(struct in *in, const json_t *o, struct hr_rung_answer *ret)
+{
+	const json_t *u = json_object_get(o, "unknown");
+
+	if (!json_is_object(o))
+		return;
+	ret->has = true;
+	text(in, o, "name", ret->name, sizeof(ret->name));
+	ret->vcpus = count(o, "vcpus");
+	ret->mem_bytes = (uint64_t)json_integer_value(json_object_get(o, "memory_bytes"));
+	ret->headroom = bounds(in, json_object_get(o, "headroom"));
+	if (json_is_string(json_object_get(o, "binding")))
+		WORD(in, o, "binding", hr_resource_parse, &ret->binding);
+	for (size_t i = 0; i < json_array_size(u); i++) {
+		const char *s = json_string_value(json_array_get(u, i));
+		enum hr_resource r;
+
+		if (s && hr_resource_parse(s, &r))
+			ret->unknown |= 1U << r;
+	}
+}
+
+static void size(struct in *in, const json_t *o, struct hr_answer *ret)
+{
+	if (!json_is_object(o))
+		return;
+	ret->size.has = true;
+	text(in, o, "provider", ret->size.provider, sizeof(ret->size.provider));
+	text(in, o, "name", ret->size.name, sizeof(ret->size.name));
+	ret->size.vcpus = count(o, "vcpus");
+	ret->size.mem_bytes = (uint64_t)json_integer_value(json_object_get(o, "memory_bytes"));
+	ret->size.in_catalogue = json_is_true(json_object_get(o, "in_catalogue"));
+	rung(in, json_object_get(o, "next"), &ret->size.next);
+	rung(in, json_object_get(o, "largest"), &ret->size.largest);
+	rung(in, json_object_get(o, "smaller"), &ret->size.smaller);
+}
+
 static void answer(struct in *in, const json_t *o, struct hr_answer *ret)
 {
 	const char *schema = json_string_value(json_object_get(o, "schema"));
@@ -255,6 +292,7 @@ static void answer(struct in *in, const json_t *o, struct hr_answer *ret)
 	ret->at_ms = time_of(in, o, "at");
 	window_and_days(in, o, ret);
 	outlook(in, json_object_get(o, "outlook"), ret);
+	size(in, json_object_get(o, "size"), ret);
 	WORD(in, o, "answer", hr_answer_kind_parse, &ret->kind);
 	WORD(in, o, "reason", hr_reason_parse, &ret->reason);
 	text(in, o, "sentence", ret->sentence, sizeof(ret->sentence));

@@ -81,6 +81,12 @@ static const struct hr_conf_key keys[] = {
 		"vCPUs of the largest size there is; 0: not told, then no VM is at its ceiling."),
 	KEY("model", "max_memory", HR_CONF_BYTES, max_mem_bytes, 0, 1.1e15, "0",
 		"Memory of the largest size there is; 0: not told."),
+	KEY("sizes", "catalogue", HR_CONF_TEXT, catalogue, 0, 0, "/usr/share/headroom/sizes.tsv",
+		"File of the sizes that providers sell. Without it answers name no sizes. Its own "
+		"comments say what the columns mean and where they come from."),
+	KEY("sizes", "ladder", HR_CONF_TEXT, ladder, 0, 0, "",
+		"File of the operator's own sizes, with the same columns, read besides the "
+		"catalogue: for VMware, Proxmox or libvirt, or a provider that is not in it."),
 };
 
 static const struct hr_conf_table table = {
@@ -114,7 +120,8 @@ bool hr_collector_config_needs_restart(
 	       a->k_target > b->k_target || a->eps < b->eps || a->eps > b->eps || a->q < b->q ||
 	       a->q > b->q || a->lookback_days != b->lookback_days ||
 	       a->min_history_ns != b->min_history_ns || a->max_vcpus != b->max_vcpus ||
-	       a->max_mem_bytes != b->max_mem_bytes;
+	       a->max_mem_bytes != b->max_mem_bytes || strcmp(a->catalogue, b->catalogue) != 0 ||
+	       strcmp(a->ladder, b->ladder) != 0;
 }
 
 /* A dotted quad of four decimal numbers that begins with 127. */

@@ -38,6 +38,8 @@ struct hr_collector_config {
 	uint64_t lookback_days;
 	uint64_t min_history_ns;
 	uint64_t max_vcpus, max_mem_bytes;
+	/* [sizes] */
+	char catalogue[256], ladder[256]; /* files; "" none */
 };
 
 const struct hr_conf_table *hr_collector_config_table(void);

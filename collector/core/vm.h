@@ -21,6 +21,7 @@
 #include "proto/summary.h"
 
 /* The service level and the rules; printed with the answer, configurable, reasons in MODEL.md. */
+struct hr_catalogue;
 struct hr_model_conf {
 	double x_ms;       /* tolerated wait: 10 (fixed in the agent's late counter at schema 1) */
 	double eps;        /* tolerated share of late work in a minute: 0.01 */
@@ -31,6 +32,7 @@ struct hr_model_conf {
 	double min_history_h;   /* 30: below it the service answers unknown; measure uses 0 */
 	uint32_t max_vcpus;     /* largest size there is, 0: not told */
 	uint64_t max_mem_bytes; /* likewise */
+	const struct hr_catalogue *catalogue; /* sizes that exist, NULL: none; outlives the VMs */
 };
 void hr_model_conf_default(struct hr_model_conf *c);
 

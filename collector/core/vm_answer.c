@@ -253,6 +253,7 @@ static void decide(struct making *k, struct hr_answer *a)
 {
 	struct hr_verdict_in *in = &k->in;
 	struct hr_gain_in gi = {.k = a->headroom};
+	struct hr_model_conf conf = k->vm->conf;
 	const struct hr_estimate *b;
 
 	in->k = a->headroom;
@@ -294,7 +295,8 @@ static void decide(struct making *k, struct hr_answer *a)
 	gi.hot_thread = in->hot_thread;
 	gi.vcpus = k->vm->open.cpus;
 	gi.mem_bytes = k->vm->has_facts ? k->vm->facts.mem_total_bytes : 0;
-	hr_sizes_gain(&gi, &k->vm->conf, in->gain);
+	hr_vm_ceiling(k->vm, &conf);
+	hr_sizes_gain(&gi, &conf, in->gain);
 	in->trend_soon = hr_vm_trend_soon(k->vm, a);
 	in->evidence_fails = evidence_fails(k, a);
 	if (!in->evidence_fails && cpu_lossy(&k->v) &&
@@ -355,9 +357,8 @@ static void fill_cost(const struct hr_vm *vm, struct hr_answer *a)
 	const struct hr_minute *m = &vm->open;
 
 	if (hr_minute_has(m, HR_SIG_COST) && m->covered_ms) {
-		a->cost.cpu_ratio = hr_opt_of(
-			(double)(m->ctr[HR_CTR_SELF_CPU_US] + m->ctr[HR_CTR_SELF_HOOK_US]) / 1e3 /
-			(double)m->covered_ms);
+		a->cost.cpu_ratio =
+			hr_opt_of((double)m->ctr[HR_CTR_SELF_CPU_US] / 1e3 / (double)m->covered_ms);
 		a->cost.rss_bytes = hr_opt_of((double)m->ctr[HR_CTR_SELF_RSS_BYTES]);
 	}
 	if (hr_minute_has(m, HR_SIG_EVENT_NS) && m->ctr[HR_CTR_SELF_BPF_EVENTS])
@@ -423,6 +424,7 @@ static void make(struct making *k, struct hr_answer *a)
 	copy_resources(k, a);
 	fill_demand(k, a);
 	hr_vm_outlook(k->vm, &k->v, a);
+	hr_vm_size(k->vm, a);
 	decide(k, a);
 	a->kind = k->verdict.kind;
 	a->reason = k->verdict.reason;
@@ -460,6 +462,7 @@ void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr
 					a->headroom.at_least.v >= vm->conf.k_target,
 			       .whole = k.whole},
 		a->sentence, a->advice);
+	hr_vm_size_advice(a);
 }
 
 static void say_opt(char out[32], const struct hr_opt *o)

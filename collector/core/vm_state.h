@@ -86,5 +86,10 @@ void hr_vm_day_window(struct hr_vm *vm, const struct hr_summary *s);
 void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_ms);
 /* Brings vm->outlook up to date and writes it into the answer, whose resources are filled. */
 void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a);
+/* Largest size of the VM's provider, where the operator told none (vm_size.c). */
+void hr_vm_ceiling(const struct hr_vm *vm, struct hr_model_conf *conf);
+/* The VM's size and its neighbours in the catalogue, from the resources of @a; then the advice. */
+void hr_vm_size(const struct hr_vm *vm, struct hr_answer *a);
+void hr_vm_size_advice(struct hr_answer *a);
 /* A confirmed trend that was there a week ago, too, reaches the target within 30 days. */
 bool hr_vm_trend_soon(const struct hr_vm *vm, const struct hr_answer *a);

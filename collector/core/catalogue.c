@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/core/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/num.h"
+
+#define COLUMNS   15
+#define LINE_MAX  320
+#define VCPUS_MAX 4096
+
+enum column {
+	PROVIDER = 0,
+	FAMILY,
+	NAME,
+	VCPUS,
+	MEMORY_MIB,
+	ARCH,
+	GENERATION,
+	FIRST_LIMIT, /* six, in the order of enum hr_size_limit */
+};
+
+static const char head[] =
+	"provider\tfamily\tname\tvcpus\tmemory_mib\tarch\tgeneration\tnet_base_mbps\t"
+	"net_max_mbps\tdisk_base_iops\tdisk_max_iops\tdisk_base_bytes_per_s\t"
+	"disk_max_bytes_per_s\tsource\tdate";
+
+static bool word(const char *from, char *to, size_t cap)
+{
+	size_t n = strlen(from);
+
+	if (n == 0 || n >= cap)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (from[i] <= ' ' || from[i] > '~')
+			return false;
+	memcpy(to, from, n + 1);
+	return true;
+}
+
+/* '-' is 0, unknown; 0 itself is no value of any column. */
+static bool number(const char *s, uint64_t max, uint64_t *ret)
+{
+	*ret = 0;
+	return strcmp(s, "-") == 0 || hr_num_u64(s, 1, max, ret);
+}
+
+static bool parse_row(char *line, struct hr_size_row *r, const char **ret_what)
+{
+	static const double scale[HR_SIZE_LIMIT_N] = {125000, 125000, 1, 1, 1, 1}; /* Mbit/s */
+	char *f[COLUMNS], *p = line;
+	uint64_t v;
+	unsigned n = 0;
+
+	for (; p && n < COLUMNS; n++) {
+		f[n] = p;
+		p = strchr(p, '\t');
+		if (p)
+			*p++ = '\0';
+	}
+	*ret_what = "expected 15 columns with tabs between";
+	if (n != COLUMNS || p)
+		return false;
+	memset(r, 0, sizeof(*r));
+	*ret_what = "provider, family, name and arch are words";
+	if (!word(f[PROVIDER], r->provider, sizeof(r->provider)) ||
+		!word(f[FAMILY], r->family, sizeof(r->family)) ||
+		!word(f[NAME], r->name, sizeof(r->name)) ||
+		!word(f[ARCH], r->arch, sizeof(r->arch)))
+		return false;
+	*ret_what = "vcpus: expected 1 to 4096";
+	if (!hr_num_u64(f[VCPUS], 1, VCPUS_MAX, &v))
+		return false;
+	r->vcpus = (uint32_t)v;
+	*ret_what = "memory_mib: expected MiB or '-'";
+	if (!number(f[MEMORY_MIB], 1ULL << 30, &v))
+		return false;
+	r->mem_bytes = v * 1048576;
+	*ret_what = "a limit: expected a number above 0 or '-'";
+	for (unsigned i = 0; i < HR_SIZE_LIMIT_N; i++) {
+		if (!number(f[FIRST_LIMIT + i], 1ULL << 50, &v))
+			return false;
+		r->limit[i] = (double)v * scale[i];
+	}
+	return true;
+}
+
+bool hr_catalogue_parse(
+	const char *text, size_t len, struct hr_size_row *row, uint32_t *n, char err[160])
+{
+	uint32_t used = *n, line_no = 0;
+	bool begun = false;
+
+	for (size_t at = 0; at < len;) {
+		const char *end = memchr(text + at, '\n', len - at);
+		size_t part = end ? (size_t)(end - (text + at)) : len - at;
+		char line[LINE_MAX];
+		const char *what = "line too long, or with a NUL";
+
+		line_no++;
+		if (part >= sizeof(line) || memchr(text + at, '\0', part)) {
+			snprintf(err, 160, "line %u: %s", line_no, what);
+			return false;
+		}
+		memcpy(line, text + at, part);
+		line[part] = '\0';
+		at += part + 1;
+		if (part == 0 || line[0] == '#')
+			continue;
+		if (!begun && strcmp(line, head) != 0) {
+			snprintf(err, 160, "line %u: expected the line of column names", line_no);
+			return false;
+		}
+		if (!begun) {
+			begun = true;
+			continue;
+		}
+		if (used == HR_CATALOGUE_MAX || !parse_row(line, &row[used], &what)) {
+			snprintf(err, 160, "line %u: %s", line_no,
+				used == HR_CATALOGUE_MAX ? "more than 8192 sizes" : what);
+			return false;
+		}
+		used++;
+	}
+	*n = used;
+	return true;
+}
+
+static int by_size(const void *pa, const void *pb)
+{
+	const struct hr_size_row *a = pa, *b = pb;
+	int d = strcmp(a->provider, b->provider);
+
+	if (d == 0)
+		d = strcmp(a->family, b->family);
+	if (d == 0)
+		d = (a->vcpus > b->vcpus) - (a->vcpus < b->vcpus);
+	if (d == 0)
+		d = (a->mem_bytes > b->mem_bytes) - (a->mem_bytes < b->mem_bytes);
+	return d ? d : strcmp(a->name, b->name);
+}
+
+void hr_catalogue_sort(struct hr_catalogue *c)
+{
+	if (c->n)
+		qsort(c->row, c->n, sizeof(*c->row), by_size);
+}
+
+const struct hr_size_row *hr_catalogue_find(
+	const struct hr_catalogue *c, const char *provider, const char *name)
+{
+	for (uint32_t i = 0; c && name[0] && i < c->n; i++)
+		if (strcmp(c->row[i].name, name) == 0 &&
+			(!provider[0] || strcmp(c->row[i].provider, provider) == 0))
+			return &c->row[i];
+	return NULL;
+}
+
+const struct hr_size_row *hr_catalogue_family(
+	const struct hr_catalogue *c, const struct hr_size_row *of, uint32_t *ret_n)
+{
+	const struct hr_size_row *first = of, *last = of;
+
+	while (first > c->row && strcmp(first[-1].family, of->family) == 0 &&
+		strcmp(first[-1].provider, of->provider) == 0)
+		first--;
+	while (last + 1 < c->row + c->n && strcmp(last[1].family, of->family) == 0 &&
+		strcmp(last[1].provider, of->provider) == 0)
+		last++;
+	*ret_n = (uint32_t)(last - first) + 1;
+	return first;
+}
