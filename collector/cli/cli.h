@@ -34,7 +34,10 @@ int hr_cmd_explain(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_fleet(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_sizes(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_status(const struct hr_cli *cli, int argc, char **argv);
+
+int hr_cmd_whatif(const struct hr_cli *cli, int argc, char **argv);
 
 /* "headroom CMD: what: why; what to do" on stderr; returns HR_EXIT_FAILED. */
 __attribute__((format(printf, 2, 3))) int hr_cli_fail(

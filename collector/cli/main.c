@@ -6,6 +6,9 @@
 
 #include "collector/cli/cli.h"
 
+#define SIZE_HELP                                                                                  \
+	"  --as NAME        the size HOST has, where the agent cannot read it\n"                   \
+	"  --catalogue FILE sizes to read instead of those of [sizes] in collector.conf\n"
 #define CONFIG_HELP "  --config FILE    agent.conf or collector.conf that names the collector\n\n"
 
 static const struct hr_cmd cmds[] = {
@@ -37,6 +40,15 @@ static const struct hr_cmd cmds[] = {
 		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"
 		"CMD still running after --for is sent SIGTERM; with --json its output goes to\n"
 		"stderr. Exit status: 0; 1 if nothing was measured or CMD failed; 2 usage.\n"},
+	{"sizes", hr_cmd_sizes, "[HOST] [--as NAME] [--json]",
+		"the sizes of a VM's family, with predicted headroom on each",
+		"  --json           as JSON (headroom.sizes/1)\n" SIZE_HELP CONFIG_HELP},
+	{"whatif", hr_cmd_whatif, "[HOST] --load x2 [--size NAME] [--add HOST2] [--json]",
+		"would a planned growth fit, here or on another size",
+		"  --load xN        N times today's load (x0.1 to x100)\n"
+		"  --size NAME      on this size instead of the present one\n"
+		"  --add HOST2      with the load of HOST2 added\n"
+		"  --json           as JSON (headroom.whatif/1)\n" SIZE_HELP CONFIG_HELP},
 	{"check", hr_cmd_check, "[HOST] [-w 1.5] [-c 1.2]",
 		"monitoring plugin (Nagios, Icinga): one line, perfdata, exit status 0..3",
 		"  -w, --warning K   WARNING when the VM carries less than K times its load (1.5)\n"
