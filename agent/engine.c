@@ -41,8 +41,8 @@
 /* BPF statistics tax every program on the host: 1 s every 10 min (pitfall 12). */
 #define STATS_EVERY_NS (600 * HR_NS_PER_S)
 
-/* Default budget: 0.5 % of one CPU, or 0.2 % of all of a large VM (kernel-signals 11). */
-#define BUDGET_RATIO      0.005
+/* Default budget: 1 % of one CPU, or 0.2 % of all of a large VM (kernel-signals 11). */
+#define BUDGET_RATIO      0.01
 #define BUDGET_CPUS_RATIO 0.002
 
 struct hr_engine {
@@ -127,7 +127,7 @@ static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 	e->facts.map_bytes = hr_bpf_map_bytes(e->bpf);
 	if (e->facts.signal[HR_SIG_CPU_SLOTS].rung != HR_RUNG_MISSING)
 		loaded |= 1u << HR_SHED_SCHED;
-	if (e->facts.signal[HR_SIG_BURSTS].rung != HR_RUNG_MISSING)
+	if (e->facts.signal[HR_SIG_REPLAY].rung != HR_RUNG_MISSING)
 		loaded |= 1u << HR_SHED_BURST;
 	if (e->facts.signal[HR_SIG_DISK_IO].rung != HR_RUNG_MISSING)
 		loaded |= 1u << HR_SHED_DISK;
@@ -383,11 +383,11 @@ static bool look_for_change(struct hr_engine *e, uint64_t now)
 static void mark_shed(struct hr_facts *f, enum hr_shed what, const char *reason)
 {
 	static const uint64_t signals[HR_SHED_N] = {
-		[HR_SHED_BURST] = HR_SIG_BIT(HR_SIG_BURSTS),
+		[HR_SHED_BURST] = HR_SIG_BIT(HR_SIG_REPLAY),
 		[HR_SHED_NET] = HR_SIG_BIT(HR_SIG_NET_IO),
 		[HR_SHED_DISK] = HR_SIG_BIT(HR_SIG_DISK_IO),
 		[HR_SHED_SCHED] = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
-				  HR_SIG_BIT(HR_SIG_BURSTS),
+				  HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY),
 	};
 
 	f->shed |= 1u << what;
@@ -408,6 +408,7 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		.switches = s->ctr[HR_CTR_SWITCHES]};
 	char reason[HR_REASON_LEN];
 	enum hr_shed what;
+	bool shed;
 
 	for (uint8_t i = 0; i < s->n_dev; i++) {
 		const struct hr_dev_summary *d = &s->dev[i];
@@ -415,7 +416,11 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + d->ctr[HR_DCTR_TX_PACKETS];
 		b.ios += d->ctr[HR_DCTR_RD_N] + d->ctr[HR_DCTR_WR_N];
 	}
-	if (!e->bpf || !hr_budget_window(&e->budget, &b, &what, reason))
+	if (!e->bpf)
+		return;
+	shed = hr_budget_window(&e->budget, &b, &what, reason);
+	hr_sampler_hook_us(&e->sampler, hr_budget_hook_us(&e->budget, &b));
+	if (!shed)
 		return;
 	hr_bpf_shed(e->bpf, what);
 	mark_shed(&e->facts, what, reason);

@@ -27,7 +27,7 @@ struct hr_engine_opts {
 	uint64_t seq_min; /* first window number not used yet in this boot (agent restarted); 0 any
 			   */
 	uint32_t epoch_first; /* first epoch not used yet in this boot; 0: 1 */
-	double budget_ratio;  /* of one CPU, above which hooks are shed; 0: the default, 0.005 */
+	double budget_ratio;  /* of one CPU, above which hooks are shed; 0: the default, 0.01 */
 };
 
 /* HR_FORCE=raw_tp|file in the environment as a value for .force; anything else: best. */

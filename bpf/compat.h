@@ -8,6 +8,21 @@
 #pragma once
 
 #include "bpf/kernel.h"
+#include "bpf/cell.h"
+
+/*
+ * Bucket of @v as an index: compare it with HR_BUCKETS and use the same variable.
+ * Verifiers up to 6.1 lose a bound when a 32-bit value is copied, which clang does
+ * between the comparison and the use; a 64-bit one that it cannot see through stays
+ * in its register.
+ */
+static __always_inline uint64_t hr_bucket_index(uint32_t v)
+{
+	uint64_t b = hr_bucket(v);
+
+	asm volatile("" : "+r"(b));
+	return b;
+}
 
 /* One hop: HR_READ(typed, task, sched_info.run_delay). */
 #define HR_READ(typed, src, path) ((typed) ? (src)->path : BPF_CORE_READ(src, path))
@@ -24,6 +39,17 @@ static __always_inline unsigned long hr_task_state(const bool typed, struct task
 	if (bpf_core_field_exists(((struct task_struct___long_state *)0)->state))
 		return (unsigned long)HR_READ(typed, (struct task_struct___long_state *)p, state);
 	return 0;
+}
+
+/*
+ * CLOCK_MONOTONIC as of the last tick, a load instead of a reading of the clock: good where a
+ * slot may be missed by a tick (1-10 ms).  Helper since d05512618056 (5.11), else the exact time.
+ */
+static __always_inline uint64_t hr_coarse_ns(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
+		return bpf_ktime_get_coarse_ns();
+	return bpf_ktime_get_ns();
 }
 
 /* Whether hr_rq_clock() can be asked on this kernel. */

@@ -56,13 +56,14 @@ __noinline int hr_spread(uint32_t index, uint64_t a, uint64_t b, uint32_t dir)
 
 static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
 {
-	uint32_t v = hr_us(ns), b;
+	uint32_t v = hr_us(ns);
+	uint64_t b;
 
 	INC(h->sum, (uint64_t)v);
 	if (v > h->max) /* two at once may lose the larger one: the reader bounds it by its bucket
 			 */
 		h->max = v;
-	b = hr_bucket(v);
+	b = hr_bucket_index(v);
 	if (b < HR_BUCKETS)
 		INC(h->n[b], 1);
 }

@@ -41,8 +41,8 @@ static __always_inline int on_begin(void)
 
 static __always_inline int on_end(void)
 {
-	uint32_t pid = (uint32_t)bpf_get_current_pid_tgid(), cpu = bpf_get_smp_processor_id(), v, b;
-	uint64_t *e = &hr_reclaiming[pid & (HR_RECLAIM_N - 1)], began = *e, ns;
+	uint32_t pid = (uint32_t)bpf_get_current_pid_tgid(), cpu = bpf_get_smp_processor_id(), v;
+	uint64_t *e = &hr_reclaiming[pid & (HR_RECLAIM_N - 1)], began = *e, ns, b;
 	struct hr_mem_cell *c = bpf_map_lookup_elem(&hr_mem_cells, &cpu);
 
 	if (!c)
@@ -59,7 +59,7 @@ static __always_inline int on_end(void)
 	__sync_fetch_and_add(&c->reclaim.sum, (uint64_t)v);
 	if (v > c->reclaim.max)
 		c->reclaim.max = v;
-	b = hr_bucket(v);
+	b = hr_bucket_index(v);
 	if (b < HR_BUCKETS)
 		__sync_fetch_and_add(&c->reclaim.n[b], 1);
 	return 0;

@@ -491,7 +491,6 @@ void hr_group_run(struct hr_writer *w, struct hr_work *posts)
 	if (durable) {
 		hr_count(w->count, HR_COUNT_STORED, w->n_rows);
 		feed(w);
-		if (atomic_load(&w->state) != HR_WRITER_FAILED)
-			atomic_store(&w->state, HR_WRITER_OK);
+		hr_writer_stored(w);
 	}
 }

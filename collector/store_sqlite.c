@@ -70,6 +70,8 @@ int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
 		return 0;
 	snprintf(q->base.error, sizeof(q->base.error), "%s: %s (SQLite %d)", what,
 		sqlite3_errmsg(q->db), rc);
+	if (prim == SQLITE_CORRUPT || prim == SQLITE_NOTADB)
+		q->corrupt = true;
 	if (prim == SQLITE_FULL)
 		return HR_STORE_FULL;
 	if (prim == SQLITE_BUSY || prim == SQLITE_LOCKED)
@@ -96,10 +98,27 @@ static int run(struct hr_sql_bound *b, const char *what)
 	return hr_sqlite_result(b->q, run_rc(b), what);
 }
 
+int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q)
+{
+	int rc = sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	/* BUSY: a reader holds it open; the passive ones will do */
+	return (rc & 0xff) == SQLITE_BUSY ? 0 : hr_sqlite_result(q, rc, "first checkpoint");
+}
+
 static int begin(struct hr_store *s)
 {
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_BEGIN);
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	struct hr_sql_bound b;
 
+	if (q->first_due) {
+		int r = hr_sqlite_first_checkpoint(q);
+
+		if (r != 0)
+			return r;
+		q->first_due = false;
+	}
+	b = hr_sql_use(s, HR_SQL_BEGIN);
 	return run(&b, "begin");
 }
 
@@ -353,6 +372,8 @@ static void close_store(struct hr_store *s)
 	for (size_t i = 0; i < HR_SQL_N; i++)
 		sqlite3_finalize(q->st[i]);
 	sqlite3_close(q->db);
+	if (q->corrupt)
+		hr_sqlite_suspect(q);
 	free(q->path);
 	free(q);
 }

@@ -45,9 +45,17 @@ struct hr_store_sqlite {
 	uint64_t collisions;
 	uint64_t quarantined;
 	uint64_t last_n; /* largest n given */
+	bool corrupt;    /* damage was met: the next start looks at all of the file */
+	bool first_due;  /* the first checkpoint met a full disk: no write before it is done */
 };
 
 extern const struct hr_store_ops hr_store_sqlite_ops;
+
+/*
+ * "<database>.suspect": damage was met at work.  Without it a collector whose damage lies where no
+ * start looks would start, meet it and end, for ever.
+ */
+void hr_sqlite_suspect(const struct hr_store_sqlite *q);
 
 /* Maps a result code and keeps its words; 0 for OK, ROW, DONE. */
 int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what);
@@ -56,6 +64,12 @@ static inline struct hr_store_sqlite *hr_sqlite_of(struct hr_store *s)
 {
 	return (struct hr_store_sqlite *)s; /* base is the first member */
 }
+
+/*
+ * The checkpoint before the first acknowledgement: what a failed fsync of an earlier life left only
+ * in the page cache becomes durable here, or this fails.  0 or enum hr_store_result.
+ */
+int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q);
 
 /* A statement with its parameters; binding fails only when memory is gone, which run() then meets.
  */

@@ -275,6 +275,42 @@ static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_L
 		       : REFUSED;
 }
 
+static bool suspect_path(const char *db_path, char to[PATH_LEN])
+{
+	return snprintf(to, PATH_LEN, "%s.suspect", db_path) < PATH_LEN;
+}
+
+void hr_sqlite_suspect(const struct hr_store_sqlite *q)
+{
+	char name[PATH_LEN];
+	int fd;
+
+	if (!suspect_path(q->path, name))
+		return;
+	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Every page and entry, when the last run met damage; it takes seconds per gigabyte. */
+static enum outcome check_suspect(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
+{
+	char name[PATH_LEN], text[64];
+	int rc;
+
+	if (!suspect_path(q->path, name) || access(name, F_OK) < 0)
+		return OPENED;
+	rc = query_text(q->db, "PRAGMA quick_check(1)", text);
+	if (rc != SQLITE_OK)
+		return fail(q->db, rc, "quick_check", error);
+	if (strcmp(text, "ok") != 0) {
+		snprintf(error, HR_STORE_ERROR_LEN, "quick_check: %s", text);
+		return DAMAGED;
+	}
+	(void)unlink(name);
+	return OPENED;
+}
+
 static enum outcome prepare(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
 {
 	for (size_t i = 0; i < HR_SQL_N; i++) {
@@ -291,6 +327,7 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 	char error[HR_STORE_ERROR_LEN])
 {
 	enum outcome o;
+	int r;
 	int rc = sqlite3_open_v2(conf->path, &q->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
@@ -305,15 +342,15 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 		o = prepare(q, error);
 	if (o == OPENED)
 		o = probe(q, error);
+	if (o == OPENED)
+		o = check_suspect(q, error);
 	if (o != OPENED)
 		return o;
-	/*
-	 * Before the first acknowledgement: what a failed fsync of an earlier life left only in the
-	 * page cache becomes durable here, or this fails.
-	 */
-	rc = sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) /* BUSY: a reader; passive will do */
-		return fail(q->db, rc, "first checkpoint", error);
+	/* with a full disk the answers still go out; begin() tries again before any write */
+	r = hr_sqlite_first_checkpoint(q);
+	q->first_due = r == HR_STORE_FULL;
+	if (r != 0 && r != HR_STORE_FULL)
+		return fail(q->db, sqlite3_extended_errcode(q->db), "first checkpoint", error);
 	sqlite3_wal_hook(q->db, on_wal, q);
 	return OPENED;
 }
@@ -338,6 +375,8 @@ static bool rename_aside(
 			return false;
 		}
 	}
+	if (suspect_path(path, from))
+		(void)unlink(from);
 	snprintf(note, HR_STORE_ERROR_LEN,
 		"%.180s is damaged (%.120s); it was renamed to %.20s....damaged-%llu and a new "
 		"database begun; agents resend what was not acknowledged",
@@ -362,6 +401,7 @@ struct hr_store *hr_store_sqlite_open(const struct hr_store_sqlite_conf *conf,
 		o = open_once(conf, q, error);
 		if (o == OPENED)
 			return &q->base;
+		q->corrupt = false; /* judged here */
 		q->base.ops->close(&q->base);
 		if (o == REFUSED || !rename_aside(conf->path, note, error))
 			break;

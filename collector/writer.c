@@ -131,7 +131,9 @@ void hr_writer_failed(struct hr_writer *w, int result, const char *doing)
 	hr_count(w->count, HR_COUNT_COMMITS_FAILED, 1);
 	if (atomic_load(&w->state) == HR_WRITER_FAILED)
 		return;
-	atomic_store(&w->state, state);
+	w->full_in_store = state == HR_WRITER_DISK_FULL;
+	if (atomic_exchange(&w->state, state) == (int)state)
+		return; /* said already */
 	if (state == HR_WRITER_DISK_FULL)
 		hr_log(HR_LOG_ERR, "disk_full",
 			"%s: %s; windows are refused with 503 (agents keep them), answers go on; "
@@ -149,6 +151,17 @@ void hr_writer_failed(struct hr_writer *w, int result, const char *doing)
 			doing, hr_store_error(w->store));
 }
 
+void hr_writer_stored(struct hr_writer *w)
+{
+	int state = atomic_load(&w->state);
+
+	if (state == HR_WRITER_OK || state == HR_WRITER_FAILED)
+		return;
+	w->full_in_store = false;
+	atomic_store(&w->state, HR_WRITER_OK);
+	hr_log(HR_LOG_NOTICE, "storing_again", "ok");
+}
+
 /* Below the reserve nothing is taken: expiring rows needs log space too. */
 static bool space_left(struct hr_writer *w)
 {
@@ -157,7 +170,7 @@ static bool space_left(struct hr_writer *w)
 	if (!w->conf.state_dir || statvfs(w->conf.state_dir, &v) < 0)
 		return true;
 	if ((uint64_t)v.f_bavail * v.f_frsize >= w->conf.reserve_bytes) {
-		if (atomic_load(&w->state) == HR_WRITER_DISK_FULL) {
+		if (atomic_load(&w->state) == HR_WRITER_DISK_FULL && !w->full_in_store) {
 			hr_log(HR_LOG_NOTICE, "disk_space", "back above the reserve");
 			atomic_store(&w->state, HR_WRITER_OK);
 		}
@@ -308,6 +321,7 @@ static void upkeep(struct hr_writer *w)
 	}
 	if (atomic_load(&w->state) == HR_WRITER_FAILED)
 		return;
+	(void)space_left(w); /* ready again, or not, without a POST to find out */
 	r = save_some(w, false, &saved);
 	if (r != 0)
 		hr_writer_failed(w, r, "saving model states");

@@ -30,8 +30,9 @@ struct hr_writer {
 	struct hr_counters *count;
 	struct hr_board *board;
 	struct hr_hosts hosts;
-	uint64_t last_n;   /* given last */
-	_Atomic int state; /* enum hr_writer_state */
+	uint64_t last_n;    /* given last */
+	_Atomic int state;  /* enum hr_writer_state */
+	bool full_in_store; /* DISK_FULL was met by a write, not seen before it: a commit ends it */
 	bool views_changed;
 	uint64_t next_expire_ns, stats_ns;
 
@@ -77,5 +78,7 @@ bool hr_writer_feed_facts(
 struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host);
 void hr_writer_answer(struct hr_writer *w, struct hr_host *host);
 void hr_writer_publish(struct hr_writer *w);
+/* A commit was durable: whatever kept the writer from storing is over. */
+void hr_writer_stored(struct hr_writer *w);
 /* Decides what a store's failure means for the writer, logs it, counts it. */
 void hr_writer_failed(struct hr_writer *w, int result, const char *doing);

@@ -49,7 +49,8 @@ enum hr_rung {
 	X(MACHINE, "machine", "hypervisor, provider and instance type")                            \
 	X(TOPOLOGY, "topology", "which vCPUs share a core")                                        \
 	X(COST, "cost", "the agent's own CPU time, memory and map bytes")                          \
-	X(EVENT_NS, "event_ns", "nanoseconds per kernel event")
+	X(EVENT_NS, "event_ns", "nanoseconds per kernel event")                                    \
+	X(REPLAY, "replay", "recorded bursts replayed at larger loads")
 
 enum hr_signal {
 #define X(id, name, what) HR_SIG_##id,

@@ -201,6 +201,26 @@ static void merge_vq(struct hr_summary *into, const struct hr_summary *next)
 			into->vq_bad[i][g] += next->vq_bad[i][g];
 }
 
+static bool replay_mergeable(const struct hr_replay_sum *a, const struct hr_replay_sum *b)
+{
+	uint32_t sum;
+
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) /* late <= tot */
+			if (__builtin_add_overflow(a->tot[i][g], b->tot[i][g], &sum))
+				return false;
+	return true;
+}
+
+static void merge_replay(struct hr_replay_sum *into, const struct hr_replay_sum *next)
+{
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			into->late[i][g] += next->late[i][g];
+			into->tot[i][g] += next->tot[i][g];
+		}
+}
+
 static uint32_t add_sat(uint32_t a, uint32_t b)
 {
 	uint32_t sum;
@@ -265,6 +285,8 @@ static bool mergeable(const struct hr_summary *a, const struct hr_summary *b)
 		return false;
 	if ((have & HR_SIG_BIT(HR_SIG_BURSTS)) && !vq_mergeable(a, b))
 		return false;
+	if ((have & HR_SIG_BIT(HR_SIG_REPLAY)) && !replay_mergeable(&a->replay, &b->replay))
+		return false;
 	return ctrs_mergeable(ctrs, HR_CTR_N, a->ctr, b->ctr, have) &&
 	       hists_mergeable(dists, HR_DIST_N, a->dist, b->dist, have) && devs_mergeable(a, b);
 }
@@ -284,6 +306,10 @@ bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next)
 		merge_vq(into, next);
 	else
 		memset(into->vq_bad, 0, sizeof(into->vq_bad));
+	if (into->have & HR_SIG_BIT(HR_SIG_REPLAY))
+		merge_replay(&into->replay, &next->replay);
+	else
+		memset(&into->replay, 0, sizeof(into->replay));
 	merge_devs(into, next);
 	if (into->have & HR_SIG_BIT(HR_SIG_THREADS))
 		merge_top(into, next);

@@ -103,7 +103,14 @@
 	X(SELF_TICK_LATE_N, COST, S, n) /* ticks later than 500 ms: data degraded */               \
 	X(SELF_BPF_NS, EVENT_NS, S, ns) /* run time of our programs, scaled from samples */        \
 	X(SELF_BPF_EVENTS, EVENT_NS, S, n)                                                         \
-	X(BURST_BROKEN_N, BURSTS, S, n) /* bursts cut in two: a stint whose burst was not found */
+	X(BURST_BROKEN_N, BURSTS, S, n) /* bursts cut in two: a stint whose burst was not found */ \
+	X(SELF_HOOK_US, COST, S, us)    /* time in our hooks, dispatch included: events x ns */    \
+	/* armed slices of recorded bursts; 0 slices in most windows: that is not missing */       \
+	X(REPLAY_SLICE_N, REPLAY, S, n)                                                            \
+	X(REPLAY_SLICE_MS, REPLAY, S, ms) /* recorded time in them */                              \
+	X(REPLAY_BURST_N, REPLAY, S, n)   /* whole bursts recorded, hogs left out */               \
+	X(REPLAY_LATE_N, REPLAY, S, n)    /* of them late as they really ran: the self-check */    \
+	X(REPLAY_LOST_N, REPLAY, S, n)    /* slices given up: more stints than the ring holds */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,
@@ -220,6 +227,21 @@ struct hr_top {
 	char process[HR_COMM_LEN]; /* name of the thread-group leader */
 };
 
+/*
+ * Recorded slices replayed through c and 2c servers at each load factor of the grid
+ * (answer-model 4.6), rows as vq_bad: inside today's bursts (mode A) on c and 2c, then
+ * independent growth (mode S) on c and 2c.  Counts, so slices, windows and VMs add.
+ * late/tot is the share of bursts that waited longer than max(10 ms, own CPU time).
+ * tot = 0: that load was not simulated, for a smaller one already had > 20 % late (read
+ * it as late).  k is the largest grid point, or between two, with a share <= eps; pool
+ * >= 500 bursts (REPLAY_BURST_N) before believing it, and compare REPLAY_LATE_N /
+ * REPLAY_BURST_N with the share at k = 1 (g = 2) of row 0 first (4.7).
+ */
+struct hr_replay_sum {
+	uint32_t late[HR_VQ_ROWS][HR_VQ_GRID];
+	uint32_t tot[HR_VQ_ROWS][HR_VQ_GRID];
+};
+
 struct hr_summary {
 	uint64_t seq_first, seq_last; /* 10 s windows since boot; one window: equal */
 	uint64_t t_end_ms;            /* wall clock of the sender at the end, Unix ms */
@@ -230,6 +252,7 @@ struct hr_summary {
 	uint64_t have;                /* HR_SIG_BIT per signal measured in this window */
 	uint64_t ctr[HR_CTR_N];
 	uint32_t vq_bad[HR_VQ_ROWS][HR_VQ_GRID]; /* wakes that found > X of backlog (BURSTS) */
+	struct hr_replay_sum replay;             /* REPLAY; all 0 without a slice */
 	struct hr_hist dist[HR_DIST_N];
 	uint8_t n_dev;
 	struct hr_dev_summary dev[HR_DEVS_MAX];

@@ -18,6 +18,8 @@
 _Static_assert(HR_SIG_N < 64, "SIG_MASK shifts by it");
 _Static_assert(HR_DCTR_N <= 64 && HR_DIST_N <= 32 && HR_DDIST_N <= 32, "a word of bits each");
 
+#define REPLAY_CELLS ((size_t)HR_VQ_ROWS * HR_VQ_GRID)
+
 /* --- the arena --- */
 
 static void *arena_alloc(void *data, size_t size)
@@ -83,6 +85,18 @@ static enum hr_wire_error check_counters(
 	return HR_WIRE_OK;
 }
 
+static enum hr_wire_error check_replay(const Headroom__Summary *m)
+{
+	if (m->n_replay == 0)
+		return HR_WIRE_OK;
+	if (m->n_replay != 2 * REPLAY_CELLS)
+		return HR_WIRE_COLUMNS;
+	for (size_t i = 0; i < REPLAY_CELLS; i++)
+		if (m->replay[i] > m->replay[REPLAY_CELLS + i]) /* more late than there are */
+			return HR_WIRE_VALUE;
+	return HR_WIRE_OK;
+}
+
 static enum hr_wire_error check_head(const Headroom__Summary *m)
 {
 	if (!m->has_seq_first || !m->has_seq_last || m->seq_first > m->seq_last)
@@ -97,7 +111,7 @@ static enum hr_wire_error check_head(const Headroom__Summary *m)
 		return HR_WIRE_VALUE;
 	if (m->n_vq != 0 && m->n_vq != (size_t)HR_VQ_ROWS * HR_VQ_GRID)
 		return HR_WIRE_COLUMNS;
-	return HR_WIRE_OK;
+	return check_replay(m);
 }
 
 static enum hr_wire_error check_devs(const Headroom__Summary *m)
@@ -300,6 +314,12 @@ static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 	if (hr_has(ret, HR_SIG_BURSTS))
 		for (size_t i = 0; i < m->n_vq; i++)
 			ret->vq_bad[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->vq[i];
+	if (hr_has(ret, HR_SIG_REPLAY))
+		for (size_t i = 0; i < m->n_replay / 2; i++) {
+			ret->replay.late[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->replay[i];
+			ret->replay.tot[i / HR_VQ_GRID][i % HR_VQ_GRID] =
+				m->replay[REPLAY_CELLS + i];
+		}
 	copy_devs(m, ret);
 	copy_dists(m, ret);
 	copy_top(m, ret);

@@ -100,6 +100,8 @@ static bool vq_empty(const struct hr_summary *s)
 	return true;
 }
 
+static const struct hr_replay_sum no_replay;
+
 static void point(Headroom__Summary *m, struct columns *c)
 {
 	m->n_ctr_set = CTR_WORDS;
@@ -158,6 +160,10 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 	if (hr_has(s, HR_SIG_BURSTS) && !vq_empty(s)) {
 		m.n_vq = (size_t)HR_VQ_ROWS * HR_VQ_GRID;
 		m.vq = (uint32_t *)(uintptr_t)&s->vq_bad[0][0]; /* read only while packing */
+	}
+	if (hr_has(s, HR_SIG_REPLAY) && memcmp(&s->replay, &no_replay, sizeof(no_replay)) != 0) {
+		m.n_replay = sizeof(s->replay) / sizeof(uint32_t); /* late, then tot */
+		m.replay = (uint32_t *)(uintptr_t)&s->replay;
 	}
 	if (hr_has(s, HR_SIG_THREADS))
 		add_top(&m, &c, s);

@@ -41,6 +41,11 @@ double hr_budget_cost(const struct hr_budget *b, const struct hr_budget_sample *
 	return dur_ns > 0 ? ((double)s->cpu_us * 1e3 + hook_ns(b, s)) / dur_ns : 0;
 }
 
+uint64_t hr_budget_hook_us(const struct hr_budget *b, const struct hr_budget_sample *s)
+{
+	return (uint64_t)(hook_ns(b, s) / 1e3 + 0.5);
+}
+
 static bool next_hook(const struct hr_budget *b, enum hr_shed *ret)
 {
 	for (unsigned i = 0; i < HR_SHED_N; i++)
@@ -62,7 +67,7 @@ bool hr_budget_window(struct hr_budget *b, const struct hr_budget_sample *s, enu
 		b->ns_per_event = (double)s->bpf_ns / (double)s->bpf_n + HR_BUDGET_DISPATCH_NS;
 	cost = hr_budget_cost(b, s);
 	if (cost > limit)
-		b->over++;
+		b->over += cost > limit * HR_BUDGET_FAR_OVER ? 3 : 1;
 	else if (cost < limit * CALM)
 		b->over = 0;
 	if (b->over < HR_BUDGET_OVER_WINDOWS || !next_hook(b, &hook))

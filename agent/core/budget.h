@@ -20,6 +20,8 @@
 #define HR_BUDGET_IO_NS     110
 /* Windows in a row over budget before a hook goes: one busy minute is not a verdict. */
 #define HR_BUDGET_OVER_WINDOWS 6
+/* Further over than this many times the budget, a window counts as three: 20 s are enough then. */
+#define HR_BUDGET_FAR_OVER 4
 
 struct hr_budget_sample {
 	uint64_t dur_ms;
@@ -35,7 +37,7 @@ struct hr_budget {
 	double cpus_ratio;  /* of all CPUs: the larger of the two limits holds */
 	uint32_t loaded;    /* bit per enum hr_shed: hooks that are there to shed */
 	uint32_t shed;
-	uint32_t over;       /* windows in a row */
+	uint32_t over;       /* windows in a row, those far over thrice */
 	double ns_per_event; /* last measured, dispatch included; 0 never */
 };
 
@@ -43,6 +45,9 @@ void hr_budget_init(struct hr_budget *b, double limit_ratio, double cpus_ratio, 
 
 /* What the window cost, as a share of one CPU. */
 double hr_budget_cost(const struct hr_budget *b, const struct hr_budget_sample *s);
+
+/* Part of it spent in hooks, dispatch included, us: measured once, else by the table above. */
+uint64_t hr_budget_hook_us(const struct hr_budget *b, const struct hr_budget_sample *s);
 
 /* True: shed *ret now (it is marked as shed); @reason says what was measured against what. */
 bool hr_budget_window(struct hr_budget *b, const struct hr_budget_sample *s, enum hr_shed *ret,

@@ -38,10 +38,10 @@ static const struct hr_conf_key keys[] = {
 	KEY("spool", "size", HR_CONF_BYTES, spool_bytes, 65536, 1073741824, "4M",
 		"Disk space for windows the collector has not taken. 24 h of outage need 0.3 MiB "
 		"after coalescing, so 4 MiB are about two weeks."),
-	KEY("measure", "budget", HR_CONF_RATIO, budget_ratio, 0.0005, 1, "0.5%",
-		"Share of one CPU the agent may take; above it for a minute, hooks are shed "
-		"(burst, "
-		"net, disk, sched_switch) and named in the answer. On large VMs 0.2 % of all CPUs "
+	KEY("measure", "budget", HR_CONF_RATIO, budget_ratio, 0.0005, 1, "1%",
+		"Share of one CPU the agent may take; above it for a minute (20 s when it is "
+		"four times as much), hooks are shed (burst, net, disk, sched_switch) and named "
+		"in the answer. On large VMs 0.2 % of all CPUs "
 		"holds."),
 	KEY("measure", "hook_sched", HR_CONF_BOOL, hook_sched, 0, 0, "yes",
 		"sched_switch: CPU time and run-queue wait in 8 ms slots. Without it there is no "

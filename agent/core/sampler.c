@@ -277,6 +277,11 @@ int hr_sampler_tick(struct hr_sampler *s, const struct hr_raw *raw, const struct
 	return 1;
 }
 
+void hr_sampler_hook_us(struct hr_sampler *s, uint64_t us)
+{
+	s->sum[s->open ^ 1].ctr[HR_CTR_SELF_HOOK_US] = us;
+}
+
 int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret)
 {
 	int closed = close_early(s, ret);

@@ -127,6 +127,9 @@ bool hr_sampler_closes(const struct hr_sampler *s, uint64_t boot_ns);
  */
 int hr_sampler_tick(struct hr_sampler *s, const struct hr_raw *raw, const struct hr_summary **ret);
 
+/* Time the hooks took in the window just closed: into its summary, before anybody else reads it. */
+void hr_sampler_hook_us(struct hr_sampler *s, uint64_t us);
+
 /* Ends the open window at the last tick: at exit.  As hr_sampler_tick; 0 when it holds no tick. */
 int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret);
 

@@ -48,7 +48,8 @@ static void sample(struct hr_engine *e, struct findings *f)
 	if (r <= 0 || s->dur_ms == 0)
 		return;
 	f->has_cost = hr_has(s, HR_SIG_COST);
-	f->cpu_ratio = (double)s->ctr[HR_CTR_SELF_CPU_US] / 1e3 / s->dur_ms;
+	f->cpu_ratio = (double)(s->ctr[HR_CTR_SELF_CPU_US] + s->ctr[HR_CTR_SELF_HOOK_US]) / 1e3 /
+		       s->dur_ms;
 	f->rss_bytes = (double)s->ctr[HR_CTR_SELF_RSS_BYTES];
 	f->has_events = hr_has(s, HR_SIG_EVENT_NS) && s->ctr[HR_CTR_SELF_BPF_EVENTS] > 0;
 	if (f->has_events) {

@@ -357,8 +357,9 @@ static void fill_cost(const struct hr_vm *vm, struct hr_answer *a)
 	const struct hr_minute *m = &vm->open;
 
 	if (hr_minute_has(m, HR_SIG_COST) && m->covered_ms) {
-		a->cost.cpu_ratio =
-			hr_opt_of((double)m->ctr[HR_CTR_SELF_CPU_US] / 1e3 / (double)m->covered_ms);
+		a->cost.cpu_ratio = hr_opt_of(
+			(double)(m->ctr[HR_CTR_SELF_CPU_US] + m->ctr[HR_CTR_SELF_HOOK_US]) / 1e3 /
+			(double)m->covered_ms);
 		a->cost.rss_bytes = hr_opt_of((double)m->ctr[HR_CTR_SELF_RSS_BYTES]);
 	}
 	if (hr_minute_has(m, HR_SIG_EVENT_NS) && m->ctr[HR_CTR_SELF_BPF_EVENTS])

@@ -5,6 +5,7 @@
 
 # The configured address of an archive whose path ends in $1 (a mirror is used where one is set up).
 archive() {
+	# shellcheck disable=SC2016  # apt's variable
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
 		sed 's,/*$,,' | grep -m1 "/$1\$" || echo "http://deb.debian.org/$1"
 }
@@ -60,7 +61,7 @@ parts_of() {
 	depends=$(apt_in "$suite" "$arch" apt-cache --no-all-versions show "$package" 2>/dev/null) || return 1
 	[ -n "$depends" ] || return 1
 	echo "$package"
-	depends=$(sed -n 's/^Depends: //p' <<<"$depends" | tr ',|' '\n\n' | sed 's/^ *//; s/[ (:].*//' |
+	depends=$(sed -n 's/^Depends: //p' <<<"$depends" | tr '|' ',' | tr ',' '\n' | sed 's/^ *//; s/[ (:].*//' |
 		grep -E '^linux-(image|binary|modules)-[0-9]')
 	for p in $depends; do parts_of "$suite" "$arch" "$p" || return 1; done
 }
@@ -74,7 +75,7 @@ candidates() {
 # get_kernel NAME SUITE ARCH SERIES: $cache/NAME with vmlinuz, lib/modules and release.
 # The newest of the series that the archive lists and really has.
 get_kernel() {
-	local name=$1 suite=$2 arch=$3 series=$4 dir=$cache/$1 image parts new
+	local dir=$cache/$1 suite=$2 arch=$3 series=$4 image parts new
 	[ ! -e "$dir/release" ] || return 0
 	refresh "$suite" "$arch" || return 1
 	new=$dir.new
@@ -101,7 +102,7 @@ settle() {
 		[ ! -e "$f" ] || mv "$f" "$dir/vmlinuz"
 	done
 	[ -e "$dir/vmlinuz" ] || return 1
-	rm -rf "$dir/boot" "$dir/usr"
+	rm -rf "${dir:?}/boot" "${dir:?}/usr"
 	/sbin/depmod -b "$dir" "$release" && echo "$release" >"$dir/release"
 }
 

@@ -59,7 +59,8 @@ static const struct btf_type *member(
 	return NULL;
 }
 
-static void print_struct(const struct btf *btf, char *path)
+/* @path: STRUCT[.MEMBER...]; @whole: all members of it, else it alone. */
+static void print_struct(const struct btf *btf, char *path, bool whole)
 {
 	char *dot = strchr(path, '.'), *rest = dot;
 	const struct btf_type *t;
@@ -79,7 +80,9 @@ static void print_struct(const struct btf *btf, char *path)
 		t = member(btf, t, name);
 		rest = rest[1 + n] ? rest + 1 + n : NULL;
 	}
-	if (t && btf_is_composite(t))
+	if (t && !whole)
+		printf("field %s %u\n", path, btf_is_ptr(t) ? 8 : btf_is_int(t) ? t->size : 0);
+	else if (t && btf_is_composite(t))
 		print_members(btf, t, path);
 }
 
@@ -131,7 +134,7 @@ int main(int argc, char **argv)
 		else if (strcmp(kind, "tracepoint") == 0)
 			print_tracepoint(btf, name);
 		else
-			print_struct(btf, name);
+			print_struct(btf, name, strcmp(kind, "field") != 0);
 	}
 	fclose(f);
 	btf__free(btf);

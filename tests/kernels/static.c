@@ -287,6 +287,30 @@ static int judge_expectations(const char *path)
 	return lines ? bad : 1;
 }
 
+/* An optional field that no kernel of the matrix has is a misspelt one. */
+static int judge_optional(char **manifests, int n)
+{
+	char line[256], name[128];
+	FILE *f = fopen(arg_expect, "r");
+	int bad = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		bool found = false;
+
+		if (sscanf(line, "optional field %127s", name) != 1)
+			continue;
+		for (int i = 0; i < n && !found; i++) {
+			manifest_read(manifests[i]);
+			found = look_up("field", name) >= 0;
+		}
+		if (!found)
+			bad += printf("no kernel has the optional %s\n", name) > 0;
+	}
+	if (f)
+		fclose(f);
+	return bad;
+}
+
 /* Each field that an object asks for is in the file of expectations: its absence was thought of. */
 static int note_unexpected(const struct object *o, struct relocation *r)
 {
@@ -330,7 +354,9 @@ int main(int argc, char **argv)
 	}
 	for (int k = 1; k < n; k++)
 		bad += for_each(&o[k], note_unexpected);
-	for (i++; i < argc; i++) {
+	i++;
+	bad += judge_optional(argv + i, argc - i);
+	for (; i < argc; i++) {
 		int here = 0;
 
 		manifest_read(argv[i]);

@@ -4,7 +4,7 @@
 # --check-config accepts what --print-config prints; SIGTERM ends daemons cleanly; a taken port is told.
 . "$(dirname "$0")/../lib/system.sh"
 need_root
-need curl
+need curl python3
 
 write_conf
 for p in headroom headroom-agent headroom-collector; do
@@ -36,6 +36,38 @@ sed "s|^state = .*|state = $tmp/second|" "$tmp/collector.conf" >"$tmp/second.con
 [ $status = 1 ] || fail "a second collector on the same port: exit status $status, expected 1"
 grep -q "$port" "$tmp/out" || fail "the taken port is not named: $(cat "$tmp/out")"
 get /readyz >/dev/null || fail "the first collector does not answer any more"
+
+# refused STATE LISTEN PATTERN: does not start, and one line says what and what to do.
+refused() {
+	printf '[collector]\nstate = %s\nlisten = %s\n' "$1" "$2" >"$tmp/refused.conf"
+	status=0
+	"$bin/headroom-collector" --config "$tmp/refused.conf" >"$tmp/out" 2>&1 || status=$?
+	[ $status = 1 ] || fail "state=$1 listen=$2: exit status $status, expected 1: $(cat "$tmp/out")"
+	[ "$(grep -vc '^<' "$tmp/out")" = 1 ] || fail "state=$1 listen=$2: more than one line: $(cat "$tmp/out")"
+	grep -q "$3" "$tmp/out" || fail "state=$1 listen=$2: no '$3' in: $(cat "$tmp/out")"
+}
+refused "$tmp/collector" 127.0.0.1:0 'another headroom-collector uses this database'
+touch "$tmp/file"
+refused "$tmp/file/state" 127.0.0.1:0 'set state= in'
+refused "$tmp/other" 0.0.0.0:0 'only loopback'
+refused "$tmp/other" 192.0.2.1:7867 'only loopback'
+"$bin/headroom-collector" --config "$tmp/refused.conf" --check-config >"$tmp/out" 2>&1 && fail "--check-config accepts an address beyond loopback"
+
+# SIGHUP: a valid file is taken over, an invalid one changes nothing.
+said() { grep -c "event=$1" "$tmp/collector.log" || true; }
+says() { [ "$(said "$1")" -gt "$2" ]; }
+before=$(said reloaded)
+printf '[ingest]\nbacklog = 7\n' >>"$tmp/collector.conf"
+kill -HUP "$first"
+wait_for 5 "the reload" says reloaded "$before"
+python3 "$HR_TOP/tests/lib/agents.py" "$url" 1 0.3 "$tmp/acked" >"$tmp/agents.log" 2>&1 || fail "an agent after the reload: $(cat "$tmp/agents.log")"
+before=$(said reload_refused)
+printf 'backlog = many\n' >>"$tmp/collector.conf"
+kill -HUP "$first"
+wait_for 5 "the refusal of a reload" says reload_refused "$before"
+grep 'event=reload_refused' "$tmp/collector.log" | grep -q 'collector.conf:[0-9]*:' || fail "a refused reload does not say where: $(tail -n 1 "$tmp/collector.log")"
+get /readyz >/dev/null || fail "not serving after a refused reload"
+sed -i '/backlog/d' "$tmp/collector.conf"
 
 start_agent
 wait_for 30 "the agent's first post" grep -q event=collector-reached "$tmp/agent.log"

@@ -21,4 +21,5 @@ ALL["idle"] = limits.idle
 ALL["disk"] = devices.disk
 ALL["network"] = devices.network
 ALL["memory"] = devices.memory
+GUEST |= {"quota", "idle"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}

@@ -107,16 +107,29 @@ class Guest:
         self.qemu.stdin.write(line.encode() + b"\n")
         return self._until("@@DONE", timeout)
 
+    def group(self, name, **files):
+        """A cgroup (v2) with these limits."""
+        path = f"/sys/fs/cgroup/{name}"
+        self.run("echo +cpu >/sys/fs/cgroup/cgroup.subtree_control; mkdir " + path)
+        for f, text in files.items():
+            self.run(f"echo '{text}' >{path}/{f.replace('_', '.')}")
+        return path
+
     def load(self, *args):
         return json.loads(self.run("load " + " ".join(str(a) for a in args)))
 
-    def measure(self, seconds, load_args):
+    def measure(self, seconds, load_args=None, group=None):
         """headroom measure while the load runs; /proc/stat once a second for the rules of thumb."""
         wait = round(self.setup_s) + 1
+        load = "echo '{\"late_share\": 0}'"
+        if load_args:
+            load = f"load {' '.join(str(a) for a in load_args)} --for {seconds + wait + 3}"
+        if group:
+            load = f"sh -c 'echo $$ >{group}/cgroup.procs; exec {load}'"
         text = self.run(
-            f"load {' '.join(str(a) for a in load_args)} --for {seconds + wait + 3} >/tmp/load & "
-            f"(sleep {wait}; i=0; while [ $i -lt {seconds} ]; do head -n 1 /proc/stat; sleep 1; i=$((i + 1)); done "
-            f">/tmp/stat) & sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; wait; "
+            f"{load} >/tmp/load & "
+            f"(sleep {wait}; exec load stat --for {seconds} >/tmp/stat) & "
+            f"sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; wait; "
             "cat /tmp/load /tmp/stat /tmp/answer")
         load_text, _, rest = text.partition("\n")
         stat, brace, answer = rest.partition("{")

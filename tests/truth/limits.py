@@ -62,6 +62,9 @@ def pool_of_equals(o):
 
 def cpu_quota(o):
     """Half a CPU allowed, more wanted: the quota is the limit.  Two CPUs allowed: it is not."""
+    if o.guest:
+        yield from _guest_quota(o)
+        return
     cpus_online(2)
     for quota, want in ((50000, "no/local-limit"), (200000, "yes")):
         group = cgroup("cpu", f"quota-{quota}")
@@ -81,8 +84,18 @@ def cpu_quota(o):
         yield Row(f"quota/{quota // 1000}-of-100-ms", 0.56, answer, None, "cpu quota", want=want, info=info)
 
 
+def _guest_quota(o):
+    for quota, want in ((20000, "no/local-limit"), (100000, "yes")):
+        group = o.guest.group(f"q{quota}", cpu_max=f"{quota} 100000")
+        answer, info = o.guest.measure(o.seconds, ("open", *options(POOL), "--threads", 32, "--rate", 120), group)
+        yield Row(f"quota/{quota // 1000}-of-100-ms@guest", 0.24, answer, None, "cpu quota", want=want, info=info)
+
+
 def idle(o):
-    cpus_online(2)
-    (answer, info), foreign = quietly(lambda: measure(o.seconds))
-    info["foreign"] = foreign
-    yield Row("idle", 0, answer, None, "nothing is wrong", want="yes", info=info)
+    if o.guest:
+        answer, info = o.guest.measure(o.seconds)
+    else:
+        cpus_online(2)
+        (answer, info), foreign = quietly(lambda: measure(o.seconds))
+        info["foreign"] = foreign
+    yield Row("idle" + ("@guest" if o.guest else ""), 0, answer, None, "nothing is wrong", want="yes", info=info)

@@ -7,6 +7,7 @@
  *           arrivals wait for no CPU.  It spins until its own thread's CPU clock has
  *           advanced by the job's size.  One worker makes a single-threaded server.
  *   closed  threads that sleep and spin in turn; counts their cycles.
+ *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
  *
  * Prints one JSON object.  A job is late when sojourn - CPU time > max(X, CPU
  * time), the service level headroom states for the CPU.
@@ -221,8 +222,25 @@ static int run_closed(struct run *r)
 	return 0;
 }
 
+static int run_stat(const struct args *a)
+{
+	uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
+	char text[256];
+
+	for (unsigned i = 0; i <= a->plan.for_s; i++) {
+		FILE *f = fopen("/proc/stat", "re");
+
+		if (!f || !fgets(text, sizeof(text), f))
+			return 1;
+		fclose(f);
+		fputs(text, stdout);
+		sleep_until(start_ns + (i + 1) * 1000000000ULL);
+	}
+	return 0;
+}
+
 static const char usage[] =
-	"usage: load open|closed [--arrive poisson|mmpp|batch|tick] [--size "
+	"usage: load open|closed|stat [--arrive poisson|mmpp|batch|tick] [--size "
 	"exp|lognormal|bimodal|fixed]\n"
 	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--for S] [--seed "
 	"N]\n"
@@ -306,6 +324,8 @@ int main(int argc, char **argv)
 		ok = set(&a, c, optarg ? optarg : "");
 	ok = ok && optind + 1 == argc && a.threads >= 1 && a.threads <= THREADS_MAX &&
 	     a.plan.for_s > 0 && a.plan.for_s <= SECONDS_MAX && a.plan.rate_per_s > 0;
+	if (ok && strcmp(argv[optind], "stat") == 0)
+		return run_stat(&a);
 	if (ok && strcmp(argv[optind], "closed") == 0)
 		a.closed = true;
 	else if (!ok || strcmp(argv[optind], "open") != 0) {

@@ -23,6 +23,14 @@ class Row:
     headroom: dict = None  # the bounds to judge, the answer's own unless told
     info: dict = field(default_factory=dict)
 
+    @classmethod
+    def of_json(cls, text):
+        d = json.loads(text)
+        d.pop("verdict")
+        if d["k_max"] is None:
+            d["k_max"] = math.inf
+        return cls(**d)
+
     def bounds(self):
         return self.headroom or self.answer["headroom"]
 
@@ -64,7 +72,7 @@ class Row:
 
     def json(self):
         return json.dumps({"case": self.case, "fraction": self.fraction, "truth": self.truth, "group": self.group,
-                           "want": self.want, "verdict": self.verdict(), "binding": self.binding, "judge": self.judge, "forbid": self.forbid, "k_max": self.k_max,
+                           "want": self.want, "verdict": self.verdict(), "binding": self.binding, "judge": self.judge, "forbid": self.forbid, "k_max": None if math.isinf(self.k_max) else self.k_max,
                            "headroom": self.headroom, "info": self.info, "answer": self.answer})
 
 

@@ -42,6 +42,8 @@ static inline bool hr_same_summary(const struct hr_summary *a, const struct hr_s
 	if (memcmp(a->ctr, b->ctr, sizeof(a->ctr)) != 0 ||
 		memcmp(a->vq_bad, b->vq_bad, sizeof(a->vq_bad)) != 0)
 		return false;
+	if (hr_has(a, HR_SIG_REPLAY) && memcmp(&a->replay, &b->replay, sizeof(a->replay)) != 0)
+		return false;
 	for (int i = 0; i < HR_DIST_N; i++)
 		if (!hr_same_hist(&a->dist[i], &b->dist[i]))
 			return false;

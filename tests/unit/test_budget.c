@@ -73,6 +73,19 @@ static void hooks_go_one_by_one_in_their_order_after_a_minute_over_budget(void *
 		assert_false(hr_budget_window(&b, &s, &what, reason));
 }
 
+static void four_times_over_budget_twenty_seconds_are_enough(void **state)
+{
+	struct hr_budget_sample s = sample(1200000); /* 0.0226 of a CPU */
+	struct hr_budget b;
+
+	(void)state;
+	hr_budget_init(&b, 0.005, 0, ALL);
+	assert_false(hr_budget_window(&b, &s, &what, reason));
+	assert_true(hr_budget_window(&b, &s, &what, reason));
+	/* hooks alone: 1 200 000 x 180 ns */
+	assert_int_equal(hr_budget_hook_us(&b, &s), 216000);
+}
+
 static void only_loaded_hooks_are_shed(void **state)
 {
 	struct hr_budget_sample s = sample(1000000);
@@ -134,6 +147,7 @@ int main(void)
 		cmocka_unit_test(cost_is_user_time_plus_events_by_the_table),
 		cmocka_unit_test(a_measured_event_replaces_the_table),
 		cmocka_unit_test(hooks_go_one_by_one_in_their_order_after_a_minute_over_budget),
+		cmocka_unit_test(four_times_over_budget_twenty_seconds_are_enough),
 		cmocka_unit_test(only_loaded_hooks_are_shed),
 		cmocka_unit_test(a_calm_window_starts_the_count_again_a_borderline_one_does_not),
 		cmocka_unit_test(a_large_vm_has_a_larger_budget),

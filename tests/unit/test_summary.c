@@ -166,6 +166,31 @@ static void an_overflow_deep_inside_changes_nothing(void **state)
 	assert_true(a.seq_last == 10);
 }
 
+/* A window in which no slice was armed adds 0: the replay of the other stays whole. */
+static void replay_counts_of_slices_add(void **state)
+{
+	(void)state;
+	pair(HAVE(REPLAY), HAVE(REPLAY));
+	a.replay.late[1][2] = 3;
+	a.replay.tot[1][2] = 700;
+	a.ctr[HR_CTR_REPLAY_SLICE_N] = 1;
+	assert_true(hr_summary_merge(&a, &b));
+	b.seq_first = b.seq_last = a.seq_last + 1;
+	b.replay.late[1][2] = 4;
+	b.replay.tot[1][2] = 300;
+	b.ctr[HR_CTR_REPLAY_SLICE_N] = 1;
+	assert_true(hr_summary_merge(&a, &b));
+	assert_int_equal(a.replay.late[1][2], 7);
+	assert_int_equal(a.replay.tot[1][2], 1000);
+	assert_int_equal(a.ctr[HR_CTR_REPLAY_SLICE_N], 2);
+	b.seq_first = b.seq_last = a.seq_last + 1;
+	b.replay.tot[1][2] = UINT32_MAX;
+	assert_false(hr_summary_merge(&a, &b));
+	b.have = 0;
+	assert_true(hr_summary_merge(&a, &b));
+	assert_int_equal(a.replay.tot[1][2], 0);
+}
+
 static void devices_are_matched_by_number_and_half_ones_dropped(void **state)
 {
 	(void)state;
@@ -284,6 +309,7 @@ int main(void)
 		cmocka_unit_test(what_one_window_lacks_is_missing_in_the_sum),
 		cmocka_unit_test(windows_that_do_not_belong_together_are_refused),
 		cmocka_unit_test(an_overflow_deep_inside_changes_nothing),
+		cmocka_unit_test(replay_counts_of_slices_add),
 		cmocka_unit_test(devices_are_matched_by_number_and_half_ones_dropped),
 		cmocka_unit_test(hot_threads_add_up_and_the_hottest_stay),
 		cmocka_unit_test(grouping_does_not_matter),

@@ -81,6 +81,11 @@ static void random_summary(struct hr_rand *r, struct hr_summary *s)
 	if (hr_has(s, HR_SIG_BURSTS))
 		for (int i = 0; i < HR_VQ_GRID; i++)
 			s->vq_bad[i % HR_VQ_ROWS][i] = (uint32_t)hr_rand_bits(r, 32);
+	for (int i = 0; hr_has(s, HR_SIG_REPLAY) && i < HR_VQ_GRID; i++) {
+		s->replay.tot[i % HR_VQ_ROWS][i] = (uint32_t)hr_rand_bits(r, 32);
+		s->replay.late[i % HR_VQ_ROWS][i] =
+			(uint32_t)hr_rand_below(r, 1 + (uint64_t)s->replay.tot[i % HR_VQ_ROWS][i]);
+	}
 	for (uint8_t i = 0; i < HR_DEVS_MAX; i++) {
 		struct hr_dev_summary *d = &s->dev[s->n_dev];
 

@@ -32,6 +32,7 @@ enum hr_field { /* of headroom.proto */
 	S_DCTR,
 	S_TOP,
 	S_TOP_NAME,
+	S_REPLAY,
 };
 
 /* The least a summary must say. */
@@ -273,6 +274,9 @@ static void columns(void **state)
 	assert_int_equal(summary(), HR_WIRE_COLUMNS);
 	start(5, 5, 10000, 2);
 	COLUMN(S_VQ, 1, 2, 3);
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	start(5, 5, 10000, 2);
+	COLUMN(S_REPLAY, 1, 2, 3);
 	assert_int_equal(summary(), HR_WIRE_COLUMNS);
 	start(5, 5, 10000, 2);
 	COLUMN(S_DEV, 1, 0);

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The truth suite's machinery: its arithmetic by hand, its load, and its quick cases through the product's own JSON.
+# Whether the numbers are good is not judged here: that needs an otherwise idle machine (tests/truth/run).
+. "$(dirname "$0")/../lib/system.sh"
+need_root
+need python3
+
+python3 "$HR_TOP/tests/truth/selftest.py" || fail "the suite's arithmetic"
+
+# The load does what it says: 200 jobs/s x 2 ms for 4 s are 800 +- 5 sigma (141) jobs and 0.4 CPU-s a second.
+"$HR_BUILD/tests/truth_load" open --rate 200 --mean-ms 2 --for 4 >"$tmp/load.json" || fail "the load program"
+jq -e '.jobs > 650 and .jobs < 950 and .cpu_s >= .wanted_s and (.wanted_s / .jobs | . > 0.0016 and . < 0.0024)' \
+	"$tmp/load.json" >/dev/null || fail "the load is not what was asked for: $(cat "$tmp/load.json")"
+"$HR_BUILD/tests/truth_load" open --rate 200 --mean-ms 2 --for 4 --k 3 >"$tmp/load3.json" || fail "the load program"
+jq -e --slurpfile one "$tmp/load.json" '.jobs / $one[0].jobs | . > 2.5 and . < 3.5' "$tmp/load3.json" >/dev/null ||
+	fail "three times the load is not three times the jobs"
+
+HR_TRUTH_TRIES=1 HR_BUILD=$HR_BUILD "$HR_TOP/tests/truth/run" --quick --seconds 8 --json "$tmp/rows.json" >"$tmp/run.log" 2>&1 ||
+	fail "the quick cases"
+cat "$tmp/run.log"
+for group in "serial" "cpu quota" "nothing is wrong"; do
+	jq -se --arg g "$group" 'map(select(.group == $g)) | length > 0' "$tmp/rows.json" >/dev/null || fail "no row of '$group'"
+done
+jq -se 'all(.[]; .answer.schema == "headroom.answer/1" and .info.rules["0.8/mean"] > 0)' "$tmp/rows.json" >/dev/null ||
+	fail "a row without an answer or without the rules of thumb"
+# True on any machine: throttled threads are the quota's, and a pool of equals is no serial thread.
+jq -se 'map(select(.group == "serial" and .answer.reason == "serial-thread")) | length == 0' "$tmp/rows.json" >/dev/null ||
+	fail "a pool of equal threads was called serial"
+pass "quick truth: $(wc -l <"$tmp/rows.json") rows"

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The suite's own arithmetic against hand calculation: no root, no clock, no load."""
+import math
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+from rig import Rules, break_point, nearest_rank  # noqa: E402
+from table import Row, factor, share, summary  # noqa: E402
+
+
+def near(a, b, eps=1e-9):
+    assert abs(a - b) <= eps, f"{a} is not {b}"
+
+
+def answer(kind, reason, least, likely, most, binding="cpu"):
+    return {"answer": kind, "reason": reason, "binding": {"resource": binding},
+            "headroom": {"at_least": least, "likely": likely, "at_most": most}}
+
+
+def rows():
+    yes = answer("yes", "headroom-left", 1.5, 4.0, None)
+    r = Row("a", 0.5, yes, 2.0, "g", want="yes", info={"rules": {"0.8/mean": 8.0}})
+    assert r.verdict() == "right" and r.over_promise() is False and r.covered() is True
+    near(r.error(), math.log(2))
+    # 1.5 promised where 1.1 fits is more than 25 % too much; not covered, and yes was wrong to demand nothing.
+    r2 = Row("b", 0.9, yes, 1.1, "g")
+    assert r2.over_promise() is True and r2.covered() is False and r2.verdict() is None
+    assert Row("c", 1.25, yes, 0.8, "g").verdict() == "wrong"
+    assert Row("d", 1, answer("no", "local-limit", 1, 1, 1), None, "g", want="no/serial-thread").verdict() == "wrong"
+    assert Row("e", 1, answer("no", "serial-thread", 1, 1, 1), None, "g", forbid="serial-thread").verdict() == "wrong"
+    assert Row("f", 1, yes, None, "g", want="yes", binding="disk").verdict() == "wrong"
+    assert Row("g", 0.1, answer("unknown", "missing-evidence", 1, None, None), 5, "g", want="yes").verdict() == "unknown"
+    # No claim is larger than 8: a truth of 10 is met by 8.
+    near(Row("h", 0.1, answer("yes", "headroom-left", 8, 8, None), 10, "g").error(), 0)
+    # ln 2 and ln(4 / 1.1): geometric mean factor sqrt(2 * 3.63636) = 2.69680
+    assert factor([r.error(), r2.error()]) == "x2.70"
+    assert share([True, False, None]) == "1/2"
+    assert Row.of_json(r2.json()) == r2
+    text = summary([r, r2])
+    assert "1/2" in text and "x2.70" in text and "0.8/mean x4.00 1/1" in text, text
+
+
+def search():
+    """A late share of (load / 4)^3 %: 1 % at load 4."""
+    calls = []
+
+    def late_at(x):
+        calls.append(x)
+        return 0.01 * (x / 4) ** 3
+
+    for first in (1.0, 4.1, 20.0):
+        k, seen = break_point(late_at, first, 0.1, 30, runs=8)
+        near(k, 4, 0.08)
+        assert len(seen) <= 8
+    assert break_point(lambda x: 0.0, 1, 0.1, 3)[0] is None
+
+
+def counters():
+    # user nice system idle iowait irq softirq steal, in ticks of 10 ms: 1 s each, 0.5 then 0.25 busy
+    r = Rules.of_lines(["cpu 0 0 0 0 0 0 0 0", "cpu 40 0 10 50 0 0 0 0", "cpu 60 0 15 125 0 0 0 0"])
+    k, busy = r.k(1)
+    near(busy, 0.375)
+    near(k["0.8/mean"], 0.8 / 0.375)
+    near(k["1/P99"], 2)
+    near(k["P99.5+20%"], 1 / 0.6)
+    assert nearest_rank([3, 1, 2, 4], 0.5) == 2
+
+
+rows()
+search()
+counters()
+print("the suite's arithmetic: as by hand")
