@@ -170,7 +170,7 @@ static void bigger(const struct hr_answer *a, struct hr_out *o)
 		if (!any)
 			hr_out_say(o, "\nWhat a larger VM would gain:\n");
 		any = true;
-		hr_out_say(o, "  %-14s %8s %8s %8s\n", a->bigger[i].change,
+		hr_out_say(o, "  %-20s %7s %7s %7s\n", a->bigger[i].change,
 			hr_render_factor(&g->at_least, lo), hr_render_factor(&g->likely, mid),
 			hr_render_factor(&g->at_most, hi));
 	}

@@ -66,14 +66,15 @@ enum hr_plugin_state hr_render_plugin(
 	hr_render_factor(&a->headroom.at_least, k);
 	n = (size_t)snprintf(text, sizeof(text), "HEADROOM %s - %s, %s", word[state],
 		hr_answer_kind_name(a->kind), hr_reason_name(a->reason));
-	if (a->headroom.has && a->headroom.at_least.has)
+	if (state == HR_PLUGIN_UNKNOWN && a->n_missing)
+		snprintf(text, sizeof(text), "HEADROOM UNKNOWN - missing: %s",
+			a->missing[0].evidence);
+	else if (a->headroom.has && a->headroom.at_least.has)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, ", at least %s", k);
-	if (a->binding.resource != HR_RES_NONE)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, ", %s%s%s",
+	if (!(state == HR_PLUGIN_UNKNOWN && a->n_missing) && a->binding.resource != HR_RES_NONE)
+		snprintf(text + n, sizeof(text) - n, ", %s%s%s",
 			hr_resource_name(a->binding.resource), a->binding.device[0] ? " " : "",
 			a->binding.device);
-	if (state == HR_PLUGIN_UNKNOWN && a->n_missing)
-		snprintf(text + n, sizeof(text) - n, ": %s", a->missing[0].evidence);
 	for (char *p = text; *p; p++)
 		if (*p == '|' || *p == '\n')
 			*p = ' ';

@@ -27,7 +27,7 @@ thrashing() {
 	say "refaults $before -> $after; usage $(cat "$group/memory.usage_in_bytes") of $limit bytes, failcnt $(cat "$group/memory.failcnt")"
 	[ $((after - before)) -ge 2000 ] || skip "no thrashing here: $((after - before)) refaults in 20 s"
 }
-attempts '.reason == "local-limit"' thrashing
+attempts '.reason == "local-limit" and .answer == "no"' thrashing
 holds '.answer == "no" and .reason == "local-limit"' "a cgroup's limit is a local limit"
 holds '(.sentence + .advice) | test("cgroup|limit")' "the words say what binds"
 holds "(.sentence + .advice + ([.resources[].evidence[].source] | join(\" \"))) | test(\"${group##*/}\")" "the cgroup is named"

@@ -33,7 +33,8 @@ shaped() {
 	say "iperf3 sent $mbit Mbit/s through a shaper of 40"
 	[ "$mbit" -ge 30 ] && [ "$mbit" -le 45 ] || skip "the shaper did not act: $mbit Mbit/s"
 }
-attempts '.reason == "local-limit"' shaped
+# On a VM whose CPUs are short besides, a larger one would help with those.
+attempts '.reason == "local-limit" and ([.bigger[] | select(.gain.likely != null and .gain.likely > 1.1)] | length == 0)' shaped
 holds ".binding.resource == \"network\" and .binding.device == \"$dev\"" "the loaded device binds"
 holds '.answer == "no" and .reason == "local-limit"' "a shaper on this VM is a local limit"
 holds '[.bigger[] | select(.gain.likely != null and .gain.likely > 1.1)] | length == 0' "a larger VM is not said to help"
