@@ -40,13 +40,11 @@ static bool parse(struct hr_cli *cli, int argc, char **argv, struct check *ret)
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":w:c:", options, NULL)) != -1) {
+		double *k = c == 'w' ? &ret->warn : &ret->crit;
+
 		if (c == 'f')
 			cli->config = optarg;
-		else if (c == 'w' && hr_num_f64(optarg, 0.125, 8, &ret->warn))
-			continue;
-		else if (c == 'c' && hr_num_f64(optarg, 0.125, 8, &ret->crit))
-			continue;
-		else
+		else if ((c != 'w' && c != 'c') || !hr_num_f64(optarg, 0.125, 8, k))
 			return false;
 	}
 	if (argc - optind > 1 || ret->crit > ret->warn)
@@ -67,8 +65,7 @@ int hr_cmd_check(const struct hr_cli *cli, int argc, char **argv)
 	int status;
 
 	if (!parse(&mine, argc, argv, &k))
-		return unknown(
-			"usage: headroom check [HOST] [-w 1.5] [-c 1.2], 0.125 <= c <= w <= 8");
+		return unknown("usage: headroom check [HOST] [-w 1.5] [-c 1.2], c <= w");
 	if (hr_cli_find_target(&mine, &target, err) != 0 ||
 		hr_client_get_host(&target, k.host, "/answer", &reply, err) != 0)
 		return unknown(err);

@@ -116,7 +116,7 @@ static void progress(const struct measure *m, bool end)
 	else if (m->for_ns)
 		(void)fprintf(stderr, "\rmeasuring this VM: %llu of %.0f s ", (unsigned long long)s,
 			hr_ns_to_s(m->for_ns));
-	else
+	else if (m->command)
 		(void)fprintf(stderr, "\rmeasuring while %s runs: %llu s ", m->command[0],
 			(unsigned long long)s);
 	(void)fflush(stderr);

@@ -141,6 +141,7 @@ struct hr_res_answer {
 struct hr_answer {
 	char host[HR_NAME_LEN];
 	char host_id[2 * HR_HOST_ID_LEN + 1];
+	uint8_t n_res, n_bigger, n_missing, n_top; /* entries of the lists below */
 	uint64_t at_ms;
 	struct {
 		uint64_t from_ms, to_ms;
@@ -157,9 +158,7 @@ struct hr_answer {
 		char device[HR_NAME_LEN];
 		double share; /* of the tight minutes */
 	} binding;
-	uint8_t n_res;
 	struct hr_res_answer res[HR_ANS_RES_MAX];
-	uint8_t n_bigger;
 	struct {
 		char change[32]; /* "vcpus x2" */
 		struct hr_bounds gain;
@@ -188,9 +187,7 @@ struct hr_answer {
 		bool in_catalogue;
 		struct hr_rung_answer next, largest, smaller; /* smaller: the smallest that does */
 	} size;
-	uint8_t n_missing; /* behind an unknown: VM-wide */
-	struct hr_missing missing[HR_ANS_MISSING_MAX];
-	uint8_t n_top;
+	struct hr_missing missing[HR_ANS_MISSING_MAX]; /* behind an unknown: VM-wide */
 	struct {
 		enum hr_resource resource;
 		uint32_t pid, tid;

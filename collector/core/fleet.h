@@ -15,14 +15,14 @@
 struct hr_fleet_row {
 	char id[2 * HR_HOST_ID_LEN + 1];
 	char name[HR_NAME_LEN];
+	char device[HR_NAME_LEN];
+	bool has_days;
 	uint64_t at_ms;    /* when the answer was made */
 	uint64_t heard_ms; /* last new window, our clock; 0: not since the start */
 	enum hr_answer_kind kind;
 	enum hr_reason reason;
 	enum hr_resource binding;
-	char device[HR_NAME_LEN];
 	struct hr_bounds headroom;
-	bool has_days;
 	struct hr_opt days_at_least, days_likely;
 };
 

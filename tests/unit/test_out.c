@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/hr_cmocka.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "collector/core/out.h"
@@ -53,10 +54,8 @@ static void columns_are_characters_not_bytes(void **state)
 
 	(void)state;
 	assert_int_equal(hr_out_columns(word), 3);
-	for (int i = 0; i < 9; i++) {
-		strcat(text, word);
-		strcat(text, i < 8 ? " " : "");
-	}
+	for (size_t i = 0, n = 0; i < 9; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i ? " " : "", word);
 	hr_out_init(&o, buf, sizeof(buf), 40, false);
 	hr_out_wrap(&o, "  - ", text);
 	assert_ptr_equal(strchr(buf, '\n'), buf + o.len - 1);

@@ -2,6 +2,7 @@
 /* The fleet and the explanation as text. */
 #include "tests/unit/hr_cmocka.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "collector/core/render.h"
@@ -13,7 +14,7 @@ static char buf[8192];
 static void row(struct hr_fleet_row *r, const char *name, enum hr_answer_kind kind, double k)
 {
 	memset(r, 0, sizeof(*r));
-	strcpy(r->name, name);
+	snprintf(r->name, sizeof(r->name), "%s", name);
 	r->kind = kind;
 	r->reason = HR_REASON_HEADROOM_LEFT;
 	r->heard_ms = NOW_MS - 5000;
