@@ -22,7 +22,7 @@ int st_step(double v)
 
 static void *copy(const void *p, size_t bytes)
 {
-	void *c = malloc(bytes ? bytes : 1);
+	void *c = calloc(1, bytes + 1);
 
 	if (!c) {
 		fputs("forecast: out of memory\n", stderr);
@@ -30,8 +30,6 @@ static void *copy(const void *p, size_t bytes)
 	}
 	if (p)
 		memcpy(c, p, bytes);
-	else
-		memset(c, 0, bytes);
 	return c;
 }
 
@@ -140,7 +138,7 @@ static size_t scale(
 {
 	size_t used = 0;
 
-	for (unsigned k = 0; k < dim; k++)
+	for (unsigned k = 0; k < ST_DIM_MAX; k++)
 		mu[k] = sd[k] = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (skip[i])
@@ -162,7 +160,7 @@ static size_t scale(
 void st_logistic(const double *x, const bool *y, const bool *skip, size_t n, unsigned dim,
 	double ret[1 + ST_DIM_MAX])
 {
-	double mu[ST_DIM_MAX], sd[ST_DIM_MAX], w[1 + ST_DIM_MAX] = {0};
+	double mu[ST_DIM_MAX] = {0}, sd[ST_DIM_MAX] = {0}, w[1 + ST_DIM_MAX] = {0};
 	double ridge = RIDGE * (double)scale(x, skip, n, dim, mu, sd);
 
 	for (unsigned step = 0; step < 30; step++) {

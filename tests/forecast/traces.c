@@ -141,6 +141,8 @@ struct tr_grid tr_load(const char *dir, const char *file, const char *col, uint3
 
 	extent(&g, f, step_s, t0);
 	all = (size_t)g.n * g.slots;
+	if (all == 0)
+		die("holds no sample", file);
 	g.v = need(malloc(all * sizeof(*g.v)));
 	g.unit = need(calloc(g.n, sizeof(*g.unit)));
 	for (size_t k = 0; k < all; k++)
