@@ -77,16 +77,21 @@ static __always_inline uint32_t which(uint32_t major, uint32_t minor)
 	return HR_DISKS_MAX;
 }
 
+/* @start 1: a part of a request, whose bytes count and which is no request of its own. */
+#define A_PART 1
+
 static __always_inline void transfer(
 	struct hr_disk_cell *c, uint32_t index, uint32_t dir, uint64_t bytes, uint64_t start)
 {
 	uint64_t now = bpf_ktime_get_ns();
 	struct hr_disk_slot *s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
 
-	INC(c->n[dir], 1);
 	INC(c->bytes[dir], bytes);
-	INC(s->ops[dir], 1);
 	INC(s->sectors[dir], (uint32_t)(bytes >> 9));
+	if (start == A_PART)
+		return;
+	INC(c->n[dir], 1);
+	INC(s->ops[dir], 1);
 	if (start == 0 || start > now) {
 		INC(c->unstamped, 1);
 		return;
@@ -102,9 +107,8 @@ static __always_inline int on_complete(
 	struct hr_disk_cell *c;
 	struct gendisk *gd;
 	uint32_t op;
+	bool part;
 
-	if (nr_bytes < len) /* a part of it; the event comes before the length shrinks */
-		return 0;
 	gd = hr_request_disk(typed, rq);
 	if (!gd) /* passthrough */
 		return 0;
@@ -116,16 +120,18 @@ static __always_inline int on_complete(
 	c = bpf_map_lookup_elem(&hr_disk_cells, &index);
 	if (!c)
 		return 0;
+	part = nr_bytes < len; /* the event comes before the length shrinks */
 	if (failed)
 		INC(c->errors, 1);
 	op = HR_READ(typed, rq, cmd_flags) & ((1u << HR_OP_BITS) - 1);
 	op = op < HR_OPS_N ? hr_op_class[op] : HR_OP_OTHER;
 	if (op == HR_OP_DISCARD)
-		INC(c->discards, 1);
+		INC(c->discards, !part);
 	else if (op == HR_OP_FLUSH)
-		INC(c->flushes, 1);
+		INC(c->flushes, !part);
 	else if (op != HR_OP_OTHER && len > 0) /* an empty write only carries a flush */
-		transfer(c, index, op == HR_OP_WRITE, len, HR_READ(typed, rq, start_time_ns));
+		transfer(c, index, op == HR_OP_WRITE, part ? nr_bytes : len,
+			part ? A_PART : HR_READ(typed, rq, start_time_ns));
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 #include "tests/bpf/scratch.h"
 
 /* A loop device over memory, open for direct I/O; the kernel ends it with its last descriptor. */
-static int open_loop(uint64_t bytes)
+static int open_loop(uint64_t bytes, uint64_t missing)
 {
 	struct loop_config c;
 	char path[32];
@@ -43,6 +43,10 @@ static int open_loop(uint64_t bytes)
 		close(fd);
 		fd = -1;
 	}
+	if (fd >= 0 && ftruncate(memory, (off_t)(bytes - missing)) != 0) {
+		close(fd);
+		fd = -1;
+	}
 	close(memory);
 	close(control);
 	return fd;
@@ -51,12 +55,26 @@ static int open_loop(uint64_t bytes)
 int scratch_disk(uint64_t bytes, unsigned *ret_major, unsigned *ret_minor)
 {
 	const char *given = getenv("HR_TEST_DISK");
-	int fd = given ? open(given, O_RDWR | O_DIRECT | O_CLOEXEC) : open_loop(bytes);
+	int fd = given ? open(given, O_RDWR | O_DIRECT | O_CLOEXEC) : open_loop(bytes, 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		printf("no scratch disk: %s (%s)\n", given ? given : "loop device",
 			strerror(errno));
+		return -1;
+	}
+	*ret_major = major(st.st_rdev);
+	*ret_minor = minor(st.st_rdev);
+	return fd;
+}
+
+int scratch_torn_disk(uint64_t bytes, uint64_t missing, unsigned *ret_major, unsigned *ret_minor)
+{
+	int fd = open_loop(bytes, missing);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		printf("no loop device (%s)\n", strerror(errno));
 		return -1;
 	}
 	*ret_major = major(st.st_rdev);

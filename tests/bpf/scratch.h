@@ -12,6 +12,12 @@
 int scratch_disk(uint64_t bytes, unsigned *ret_major, unsigned *ret_minor);
 
 /*
+ * A loop device whose last @missing bytes are not there: a read over the border
+ * completes in parts, the last of them with an error.  As scratch_disk otherwise.
+ */
+int scratch_torn_disk(uint64_t bytes, uint64_t missing, unsigned *ret_major, unsigned *ret_minor);
+
+/*
  * A pair of virtual Ethernet devices, up and silent, in this thread's network
  * namespace, which must be one of its own.  What @ret_ifindex[0] sends arrives at
  * @ret_ifindex[1].  0, or -errno.

@@ -126,6 +126,39 @@ static void requests_and_bytes_are_those_of_diskstats(void **state)
 	live_stop(r);
 }
 
+/* One read of 64 KiB of which 32 are there: the kernel completes it in two parts. */
+static void a_request_completed_in_parts_is_one_request(void **state)
+{
+	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK};
+	struct live_record *r;
+	struct diskstats d0, d1;
+	void *buf = NULL;
+	int fd = scratch_torn_disk(4 * BLOCK, BLOCK + BLOCK / 2, &dev.major, &dev.minor);
+
+	(void)state;
+	if (fd < 0 || posix_memalign(&buf, 4096, BLOCK) != 0)
+		skip();
+	live_sleep_until(live_now() + 50000000);
+	r = live_start(arg_rung, &dev, 1);
+	d0 = read_diskstats(dev.major, dev.minor);
+	assert_int_equal(pread(fd, buf, BLOCK, 2 * BLOCK), -1);
+	live_record_until(r, live_now());
+	d1 = read_diskstats(dev.major, dev.minor);
+	print_message("hook %llu requests %llu bytes %llu errors, diskstats %llu and %llu\n",
+		(unsigned long long)r->disk.n[0], (unsigned long long)r->disk.bytes[0],
+		(unsigned long long)r->disk.errors, d1.n[0] - d0.n[0],
+		(d1.sectors[0] - d0.sectors[0]) * 512);
+	if (live_lost(r->disk.n[0], d1.n[0] - d0.n[0]) == 0) {
+		assert_int_equal(r->disk.n[0], 1);
+		assert_int_equal(r->disk.bytes[0], BLOCK);
+		assert_int_equal(r->disk.bytes[0], (d1.sectors[0] - d0.sectors[0]) * 512);
+		assert_int_equal(r->disk.errors, 1);
+	}
+	free(buf);
+	close(fd);
+	live_stop(r);
+}
+
 static void a_disk_that_was_not_named_counts_nothing(void **state)
 {
 	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK}, other = {.kind = HR_DEV_DISK};
@@ -372,6 +405,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_and_bytes_are_those_of_diskstats),
+		cmocka_unit_test(a_request_completed_in_parts_is_one_request),
 		cmocka_unit_test(a_disk_that_was_not_named_counts_nothing),
 		cmocka_unit_test(another_namespaces_device_of_the_same_number_is_left_out),
 		cmocka_unit_test(a_retransmit_is_counted),
