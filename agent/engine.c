@@ -328,6 +328,9 @@ static void read_slow(struct hr_engine *e)
 	}
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
 		e->raw.nic = e->nic_raw;
+	if (e->bpf)
+		(void)hr_bpf_misses(
+			e->bpf, &e->raw.bpf_missed); /* a kernel that never drops: stays 0 */
 	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host);
 }
 

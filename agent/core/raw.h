@@ -133,4 +133,5 @@ struct hr_raw {
 	uint64_t self_cpu_us;               /* running total */
 	uint64_t self_rss_bytes;
 	uint64_t bpf_run_ns, bpf_run_n; /* running totals; 0, 0: not measured */
+	uint64_t bpf_missed;            /* running total of events kept from our programs */
 };

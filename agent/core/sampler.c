@@ -188,14 +188,17 @@ bool hr_sampler_closes(const struct hr_sampler *s, uint64_t boot_ns)
 static uint64_t cost(struct hr_sampler *s, const struct hr_raw *raw)
 {
 	struct hr_summary *sum = &s->sum[s->open];
-	bool ok = true, bpf_ok = true;
+	bool ok = true, bpf_ok = true, missed_ok = true;
 	uint64_t us = hr_counter_grow(&s->total[HR_TOTAL_SELF_CPU], true, raw->self_cpu_us, &ok);
 	/* from the 0, 0 of "not measured" on, too: our programs started at 0 with us */
 	uint64_t ns = hr_counter_grow(&s->total[HR_TOTAL_BPF_NS], true, raw->bpf_run_ns, &bpf_ok);
 	uint64_t n = hr_counter_grow(&s->total[HR_TOTAL_BPF_N], true, raw->bpf_run_n, &bpf_ok);
+	uint64_t missed =
+		hr_counter_grow(&s->total[HR_TOTAL_BPF_MISSED], true, raw->bpf_missed, &missed_ok);
 
 	if (raw->mono_ns > raw->due_ns && raw->mono_ns - raw->due_ns > HR_SAMPLER_LATE_NS)
 		sum->ctr[HR_CTR_SELF_TICK_LATE_N]++;
+	sum->ctr[HR_CTR_HOOK_MISSED_N] += missed;
 	if (bpf_ok) {
 		sum->ctr[HR_CTR_SELF_BPF_NS] += ns;
 		sum->ctr[HR_CTR_SELF_BPF_EVENTS] += n;

@@ -76,6 +76,7 @@ enum hr_sampler_total {
 	HR_TOTAL_SELF_CPU,
 	HR_TOTAL_BPF_NS,
 	HR_TOTAL_BPF_N,
+	HR_TOTAL_BPF_MISSED,
 	HR_TOTAL_N,
 };
 enum {

@@ -101,6 +101,7 @@ static inline int tick_at(uint64_t at, const struct hr_summary **ret)
 	feed.raw.due_ns = feed.raw.mono_ns;
 	feed.raw.wall_ms = 1700000000000ULL + at / 1000000;
 	feed.raw.self_cpu_us = 500 * feed.ticks;
+	feed.raw.bpf_missed = 3 * feed.ticks;
 	feed.raw.self_rss_bytes = 3 << 20;
 	texts(feed.ticks++);
 	return hr_sampler_tick(&sampler, &feed.raw, ret);

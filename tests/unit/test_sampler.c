@@ -46,6 +46,7 @@ static void a_window_sums_what_grew_in_its_ten_ticks(void **state)
 	assert_int_equal(s->ctr[HR_CTR_SOFTNET_DROP_N], 10);
 	assert_int_equal(s->ctr[HR_CTR_SOFTNET_SQUEEZE_N], 20);
 	assert_int_equal(s->ctr[HR_CTR_SELF_CPU_US], 5000);
+	assert_int_equal(s->ctr[HR_CTR_HOOK_MISSED_N], 30);
 	assert_int_equal(s->ctr[HR_CTR_SELF_RSS_BYTES], 3 << 20);
 	assert_int_equal(s->ctr[HR_CTR_SELF_TICK_LATE_N], 0);
 }
