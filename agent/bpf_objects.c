@@ -109,6 +109,8 @@ static void *open_mem(struct hr_bpf *b, struct hr_part *p)
 		return NULL;
 	p->obj = k->obj;
 	(void)bpf_map__set_max_entries(k->maps.hr_mem_cells, b->view.cpus);
+	if (b->rung[HR_HOOK_RECLAIM_END] == HR_RUNG_MISSING)
+		(void)bpf_map__set_autocreate(k->maps.hr_mem_cells, false);
 	return k;
 }
 
