@@ -59,7 +59,7 @@ qemu() {
 		machine=(qemu-system-aarch64 -machine virt) cpu=max,pauth-impdef=on,sve=off tty=ttyAMA0
 	fi
 	for disk in 0 1; do rm -f "$5.disk$disk" && truncate -s 64M "$5.disk$disk"; done
-	timeout -k 5 240 "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" -smp "$cpus" -m "$guest_mem" -nodefaults \
+	timeout -k 5 270 "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" -smp "$cpus,maxcpus=$((cpus + 2))" -m "$guest_mem" -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -kernel "$cache/$1/vmlinuz" -initrd "$4" \
 		-append "console=$tty panic=-1 quiet loglevel=1 no_timer_check" \
 		-drive "if=none,id=d0,format=raw,cache=unsafe,file=$5.disk0,throttling.iops-total=$guest_iops" \
