@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -260,6 +261,7 @@ int hr_daemon_run(const struct hr_collector_config *conf, const char *path, bool
 	p.must_exist = must_exist;
 	p.conf = *conf;
 	p.lock = -1;
+	(void)umask(0027); /* SQLite would let everybody read what machines run */
 	if (fd < 0 || hr_board_init(&p.board) < 0) {
 		(void)snprintf(err, HR_CONF_ERR_LEN, "cannot start: out of memory or descriptors");
 		return -1;

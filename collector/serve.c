@@ -238,6 +238,7 @@ static enum MHD_Result go_on(struct hr_request *r)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is the library's */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *path,
 	const char *method, const char *version, const char *data, size_t *size, void **ctx)
 {

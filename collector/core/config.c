@@ -116,12 +116,12 @@ bool hr_collector_config_needs_restart(
 	return strcmp(a->listen, b->listen) != 0 || strcmp(a->state, b->state) != 0 ||
 	       strcmp(a->page, b->page) != 0 || strcmp(a->plots, b->plots) != 0 ||
 	       a->connections != b->connections || a->per_address != b->per_address ||
-	       a->file_bytes != b->file_bytes || a->k_target < b->k_target ||
-	       a->k_target > b->k_target || a->eps < b->eps || a->eps > b->eps || a->q < b->q ||
-	       a->q > b->q || a->lookback_days != b->lookback_days ||
-	       a->min_history_ns != b->min_history_ns || a->max_vcpus != b->max_vcpus ||
-	       a->max_mem_bytes != b->max_mem_bytes || strcmp(a->catalogue, b->catalogue) != 0 ||
-	       strcmp(a->ladder, b->ladder) != 0;
+	       a->hosts != b->hosts || a->file_bytes != b->file_bytes ||
+	       a->k_target < b->k_target || a->k_target > b->k_target || a->eps < b->eps ||
+	       a->eps > b->eps || a->q < b->q || a->q > b->q ||
+	       a->lookback_days != b->lookback_days || a->min_history_ns != b->min_history_ns ||
+	       a->max_vcpus != b->max_vcpus || a->max_mem_bytes != b->max_mem_bytes ||
+	       strcmp(a->catalogue, b->catalogue) != 0 || strcmp(a->ladder, b->ladder) != 0;
 }
 
 /* A dotted quad of four decimal numbers that begins with 127. */

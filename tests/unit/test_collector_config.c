@@ -51,6 +51,8 @@ static void a_file_changes_what_it_names(void **state)
 	before.log_level = 7;
 	before.group_ns = 1;
 	assert_false(hr_collector_config_needs_restart(&before, &c));
+	before.hosts++; /* the table of hosts is made once */
+	assert_true(hr_collector_config_needs_restart(&before, &c));
 	assert_true(
 		hr_conf_parse(hr_collector_config_table(), "c.conf",
 			"[collector]\nlisten = 127.0.0.1:0\nlitsen = x\n", &c, &origin, err) < 0);
