@@ -14,6 +14,7 @@
 /* What the reader tells the programs, one per object. */
 struct hr_ctl {
 	uint64_t horizon; /* ns; slots before it are read: nothing may be added to them any more */
+	uint64_t record_until; /* ns; sched_switch: stints that end before it are recorded */
 };
 
 /* ns / 1000, clamped to 32 bits.  The multiplication is exact below 2^32 ns. */
@@ -24,6 +25,17 @@ static inline __attribute__((always_inline)) uint32_t hr_us(uint64_t ns)
 	ns /= 1000;
 	return ns >> 32 ? 0xffffffff : (uint32_t)ns;
 }
+
+/* One time on a CPU, as the burst recorder tells it while a slice is armed. */
+struct hr_stint_rec {
+	uint64_t since;           /* ns, CLOCK_MONOTONIC */
+	uint32_t ran_ns, wait_ns; /* the wait lies just before @since; both capped at 2^32 - 1 */
+	uint32_t pid;
+	uint32_t flags;
+};
+#define HR_STINT_SLEEPS    1            /* and then the task went to sleep: its burst is over */
+#define HR_STINT_CONTINUES 2            /* its burst began before this stint */
+#define HR_STINT_RING      (256 * 1024) /* bytes: 8192 records with their headers between two reads */
 
 struct hr_cell_hist {
 	uint64_t sum; /* of the values, us, exact */

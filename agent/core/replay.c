@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bursts through c servers at load k; see replay.h. */
+#include "agent/core/replay.h"
+
+#include <string.h>
+
+#include "agent/core/vqueue.h"
+
+#define ORDER_BITS 17
+#define ORDER_MASK ((1u << ORDER_BITS) - 1)
+#define DIGIT_BITS 11 /* three digits hold the 33 bits of an arrival */
+#define DIGITS     3
+#define HOG        UINT32_MAX /* jobs from here downwards */
+
+_Static_assert(HR_REPLAY_COPIES_MAX < 1u << ORDER_BITS, "order of a copy");
+
+/* splitmix64: any bits in, well mixed bits out. */
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15ULL;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* [0, 1) */
+static double share(uint64_t bits)
+{
+	return (double)(bits >> 11) * 0x1p-53;
+}
+
+static uint64_t arrival(
+	const struct hr_replay_in *in, uint32_t i, uint32_t copy, enum hr_replay_mode mode)
+{
+	uint64_t at = in->burst[i].wake_ns < in->length_ns ? in->burst[i].wake_ns : in->length_ns;
+	double u;
+
+	if (copy == 0)
+		return at;
+	if (mode == HR_REPLAY_S)
+		return in->length_ns == 0 ? 0
+					  : (at + in->length_ns * 37 / 100 * copy) % in->length_ns;
+	u = share(mix(in->seed ^ ((uint64_t)copy << 32 | i)));
+	at += (uint64_t)(u * 2 * (double)HR_REPLAY_JITTER_NS);
+	at = at > HR_REPLAY_JITTER_NS ? at - HR_REPLAY_JITTER_NS : 0;
+	return at < in->length_ns ? at : in->length_ns;
+}
+
+/* By arrival; equal ones stay in the order of copies, then of bursts. */
+static void sort(struct hr_replay_work *w, uint32_t n)
+{
+	uint32_t count[1 << DIGIT_BITS];
+
+	for (unsigned d = 0; d < DIGITS; d++) {
+		const uint64_t *from = w->key[d & 1];
+		uint64_t *to = w->key[~d & 1];
+		unsigned shift = ORDER_BITS + d * DIGIT_BITS;
+		uint32_t sum = 0;
+
+		memset(count, 0, sizeof(count));
+		for (uint32_t i = 0; i < n; i++)
+			count[from[i] >> shift & ((1u << DIGIT_BITS) - 1)]++;
+		for (uint32_t i = 0; i < 1u << DIGIT_BITS; i++) {
+			uint32_t c = count[i];
+
+			count[i] = sum;
+			sum += c;
+		}
+		for (uint32_t i = 0; i < n; i++)
+			to[count[from[i] >> shift & ((1u << DIGIT_BITS) - 1)]++] = from[i];
+	}
+}
+
+_Static_assert(DIGITS % 2 == 1, "the sorted keys end in key[1]");
+
+static uint32_t fill(
+	const struct hr_replay_in *in, double k, enum hr_replay_mode mode, struct hr_replay_work *w)
+{
+	uint32_t whole = (uint32_t)k, n = 0;
+	double rest = k - whole;
+
+	for (uint32_t copy = 0; copy <= whole; copy++)
+		for (uint32_t i = 0; i < in->n; i++) {
+			/* one draw per burst, the same at every load */
+			if (copy == whole && share(mix(in->seed + i)) >= rest)
+				continue;
+			w->key[0][n++] =
+				arrival(in, i, copy, mode) << ORDER_BITS | (copy * in->n + i);
+		}
+	sort(w, n);
+	for (uint32_t p = 0; p < n; p++) {
+		uint64_t cpu = in->burst[(w->key[1][p] & ORDER_MASK) % in->n].cpu_ns;
+
+		w->left[p] = cpu > UINT32_MAX ? UINT32_MAX : (uint32_t)cpu;
+	}
+	return n;
+}
+
+/* --- the servers -------------------------------------------------------------- */
+
+struct sim {
+	struct hr_replay_work *w;
+	uint32_t servers, running;
+	uint32_t head, queued, room; /* of the queue */
+	uint32_t order;
+};
+
+static bool before(const struct sim *s, uint32_t a, uint32_t b)
+{
+	if (s->w->run[a].end != s->w->run[b].end)
+		return s->w->run[a].end < s->w->run[b].end;
+	return s->w->run[a].order < s->w->run[b].order;
+}
+
+static void swap(struct sim *s, uint32_t a, uint32_t b)
+{
+	__typeof__(s->w->run[0]) t = s->w->run[a];
+
+	s->w->run[a] = s->w->run[b];
+	s->w->run[b] = t;
+}
+
+static void start(struct sim *s, uint64_t end, uint32_t job)
+{
+	uint32_t i = s->running++;
+
+	s->w->run[i].end = end;
+	s->w->run[i].order = s->order++;
+	s->w->run[i].job = job;
+	for (; i > 0 && before(s, i, (i - 1) / 2); i = (i - 1) / 2)
+		swap(s, i, (i - 1) / 2);
+}
+
+static uint32_t finish_first(struct sim *s)
+{
+	uint32_t job = s->w->run[0].job, i = 0;
+
+	s->w->run[0] = s->w->run[--s->running];
+	for (;;) {
+		uint32_t least = i;
+
+		for (uint32_t c = 2 * i + 1; c <= 2 * i + 2 && c < s->running; c++)
+			if (before(s, c, least))
+				least = c;
+		if (least == i)
+			return job;
+		swap(s, i, least);
+		i = least;
+	}
+}
+
+static void append(struct sim *s, uint32_t job)
+{
+	s->w->queue[(s->head + s->queued++) % s->room] = job;
+}
+
+/* Idle servers take the head of the queue. */
+static void serve(struct sim *s, uint64_t now)
+{
+	while (s->running < s->servers && s->queued > 0) {
+		uint32_t job = s->w->queue[s->head];
+		uint64_t ns = HR_REPLAY_SLICE_NS;
+
+		s->head = (s->head + 1) % s->room;
+		s->queued--;
+		if (job <= HOG - HR_REPLAY_HOGS_MAX && s->w->left[job] < ns)
+			ns = s->w->left[job];
+		start(s, now + ns, job);
+	}
+}
+
+/* A slice of @job ended: true when all of it is done. */
+static bool slice_over(struct sim *s, uint32_t job)
+{
+	uint32_t *left = &s->w->left[job];
+
+	if (job > HOG - HR_REPLAY_HOGS_MAX) {
+		append(s, job);
+		return false;
+	}
+	*left -= *left < HR_REPLAY_SLICE_NS ? *left : (uint32_t)HR_REPLAY_SLICE_NS;
+	if (*left == 0)
+		return true;
+	append(s, job);
+	return false;
+}
+
+static bool is_late(const struct hr_replay_in *in, uint64_t key, uint64_t now)
+{
+	uint64_t cpu = in->burst[(key & ORDER_MASK) % in->n].cpu_ns;
+	uint64_t wait = now - (key >> ORDER_BITS) - cpu;
+
+	return wait > HR_STINTS_LATE_NS && wait > cpu;
+}
+
+static uint32_t simulate(
+	const struct hr_replay_in *in, uint32_t n, uint32_t servers, struct hr_replay_work *w)
+{
+	struct sim s = {
+		.w = w, .servers = servers, .room = HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX};
+	uint64_t stop = (w->key[1][n - 1] >> ORDER_BITS) + HR_REPLAY_TAIL_NS;
+	uint32_t next = 0, done = 0, late = 0;
+
+	for (uint32_t i = 0; i < in->hogs && i < HR_REPLAY_HOGS_MAX; i++)
+		append(&s, HOG - i);
+	serve(&s, 0);
+	while (done < n) {
+		uint64_t at = next < n ? w->key[1][next] >> ORDER_BITS : UINT64_MAX;
+
+		if (s.running > 0 && w->run[0].end <= at) {
+			uint32_t job;
+
+			at = w->run[0].end;
+			if (at > stop)
+				break;
+			job = finish_first(&s);
+			if (slice_over(&s, job)) {
+				late += is_late(in, w->key[1][job], at);
+				done++;
+			}
+		} else {
+			append(&s, next++);
+		}
+		serve(&s, at);
+	}
+	return late + (n - done);
+}
+
+void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
+	uint32_t servers, struct hr_replay_work *w, uint32_t ret[2])
+{
+	uint32_t n = fill(in, k, mode, w);
+
+	ret[0] = n > 0 ? simulate(in, n, servers, w) : 0;
+	ret[1] = n;
+}
+
+void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
+	struct hr_replay_work *w, struct hr_replay_sum *sum)
+{
+	uint32_t servers = cpus * (row % HR_VQ_SIZES + 1), r[2];
+
+	if (servers > HR_REPLAY_SERVERS_MAX)
+		return;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		hr_replay_at(in, hr_vqueue_k(g), row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S,
+			servers, w, r);
+		sum->late[row][g] += r[0];
+		sum->tot[row][g] += r[1];
+		if ((uint64_t)r[0] * 5 > r[1])
+			return;
+	}
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joins stints to bursts; see stints.h. */
+#include "agent/core/stints.h"
+
+#include <stddef.h>
+#include <string.h>
+
+void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until)
+{
+	memset(s, 0, offsetof(struct hr_stints, burst));
+	s->from = from;
+	s->until = until;
+}
+
+/* Place of a task in the table of open bursts; HR_STINTS_OPEN: it is not there and, with @add,
+ * there is no room.  Open addressing: an entry is only removed by moving its followers up. */
+static uint32_t find(struct hr_stints *s, uint32_t pid, bool add)
+{
+	uint32_t i = pid % HR_STINTS_OPEN;
+
+	while (s->open[i].pid != 0 && s->open[i].pid != pid)
+		i = (i + 1) % HR_STINTS_OPEN;
+	if (s->open[i].pid == pid)
+		return i;
+	if (!add ||
+		s->nr_open >= HR_STINTS_OPEN / 2) /* half empty: a search stays short, and ends */
+		return HR_STINTS_OPEN;
+	s->nr_open++;
+	memset(&s->open[i], 0, sizeof(s->open[i]));
+	s->open[i].pid = pid;
+	return i;
+}
+
+static void forget(struct hr_stints *s, uint32_t hole)
+{
+	uint32_t i = hole;
+
+	s->nr_open--;
+	for (;;) {
+		uint32_t home;
+
+		s->open[hole].pid = 0;
+		do {
+			i = (i + 1) % HR_STINTS_OPEN;
+			if (s->open[i].pid == 0)
+				return;
+			home = s->open[i].pid % HR_STINTS_OPEN;
+		} while ((i - home) % HR_STINTS_OPEN < (i - hole) % HR_STINTS_OPEN);
+		s->open[hole] = s->open[i];
+		hole = i;
+	}
+}
+
+static void keep(struct hr_stints *s, uint64_t wake, uint64_t cpu, uint64_t wait)
+{
+	if (s->n == HR_BURSTS_MAX) {
+		if (wake < s->until)
+			s->until = wake;
+		return;
+	}
+	if (cpu > UINT32_MAX) /* 4.3 of at most 5 s */
+		cpu = UINT32_MAX;
+	s->burst[s->n++] = (struct hr_burst){wake - s->from, cpu, wait};
+	s->late += wait > HR_STINTS_LATE_NS && wait > cpu;
+}
+
+void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r)
+{
+	uint64_t wake = r->since - r->wait_ns, cpu = r->ran_ns, wait = r->wait_ns;
+	bool more = !(r->flags & HR_STINT_SLEEPS), begins = !(r->flags & HR_STINT_CONTINUES);
+	uint32_t i = find(s, r->pid, begins && more && wake >= s->from);
+
+	if (begins && i != HR_STINTS_OPEN && s->open[i].wake != 0) { /* its end was missed */
+		s->cut++;
+		forget(s, i);
+		i = find(s, r->pid, more && wake >= s->from);
+	}
+	if (i == HR_STINTS_OPEN) {
+		if (!more && begins && wake >= s->from)
+			keep(s, wake, cpu, wait);
+		else
+			s->cut += !more;
+		return;
+	}
+	if (s->open[i].wake == 0)
+		s->open[i].wake = wake;
+	s->open[i].cpu += cpu;
+	s->open[i].wait += wait;
+	if (more)
+		return;
+	keep(s, s->open[i].wake, s->open[i].cpu, s->open[i].wait);
+	forget(s, i);
+}
+
+void hr_stints_end(struct hr_stints *s)
+{
+	for (uint32_t i = 0; i < HR_STINTS_OPEN; i++)
+		if (s->open[i].pid != 0 && s->until > s->open[i].wake + HR_HOG_NS)
+			s->hogs++;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recorded stints of an armed slice -> whole bursts, from wake to sleep: when it woke,
+ * how long it was on a CPU, how long it waited for one in all its stints.  A burst that
+ * began before the slice, or ends after it, is left out; one that was older than a hog
+ * at the end counts as a hog.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/cell.h"
+
+#define HR_BURSTS_MAX     5000 /* of a slice; the slice ends where they are full */
+#define HR_STINTS_OPEN    1024 /* tasks in mid-burst at once */
+#define HR_SLICE_NS       5000000000ULL
+#define HR_STINTS_LATE_NS 10000000ULL /* X, as HR_LATE_NS of the program */
+
+struct hr_burst {
+	uint64_t wake_ns; /* since the begin of the slice */
+	uint64_t cpu_ns;
+	uint64_t wait_ns;
+};
+
+struct hr_stints {
+	uint64_t from, until; /* monotonic ns; @until moves back when bursts are full */
+	uint32_t n;
+	uint32_t hogs;
+	uint32_t late;    /* bursts that waited longer than max(X, own CPU time) */
+	uint32_t cut;     /* begun before the slice, or no room to follow them */
+	uint32_t nr_open; /* in @open */
+	struct {
+		uint32_t pid; /* 0: free */
+		uint64_t wake, cpu, wait;
+	} open[HR_STINTS_OPEN];
+	struct hr_burst burst[HR_BURSTS_MAX];
+};
+
+void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until);
+/* One record, in the order of a task's stints; those of other tasks may come in between. */
+void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r);
+/* Nothing more comes: bursts still open are hogs or left out. */
+void hr_stints_end(struct hr_stints *s);

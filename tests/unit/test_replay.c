@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waits below are worked out by hand from the rules of replay.h: slices of 3 ms, one queue. */
+#include "tests/unit/hr_cmocka.h"
+
+#include <string.h>
+
+#include "agent/core/replay.h"
+
+#define MS 1000000ULL
+
+static struct hr_replay_work work;
+static struct hr_burst burst[HR_BURSTS_MAX];
+static struct hr_replay_in in;
+
+/* @n bursts that wake @every ms apart and want @cpu ms each, in a slice of @length ms. */
+static void bursts(uint32_t n, unsigned every, unsigned cpu, unsigned length)
+{
+	for (uint32_t i = 0; i < n; i++)
+		burst[i] = (struct hr_burst){i * every * MS, cpu * MS, 0};
+	in = (struct hr_replay_in){.burst = burst, .n = n, .length_ns = length * MS, .seed = 1};
+}
+
+static uint32_t late(double k, enum hr_replay_mode mode, uint32_t servers)
+{
+	uint32_t r[2];
+
+	hr_replay_at(&in, k, mode, servers, &work, r);
+	return r[0];
+}
+
+static uint32_t total(double k)
+{
+	uint32_t r[2];
+
+	hr_replay_at(&in, k, HR_REPLAY_A, 64, &work, r);
+	return r[1];
+}
+
+static void waits_are_those_of_round_robin(void **state)
+{
+	(void)state;
+	/* A 0-3 9-12 18-21: waited 12; B ends at 24: 15; C at 27: 18; own CPU time 9, X 10 */
+	bursts(3, 0, 9, 1000);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 3);
+	/* A 0-3 6-9 12-15: 6; B 3-6 9-12 15-18: 9 */
+	bursts(2, 0, 9, 1000);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 0);
+	/* two servers: A, B 0-3; C, A 3-6; B, C 6-9; A, B 9-12: 3 each; C 12-15: 6 */
+	bursts(3, 0, 9, 1000);
+	assert_int_equal(late(1, HR_REPLAY_A, 2), 0);
+	/* A 0-3, then B's 3-6 and so on: A ends at 38, waited 18; B at 40: 20, not MORE than 20 */
+	bursts(2, 0, 20, 1000);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 0);
+	/* three of 20: the first ends at 56, waited 36 */
+	bursts(3, 0, 20, 1000);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 3);
+}
+
+static void a_slice_that_ends_goes_before_an_arrival_at_that_time(void **state)
+{
+	(void)state;
+	/*
+	 * A (14) 0-3; B (10) wakes at 3: A is back in the queue before it, and its head: A 3-6;
+	 * then B and A in turn: B 6-9 12-15 18-21 23-24, waited 24 - 3 - 10 = 11 > 10: late.
+	 * A ends at 23, waited 9.  The other way round: B 3-6 9-12 15-18 21-22, waited 9.
+	 */
+	bursts(2, 3, 14, 1000);
+	burst[1].cpu_ns = 10 * MS;
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 1);
+}
+
+static void a_hog_takes_every_other_slice_and_is_not_counted(void **state)
+{
+	(void)state;
+	/* hog 0-3, burst 3-6, hog 6-9, ...: four slices, 12 of wait */
+	bursts(1, 0, 12, 1000);
+	in.hogs = 1;
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 0);
+	bursts(1, 0, 11, 1000);
+	in.hogs = 1;
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 1);
+	assert_int_equal(late(1, HR_REPLAY_A, 2), 0);
+	assert_int_equal(total(1), 1);
+}
+
+static void copies_inside_a_burst_collide_independent_ones_do_not(void **state)
+{
+	(void)state;
+	/* one of 15 in the middle of 1 s; three copies within 10 ms on one server: 45 of work,
+	 * the last ends 45 after the first came, so it waited >= 45 - 10 - 15 = 20 > 15 */
+	bursts(1, 0, 15, 1000);
+	burst[0].wake_ns = 500 * MS;
+	assert_true(late(3, HR_REPLAY_A, 1) >= 1);
+	/* at 500, 870 and 240 (1240 - 1000) */
+	assert_int_equal(late(3, HR_REPLAY_S, 1), 0);
+}
+
+static void a_copy_goes_around_the_end_of_the_slice(void **state)
+{
+	(void)state;
+	/* bursts of 12 at 0 and 630, their copies at 370 and 1000 - 1000 = 0: two at 0 on one
+	 * server: A ends at 21, waited 9; B at 24, waited 12, not MORE than 12 */
+	bursts(2, 630, 12, 1000);
+	assert_int_equal(late(2, HR_REPLAY_S, 1), 0);
+	burst[2] = (struct hr_burst){0, 12 * MS, 0};
+	in.n = 3;
+	assert_int_equal(late(1, HR_REPLAY_S, 1), 0);
+	/* two and a copy at 0: they end at 30, 33, 36, waited 18 and more; two copies at 370 */
+	assert_int_equal(late(2, HR_REPLAY_S, 1), 3);
+}
+
+static void the_load_factor_is_the_number_of_copies(void **state)
+{
+	uint32_t half, more;
+
+	(void)state;
+	bursts(1000, 1, 0, 1000);
+	assert_int_equal(total(1), 1000);
+	assert_int_equal(total(2), 2000);
+	assert_int_equal(total(8), 8000);
+	/* a coin for each: 500 +- 5 x 15.8 */
+	half = total(0.5);
+	assert_true(half > 420 && half < 580);
+	more = total(1.5);
+	assert_int_equal(more, 1000 + half); /* the same coins at every load */
+}
+
+static void what_never_ends_is_late(void **state)
+{
+	(void)state;
+	/* 21 s of work before one server, stopped 20 s after the last came */
+	bursts(7, 0, 3000, 5000);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 7);
+	bursts(0, 0, 0, 5000);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 0);
+}
+
+static void a_row_stops_when_a_fifth_is_late(void **state)
+{
+	struct hr_replay_sum sum;
+	unsigned last = 2;
+
+	(void)state;
+	/* every 10 ms one of 5: half of a server.  From k = 2.52 (g = 6) on its queue grows
+	 * without end, below 2 (g = 5) it does not; two servers carry 3.17 (g = 7) */
+	bursts(400, 10, 5, 4000);
+	memset(&sum, 0, sizeof(sum));
+	hr_replay_row(&in, 1, 0, &work, &sum);
+	assert_int_equal(sum.tot[0][2], 400);
+	assert_int_equal(sum.late[0][2], 0);
+	while (sum.late[0][last] * 5 <= sum.tot[0][last])
+		assert_true(++last < HR_VQ_GRID);
+	assert_true(last == 5 || last == 6);
+	assert_int_equal(sum.tot[0][last + 1], 0);
+	hr_replay_row(&in, 1, 1, &work, &sum); /* two servers */
+	assert_true(sum.tot[1][7] > 0);
+	hr_replay_row(&in, 1, 0, &work, &sum); /* another slice adds */
+	assert_int_equal(sum.tot[0][2], 800);
+	hr_replay_row(&in, 4000, 2, &work, &sum); /* too many servers: no claim */
+	assert_int_equal(sum.tot[2][2], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_are_those_of_round_robin),
+		cmocka_unit_test(a_slice_that_ends_goes_before_an_arrival_at_that_time),
+		cmocka_unit_test(a_hog_takes_every_other_slice_and_is_not_counted),
+		cmocka_unit_test(copies_inside_a_burst_collide_independent_ones_do_not),
+		cmocka_unit_test(a_copy_goes_around_the_end_of_the_slice),
+		cmocka_unit_test(the_load_factor_is_the_number_of_copies),
+		cmocka_unit_test(what_never_ends_is_late),
+		cmocka_unit_test(a_row_stops_when_a_fifth_is_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
