@@ -346,6 +346,35 @@ static void tell(struct hr_bpf *b, enum hr_signal sig, enum hr_hook h, enum hr_h
 		b->have |= HR_SIG_BIT(sig);
 }
 
+static int on_stint(void *ctx, void *data, size_t size)
+{
+	struct hr_bpf *b = ctx;
+
+	if (size >= sizeof(struct hr_stint_rec))
+		b->stint_fn(data, b->stint_arg);
+	return 0;
+}
+
+/* Maps the ring of the burst recorder and says whether there is one. */
+static void start_recorder(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_N])
+{
+	const char *why = b->opts.no_hooks >> HR_SHED_BURST & 1 ? "recorder off by option" : NULL;
+
+	tell(b, HR_SIG_REPLAY, HR_HOOK_SWITCH, HR_HOOK_N, signal);
+	if (!(b->have & HR_SIG_BIT(HR_SIG_REPLAY)))
+		return;
+	if (!why) {
+		b->ring = ring_buffer__new(
+			bpf_object__find_map_fd_by_name(b->part[HR_PART_CPU].obj, "hr_stints"),
+			on_stint, b, NULL);
+		why = b->ring ? NULL : strerror(errno);
+	}
+	if (!why)
+		return;
+	b->have &= ~HR_SIG_BIT(HR_SIG_REPLAY);
+	hr_ladder_signal(HR_SIG_REPLAY, HR_RUNG_MISSING, why, &signal[HR_SIG_REPLAY]);
+}
+
 static void tell_event_ns(const struct hr_bpf *b, struct hr_signal_state *ret)
 {
 	bool any = b->link[HR_HOOK_SWITCH] || b->link[HR_HOOK_BLOCK] || b->link[HR_HOOK_XMIT];
@@ -369,6 +398,7 @@ static void tell_signals(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_
 	tell(b, HR_SIG_TCP_RETRANS, HR_HOOK_RETRANS, HR_HOOK_N, signal);
 	tell(b, HR_SIG_RECLAIM, HR_HOOK_RECLAIM_BEGIN, HR_HOOK_RECLAIM_END, signal);
 	tell(b, HR_SIG_OOM, HR_HOOK_VICTIM, HR_HOOK_N, signal);
+	start_recorder(b, signal);
 	tell_event_ns(b, &signal[HR_SIG_EVENT_NS]);
 }
 
@@ -459,6 +489,7 @@ void hr_bpf_close(struct hr_bpf *b)
 	for (int i = 0; i < HR_PART_N; i++)
 		close_part(b, (enum hr_part_id)i);
 	hr_bpf_stats_end(b);
+	ring_buffer__free(b->ring);
 	free(b->cells);
 	free(b->open_end);
 	free(b);
@@ -469,12 +500,12 @@ static const struct {
 	enum hr_hook hook[2];
 	uint64_t signals;
 } shed_table[HR_SHED_N] = {
-	[HR_SHED_BURST] = {{HR_HOOK_N, HR_HOOK_N}, 0},
+	[HR_SHED_BURST] = {{HR_HOOK_N, HR_HOOK_N}, HR_SIG_BIT(HR_SIG_REPLAY)},
 	[HR_SHED_NET] = {{HR_HOOK_RECEIVE, HR_HOOK_XMIT}, HR_SIG_BIT(HR_SIG_NET_IO)},
 	[HR_SHED_DISK] = {{HR_HOOK_BLOCK, HR_HOOK_N}, HR_SIG_BIT(HR_SIG_DISK_IO)},
-	[HR_SHED_SCHED] = {{HR_HOOK_SWITCH, HR_HOOK_N}, HR_SIG_BIT(HR_SIG_CPU_SLOTS) |
-								HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
-								HR_SIG_BIT(HR_SIG_BURSTS)},
+	[HR_SHED_SCHED] = {{HR_HOOK_SWITCH, HR_HOOK_N},
+		HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
+			HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY)},
 };
 
 void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what)
@@ -485,4 +516,6 @@ void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what)
 		if (shed_table[what].hook[i] != HR_HOOK_N)
 			detach(b, shed_table[what].hook[i]);
 	b->have &= ~shed_table[what].signals;
+	if (!(b->have & HR_SIG_BIT(HR_SIG_REPLAY)))
+		hr_bpf_record(b, 0);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/core/raw.h"
+#include "bpf/cell.h"
 #include "proto/facts.h"
 
 struct hr_bpf;
@@ -48,6 +49,16 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take);
 /* Runs the task iterator.  0 or -errno (then read /proc). */
 int hr_bpf_tasks(
 	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
+
+/*
+ * The burst recorder: stints that end before @until_ns go into a ring of bounded size (0: off).
+ * hr_bpf_stints() hands over what is there and returns how many did not fit since the last call.
+ */
+typedef void hr_bpf_stint_fn(const struct hr_stint_rec *r, void *arg);
+void hr_bpf_record(struct hr_bpf *b, uint64_t until_ns);
+uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg);
+/* CPUs whose task has run without a switch since before @ns: no stint tells of it. */
+uint32_t hr_bpf_running_since(const struct hr_bpf *b, uint64_t ns);
 
 uint64_t hr_bpf_map_bytes(const struct hr_bpf *b);     /* memory of all maps, from fdinfo */
 void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what); /* detaches; needs no rights */

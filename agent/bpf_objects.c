@@ -34,9 +34,10 @@ static int load_cpu(struct hr_bpf *b, struct hr_part *p)
 	struct hr_cpu_bpf *k = p->skel;
 	int r = hr_cpu_bpf__load(k);
 
-	(void)b;
-	if (r == 0)
+	if (r == 0) {
 		p->ctl = &k->bss->hr_ctl;
+		b->stints_lost = &k->bss->hr_stints_lost;
+	}
 	return r;
 }
 

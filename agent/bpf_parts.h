@@ -42,6 +42,11 @@ struct hr_bpf {
 	uint64_t resyncs;             /* switches missed so far, all CPUs */
 	struct hr_disk_id *disk_ids;  /* [HR_DISKS_MAX], mapped; what each disk of the cells is */
 	uint32_t *ifindex;            /* [HR_NICS_MAX], mapped */
+	struct ring_buffer *ring;     /* of recorded stints; NULL: no recorder */
+	const uint64_t *stints_lost;  /* mapped */
+	uint64_t prev_lost;
+	hr_bpf_stint_fn *stint_fn; /* while the ring is read */
+	void *stint_arg;
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
 	uint64_t prev_retransmits, prev_ooms;
 	struct hr_bpf_dev dev[HR_DEVS_MAX]; /* as last assigned */

@@ -81,6 +81,34 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 	return 0;
 }
 
+void hr_bpf_record(struct hr_bpf *b, uint64_t until_ns)
+{
+	if (b->ring && b->part[HR_PART_CPU].ctl)
+		__atomic_store_n(
+			&b->part[HR_PART_CPU].ctl->record_until, until_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg)
+{
+	if (!b->ring)
+		return 0;
+	b->stint_fn = fn;
+	b->stint_arg = arg;
+	(void)ring_buffer__consume(b->ring);
+	return since_last(b->stints_lost, &b->prev_lost);
+}
+
+uint32_t hr_bpf_running_since(const struct hr_bpf *b, uint64_t ns)
+{
+	uint32_t n = 0;
+	struct hr_open o;
+
+	for (uint32_t cpu = 0; b->view.cpu && cpu < b->view.cpus; cpu++)
+		n += hr_cells_open(&b->view.cpu[cpu], &o) && o.pid != 0 && o.since != 0 &&
+		     o.since < ns;
+	return n;
+}
+
 static bool same_device(const struct hr_bpf_dev *a, const struct hr_bpf_dev *b)
 {
 	if (a->kind != b->kind)

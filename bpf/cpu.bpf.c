@@ -29,6 +29,13 @@ struct {
 	__type(value, struct hr_cpu_cell);
 } hr_cpu_cells SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, HR_STINT_RING);
+} hr_stints SEC(".maps");
+
+uint64_t hr_stints_lost;
+
 /*
  * What an interval is counted as: a 64-bit and a 32-bit field of the slots, each with
  * a bit that says whether it is meant.  So a loop over slots has no branch in it, and
@@ -193,6 +200,22 @@ __noinline int hr_charge_hog(uint64_t at, uint64_t now, uint64_t age)
 	return 0;
 }
 
+static __always_inline uint32_t u32_of(uint64_t ns)
+{
+	return ns >> 32 ? 0xffffffff : (uint32_t)ns;
+}
+
+/* While a slice is armed.  Nobody is woken: the reader comes once a second. */
+__noinline int hr_record(uint64_t since, uint64_t ran, uint64_t wait, uint64_t pid_flags)
+{
+	struct hr_stint_rec r = {
+		since, u32_of(ran), u32_of(wait), (uint32_t)(pid_flags >> 32), (uint32_t)pid_flags};
+
+	if (bpf_ringbuf_output(&hr_stints, &r, sizeof(r), BPF_RB_NO_WAKEUP) != 0)
+		__sync_fetch_and_add(&hr_stints_lost, 1);
+	return 0;
+}
+
 /* The stint [c->since, @now) ends, of a task that is now at @run_delay; @sleeps: and its burst. */
 static __always_inline uint64_t stint(
 	struct hr_cpu_cell *c, uint64_t now, uint64_t run_delay, bool sleeps)
@@ -204,6 +227,10 @@ static __always_inline uint64_t stint(
 		c->bad++;
 		w = 0;
 	}
+	if (now < hr_ctl.record_until)
+		hr_record(since, now - since, w,
+			(uint64_t)c->pid << 32 | (sleeps ? HR_STINT_SLEEPS : 0) |
+				(c->burst_wait || c->burst_cpu ? HR_STINT_CONTINUES : 0));
 	wait = c->burst_wait + w;
 	cpu = c->burst_cpu + (now - since);
 	count(&c->wait, w);
