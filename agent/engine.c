@@ -21,6 +21,7 @@
 #include "agent/host_link.h"
 #include "agent/host_read.h"
 #include "agent/host_task.h"
+#include "agent/record.h"
 #include "proto/base/clock.h"
 #include "proto/units.h"
 
@@ -55,6 +56,7 @@ struct hr_engine {
 	struct hr_host_cgroup *cgroup; /* NULL: none mounted */
 	struct hr_host_link *link;     /* NULL: no netlink */
 	struct hr_bpf *bpf;
+	struct hr_record *record; /* NULL: no burst recorder */
 	struct hr_host_devs devs;
 	struct hr_host_cpus cpus;
 	uint64_t names;     /* hash of device names at the last look */
@@ -260,6 +262,8 @@ int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *o
 		.align = opts->align, .seq_min = opts->seq_min, .self_pid = (uint32_t)getpid()};
 	update_conf(e);
 	hr_sampler_init(&e->sampler, &e->conf);
+	if (e->bpf && e->facts.signal[HR_SIG_REPLAY].rung != HR_RUNG_MISSING)
+		(void)hr_record_open(&e->record, hr_clock_wall_ms(), now); /* none: no slices */
 	e->next_ns = e->stats_ns = now;
 	e->rescan_ns = now + RESCAN_NS;
 	if (e->bpf && e->bpf_stats)
@@ -277,6 +281,7 @@ void hr_engine_close(struct hr_engine *e)
 		return;
 	if (e->sampling_stats)
 		hr_bpf_stats_end(e->bpf);
+	hr_record_close(e->record);
 	hr_bpf_close(e->bpf);
 	hr_host_link_close(e->link);
 	hr_host_cgroup_close(e->cgroup);
@@ -452,6 +457,8 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 		read_slow(e);
 	e->begun = true;
 	r = hr_sampler_tick(&e->sampler, raw, &closed);
+	if (e->record && e->facts.signal[HR_SIG_REPLAY].rung != HR_RUNG_MISSING)
+		hr_record_tick(e->record, e->bpf, raw->mono_ns, e->facts.cpus_online, &e->sampler);
 	e->next_ns = hr_sampler_next_ns(&e->sampler, raw->mono_ns, raw->boot_ns);
 	if (closed)
 		guard_budget(e, closed);

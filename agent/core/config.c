@@ -52,8 +52,8 @@ static const struct hr_conf_key keys[] = {
 		"Receive and transmit: bytes and packets in 8 ms slots. The first hook to pay for "
 		"on a packet-heavy VM (15-40 ns a packet)."),
 	KEY("measure", "hook_burst", HR_CONF_BOOL, hook_burst, 0, 0, "yes",
-		"Bursts from wake to sleep within the sched_switch hook: late share and the "
-		"virtual queue."),
+		"The burst recorder: 5 s of each minute are recorded within the sched_switch hook "
+		"and replayed at larger loads."),
 	KEY("measure", "bpf_stats", HR_CONF_BOOL, bpf_stats, 0, 0, "yes",
 		"Measure ns per event by switching on BPF run-time statistics for 1 s every 10 "
 		"min; it taxes every BPF program on the host for that second."),

@@ -285,6 +285,25 @@ void hr_sampler_hook_us(struct hr_sampler *s, uint64_t us)
 	s->sum[s->open ^ 1].ctr[HR_CTR_SELF_HOOK_US] = us;
 }
 
+void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slice)
+{
+	struct hr_summary *sum = &s->sum[s->open];
+
+	if (slice->lost) {
+		sum->ctr[HR_CTR_REPLAY_LOST_N]++;
+		return;
+	}
+	sum->ctr[HR_CTR_REPLAY_SLICE_N]++;
+	sum->ctr[HR_CTR_REPLAY_SLICE_MS] += slice->ms;
+	sum->ctr[HR_CTR_REPLAY_BURST_N] += slice->bursts;
+	sum->ctr[HR_CTR_REPLAY_LATE_N] += slice->late;
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			sum->replay.late[r][g] += slice->sum.late[r][g];
+			sum->replay.tot[r][g] += slice->sum.tot[r][g];
+		}
+}
+
 int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret)
 {
 	int closed = close_early(s, ret);

@@ -131,6 +131,14 @@ int hr_sampler_tick(struct hr_sampler *s, const struct hr_raw *raw, const struct
 /* Time the hooks took in the window just closed: into its summary, before anybody else reads it. */
 void hr_sampler_hook_us(struct hr_sampler *s, uint64_t us);
 
+/* What the replay of one slice gave, added to the open window. */
+struct hr_sampler_slice {
+	uint32_t bursts, late, ms;
+	bool lost; /* given up: the rest is 0 */
+	struct hr_replay_sum sum;
+};
+void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slice);
+
 /* Ends the open window at the last tick: at exit.  As hr_sampler_tick; 0 when it holds no tick. */
 int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret);
 
