@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/system.sh"
 need_root
 need mmdebstrap dh lintian ip jq
-[ "${HR_CI:-0}" = 1 ] || [ -n "${HR_PACKAGES:-}" ] || skip "only with --ci or HR_PACKAGES=1: it makes a Debian tree (some 2 min)"
+[ -n "${HR_PACKAGES:-}" ] || skip "only with HR_PACKAGES=1: it builds the packages and makes a Debian tree (some minutes)"
 
 out=$HR_BUILD/packages base=$HR_BUILD/cache/bookworm.tar root=$tmp/root
 say "build"
@@ -31,7 +31,7 @@ tar -x -C "$root" -f "$base"
 mount -t tmpfs -o mode=755 none "$root/run" && mounts+=("$root/run")
 for m in proc sys dev; do mount --rbind --make-rslave /$m "$root/$m"; done
 unmount() { for m in proc sys dev; do umount -R -l "$root/$m" 2>/dev/null; done; }
-trap 'status=$?; unmount; (exit $status); cleanup' EXIT
+trap 'status=$?; set +e; unmount; (exit $status); cleanup' EXIT
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
 in_root() { chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
 # Everything but what dpkg and the system itself write about having installed something.
@@ -40,6 +40,7 @@ list() {
 		-o -path ./var/lib/dpkg -o -path ./var/cache -o -path './var/lib/systemd/deb-systemd-*' \) -prune -o -print | sort)
 }
 
+tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id" # as the first boot would
 list >"$tmp/before"
 mkdir "$root/tmp/deb" && cp "$out"/headroom{,-agent,-collector}_*.deb "$root/tmp/deb/"
 say "install"
@@ -75,7 +76,7 @@ register $!
 as headroom-agent ',+bpf,+perfmon' headroom-agent >"$tmp/agent.log" 2>&1 &
 agent=$!
 register "$agent"
-answer() { (as nobody '' headroom status --json) >"$tmp/answer.json" 2>"$tmp/status.log" && jq -e .answer "$tmp/answer.json"; }
+answer() { (as headroom '' headroom status --json) >"$tmp/answer.json" 2>"$tmp/status.log" && jq -e .answer "$tmp/answer.json"; }
 wait_for 40 "an answer from the installed collector" answer
 validate "$tmp/answer.json"
 grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$agent/status" || fail "the agent kept capabilities"
