@@ -42,13 +42,12 @@ static __always_inline unsigned long hr_task_state(const bool typed, struct task
 }
 
 /*
- * CLOCK_MONOTONIC as of the last tick, a load instead of a reading of the clock: good where a
- * slot may be missed by a tick (1-10 ms).  Helper since d05512618056 (5.11), else the exact time.
+ * The time of a packet.  bpf_ktime_get_coarse_ns (a load instead of a reading of the clock) exists
+ * since 5.11 but is refused to tracing programs ("cannot use helper", 6.18): its number in the
+ * kernel's BTF does not say who may call it.
  */
 static __always_inline uint64_t hr_coarse_ns(void)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
-		return bpf_ktime_get_coarse_ns();
 	return bpf_ktime_get_ns();
 }
 
