@@ -16,6 +16,7 @@
 #define LOSS_MAX     0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
 #define BUSY_ALL_BAD 0.95  /* slots with every CPU busy: nothing is left */
 #define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
+#define LATE_SEEN    5     /* late bursts from which on their share is known to +-45 % */
 #define CHECK_BURSTS 100   /* fewer bursts cannot check a prediction of 1 % */
 #define SMT_G_LIKELY 0.16  /* median of 68 types running a database (forecast 8) */
 
@@ -123,6 +124,17 @@ static void say_vq(const struct hr_ctx *x, const struct hr_vq_k *v, double c2, d
 		c2, k_s, f->today);
 }
 
+/*
+ * Late shares of real loads grew with the second to fourth power of the load (tests/truth), those
+ * of one fast server near its limit much faster: with late bursts to go by, at most the third.
+ */
+static double cube_law(const struct hr_ctx *x, const struct hr_cpu_facts *f)
+{
+	if (f->late < LATE_SEEN || f->bursts < CHECK_BURSTS)
+		return 0;
+	return cbrt(x->conf->eps * f->bursts / f->late);
+}
+
 /* Bounds at c2 vCPUs from the virtual queue and work conservation. */
 static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
@@ -140,7 +152,8 @@ static void vq_bounds(
 	if (f->has_bursts && hr_vq_solve(x->m->vq_bad[z], total, x->conf->eps, &v)) {
 		/* Growth outside the bursts never fits less than growth inside them. */
 		double k_s =
-			hr_k_clamp(fmax(hr_vq_reach(far, total, x->conf->eps), v.k) / f->today);
+			hr_k_clamp(fmax(fmax(hr_vq_reach(far, total, x->conf->eps), v.k) / f->today,
+				z ? 0 : cube_law(x, f)));
 
 		/* A fair scheduler gives a hog up to half of the CPU it shares. */
 		double shared = 1 - f->hogs / (2 * c2);

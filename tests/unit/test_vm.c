@@ -258,6 +258,26 @@ static void what_is_at_its_end_needs_no_likely_k_of_the_cpu(void **state)
 	free(a);
 }
 
+/* The queue turns from 0.125 % late at today's load to all late at 1.26 x. */
+static void steep_queue_few_late(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_BURST_N] = s->ctr[HR_CTR_VQ_TOT_N] = 4000;
+	s->ctr[HR_CTR_BURST_LATE_N] = 5;
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			s->vq_bad[i][g] = g < 3 ? 5 : 4000;
+}
+
+/* 0.125 % late now and no faster than the cube of the load: 1 % at cbrt(1 / 0.125) = 2 x. */
+static void the_measured_late_share_grows_at_most_with_the_cube_of_the_load(void **state)
+{
+	struct hr_answer *a = measure(steep_queue_few_late);
+
+	(void)state;
+	fx_near(res_of(a, HR_RES_CPU)->headroom.likely.v, 2, 1e-9);
+	free(a);
+}
+
 /* 98 % of one thread is the demand of `serial`, 0 that of steal: each from its own samples. */
 static void demand_stands_at_its_own_resource(void **state)
 {
@@ -386,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm),
 		cmocka_unit_test(the_cgroup_that_is_held_back_is_named),
 		cmocka_unit_test(what_is_at_its_end_needs_no_likely_k_of_the_cpu),
+		cmocka_unit_test(the_measured_late_share_grows_at_most_with_the_cube_of_the_load),
 		cmocka_unit_test(demand_stands_at_its_own_resource),
 		cmocka_unit_test(an_unknown_answer_names_what_is_missing),
 		cmocka_unit_test(a_vm_short_of_memory_is_told_to_take_more),
