@@ -23,7 +23,7 @@ OPEN = {
     "c1-batches-in": (1, "batch", "exp", 0.5, "inside"),
     "c1-ticks-in": (1, "tick", "exp", 2, "inside"),
     "c2-ticks-in": (2, "tick", "bimodal", 2, "inside"),
-    "c1-ticks-more": (1, "tick", "exp", 10, "copies"),
+    "c1-ticks-more": (1, "tick", "exp", 2, "copies"),
 }
 FRACTIONS = (0.15, 0.3, 0.6, 1.25)  # of the load that breaks the service level; the last is past it
 BASE = 0.05  # load of one stream, share of all CPUs

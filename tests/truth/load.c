@@ -188,7 +188,7 @@ static bool start(struct run *r, pthread_t *thread, void *(*body)(void *))
 
 static int run_open(struct run *r)
 {
-	pthread_t thread[THREADS_MAX];
+	pthread_t thread[THREADS_MAX] = {0};
 
 	r->job = plan_make(&r->a->plan, &r->n);
 	if (!r->job)
@@ -206,7 +206,7 @@ static int run_open(struct run *r)
 
 static int run_closed(struct run *r)
 {
-	pthread_t thread[THREADS_MAX];
+	pthread_t thread[THREADS_MAX] = {0};
 	double wall;
 
 	r->start_ns = clock_ns(CLOCK_MONOTONIC);

@@ -82,33 +82,40 @@ static void poisson(struct list *l, uint64_t *s, double rate, double from, doubl
 {
 	if (!(rate > 0))
 		return;
-	for (double t = from + draw_exp(s, 1 / rate); t < to; t += draw_exp(s, 1 / rate))
-		push(l, t);
+	for (;;) {
+		from += draw_exp(s, 1 / rate);
+		if (from >= to)
+			return;
+		push(l, from);
+	}
 }
 
 static void mmpp(struct list *l, uint64_t *s, const struct plan_opts *o, double rate)
 {
 	uint64_t stays = *s ^ 0x5eed; /* the on-off schedule does not change with the rate */
 	bool on = uniform(&stays) < MMPP_ON_S / (MMPP_ON_S + MMPP_OFF_S);
+	double t = 0;
 
-	for (double t = 0; t < o->for_s; on = !on) {
+	while (t < o->for_s) {
 		double stay = draw_exp(&stays, on ? MMPP_ON_S : MMPP_OFF_S);
 		double end = fmin(t + stay, o->for_s);
 
 		poisson(l, s, rate * (on ? MMPP_ON_RATE : MMPP_OFF_RATE), t, end);
 		t += stay;
+		on = !on;
 	}
 }
 
 /* Batches at rate / 4, each geometric with mean @size, at least 1. */
 static void batch(struct list *l, uint64_t *s, const struct plan_opts *o, double rate, double size)
 {
-	double each = BATCH_MEAN / rate;
+	double each = BATCH_MEAN / rate, t = draw_exp(s, each);
 
-	for (double t = draw_exp(s, each); t < o->for_s; t += draw_exp(s, each)) {
+	while (t < o->for_s) {
 		push(l, t);
 		while (uniform(s) > 1 / size)
 			push(l, t);
+		t += draw_exp(s, each);
 	}
 }
 
@@ -117,8 +124,8 @@ static void tick(struct list *l, uint64_t *s, const struct plan_opts *o, double 
 	double phase = uniform(s);
 
 	poisson(l, s, rate * (1 - TICK_SHARE), 0, o->for_s);
-	for (double t = phase; t + TICK_S < o->for_s; t += 1)
-		poisson(l, s, rate * TICK_SHARE / TICK_S, t, t + TICK_S);
+	for (unsigned i = 0; phase + i + TICK_S < o->for_s; i++)
+		poisson(l, s, rate * TICK_SHARE / TICK_S, phase + i, phase + i + TICK_S);
 }
 
 /* One stream; @k > 0 inside its bursts, @share of its users when it is thinned. */
@@ -156,10 +163,8 @@ struct job *plan_make(const struct plan_opts *o, size_t *ret_n)
 	struct list l = {0};
 
 	if (o->grow == GROW_COPIES) {
-		uint64_t z = 0;
-
-		for (double left = o->k; left > 1e-9; left -= 1)
-			stream(&l, o, o->seed + 1000 * z++, 1, fmin(left, 1));
+		for (unsigned z = 0; z < o->k - 1e-9; z++)
+			stream(&l, o, o->seed + 1000 * (uint64_t)z, 1, fmin(o->k - z, 1));
 	} else {
 		stream(&l, o, o->seed, o->k, 1);
 	}
