@@ -30,6 +30,9 @@ def rows():
     r2 = Row("b", 0.9, yes, 1.1, "g")
     assert r2.over_promise() is True and r2.covered() is False and r2.verdict() is None
     assert Row("c", 1.25, yes, 0.8, "g").verdict() == "wrong"
+    # 1.667 fits where 1.3 is asked for: no shortage; 1.5 is within the model's error of it.
+    assert Row("i", 0.6, answer("resize", "bigger-size-helps", 1, 1.1, 3), 1 / 0.6, "g").verdict() == "wrong"
+    assert Row("j", 0.67, answer("resize", "bigger-size-helps", 1, 1.1, 3), 1.5, "g").verdict() is None
     assert Row("d", 1, answer("no", "local-limit", 1, 1, 1), None, "g", want="no/serial-thread").verdict() == "wrong"
     assert Row("e", 1, answer("no", "serial-thread", 1, 1, 1), None, "g", forbid="serial-thread").verdict() == "wrong"
     assert Row("f", 1, yes, None, "g", want="yes", binding="disk").verdict() == "wrong"

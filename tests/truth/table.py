@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, field
 
 K_MAX = 8.0
+TARGET = 1.3  # the product's default: less than this factor left is a shortage
 OVER = 1.25  # a promise this far above the truth is an over-promise
 
 
@@ -40,8 +41,11 @@ class Row:
         if self.forbid:
             return "wrong" if self.answer["reason"] == self.forbid else "right"
         if self.want is None:
-            # Never clear enough to demand an answer, but a wrong one is wrong all the same.
-            return "wrong" if got == "yes" and self.truth is not None and self.truth < 1.0 else None
+            # Not clear enough to demand an answer, but a wrong one is wrong all the same.
+            if self.truth is None:
+                return None
+            short = got in ("resize", "no")
+            return "wrong" if got == "yes" and self.truth < 1.0 or short and self.truth > OVER * TARGET else None
         kind, _, reason = self.want.partition("/")
         if got == "unknown" and kind != "unknown":
             return "unknown"

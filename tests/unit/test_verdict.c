@@ -49,6 +49,22 @@ static void bounds_on_both_sides_of_the_target_are_unknown(void **state)
 	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
 }
 
+/* likely is off by x1.27: 1.19 x 1.15 = 1.37 >= 1.3 says nothing against 1.3, 1.12 x 1.15 = 1.288
+ * does. */
+static void what_misses_the_target_by_less_than_the_models_error_is_unknown(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.19, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.5, 1.9);
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	in.k.at_most = hr_opt_of(1.25); /* for sure */
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+	in = in_of(1.0, 1.12, HR_RES_CPU);
+	with_gain(&in, 1.5, 1.9);
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+}
+
 static void a_short_cpu_that_grows_is_resize(void **state)
 {
 	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_CPU);
@@ -164,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(enough_left_is_yes),
 		cmocka_unit_test(bounds_on_both_sides_of_the_target_are_unknown),
+		cmocka_unit_test(what_misses_the_target_by_less_than_the_models_error_is_unknown),
 		cmocka_unit_test(a_short_cpu_that_grows_is_resize),
 		cmocka_unit_test(a_serial_thread_is_no),
 		cmocka_unit_test(steal_is_no),
