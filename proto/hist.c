@@ -110,13 +110,15 @@ bool hr_hist_sum_range(const struct hr_hist *h, uint64_t *ret_lo, uint64_t *ret_
 	unsigned __int128 lo = 0, hi = 0; /* 240 * 2^32 * 2^32 does not fit 64 bits */
 	uint32_t last = HR_BUCKETS;
 
-	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
+	for (uint32_t i = 0, end = hr_bucket(h->max); i <= end; i++) {
 		if (h->n[i] == 0)
 			continue;
-		lo += (unsigned __int128)h->n[i] * hr_bucket_lo(i);
-		hi += (unsigned __int128)h->n[i] * hr_bucket_hi(i);
+		lo += (uint64_t)h->n[i] * hr_bucket_lo(i); /* 2^32 * 2^32 fits, their sum may not */
+		hi += (uint64_t)h->n[i] * hr_bucket_hi(i);
 		last = i;
 	}
+	for (uint32_t i = hr_bucket(h->max) + 1; i < HR_BUCKETS; i++)
+		last = h->n[i] ? i : last;
 	if (hr_bucket(h->max) != last)
 		return false;
 	/* one sample of the last bucket is max, none of them is above it */

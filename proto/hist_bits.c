@@ -28,12 +28,28 @@ static bool put(struct hr_bits *b, uint64_t v, unsigned n)
 	return true;
 }
 
+/* The next 57 bits or more, first one highest; the caller has 8 bytes from here on. */
+static uint64_t peek(const struct hr_bits *b)
+{
+	uint64_t v;
+
+	memcpy(&v, b->buf + b->at / 8, 8);
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		v = __builtin_bswap64(v);
+	return v << b->at % 8;
+}
+
 static bool get(struct hr_bits *b, unsigned n, uint64_t *ret)
 {
 	uint64_t v = 0;
 
 	if (n > b->cap * 8 - b->at)
 		return false;
+	if (n <= 56 && b->at / 8 + 8 <= b->cap) { /* nearly always: one load instead of a loop */
+		*ret = n == 0 ? 0 : peek(b) >> (64 - n);
+		b->at += n;
+		return true;
+	}
 	while (n > 0) {
 		unsigned left = 8 - (unsigned)(b->at % 8), take = n < left ? n : left;
 
@@ -58,6 +74,19 @@ static bool get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
 	unsigned zeros = 0;
 	uint64_t bit, rest;
 
+	if (b->at / 8 + 8 <= b->cap) {
+		uint64_t v = peek(b);
+		unsigned n;
+
+		zeros = v ? (unsigned)__builtin_clzll(v) : 64;
+		n = 2 * zeros + 1 + k;
+		if (n <= 57) {
+			b->at += n;
+			*ret = (v << zeros >> (63 - zeros - k)) - (1ULL << k);
+			return true;
+		}
+		zeros = 0;
+	}
 	for (;; zeros++) {
 		if (zeros > PREFIX_MAX || !get(b, 1, &bit))
 			return false;
