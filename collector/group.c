@@ -148,7 +148,7 @@ static bool judge(struct hr_writer *w, struct hr_host *host, struct hr_post *p, 
 			j->boot.first_ms = begin_ms;
 		if (is_clone(host, j, end_ms, p->received_ms)) {
 			host->clone_ms = p->received_ms;
-			host->answer_due = true;
+			hr_writer_answer_soon(w, host);
 			refuse(w, p, &clone, HR_COUNT_REFUSED_CLONE);
 			return false;
 		}
@@ -414,7 +414,7 @@ static void feed(struct hr_writer *w)
 			break;
 		struct hr_host *host = w->row[i].host;
 
-		(void)hr_writer_feed(w, host, &w->row[i].row, w->row[i].offset_ms);
+		(void)hr_writer_feed(w, host, &w->row[i].row, w->row[i].offset_ms, true);
 		host->upto = n;
 		host->unsaved_n = host->unsaved_n ? host->unsaved_n : n;
 	}

@@ -35,9 +35,10 @@ struct hr_host {
 	uint64_t unsaved_n;             /* smallest n that is not in the saved state; 0: none */
 	uint64_t saved_ns, answered_ns; /* monotonic */
 	bool answer_due;
-	uint64_t heard_ms;    /* last new window */
-	uint64_t clone_ms;    /* last evidence of a second machine with this id; 0 none */
-	struct hr_view *view; /* latest answer; snapshot.h */
+	struct hr_host *next_due; /* behind it in the writer's queue */
+	uint64_t heard_ms;        /* last new window */
+	uint64_t clone_ms;        /* last evidence of a second machine with this id; 0 none */
+	struct hr_view *view;     /* latest answer; snapshot.h */
 };
 
 struct hr_hosts {

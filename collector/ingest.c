@@ -63,22 +63,22 @@ static bool take_facts(struct hr_door *d, const struct hr_wire_batch *b, struct 
 	return true;
 }
 
-static enum hr_wire_error take_rows(
-	struct hr_door *d, const struct hr_wire_batch *b, struct hr_post *p)
+static enum hr_wire_error take_rows(const struct hr_wire_batch *b, struct hr_post *p)
 {
 	for (uint32_t i = 0; i < b->head.n_summaries; i++) {
 		struct hr_post_row *row = &p->row[i];
+		struct hr_wire_summary_head head;
 		enum hr_wire_error e =
 			hr_wire_summary_bytes(p->body, p->len, i, &row->bytes, &row->len);
 
 		if (e != HR_WIRE_OK)
 			return e;
-		hr_wire_summary(b, i, d->summary);
-		row->seq_first = d->summary->seq_first;
-		row->seq_last = d->summary->seq_last;
-		row->t_end_ms = d->summary->t_end_ms;
-		row->dur_ms = d->summary->dur_ms;
-		row->lost = d->summary->lost;
+		hr_wire_summary_head(b, i, &head);
+		row->seq_first = head.seq_first;
+		row->seq_last = head.seq_last;
+		row->t_end_ms = head.t_end_ms;
+		row->dur_ms = head.dur_ms;
+		row->lost = head.lost;
 	}
 	p->n_rows = b->head.n_summaries;
 	return HR_WIRE_OK;
@@ -98,7 +98,7 @@ enum MHD_Result hr_ingest_end(struct hr_request *r)
 	p->len = r->got;
 	e = hr_wire_open(d->arena, p->body, p->len, &b);
 	if (e == HR_WIRE_OK)
-		e = take_rows(d, &b, p);
+		e = take_rows(&b, p);
 	if (e != HR_WIRE_OK) {
 		const struct hr_refusal why = {
 			400, hr_wire_error_name(e), hr_wire_error_text(e), 0};

@@ -98,13 +98,24 @@ static void add_gauges(struct gathered *g, struct hr_counters *c, const struct h
 		add(g, gauges[i]);
 }
 
+static void free_hosts(struct hr_metrics_host *h, uint32_t n)
+{
+	for (uint32_t i = 0; h && i < n; i++)
+		free((void *)h[i].answer);
+	free(h);
+}
+
 static struct hr_metrics_host *hosts_of(const struct hr_snapshot *snap)
 {
 	struct hr_metrics_host *h = calloc(snap->n + 1, sizeof(*h));
 
 	for (uint32_t i = 0; h && i < snap->n; i++) {
-		h[i].answer = snap->view[i]->answer;
+		h[i].answer = hr_view_answer(snap->view[i]);
 		h[i].heard_ms = snap->view[i]->row.heard_ms;
+		if (!h[i].answer) {
+			free_hosts(h, i);
+			return NULL;
+		}
 	}
 	return h;
 }
@@ -115,8 +126,8 @@ enum MHD_Result hr_metrics_get(struct hr_request *r)
 	const char *accept = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Accept");
 	bool openmetrics = accept && strstr(accept, "application/openmetrics-text");
 	struct hr_snapshot *snap = hr_board_get(s->board);
-	struct hr_metrics m = {
-		.host = hosts_of(snap), .n_hosts = snap->n, .openmetrics = openmetrics};
+	struct hr_metrics_host *hosts = hosts_of(snap);
+	struct hr_metrics m = {.host = hosts, .n_hosts = snap->n, .openmetrics = openmetrics};
 	struct gathered g = {.n = 0};
 	char *text = NULL;
 	size_t len = 0;
@@ -127,7 +138,7 @@ enum MHD_Result hr_metrics_get(struct hr_request *r)
 	m.n_own = g.n;
 	if (m.host)
 		text = hr_render_metrics(&m, &len);
-	free(m.host);
+	free_hosts(hosts, snap->n);
 	hr_snapshot_unref(snap);
 	return hr_reply_text(r, 200,
 		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -99,7 +99,7 @@ static int64_t offset_of(const struct hr_host *host, uint32_t ord)
 
 static void replay(struct loading *l, struct hr_host *host, const struct hr_store_row *row)
 {
-	if (row->damaged || !hr_writer_feed(l->w, host, row, offset_of(host, row->boot_ord)))
+	if (row->damaged || !hr_writer_feed(l->w, host, row, offset_of(host, row->boot_ord), false))
 		set_aside(l, row);
 	else
 		hr_count(l->w->count, HR_COUNT_REPLAYED, 1);
@@ -188,8 +188,8 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 		return r;
 	}
 	for (uint32_t i = 0; i < w->hosts.n; i++)
-		hr_writer_answer(w, w->hosts.by_no[i]);
-	hr_writer_publish(w);
+		hr_writer_answer_soon(w, w->hosts.by_no[i]);
+	hr_writer_answer_first(w);
 	hr_log(HR_LOG_INFO, "loaded", "hosts=%" PRIu32 " replayed=%" PRIu64 " took_ms=%" PRIu64,
 		w->hosts.n, atomic_load(&w->count->v[HR_COUNT_REPLAYED]),
 		(hr_clock_mono_ns() - t) / 1000000);

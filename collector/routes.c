@@ -116,6 +116,15 @@ static const struct hr_refusal *not_one(enum hr_find f)
 	return f == HR_FIND_NONE ? &none : &several;
 }
 
+static char *answer_text(const struct hr_view *view)
+{
+	struct hr_answer *a = hr_view_answer(view);
+	char *text = a ? hr_answer_json(a, false) : NULL;
+
+	free(a);
+	return text;
+}
+
 /* Document of one host made from the snapshot alone. */
 static enum MHD_Result get_host(struct hr_request *r)
 {
@@ -125,7 +134,7 @@ static enum MHD_Result get_host(struct hr_request *r)
 	char *text = NULL;
 
 	if (f == HR_FIND_ONE && r->v.route == HR_ROUTE_ANSWER)
-		text = hr_answer_json(view->answer, false);
+		text = answer_text(view);
 	else if (f == HR_FIND_ONE)
 		text = hr_fleet_host_json(&view->row);
 	hr_snapshot_unref(snap);

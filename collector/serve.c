@@ -338,9 +338,8 @@ static bool open_door(struct hr_serve *s, unsigned i, char error[HR_SERVE_ERROR_
 		return fd == -EAFNOSUPPORT; /* left out */
 	d->serve = s;
 	d->arena = malloc(sizeof(*d->arena));
-	d->summary = malloc(sizeof(*d->summary));
 	d->facts = malloc(sizeof(*d->facts));
-	if (d->arena && d->summary && d->facts)
+	if (d->arena && d->facts)
 		/* the logger first: what the other options say is said to it */
 		d->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, d,
 			MHD_OPTION_EXTERNAL_LOGGER, on_library_message, d, MHD_OPTION_LISTEN_SOCKET,
@@ -457,7 +456,6 @@ void hr_serve_close(struct hr_serve *s)
 		if (d->mhd)
 			MHD_stop_daemon(d->mhd);
 		free(d->arena);
-		free(d->summary);
 		free(d->facts);
 	}
 	pthread_mutex_destroy(&s->lock);

@@ -16,7 +16,6 @@ struct hr_door {
 	struct MHD_Daemon *mhd;
 	uint16_t port;
 	struct hr_wire_arena *arena;
-	struct hr_summary *summary;
 	struct hr_facts *facts;
 };
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/core/answer_pack.h"
+
 int hr_board_init(struct hr_board *b)
 {
 	b->current = hr_snapshot_new(0);
@@ -64,20 +66,34 @@ void hr_snapshot_unref(struct hr_snapshot *s)
 	free(s);
 }
 
-struct hr_view *hr_view_new(uint32_t no, struct hr_answer *answer, uint64_t heard_ms)
+struct hr_view *hr_view_new(
+	uint32_t no, const struct hr_answer *answer, uint64_t heard_ms, void *room)
 {
 	struct hr_view *v = calloc(1, sizeof(*v));
+	size_t len = hr_answer_pack(answer, room);
 
-	if (!v) {
-		free(answer);
+	if (!v || !(v->packed = malloc(len))) {
+		free(v);
 		return NULL;
 	}
+	memcpy(v->packed, room, len);
+	v->packed_len = len;
 	atomic_init(&v->refs, 1);
 	v->no = no;
-	v->answer = answer;
 	hr_fleet_row(answer, &v->row);
 	v->row.heard_ms = heard_ms;
 	return v;
+}
+
+struct hr_answer *hr_view_answer(const struct hr_view *v)
+{
+	struct hr_answer *a = calloc(1, sizeof(*a));
+
+	if (a && !hr_answer_unpack(v->packed, v->packed_len, true, a)) {
+		free(a);
+		return NULL;
+	}
+	return a;
 }
 
 struct hr_view *hr_view_ref(struct hr_view *v)
@@ -90,7 +106,7 @@ void hr_view_unref(struct hr_view *v)
 {
 	if (!v || atomic_fetch_sub(&v->refs, 1) != 1)
 		return;
-	free(v->answer);
+	free(v->packed);
 	free(v);
 }
 

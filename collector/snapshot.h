@@ -17,7 +17,8 @@ struct hr_view {
 	_Atomic uint32_t refs;
 	uint32_t no;
 	struct hr_fleet_row row;
-	struct hr_answer *answer; /* owned */
+	void *packed; /* the answer, owned; hr_view_answer */
+	size_t packed_len;
 };
 
 struct hr_snapshot {
@@ -42,8 +43,11 @@ void hr_board_put(struct hr_board *b, struct hr_snapshot *s);
 struct hr_snapshot *hr_snapshot_new(uint32_t n);
 void hr_snapshot_unref(struct hr_snapshot *s);
 
-/* Takes over @answer.  NULL: out of memory (and @answer freed). */
-struct hr_view *hr_view_new(uint32_t no, struct hr_answer *answer, uint64_t heard_ms);
+/* Packs @answer, in @room of HR_ANSWER_PACK_MAX; both stay the caller's.  NULL: out of memory. */
+struct hr_view *hr_view_new(
+	uint32_t no, const struct hr_answer *answer, uint64_t heard_ms, void *room);
+/* The whole answer, the caller's to free; NULL: out of memory. */
+struct hr_answer *hr_view_answer(const struct hr_view *v);
 struct hr_view *hr_view_ref(struct hr_view *v);
 void hr_view_unref(struct hr_view *v); /* NULL is fine */
 

@@ -33,8 +33,14 @@ struct hr_writer {
 	uint64_t last_n;    /* given last */
 	_Atomic int state;  /* enum hr_writer_state */
 	bool full_in_store; /* DISK_FULL was met by a write, not seen before it: a commit ends it */
-	bool views_changed;
 	uint64_t next_expire_ns, stats_ns;
+
+	struct hr_host *due, **due_end; /* hosts whose answer is due, in order of arrival */
+	uint32_t n_due;
+	bool behind;        /* some of them could not be served in the last pass */
+	bool views_changed; /* since the board's snapshot */
+	uint64_t published_ns;
+	uint32_t save_at; /* where saving goes on */
 
 	/* the open transaction */
 	struct hr_group_row *row;
@@ -49,6 +55,8 @@ struct hr_writer {
 	struct hr_wire_arena *arena;
 	struct hr_summary *summary;
 	struct hr_facts *facts_scratch;
+	struct hr_answer *answer;
+	void *pack_room;
 
 	pthread_t thread;
 	bool started;
@@ -69,15 +77,28 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN]);
 /* ask.c */
 void hr_ask_run(struct hr_writer *w, struct hr_ask *ask);
 
-/* Gives one stored window, or facts, to a host's model; false: it could not be decoded. */
+/*
+ * Gives one stored window, or facts, to a host's model; false: it could not be decoded.
+ * @checked: the bytes came through hr_wire_open in this process, not from the disk.
+ */
 bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_store_row *row,
-	int64_t offset_ms);
+	int64_t offset_ms, bool checked);
 bool hr_writer_feed_facts(
 	struct hr_writer *w, struct hr_host *host, const void *facts, size_t len, uint64_t at_ms);
 /* The host's model, made when there is none; NULL: out of memory. */
 struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host);
-void hr_writer_answer(struct hr_writer *w, struct hr_host *host);
+
+/* upkeep.c: one pass; the last one, at the end. */
+void hr_writer_upkeep(struct hr_writer *w);
+void hr_writer_upkeep_last(struct hr_writer *w);
+void hr_writer_gauges(struct hr_writer *w);
+/* There is news of @host: its answer is made in one of the next passes. */
+void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host);
+/* At the start: the answers of a small fleet at once, of a large one as far as time allows. */
+void hr_writer_answer_first(struct hr_writer *w);
 void hr_writer_publish(struct hr_writer *w);
+/* Enough free disk to take windows; follows it in the writer's state. */
+bool hr_writer_space_left(struct hr_writer *w);
 /* A commit was durable: whatever kept the writer from storing is over. */
 void hr_writer_stored(struct hr_writer *w);
 /* Decides what a store's failure means for the writer, logs it, counts it. */

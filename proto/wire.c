@@ -415,6 +415,18 @@ void hr_wire_summary(const struct hr_wire_batch *b, uint32_t i, struct hr_summar
 	copy_summary(m->s[i], ret_summary);
 }
 
+void hr_wire_summary_head(
+	const struct hr_wire_batch *b, uint32_t i, struct hr_wire_summary_head *ret_head)
+{
+	const Headroom__Summary *s = ((const Headroom__SummaryBatch *)b->msg)->s[i];
+
+	*ret_head = (struct hr_wire_summary_head){.seq_first = s->seq_first,
+		.seq_last = s->seq_last,
+		.t_end_ms = s->t_end_ms,
+		.dur_ms = s->dur_ms,
+		.lost = s->lost};
+}
+
 enum hr_wire_error hr_wire_decode_summary(
 	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary)
 {
@@ -431,6 +443,17 @@ enum hr_wire_error hr_wire_decode_summary(
 	if (e == HR_WIRE_OK)
 		copy_summary((const Headroom__Summary *)msg, ret_summary);
 	return e;
+}
+
+bool hr_wire_decode_again(
+	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary)
+{
+	ProtobufCMessage *msg;
+
+	if (unpack(arena, &headroom__summary__descriptor, bytes, len, &msg) != HR_WIRE_OK)
+		return false;
+	copy_summary((const Headroom__Summary *)msg, ret_summary);
+	return true;
 }
 
 enum hr_wire_error hr_wire_decode_facts(

@@ -67,6 +67,15 @@ void hr_wire_facts(const struct hr_wire_batch *b, struct hr_facts *ret_facts);
  */
 void hr_wire_summary(const struct hr_wire_batch *b, uint32_t i, struct hr_summary *ret_summary);
 
+/* What the store needs of summary @i, without copying the rest. */
+struct hr_wire_summary_head {
+	uint64_t seq_first, seq_last;
+	uint64_t t_end_ms;
+	uint32_t dur_ms, lost;
+};
+void hr_wire_summary_head(
+	const struct hr_wire_batch *b, uint32_t i, struct hr_wire_summary_head *ret_head);
+
 /*
  * Encoding.  A Summary is encoded once, when its window closes, and travels as
  * those bytes: hr_wire_batch_* only frames them.  All return the bytes written,
@@ -92,6 +101,12 @@ bool hr_wire_batch_add(struct hr_wire_builder *b, const void *summary, size_t le
 /* One stored or spooled Summary message back to the domain type, with all checks of hr_wire_open.
  */
 enum hr_wire_error hr_wire_decode_summary(
+	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary);
+/*
+ * The same for bytes that this process has had through hr_wire_open before: not checked a second
+ * time.  False: they are not.
+ */
+bool hr_wire_decode_again(
 	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary);
 /* The bytes of summary @i inside the body given to hr_wire_open (what the store keeps). */
 enum hr_wire_error hr_wire_summary_bytes(

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The writer's work between groups, and never inside one: answers, saved states,
+ * expiry, checkpoint.  Each pass is short whatever the size of the fleet, because the next
+ * group waits behind it: answers have a slice of time, saving looks at a part of the hosts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/writer_private.h"
+#include "proto/base/clock.h"
+#include "proto/base/identity.h"
+#include "proto/units.h"
+
+#define EXPIRE_ROWS     1000               /* per transaction: it delays the next group */
+#define EXPIRE_EVERY    (2 * HR_NS_PER_S)  /* 500 rows/s: 5000 hosts at 10 s */
+#define EXPIRE_IDLE     (30 * HR_NS_PER_S) /* nothing was left over last time */
+#define STATS_EVERY     (5 * HR_NS_PER_S)
+#define SAVE_AT_ONCE    64                /* states per transaction */
+#define SAVE_LOOK       2000              /* hosts looked at per pass */
+#define STATE_MAX       (4 * 1024 * 1024) /* bytes of one host's state, refused above */
+#define CLONE_SHOWN_MS  (3600 * 1000ULL)  /* an hour without evidence ends the doubt */
+#define ANSWER_SLICE_NS (10 * HR_NS_PER_MS)
+#define ANSWER_HOST_NS                                                                             \
+	300000                /* interval per host of the fleet: 30 s between answers at 100 000   \
+			       */
+#define ANSWER_SKIP     64    /* hosts passed over in a pass because it is too early for them */
+#define PUBLISH_HOST_NS 20000 /* likewise: the list is copied, 2 s at 100 000 */
+#define PUBLISH_FREE    1000  /* hosts whose copying is not worth waiting for */
+
+/* Two machines in one history: no number of it is about either. */
+static void deny_for_clone(struct hr_answer *a)
+{
+	a->kind = HR_ANSWER_UNKNOWN;
+	a->reason = HR_REASON_MISSING_EVIDENCE;
+	a->headroom = (struct hr_bounds){0};
+	memset(&a->binding, 0, sizeof(a->binding));
+	a->n_bigger = 0;
+	memset(&a->days_left, 0, sizeof(a->days_left));
+	snprintf(a->sentence, sizeof(a->sentence),
+		"Two machines report with this host id, so nothing can be said about either.");
+	snprintf(a->advice, sizeof(a->advice),
+		"Give each its own machine-id (systemd-machine-id-setup after removing "
+		"/etc/machine-id), then restart its agent.");
+	if (a->n_missing == HR_ANS_MISSING_MAX)
+		a->n_missing--;
+	a->missing[a->n_missing] = (struct hr_missing){0};
+	snprintf(a->missing[a->n_missing++].evidence, sizeof(a->missing[0].evidence),
+		"identity: one host id for one machine");
+}
+
+void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host)
+{
+	if (host->answer_due)
+		return;
+	host->answer_due = true;
+	host->next_due = NULL;
+	*w->due_end = host;
+	w->due_end = &host->next_due;
+	w->n_due++;
+}
+
+static void answer(struct hr_writer *w, struct hr_host *host)
+{
+	uint64_t now = hr_clock_wall_ms();
+	struct hr_vm *vm = hr_writer_vm(w, host);
+	struct hr_answer *a = w->answer;
+	struct hr_view *v;
+
+	if (!vm)
+		return; /* the answer before stays; tried again with the next window */
+	hr_vm_answer(vm, host->name, now, a);
+	hr_host_id_print(host->id, a->host_id);
+	if (host->clone_ms && now < host->clone_ms + CLONE_SHOWN_MS)
+		deny_for_clone(a);
+	v = hr_view_new(host->no, a, host->heard_ms, w->pack_room);
+	if (!v)
+		return;
+	hr_view_unref(host->view);
+	host->view = v;
+	host->answered_ns = hr_clock_mono_ns();
+	w->views_changed = true;
+	hr_count(w->count, HR_COUNT_ANSWERS, 1);
+}
+
+/*
+ * Answers of hosts with news, for a slice of time (@all: until none is left).  A host
+ * without any answer comes at once, others after an interval that grows with the fleet.
+ */
+static void answer_due(struct hr_writer *w, bool all)
+{
+	uint64_t now = hr_clock_mono_ns(), end = now + ANSWER_SLICE_NS;
+	uint64_t interval = w->hosts.n * (uint64_t)ANSWER_HOST_NS;
+	uint32_t skipped = 0;
+
+	interval = interval > w->conf.answer_ns ? interval : w->conf.answer_ns;
+	w->behind = false;
+	for (uint32_t left = w->n_due; left > 0 && skipped < ANSWER_SKIP; left--) {
+		struct hr_host *host = w->due;
+
+		w->due = host->next_due;
+		w->due_end = w->due ? w->due_end : &w->due;
+		w->n_due--;
+		host->answer_due = false;
+		if (host->is_stored && (!host->view || now - host->answered_ns >= interval)) {
+			answer(w, host);
+			now = hr_clock_mono_ns();
+			if (!all && now >= end) {
+				w->behind = w->n_due > 0;
+				return;
+			}
+		} else {
+			hr_writer_answer_soon(w, host); /* at the end of the queue */
+			skipped++;
+		}
+	}
+}
+
+void hr_writer_answer_first(struct hr_writer *w)
+{
+	answer_due(w, w->hosts.n <= PUBLISH_FREE);
+	hr_writer_publish(w);
+}
+
+void hr_writer_publish(struct hr_writer *w)
+{
+	struct hr_snapshot *s = hr_snapshot_new(w->hosts.n);
+	uint32_t n = 0;
+
+	if (!s)
+		return;
+	for (uint32_t i = 0; i < w->hosts.n; i++) {
+		if (w->hosts.by_no[i]->view)
+			s->view[n++] = hr_view_ref(w->hosts.by_no[i]->view);
+	}
+	s->n = n;
+	hr_board_put(w->board, s);
+	w->views_changed = false;
+	w->published_ns = hr_clock_mono_ns();
+}
+
+static int save_one(struct hr_writer *w, struct hr_host *host)
+{
+	size_t len = hr_vm_encode(host->vm, NULL, 0);
+	void *buf = len <= STATE_MAX ? malloc(len) : NULL;
+	int r;
+
+	if (!buf)
+		return 0; /* stays unsaved, so its windows stay in the journal */
+	len = hr_vm_encode(host->vm, buf, len);
+	r = w->store->ops->put_state(w->store,
+		&(struct hr_store_state){
+			.host_no = host->no, .upto = w->last_n, .bytes = buf, .len = len});
+	free(buf);
+	return r;
+}
+
+/*
+ * Saves up to SAVE_AT_ONCE states that are due (@all: whatever changed), in one
+ * transaction; goes on next time where it stopped.
+ */
+static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
+{
+	uint64_t now = hr_clock_mono_ns();
+	uint32_t look = all || w->hosts.n < SAVE_LOOK ? w->hosts.n : SAVE_LOOK;
+	struct hr_host *due[SAVE_AT_ONCE];
+	uint32_t n = 0;
+	int r;
+
+	for (; look > 0 && n < SAVE_AT_ONCE; look--) {
+		struct hr_host *host;
+
+		w->save_at = w->save_at + 1 < w->hosts.n ? w->save_at + 1 : 0;
+		host = w->hosts.by_no[w->save_at];
+		if (host->vm && host->unsaved_n && host->is_stored &&
+			(all || now - host->saved_ns >= w->conf.save_ns))
+			due[n++] = host;
+	}
+	*ret_saved = n;
+	if (n == 0)
+		return 0;
+	r = w->store->ops->begin(w->store);
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		r = save_one(w, due[i]);
+	if (r == 0)
+		r = w->store->ops->commit(w->store);
+	if (r != 0) {
+		w->store->ops->rollback(w->store);
+		return r;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		due[i]->saved_ns = now;
+		due[i]->upto = w->last_n;
+		due[i]->unsaved_n = 0;
+	}
+	hr_count(w->count, HR_COUNT_STATES_SAVED, n);
+	return 0;
+}
+
+/* Smallest n that some host's saved state lacks. */
+static uint64_t first_unsaved(const struct hr_writer *w)
+{
+	uint64_t n = w->last_n + 1;
+
+	for (uint32_t i = 0; i < w->hosts.n; i++) {
+		uint64_t u = w->hosts.by_no[i]->unsaved_n;
+
+		if (u != 0 && u < n)
+			n = u;
+	}
+	return n;
+}
+
+/* Trims the journal and removes a chunk of old rows.  True: there may be more. */
+static bool expire(struct hr_writer *w)
+{
+	uint64_t keep_from = (hr_clock_wall_ms() - w->conf.windows_ms) / HR_STORE_SLOT_MS;
+	uint64_t below = first_unsaved(w);
+	uint32_t rows = 0;
+	int r = w->store->ops->begin(w->store);
+
+	if (r == 0)
+		r = w->store->ops->trim_journal(w->store, below);
+	if (r == 0)
+		r = w->store->ops->expire(w->store, keep_from, below, EXPIRE_ROWS, &rows);
+	if (r == 0)
+		r = w->store->ops->commit(w->store);
+	if (r != 0) {
+		w->store->ops->rollback(w->store);
+		hr_writer_failed(w, r, "expiring windows");
+		return false;
+	}
+	hr_count(w->count, HR_COUNT_EXPIRED, rows);
+	return rows >= EXPIRE_ROWS;
+}
+
+void hr_writer_gauges(struct hr_writer *w)
+{
+	struct hr_store_stats st;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < w->hosts.n; i++)
+		bytes += w->hosts.by_no[i]->vm ? hr_vm_bytes(w->hosts.by_no[i]->vm) : 0;
+	atomic_store(&w->count->vm_bytes, bytes);
+	atomic_store(&w->count->hosts, w->hosts.n);
+	atomic_store(&w->count->journal, w->last_n + 1 - first_unsaved(w));
+	if (w->store->ops->stats(w->store, &st) != 0)
+		return;
+	atomic_store(&w->count->file_bytes, st.file_bytes);
+	atomic_store(&w->count->wal_bytes, st.wal_bytes);
+	atomic_store(&w->count->quarantined, st.quarantined);
+	atomic_store(&w->count->collisions, st.collisions);
+}
+
+/* Between groups.  Each step is short, so that no acknowledgement waits long behind it. */
+void hr_writer_upkeep(struct hr_writer *w)
+{
+	uint64_t now = hr_clock_mono_ns();
+	uint32_t saved = 0;
+	int r;
+
+	answer_due(w, false);
+	if (w->views_changed &&
+		(w->hosts.n <= PUBLISH_FREE ||
+			now - w->published_ns >= w->hosts.n * (uint64_t)PUBLISH_HOST_NS))
+		hr_writer_publish(w);
+	if (now - w->stats_ns >= STATS_EVERY) {
+		w->stats_ns = now;
+		hr_writer_gauges(w);
+	}
+	if (atomic_load(&w->state) == HR_WRITER_FAILED)
+		return;
+	(void)hr_writer_space_left(w); /* ready again, or not, without a POST to find out */
+	r = save_some(w, false, &saved);
+	if (r != 0)
+		hr_writer_failed(w, r, "saving model states");
+	else if (now >= w->next_expire_ns)
+		w->next_expire_ns = now + (expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
+	r = w->store->ops->maintain(w->store);
+	if (r != 0)
+		hr_writer_failed(w, r, "checkpoint");
+}
+
+void hr_writer_upkeep_last(struct hr_writer *w)
+{
+	uint32_t saved;
+
+	if (atomic_load(&w->state) == HR_WRITER_FAILED)
+		return;
+	do {
+		if (save_some(w, true, &saved) != 0)
+			return; /* the journal still has it all */
+	} while (saved > 0);
+	(void)expire(w);
+}
