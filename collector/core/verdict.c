@@ -47,7 +47,7 @@ static struct hr_verdict larger(const struct hr_verdict_in *in)
 }
 
 /*
- * Is less than the target left?  likely is off by x1.27 (tests/truth/RESULTS.md): what it misses
+ * Is less than the target left?  likely is off by x1.35 (tests/truth/RESULTS.md): what it misses
  * the target by less than 1.15 is no proof, unless nothing more fits for sure.
  */
 static bool is_short(const struct hr_bounds *k, double target)
