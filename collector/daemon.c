@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Threads: the writer owns store and models; one HTTP thread per address; this one
+ * Threads: the writer owns store and models; one HTTP thread per address; one per
+ * receiver of alerts, which owns its queue; this one
  * has signals, the clock of the deadlines, and the word to the service manager.
  */
 #include "collector/daemon.h"
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "collector/alerts.h"
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
 #include "collector/writer.h"
@@ -45,6 +47,7 @@ struct program {
 	int lock;
 	struct hr_writer *writer;
 	struct hr_serve *serve;
+	struct hr_alerts *alerts;
 	bool reload_failed;
 };
 
@@ -121,6 +124,8 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 	p->serve = hr_serve_open(&sc, p->writer, &p->count, &p->board, err);
 	if (!p->serve)
 		return false;
+	if (hr_alerts_open(&p->alerts, &p->conf, &p->board, err) < 0)
+		return false;
 	r = hr_writer_start(p->writer);
 	if (r < 0) {
 		(void)snprintf(err, HR_CONF_ERR_LEN, "cannot start a thread: %s", strerror(-r));
@@ -140,6 +145,7 @@ static void close_all(struct program *p)
 		hr_serve_quiesce(p->serve);
 	if (p->writer)
 		hr_writer_stop(p->writer);
+	hr_alerts_close(p->alerts);
 	hr_serve_close(p->serve);
 	hr_writer_close(p->writer);
 	hr_sizes_done(&p->sizes);
@@ -172,7 +178,8 @@ static void reload(struct program *p)
 	notify(p, ready);
 	ok = hr_conffile_load(
 		     hr_collector_config_table(), p->path, p->must_exist, &next, NULL, err) == 0 &&
-	     hr_collector_listen(next.listen, listen, err) > 0;
+	     hr_collector_listen(next.listen, listen, err) > 0 &&
+	     hr_alerts_reconfigure(p->alerts, &next, err) == 0;
 	p->reload_failed = !ok;
 	if (ok) {
 		bool restart = hr_collector_config_needs_restart(&p->conf, &next);
@@ -206,6 +213,7 @@ static bool turn(struct program *p, int fd)
 		reload(p);
 	}
 	hr_serve_tick(p->serve);
+	hr_alerts_tick(p->alerts);
 	return true;
 }
 

@@ -87,6 +87,38 @@ static const struct hr_conf_key keys[] = {
 	KEY("sizes", "ladder", HR_CONF_TEXT, ladder, 0, 0, "",
 		"File of the operator's own sizes, with the same columns, read besides the "
 		"catalogue: for VMware, Proxmox or libvirt, or a provider that is not in it."),
+	KEY("alert", "at_least", HR_CONF_F64, alert_at_least, 0, 8, "1.1",
+		"Alert below this lower bound of the headroom factor; 0: never. Below the target, "
+		"because a resize can be planned while 1.1x are left."),
+	KEY("alert", "days", HR_CONF_F64, alert_days, 0, 3650, "14",
+		"Alert when fewer days are left; 0: never. Two weeks are time for a change."),
+	KEY("alert", "silent", HR_CONF_DURATION, alert_quiet_ns, 0, 8.64e13, "5m",
+		"Alert when an agent has sent nothing for this long; 0: never."),
+	KEY("alert", "wait", HR_CONF_DURATION, alert_wait_ns, 0, 8.64e13, "10m",
+		"How long it must hold, and be gone by a tenth, before anybody is told."),
+	KEY("alert", "remind", HR_CONF_DURATION, alert_remind_ns, 0, 2.6e15, "24h",
+		"Tell again what still holds after this time; 0: never."),
+	KEY("alert", "silence", HR_CONF_TEXT, alert_silence, 0, 0, "",
+		"VMs nobody is told of, such as \"test-*, web-3\". What still holds when one is "
+		"taken from the list is told then."),
+	KEY("alert", "link", HR_CONF_TEXT, alert_page, 0, 0, "",
+		"Address of this collector's page as readers of alerts reach it, for links."),
+	KEY("alert", "webhook", HR_CONF_TEXT, alert_webhook, 0, 0, "",
+		"URL that gets alerts as JSON by POST. Empty: none."),
+	KEY("alert", "webhook_secret_file", HR_CONF_TEXT, alert_secret_file, 0, 0, "",
+		"File (mode 0600) with the key that signs them: HMAC-SHA256 of time, dot and "
+		"body in the header Headroom-Signature."),
+	KEY("alert", "alertmanager", HR_CONF_TEXT, alert_manager, 0, 0, "",
+		"Base URL of an Alertmanager (API v2), such as http://127.0.0.1:9093. Empty: none; "
+		"with Prometheus use the shipped rules instead."),
+	KEY("alert", "smtp", HR_CONF_TEXT, alert_smtp, 0, 0, "smtp://127.0.0.1:25",
+		"Mail server for alerts by mail; the default is the local one."),
+	KEY("alert", "mail_from", HR_CONF_TEXT, alert_mail_from, 0, 0, "headroom@localhost",
+		"Sender of mails."),
+	KEY("alert", "mail_to", HR_CONF_TEXT, alert_mail_to, 0, 0, "",
+		"Receivers of mails, separated by commas. Empty: no mail."),
+	KEY("alert", "ca_file", HR_CONF_TEXT, alert_ca_file, 0, 0, "",
+		"Certificates that may sign the receivers'. Empty: those of the system."),
 };
 
 static const struct hr_conf_table table = {

@@ -40,6 +40,15 @@ struct hr_collector_config {
 	uint64_t max_vcpus, max_mem_bytes;
 	/* [sizes] */
 	char catalogue[256], ladder[256]; /* files; "" none */
+	/* [alert] */
+	double alert_at_least, alert_days; /* 0 off */
+	uint64_t alert_quiet_ns, alert_wait_ns, alert_remind_ns;
+	char alert_silence[512];
+	char alert_page[256];
+	char alert_webhook[256], alert_secret_file[256];
+	char alert_manager[256];
+	char alert_smtp[256], alert_mail_from[128], alert_mail_to[512];
+	char alert_ca_file[256];
 };
 
 const struct hr_conf_table *hr_collector_config_table(void);
