@@ -68,7 +68,7 @@ cleanup() {
 	for x in "${groups[@]+"${groups[@]}"}"; do
 		for _ in 1 2 3 4 5 6 7 8 9 10; do rmdir "$x" 2>/dev/null && break; sleep 0.2; done
 	done
-	rm -rf --one-file-system "$tmp"
+	rm -rf --one-file-system "$tmp" # should a test leave something mounted
 	exit "$status"
 }
 trap cleanup EXIT
