@@ -172,6 +172,20 @@ static bool arrange(struct hr_alerts *a, const struct hr_snapshot *s)
 	return true;
 }
 
+/* The words of the answer, for the few notes that are told; empty when memory is out. */
+static void add_note(
+	struct hr_alert_note *to, const struct hr_alert_note *note, const struct hr_view *v)
+{
+	struct hr_answer *a = hr_view_answer(v);
+
+	*to = *note;
+	if (a) {
+		memcpy(to->sentence, a->sentence, sizeof(to->sentence));
+		memcpy(to->advice, a->advice, sizeof(to->advice));
+	}
+	free(a);
+}
+
 static void look_at(struct look *l, struct slot *slot, const struct hr_view *v, bool silent)
 {
 	struct hr_alerts *a = l->a;
@@ -180,7 +194,7 @@ static void look_at(struct look *l, struct slot *slot, const struct hr_view *v, 
 		struct hr_alert_state *s = &slot->s[r];
 		bool was = s->firing;
 		enum hr_alert_event e = HR_ALERT_NOTHING;
-		struct hr_alert_note note = {.rule = r, .answer = v->answer, .row = &v->row};
+		struct hr_alert_note note = {.rule = r, .row = &v->row};
 
 		if (silent)
 			hr_alert_step_silent(&a->rule, r, &v->row, a->start_ms, l->now_ms, s);
@@ -190,9 +204,9 @@ static void look_at(struct look *l, struct slot *slot, const struct hr_view *v, 
 		note.event = e;
 		note.fired_ms = s->fired_ms;
 		if (e != HR_ALERT_NOTHING && l->n_event < l->cap)
-			l->event[l->n_event++] = note;
+			add_note(&l->event[l->n_event++], &note, v);
 		if ((s->told || e == HR_ALERT_RESOLVED) && !silent && l->n_firing < l->cap)
-			l->firing[l->n_firing++] = note;
+			add_note(&l->firing[l->n_firing++], &note, v);
 		if (e == HR_ALERT_FIRED || e == HR_ALERT_RESOLVED)
 			hr_log(HR_LOG_NOTICE, "alert", "state=%s rule=%s host=%s",
 				hr_alert_event_name(e), hr_alert_rule_name(r), v->row.name);

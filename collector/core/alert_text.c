@@ -46,8 +46,8 @@ static json_t *annotations(const struct hr_alert_note *n)
 
 	summary(n, text, sizeof(text));
 	json_object_set_new(o, "summary", word(text));
-	json_object_set_new(o, "description", word(n->answer->sentence));
-	json_object_set_new(o, "advice", word(n->answer->advice));
+	json_object_set_new(o, "description", word(n->sentence));
+	json_object_set_new(o, "advice", word(n->advice));
 	json_object_set_new(o, "answer", json_string(hr_answer_kind_name(r->kind)));
 	json_object_set_new(o, "reason", json_string(hr_reason_name(r->reason)));
 	json_object_set_new(o, "binding", json_string(hr_resource_name(r->binding)));
@@ -173,7 +173,7 @@ size_t hr_alert_text_mail(const struct hr_alert_mail *m, const struct hr_alert_n
 
 		summary(&note[i], text, sizeof(text));
 		hr_text_clean(text, text, sizeof(text));
-		hr_text_clean(note[i].answer->advice, advice, sizeof(advice));
+		hr_text_clean(note[i].advice, advice, sizeof(advice));
 		len = snprintf(buf + at, cap - at, "%s: %s\r\n  %s\r\n%s%s%s%s%s\r\n",
 			hr_alert_event_name(note[i].event), text, advice, page ? "  " : "", m->page,
 			page ? "/?host=" : "", page ? note[i].row->id : "", page ? "\r\n" : "");

@@ -16,7 +16,7 @@ struct hr_alert_note {
 	enum hr_alert_rule rule;
 	enum hr_alert_event event; /* NOTHING: still firing, told before */
 	uint64_t fired_ms;
-	const struct hr_answer *answer;
+	char sentence[HR_TEXT_LEN], advice[HR_TEXT_LEN]; /* of the answer */
 	const struct hr_fleet_row *row;
 };
 

@@ -10,17 +10,13 @@
 
 #define NOW 1800000000000ULL /* 2027-01-15T08:00:00Z */
 
-static struct hr_answer answer;
 static struct hr_fleet_row row;
 
 static struct hr_alert_note note_of(const char *name, enum hr_alert_event event)
 {
-	memset(&answer, 0, sizeof(answer));
 	memset(&row, 0, sizeof(row));
 	(void)snprintf(row.name, sizeof(row.name), "%s", name);
 	memset(row.id, 'a', sizeof(row.id) - 1);
-	(void)snprintf(answer.sentence, sizeof(answer.sentence), "CPU binds.");
-	(void)snprintf(answer.advice, sizeof(answer.advice), "Take the next size.");
 	row.kind = HR_ANSWER_RESIZE;
 	row.reason = HR_REASON_BIGGER_SIZE_HELPS;
 	row.binding = HR_RES_CPU;
@@ -29,7 +25,8 @@ static struct hr_alert_note note_of(const char *name, enum hr_alert_event event)
 	return (struct hr_alert_note){.rule = HR_ALERT_LOW,
 		.event = event,
 		.fired_ms = NOW - 60000,
-		.answer = &answer,
+		.sentence = "CPU binds.",
+		.advice = "Take the next size.",
 		.row = &row};
 }
 
