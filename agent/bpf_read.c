@@ -177,12 +177,12 @@ int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n)
 			b->dev[i] = none;
 		}
 	}
-	for (uint8_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		int e;
 
 		if (dev[i].kind == HR_DEV_NONE || b->dev[i].kind != HR_DEV_NONE)
 			continue;
-		e = add_device(b, i, &dev[i]);
+		e = add_device(b, (uint8_t)i, &dev[i]);
 		if (e == 0)
 			b->dev[i] = dev[i];
 		else

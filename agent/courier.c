@@ -176,6 +176,8 @@ void hr_courier_facts(struct hr_courier *c, const struct hr_facts *facts)
 {
 	size_t n;
 
+	/* padding may differ: then they are sent once more */
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (c->has_facts && memcmp(&c->facts, facts, sizeof *facts) == 0)
 		return;
 	n = hr_wire_encode_facts(facts, c->facts_buf, sizeof c->facts_buf);

@@ -33,7 +33,7 @@ static int reload(void *arg, char err[512])
 {
 	struct program *p = arg;
 	struct hr_agent_config next;
-	struct hr_ship *ship;
+	struct hr_ship *ship = NULL;
 	int r = hr_conffile_load(hr_agent_config_table(), p->path, p->must_exist, &next, NULL, err);
 
 	if (r == 0)

@@ -257,7 +257,7 @@ static int dump_qdiscs(struct hr_host_link *l, struct hr_nic_raw ret[HR_DEVS_MAX
 	if (sendto(l->nl, &ask, sizeof ask, 0, (const void *)&kernel, sizeof kernel) < 0)
 		return -errno;
 	for (int i = 0; i < REPLIES_MAX; i++) {
-		struct sockaddr_nl from;
+		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof from;
 		ssize_t n = recvfrom(l->nl, l->buf, sizeof l->buf, 0, (void *)&from, &from_len);
 		int r;

@@ -94,7 +94,7 @@ static void load(struct hr_alerts *a)
 	}
 	for (const char *p = text; *p; p++)
 		lines += *p == '\n';
-	a->kept = calloc(lines, sizeof(*a->kept));
+	a->kept = calloc(lines + 1, sizeof(*a->kept));
 	for (line = strtok_r(text, "\n", &save); a->kept && line;
 		line = strtok_r(NULL, "\n", &save)) {
 		enum hr_alert_rule r;

@@ -80,7 +80,7 @@ static bool get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
 
 		zeros = v ? (unsigned)__builtin_clzll(v) : 64;
 		n = 2 * zeros + 1 + k;
-		if (n <= 57) {
+		if (v && n <= 57) {
 			b->at += n;
 			*ret = (v << zeros >> (63 - zeros - k)) - (1ULL << k);
 			return true;

@@ -236,10 +236,11 @@ static void add_part(struct hr_slot_cpu *s, enum open_kind k, uint64_t ns)
 static void spread_open(struct hr_take *t, uint64_t a, uint64_t b, enum open_kind k)
 {
 	struct hr_span s = hr_span(a, b);
-	struct hr_slot_cpu *slot = &t->cpu_slot[s.first - t->first_slot];
+	struct hr_slot_cpu *slot;
 
 	if (s.n == 0)
 		return;
+	slot = &t->cpu_slot[s.first - t->first_slot];
 	add_part(slot, k, s.head);
 	for (uint32_t i = 1; i + 1 < s.n; i++)
 		add_part(slot + i, k, HR_SLOT_NS);

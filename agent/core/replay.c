@@ -172,12 +172,13 @@ static void serve(struct sim *s, uint64_t now)
 /* A slice of @job ended: true when all of it is done. */
 static bool slice_over(struct sim *s, uint32_t job)
 {
-	uint32_t *left = &s->w->left[job];
+	uint32_t *left;
 
 	if (job > HOG - HR_REPLAY_HOGS_MAX) {
 		append(s, job);
 		return false;
 	}
+	left = &s->w->left[job];
 	*left -= *left < HR_REPLAY_SLICE_NS ? *left : (uint32_t)HR_REPLAY_SLICE_NS;
 	if (*left == 0)
 		return true;

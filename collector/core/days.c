@@ -245,6 +245,8 @@ void hr_days_forget(struct hr_days *d, unsigned group)
 {
 	uint32_t kept = 0;
 
+	if (group >= HR_DAY_SEEN) /* no such group */
+		return;
 	for (uint32_t i = 0; i < d->n; i++) {
 		if (d->cell[i].what == HR_DAY_SEEN)
 			d->cell[i].bits &= ~(1U << group);

@@ -122,9 +122,9 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 		v->at[z] = hr_eval_min(v, z);
 	v->bind = find_bind(v, x->conf->k_target);
 	v->lacking = -1;
-	for (int8_t i = 0; i < v->n; i++)
+	for (int i = 0; i < v->n; i++)
 		if (v->lacking < 0 && owes_claim(&v->e[i]) && !v->e[i].r.headroom.at_least.has)
-			v->lacking = i;
+			v->lacking = (int8_t)i;
 	v->frozen = hr_frozen_gain(m);
 	if (hr_minute_has(m, HR_SIG_BURSTS) && m->ctr[HR_CTR_ONCPU_NS])
 		v->hog_share = (double)m->ctr[HR_CTR_HOG_NS] / (double)m->ctr[HR_CTR_ONCPU_NS];

@@ -100,7 +100,7 @@ static int by_days(const void *a, const void *b)
 void hr_fleet_order(const struct hr_fleet_row **rows, size_t n, enum hr_fleet_sort by)
 {
 	if (n > 1)
-		qsort(rows, n, sizeof(*rows),
+		qsort(rows, n, sizeof(const struct hr_fleet_row *),
 			by == HR_FLEET_BY_NAME   ? by_name
 			: by == HR_FLEET_BY_DAYS ? by_days
 						 : by_headroom);

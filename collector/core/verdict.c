@@ -31,15 +31,15 @@ static struct hr_verdict larger(const struct hr_verdict_in *in)
 {
 	int8_t helps = -1;
 
-	for (int8_t z = 0; z < HR_SIZE_N; z++) {
+	for (int z = 0; z < HR_SIZE_N; z++) {
 		const struct hr_gain *g = &in->gain[z];
 
 		if (!(g->gain.at_least.has && g->gain.at_least.v >= GAIN_HELPS) &&
 			!(in->memory_short && z == HR_SIZE_MEMORY))
 			continue;
 		if (g->exists)
-			return verdict(HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, 6, z);
-		helps = helps < 0 ? z : helps;
+			return verdict(HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, 6, (int8_t)z);
+		helps = helps < 0 ? (int8_t)z : helps;
 	}
 	if (helps >= 0)
 		return verdict(HR_ANSWER_NO, HR_REASON_AT_CEILING, 6, helps);

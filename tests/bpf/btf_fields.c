@@ -62,7 +62,8 @@ static int missing(const struct btf *obj, const struct btf *kernel, int *checked
 		int kid;
 
 		if (btf_is_enum(t)) {
-			for (int i = 0; *name && strncmp(name, "hr_", 3) && i < btf_vlen(t); i++) {
+			for (int i = 0; *name && strncmp(name, "hr_", 3) != 0 && i < btf_vlen(t);
+				i++) {
 				const char *e = btf__name_by_offset(obj, btf_enum(t)[i].name_off);
 
 				if (!strstr(e, "cgrp_id"))

@@ -194,7 +194,7 @@ static void take_once(struct live_record *r)
 		r->n + r->take->n_slots > LIVE_SLOTS) {
 		printf("slots lost: overrun %d, next %llu, expected %llu\n", r->take->overrun,
 			(unsigned long long)r->take->first_slot,
-			(unsigned long long)(r->first + r->n));
+			(unsigned long long)r->first + r->n);
 		start_again();
 	}
 	for (uint32_t i = 0; i < r->take->n_slots; i++) {

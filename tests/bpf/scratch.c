@@ -145,10 +145,11 @@ int scratch_cable(int ret_ifindex[2])
 	struct rtattr *info, *data, *peer;
 	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC), r;
 
-	if (fd >= 0) { /* else each end greets its neighbours */
-		r = (int)write(fd, "1", 1);
+	/* else each end greets its neighbours */
+	if (fd >= 0 && write(fd, "1", 1) < 0)
+		perror("disable_ipv6");
+	if (fd >= 0)
 		close(fd);
-	}
 	memset(&m, 0, sizeof(m));
 	m.u.head.nlmsg_type = RTM_NEWLINK;
 	m.u.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;

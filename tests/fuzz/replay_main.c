@@ -134,10 +134,12 @@ static void play(const char *path)
 
 int main(int argc, char **argv)
 {
-	if (getenv("HR_SEED"))
-		seed = strtoull(getenv("HR_SEED"), NULL, 0);
-	if (getenv("HR_FUZZ_ROUNDS"))
-		rounds = strtoull(getenv("HR_FUZZ_ROUNDS"), NULL, 0);
+	const char *told_seed = getenv("HR_SEED"), *told_rounds = getenv("HR_FUZZ_ROUNDS");
+
+	if (told_seed)
+		seed = strtoull(told_seed, NULL, 0);
+	if (told_rounds)
+		rounds = strtoull(told_rounds, NULL, 0);
 	printf("HR_SEED=%llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	for (int i = 1; i < argc; i++)

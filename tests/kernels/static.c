@@ -83,7 +83,8 @@ static bool object_read(struct object *o, const char *path)
 		GElf_Shdr h;
 		Elf_Data *d;
 
-		if (!gelf_getshdr(s, &h) || strcmp(elf_strptr(elf, names, h.sh_name), ".BTF.ext"))
+		if (!gelf_getshdr(s, &h) ||
+			strcmp(elf_strptr(elf, names, h.sh_name), ".BTF.ext") != 0)
 			continue;
 		d = elf_getdata(s, NULL);
 		o->ext = malloc(d->d_size);
@@ -160,6 +161,8 @@ static int for_each(const struct object *o, int (*each)(const struct object *, s
 
 	/* magic, version, flags; hdr_len; func_info off, len; line_info off, len; core_relo off,
 	 * len */
+	if (!o->ext || o->ext_len < 32)
+		return -1;
 	memcpy(&hdr_len, o->ext + 4, 4);
 	if (hdr_len < 32)
 		return -1;
@@ -343,7 +346,7 @@ int main(int argc, char **argv)
 	if (argc < 6)
 		return 2;
 	arg_expect = argv[1];
-	for (; i < argc && n < 16 && strcmp(argv[i], "--"); i++)
+	for (; i < argc && n < 16 && strcmp(argv[i], "--") != 0; i++)
 		if (!object_read(&o[n++], argv[i])) {
 			printf("FAILED: %s: not a BPF object with types\n", argv[i]);
 			return 1;

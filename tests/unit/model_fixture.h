@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/core/answer_json.h"
 #include "proto/facts.h"
 #include "proto/summary.h"
 
@@ -79,4 +80,16 @@ static inline struct hr_summary *fx_idle(uint64_t seq)
 		.comm = "init",
 		.process = "init"};
 	return s;
+}
+
+/* The same answer as the contract's JSON: padding between members may differ. */
+static inline void fx_same_answer(const struct hr_answer *a, const struct hr_answer *b)
+{
+	char *x = hr_answer_json(a, true), *y = hr_answer_json(b, true);
+
+	assert_non_null(x);
+	assert_non_null(y);
+	assert_string_equal(x, y);
+	free(x);
+	free(y);
 }

@@ -264,7 +264,7 @@ static void the_answer_of_a_service_has_an_outlook_and_it_survives_the_bytes(voi
 	back = hr_vm_decode(&c, bytes, n);
 	assert_non_null(back);
 	hr_vm_answer(back, "vm", now, a + 1);
-	assert_memory_equal(a, a + 1, sizeof(*a));
+	fx_same_answer(a, a + 1);
 	print_message("23 days: %zu bytes stored, %zu held\n", n, hr_vm_bytes(back));
 	hr_vm_free(back);
 	hr_vm_free(vm);
