@@ -340,7 +340,7 @@ static int note_unexpected(const struct object *o, struct relocation *r)
 
 int main(int argc, char **argv)
 {
-	struct object o[16];
+	struct object o[16] = {0};
 	int n = 0, i = 2, bad = 0;
 
 	if (argc < 6)
