@@ -14,6 +14,7 @@
 #define STEAL_MIN_MS 100   /* ten 10 ms ticks: below it the tick's own error is > 10 % */
 #define QUOTA_BAD    0.05  /* throttled CPU time per second of wall time that decides */
 #define LOSS_MAX     0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
+#define LOSS_IDLE    0.01  /* the same where the busiest second left half of the CPUs idle */
 #define BUSY_ALL_BAD 0.95  /* slots with every CPU busy: nothing is left */
 #define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
 #define LATE_SEEN    5     /* late bursts from which on their share is known to +-45 % */
@@ -262,6 +263,8 @@ static void cpu_evidence(
 static void cpu_confidence(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
 {
+	double loss_max;
+
 	if (!f->has_slots || !f->has_bursts) {
 		e->r.confidence = e->r.headroom.has ? HR_CONFIDENCE_LOW : HR_CONFIDENCE_NONE;
 		return;
@@ -271,12 +274,15 @@ static void cpu_confidence(
 	 */
 	if (f->busy_max < 0.2 * f->c || !f->has_steal)
 		e->r.confidence = HR_CONFIDENCE_MEDIUM;
-	if (f->unknown > LOSS_MAX) {
+	/* It is time in which an idle CPU took up a task unseen: where CPUs stood idle, nobody
+	 * waited for it, and as work it would add little. */
+	loss_max = f->busy_max <= f->c / 2 ? LOSS_IDLE : LOSS_MAX;
+	if (f->unknown > loss_max) {
 		e->r.confidence = HR_CONFIDENCE_LOW;
 		hr_estimate_missing(e, 0, "%.2f %% of the CPU time could not be accounted for",
 			100 * f->unknown);
 		hr_trace_say(x->t, "  unaccounted CPU time = %.3f %%  (limit %.1f %%)",
-			100 * f->unknown, 100 * LOSS_MAX);
+			100 * f->unknown, 100 * loss_max);
 	}
 }
 

@@ -159,6 +159,25 @@ static void steal_on_an_idle_vm_is_not_judged(void **state)
 	assert_false(b->steal.r.headroom.has);
 }
 
+static void unaccounted_time_is_forgiven_where_cpus_stood_idle(void **state)
+{
+	struct bench *b = *state;
+
+	/* 60 ms of 20 CPU-s = 0.3 %; the busiest second used 1 % */
+	b->m.ctr[HR_CTR_UNKNOWN_NS] = 60000000;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_true(b->e.r.confidence > HR_CONFIDENCE_LOW);
+	assert_int_equal(b->e.r.n_missing, 0);
+	b->m.ctr[HR_CTR_UNKNOWN_NS] = 400000000; /* 2 % */
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
+	assert_int_equal(b->e.r.n_missing, 1);
+	b->m.ctr[HR_CTR_UNKNOWN_NS] = 60000000;
+	b->m.dist[HR_DIST_BUSY_1S].max = 1500; /* 1.5 of 2 CPUs */
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
+}
+
 static void the_frozen_bound_is_the_ratio_of_cut_sums(void **state)
 {
 	struct bench *b = *state;
@@ -455,6 +474,7 @@ int main(void)
 		T(softirq_of_30_percent_leaves_three),
 		T(steal_of_one_in_thirteen_is_bad),
 		T(steal_on_an_idle_vm_is_not_judged),
+		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),
 		T(the_frozen_bound_is_the_ratio_of_cut_sums),
 		T(memory_reaches_as_far_as_available_over_anonymous),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
