@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
+#include "proto/num.h"
 
 #define APPLICATION_ID 0x68647231 /* "hdr1" */
 #define USER_VERSION   1
@@ -171,6 +172,7 @@ static enum outcome set_pragmas(sqlite3 *db, uint64_t max_bytes, char error[HR_S
 static enum outcome check_schema(sqlite3 *db, char error[HR_STORE_ERROR_LEN])
 {
 	char app[64], version[64], tables[64], mark[160];
+	uint64_t n;
 	int rc = query_text(db, "PRAGMA application_id", app);
 
 	if (rc == SQLITE_OK)
@@ -179,8 +181,8 @@ static enum outcome check_schema(sqlite3 *db, char error[HR_STORE_ERROR_LEN])
 		rc = query_text(db, "SELECT count(*) FROM sqlite_schema", tables);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "reading the schema", error);
-	if (strtol(app, NULL, 10) == APPLICATION_ID) {
-		if (strtol(version, NULL, 10) == USER_VERSION)
+	if (hr_num_u64(app, APPLICATION_ID, APPLICATION_ID, &n)) {
+		if (hr_num_u64(version, USER_VERSION, USER_VERSION, &n))
 			return OPENED;
 		snprintf(error, HR_STORE_ERROR_LEN,
 			"the database has schema version %s, this program knows %d: run the "
@@ -262,9 +264,8 @@ static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_L
 	if (r == 0) {
 		int rc = query_text(q->db, "SELECT count(*) FROM quarantine", text);
 
-		if (rc != SQLITE_OK)
+		if (rc != SQLITE_OK || !hr_num_u64(text, 0, UINT64_MAX, &q->quarantined))
 			return fail(q->db, rc, "quarantine", error);
-		q->quarantined = strtoull(text, NULL, 10);
 		return OPENED;
 	}
 	snprintf(error, HR_STORE_ERROR_LEN, "%s", s->error);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/num.h"
 #include "tests/bpf/live.h"
 
 #define NS 1000000000ULL
@@ -171,16 +172,20 @@ static void add_counters(struct live_record *r)
 static void start_again(void)
 {
 	const char *text = getenv("HR_LIVE_TRY");
-	int tries = text ? atoi(text) : 1;
+	uint64_t tries = 1;
 	char next[16];
 
+	if (text && !hr_num_u64(text, 1, 3, &tries)) {
+		printf("FAILED: HR_LIVE_TRY=%s is no number from 1 to 3\n", text);
+		exit(1);
+	}
 	if (tries >= 3) {
 		printf("FAILED: three times in a row\n");
 		exit(1);
 	}
 	printf("once more, from the start\n");
 	fflush(stdout);
-	snprintf(next, sizeof(next), "%d", tries + 1);
+	snprintf(next, sizeof(next), "%u", (unsigned)tries + 1);
 	setenv("HR_LIVE_TRY", next, 1);
 	execv("/proc/self/exe", self);
 	exit(1);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/num.h"
 #include "tests/bpf/live.h"
 
 #define MS 1000000ULL
@@ -23,8 +24,9 @@ static enum hr_rung arg_rung = HR_RUNG_UNKNOWN;
 static double slack(void)
 {
 	const char *text = getenv("HR_TEST_SLACK");
+	double told;
 
-	return text ? atof(text) : 0.02;
+	return text && hr_num_f64(text, 0, 1, &told) ? told : 0.02;
 }
 
 struct window {

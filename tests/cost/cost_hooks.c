@@ -24,6 +24,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "proto/num.h"
 #include "tests/cost/hooks.h"
 #include "tests/cost/loads.h"
 
@@ -168,10 +169,12 @@ static void report(void)
 static int report_maps(int argc, char **argv, int first)
 {
 	for (int i = first; i < argc; i++) {
-		uint32_t cpus = (uint32_t)strtoul(argv[i], NULL, 10);
+		uint64_t told;
+		uint32_t cpus;
 
-		if (cpus < 1)
+		if (!hr_num_u64(argv[i], 1, 65536, &told))
 			return 2;
+		cpus = (uint32_t)told;
 		printf("%u %llu\n", cpus,
 			(unsigned long long)hooks_map_bytes(arg.where.dir, cpus, 1, 1));
 	}
@@ -242,6 +245,7 @@ static void hold(void)
 int main(int argc, char **argv)
 {
 	bool maps = argc > 1 && strcmp(argv[1], "maps") == 0;
+	uint64_t n;
 	int c;
 
 	if (argc < 2 || (!maps && !set_load(argv[1])))
@@ -249,12 +253,12 @@ int main(int argc, char **argv)
 	for (optind = 2; (c = getopt(argc, argv, "d:c:n:s:o:e:")) != -1;) {
 		if (c == 'd')
 			arg.load_opts.disk = optarg;
-		else if (c == 'c')
-			arg.load_opts.cpu = atoi(optarg);
-		else if (c == 'n')
-			arg.passes = (unsigned)atoi(optarg);
-		else if (c == 's')
-			arg.ms = (unsigned)atoi(optarg);
+		else if (c == 'c' && hr_num_u64(optarg, 0, INT32_MAX, &n))
+			arg.load_opts.cpu = (int)n;
+		else if (c == 'n' && hr_num_u64(optarg, 1, UINT32_MAX, &n))
+			arg.passes = (unsigned)n;
+		else if (c == 's' && hr_num_u64(optarg, 1, UINT32_MAX, &n))
+			arg.ms = (unsigned)n;
 		else if (c == 'o')
 			arg.where.dir = optarg;
 		else if (c == 'e')

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "proto/hist.h"
+#include "proto/num.h"
 #include "tests/load/gen.h"
 
 #define PER_ADDRESS  20000 /* connections from one source address: below its ports */
@@ -460,39 +461,50 @@ static void report(double took)
 			(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
 }
 
+/* One option with a value; false: not known, or the value is not what it takes. */
+static bool option(const char *k, const char *v, bool *ret_period)
+{
+	uint64_t n = 0;
+	double s;
+
+	if (strcmp(k, "--port") == 0 && hr_num_u64(v, 0, UINT16_MAX, &n))
+		arg.port = (uint16_t)n;
+	else if (strcmp(k, "--agents") == 0 && hr_num_u64(v, 0, UINT32_MAX, &n))
+		arg.agents = (uint32_t)n;
+	else if (strcmp(k, "--connections") == 0 && hr_num_u64(v, 0, UINT32_MAX, &n))
+		arg.conns = (uint32_t)n;
+	else if (strcmp(k, "--seconds") == 0 && hr_num_u64(v, 0, 86400, &n))
+		arg.seconds = n;
+	else if (strcmp(k, "--windows") == 0 && hr_num_u64(v, 0, UINT32_MAX, &n))
+		arg.windows = (uint32_t)n;
+	else if (strcmp(k, "--period") == 0 && hr_num_f64(v, 0, 86400, &s))
+		arg.period_ms = (uint64_t)(s * 1000), *ret_period = true;
+	else if (strcmp(k, "--busy") == 0 && hr_num_f64(v, 0, 1, &s))
+		arg.busy = s;
+	else if (strcmp(k, "--again") == 0 && hr_num_f64(v, 0, 1, &s))
+		arg.again = s;
+	else if (strcmp(k, "--acked") == 0 && *v)
+		arg.acked_path = v;
+	else
+		return false;
+	return true;
+}
+
 static bool parse(int argc, char **argv)
 {
 	bool period_given = false;
 
 	for (int i = 1; i < argc; i++) {
-		const char *k = argv[i], *v = i + 1 < argc ? argv[i + 1] : "";
-		bool takes = true;
+		const char *k = argv[i];
 
-		if (strcmp(k, "--port") == 0)
-			arg.port = (uint16_t)atoi(v);
-		else if (strcmp(k, "--agents") == 0)
-			arg.agents = (uint32_t)atoi(v);
-		else if (strcmp(k, "--connections") == 0)
-			arg.conns = (uint32_t)atoi(v);
-		else if (strcmp(k, "--seconds") == 0)
-			arg.seconds = (uint64_t)atoi(v);
-		else if (strcmp(k, "--windows") == 0)
-			arg.windows = (uint32_t)atoi(v);
-		else if (strcmp(k, "--period") == 0)
-			arg.period_ms = (uint64_t)(atof(v) * 1000), period_given = true;
-		else if (strcmp(k, "--busy") == 0)
-			arg.busy = atof(v);
-		else if (strcmp(k, "--again") == 0)
-			arg.again = atof(v);
-		else if (strcmp(k, "--acked") == 0)
-			arg.acked_path = v;
-		else if (strcmp(k, "--flood") == 0)
-			arg.flood = true, takes = false;
+		if (strcmp(k, "--flood") == 0)
+			arg.flood = true;
 		else if (strcmp(k, "--random-phase") == 0)
-			arg.random_phase = true, takes = false;
+			arg.random_phase = true;
+		else if (i + 1 < argc && option(k, argv[i + 1], &period_given))
+			i++;
 		else
 			return false;
-		i += takes;
 	}
 	if (arg.conns == 0 || arg.conns > arg.agents)
 		arg.conns = arg.agents;
