@@ -41,16 +41,6 @@ static __always_inline unsigned long hr_task_state(const bool typed, struct task
 	return 0;
 }
 
-/*
- * The time of a packet.  bpf_ktime_get_coarse_ns (a load instead of a reading of the clock) exists
- * since 5.11 but is refused to tracing programs ("cannot use helper", 6.18): its number in the
- * kernel's BTF does not say who may call it.
- */
-static __always_inline uint64_t hr_coarse_ns(void)
-{
-	return bpf_ktime_get_ns();
-}
-
 /* Whether hr_rq_clock() can be asked on this kernel. */
 static __always_inline bool hr_has_rq_clock(void)
 {

@@ -58,8 +58,8 @@ static __always_inline int on_packet(
 	c = bpf_map_lookup_elem(&hr_nic_cells, &index);
 	if (!c)
 		return 0;
-	/* windows of 100 ms are what the slots become: a tick more or less does not matter */
-	s = &c->slot[(hr_coarse_ns() >> HR_SLOT_SHIFT) & HR_RING_MASK];
+	/* the cheaper bpf_ktime_get_coarse_ns is refused to tracing programs (6.18) */
+	s = &c->slot[(bpf_ktime_get_ns() >> HR_SLOT_SHIFT) & HR_RING_MASK];
 	__sync_fetch_and_add(&s->bytes[dir], bytes);
 	__sync_fetch_and_add(&s->packets[dir], 1);
 	return 0;

@@ -60,6 +60,24 @@ int hr_cli_option(const struct hr_cli *cli, int argc, char **argv, const char *s
 	return c == ':' ? '?' : c;
 }
 
+bool hr_cli_json_config(struct hr_cli *cli, int argc, char **argv, bool *ret_json)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"config", required_argument, NULL, 'c'}, {0}};
+	int c;
+
+	*ret_json = false;
+	while ((c = hr_cli_option(cli, argc, argv, ":", options)) != -1) {
+		if (c == '?')
+			return false;
+		if (c == 'c')
+			cli->config = optarg;
+		else
+			*ret_json = true;
+	}
+	return true;
+}
+
 static bool dumb(void)
 {
 	const char *term = getenv("TERM");

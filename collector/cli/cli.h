@@ -54,6 +54,12 @@ __attribute__((format(printf, 2, 3))) int hr_cli_usage(
 int hr_cli_option(const struct hr_cli *cli, int argc, char **argv, const char *shorts,
 	const struct option *options);
 
+/*
+ * For commands whose only options are --json and --config: sets cli->config and *ret_json, and
+ * optind to the first argument.  False after a message (return HR_EXIT_USAGE then).
+ */
+bool hr_cli_json_config(struct hr_cli *cli, int argc, char **argv, bool *ret_json);
+
 /* Width of the terminal on stdout (80 without one), and whether stdout may have colour. */
 unsigned hr_cli_width(void);
 bool hr_cli_color(void);

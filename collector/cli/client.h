@@ -39,4 +39,6 @@ int hr_client_get_host(const struct hr_cli_target *t, const char *host, const ch
 	struct hr_reply *ret, char err[HR_CLIENT_ERR_LEN]);
 
 /* @r re-indented on stdout; HR_EXIT_DONE or FAILED with a message. */
-int hr_cli_print_json(const struct hr_cli *cli, const struct hr_reply *r);
+int hr_reply_print(const struct hr_cli *cli, const struct hr_reply *r);
+/* The answer in @r, the caller's to free(); HR_EXIT_DONE or FAILED with a message. */
+int hr_reply_answer(const struct hr_cli *cli, const struct hr_reply *r, struct hr_answer **ret);

@@ -169,21 +169,16 @@ static int print_text(const struct hr_cli *cli, const struct findings *f)
 
 int hr_cmd_doctor(const struct hr_cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"config", required_argument, NULL, 'c'}, {0}};
+	struct hr_cli mine = *cli;
 	const struct hr_engine_opts o = {
 		.root = "", .force = hr_engine_force_from_env(), .bpf_stats = true};
 	struct hr_engine *engine;
 	struct findings f = {0};
 	char err[512];
-	bool json = false;
-	int c;
+	bool json;
 
-	while ((c = hr_cli_option(cli, argc, argv, ":", options)) != -1) {
-		if (c == '?')
-			return HR_EXIT_USAGE;
-		json |= c == 'j';
-	}
+	if (!hr_cli_json_config(&mine, argc, argv, &json))
+		return HR_EXIT_USAGE;
 	if (optind < argc)
 		return hr_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
 	if (hr_engine_open(&engine, &o, err) < 0)

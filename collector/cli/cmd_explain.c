@@ -71,21 +71,14 @@ static int explain_text(
 	const struct hr_cli *cli, const struct hr_reply *answer, const struct hr_reply *steps)
 {
 	struct hr_out *out = hr_cli_out();
-	struct hr_answer *a = calloc(1, sizeof(*a));
-	char err[HR_CLIENT_ERR_LEN];
-	int status;
+	struct hr_answer *a;
+	int status = hr_reply_answer(cli, answer, &a);
 
-	if (!a)
-		return hr_cli_fail(cli, "out of memory");
-	if (hr_answer_from_json(answer->body, answer->len, a, err)) {
-		hr_render_explain(a, steps->body, out);
-		status = hr_cli_print(cli, out->buf);
-	} else {
-		status = hr_cli_fail(cli,
-			"the collector's answer cannot be read: %s; is it of this version?", err);
-	}
+	if (status != HR_EXIT_DONE)
+		return status;
+	hr_render_explain(a, steps->body, out);
 	free(a);
-	return status;
+	return hr_cli_print(cli, out->buf);
 }
 
 static int explain_host(const struct hr_cli *cli, const char *host, bool json)
@@ -109,21 +102,12 @@ static int explain_host(const struct hr_cli *cli, const char *host, bool json)
 
 int hr_cmd_explain(const struct hr_cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"config", required_argument, NULL, 'c'}, {0}};
 	struct hr_cli mine = *cli;
 	enum hr_reason reason;
-	bool json = false;
-	int c;
+	bool json;
 
-	while ((c = hr_cli_option(&mine, argc, argv, ":", options)) != -1) {
-		if (c == 'j')
-			json = true;
-		else if (c == 'c')
-			mine.config = optarg;
-		else
-			return HR_EXIT_USAGE;
-	}
+	if (!hr_cli_json_config(&mine, argc, argv, &json))
+		return HR_EXIT_USAGE;
 	if (argc - optind > 1)
 		return hr_cli_usage(
 			&mine, "one HOST or REASON at most, got '%s' too", argv[optind + 1]);

@@ -242,20 +242,12 @@ int hr_cmd_fleet(const struct hr_cli *cli, int argc, char **argv)
 
 int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"config", required_argument, NULL, 'c'}, {0}};
 	struct hr_cli mine = *cli;
 	struct ask a = {.cli = &mine, .sort = hr_fleet_sort_name(HR_FLEET_BY_NAME)};
 	int c;
 
-	while ((c = hr_cli_option(&mine, argc, argv, ":", options)) != -1) {
-		if (c == '?')
-			return HR_EXIT_USAGE;
-		if (c == 'j')
-			a.json = true;
-		if (c == 'c')
-			mine.config = optarg;
-	}
+	if (!hr_cli_json_config(&mine, argc, argv, &a.json))
+		return HR_EXIT_USAGE;
 	if (argc - optind != 1 || strcmp(argv[optind], "list") != 0)
 		return hr_cli_usage(&mine, "expected: headroom hosts list");
 	c = hr_cli_target(&mine, &a.target);

@@ -16,28 +16,17 @@
 
 int hr_size_ask_other(const struct hr_size_ask *q, const char *host, struct hr_answer **ret)
 {
-	struct hr_answer *a = calloc(1, sizeof(*a));
 	struct hr_cli_target target;
 	struct hr_reply reply;
 	char err[HR_CLIENT_ERR_LEN];
 	int r = hr_cli_target(&q->cli, &target);
 
-	if (!a)
-		return hr_cli_fail(&q->cli, "out of memory");
-	if (r == HR_EXIT_DONE && hr_client_get_host(&target, host, "/answer", &reply, err) != 0)
-		r = hr_cli_fail(&q->cli, "%s", err);
-	else if (r == HR_EXIT_DONE) {
-		if (!hr_answer_from_json(reply.body, reply.len, a, err))
-			r = hr_cli_fail(&q->cli,
-				"the collector's answer cannot be read: %s; is it of this version?",
-				err);
-		free(reply.body);
-	}
-	if (r != HR_EXIT_DONE) {
-		free(a);
+	if (r != HR_EXIT_DONE)
 		return r;
-	}
-	*ret = a;
+	if (hr_client_get_host(&target, host, "/answer", &reply, err) != 0)
+		return hr_cli_fail(&q->cli, "%s", err);
+	r = hr_reply_answer(&q->cli, &reply, ret);
+	free(reply.body);
 	return r;
 }
 
