@@ -18,6 +18,7 @@
 #include "agent/host_cgroup.h"
 #include "agent/host_dev.h"
 #include "agent/host_facts.h"
+#include "agent/host_fs.h"
 #include "agent/host_link.h"
 #include "agent/host_read.h"
 #include "agent/host_task.h"
@@ -38,6 +39,9 @@
  * takes some 13 system calls per block device, loop devices too.
  */
 #define RESCAN_NS (60 * HR_NS_PER_S)
+
+/* File systems fill over hours; 300 s is one value in 30 windows (20 bytes each on the wire). */
+#define FS_EVERY_NS (300 * HR_NS_PER_S)
 
 /* BPF statistics tax every program on the host: 1 s every 10 min (pitfall 12). */
 #define STATS_EVERY_NS (600 * HR_NS_PER_S)
@@ -61,6 +65,8 @@ struct hr_engine {
 	struct hr_host_cpus cpus;
 	uint64_t names;     /* hash of device names at the last look */
 	uint64_t rescan_ns; /* when to look again at the latest */
+	uint64_t fs_ns;     /* when file systems are asked again */
+	struct hr_host_fs fs;
 
 	struct hr_facts facts;
 	struct hr_sampler_conf conf;
@@ -157,6 +163,7 @@ static void other_signals(struct hr_engine *e, int cgroup_err, int link_err)
 	hr_host_facts_signal(f, HR_SIG_QDISC, e->link ? HR_RUNG_FILE : HR_RUNG_MISSING,
 		e->link ? "" : strerror(-link_err));
 	hr_host_facts_signal(f, HR_SIG_COST, HR_RUNG_FILE, "");
+	hr_host_facts_signal(f, HR_SIG_FS, HR_RUNG_FILE, "");
 	hr_host_facts_signal(f, HR_SIG_TCP_RTT, HR_RUNG_MISSING, "not measured by this version");
 }
 
@@ -319,10 +326,33 @@ static void read_tasks(struct hr_engine *e)
 	raw->task = r < 0 ? NULL : e->task;
 }
 
+/* Every fifth minute, at a window's end; the base tick counts nothing and waits for the next. */
+static void read_fs(struct hr_engine *e)
+{
+	char why[HR_REASON_LEN] = "";
+	int r;
+
+	if (!e->begun || e->raw.mono_ns < e->fs_ns)
+		return;
+	e->fs_ns = e->raw.mono_ns + FS_EVERY_NS;
+	r = hr_host_fs_read(&e->fs, e->root);
+	if (r < 0) {
+		hr_host_facts_signal(&e->facts, HR_SIG_FS, HR_RUNG_MISSING, strerror(-r));
+		return;
+	}
+	if (e->fs.remote || e->fs.dropped)
+		(void)snprintf(why, sizeof why, "not sampled: %u network or FUSE, %u others",
+			e->fs.remote, e->fs.dropped);
+	hr_host_facts_signal(&e->facts, HR_SIG_FS, HR_RUNG_FILE, why);
+	e->raw.fs = e->fs.fs;
+	e->raw.n_fs = e->fs.n;
+}
+
 /* What is read once a window. */
 static void read_slow(struct hr_engine *e)
 {
 	read_tasks(e);
+	read_fs(e);
 	if (e->cgroup) {
 		(void)hr_host_cgroup_pass(e->cgroup, &e->cgroup_raw);
 		/* kept until another is held back: facts are sent only when they change */
@@ -448,6 +478,7 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 	raw->task = NULL;
 	raw->cgroup = NULL;
 	raw->nic = NULL;
+	raw->fs = NULL;
 	hr_host_read_files(e->host, raw->file);
 	raw->self_cpu_us = hr_clock_cpu_us();
 	sample_stats(e, raw->mono_ns);

@@ -28,6 +28,7 @@
 #define HR_DISKS_MAX   8 /* whole disks in one summary */
 #define HR_NICS_MAX    8 /* devices with a bus parent in one summary */
 #define HR_DEVS_MAX    (HR_DISKS_MAX + HR_NICS_MAX)
+#define HR_FS_MAX      8    /* file systems in one summary, the fullest */
 #define HR_TOP_MAX     6    /* hottest threads in one summary */
 #define HR_NAME_LEN    64   /* bytes with NUL: host, device, kernel, instance type */
 #define HR_COMM_LEN    16   /* bytes with NUL: TASK_COMM_LEN of the kernel */

@@ -50,7 +50,8 @@ enum hr_rung {
 	X(TOPOLOGY, "topology", "which vCPUs share a core")                                        \
 	X(COST, "cost", "the agent's own CPU time, memory and map bytes")                          \
 	X(EVENT_NS, "event_ns", "nanoseconds per kernel event")                                    \
-	X(REPLAY, "replay", "recorded bursts replayed at larger loads")
+	X(REPLAY, "replay", "recorded bursts replayed at larger loads")                            \
+	X(FS, "filesystems", "space and inodes of local file systems")
 
 enum hr_signal {
 #define X(id, name, what) HR_SIG_##id,

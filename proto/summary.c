@@ -315,5 +315,12 @@ bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next)
 		merge_top(into, next);
 	else
 		into->n_top = 0;
+	if (next->n_fs > 0) { /* a level, not an amount: the later one counts */
+		into->n_fs = next->n_fs;
+		memcpy(into->fs, next->fs, sizeof(into->fs));
+		into->have |= next->have & HR_SIG_BIT(HR_SIG_FS);
+	} else if (into->n_fs > 0) {
+		into->have |= HR_SIG_BIT(HR_SIG_FS);
+	}
 	return true;
 }

@@ -244,6 +244,16 @@ struct hr_replay_sum {
 	uint32_t tot[HR_VQ_ROWS][HR_VQ_GRID];
 };
 
+/*
+ * A mounted file system.  Full = an unprivileged program gets ENOSPC: what only root may
+ * still take counts as neither used nor usable.
+ */
+struct hr_fs {
+	char mount[HR_NAME_LEN]; /* cut to its end when longer */
+	uint64_t used_bytes, usable_bytes;
+	uint64_t used_inodes, usable_inodes; /* usable 0: no limit of inodes (btrfs) */
+};
+
 struct hr_summary {
 	uint64_t seq_first, seq_last; /* 10 s windows since boot; one window: equal */
 	uint64_t t_end_ms;            /* wall clock of the sender at the end, Unix ms */
@@ -260,6 +270,8 @@ struct hr_summary {
 	struct hr_dev_summary dev[HR_DEVS_MAX];
 	uint8_t n_top;
 	struct hr_top top[HR_TOP_MAX]; /* by oncpu + wait, largest first (THREADS) */
+	uint8_t n_fs;                  /* 0: not sampled in this window (every fifth minute) */
+	struct hr_fs fs[HR_FS_MAX];    /* the fullest first */
 };
 
 enum hr_ctr_kind {

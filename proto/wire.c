@@ -14,6 +14,7 @@
 #include "proto/wire_scan.h"
 
 #define TOP_COLS 6 /* numbers per hot thread */
+#define FS_COLS  4 /* numbers per file system */
 #define SIG_MASK ((1ULL << HR_SIG_N) - 1)
 _Static_assert(HR_SIG_N < 64, "SIG_MASK shifts by it");
 _Static_assert(HR_DCTR_N <= 64 && HR_DIST_N <= 32 && HR_DDIST_N <= 32, "a word of bits each");
@@ -146,6 +147,21 @@ static enum hr_wire_error check_top(const Headroom__Summary *m)
 	return m->n_top / TOP_COLS > HR_TOP_MAX ? HR_WIRE_TOO_COMPLEX : HR_WIRE_OK;
 }
 
+static enum hr_wire_error check_fs(const Headroom__Summary *m)
+{
+	if (m->n_fs_mount > HR_FS_MAX)
+		return HR_WIRE_TOO_COMPLEX;
+	if (m->n_fs != m->n_fs_mount * FS_COLS)
+		return HR_WIRE_COLUMNS;
+	for (size_t i = 0; i < m->n_fs; i++)
+		if (m->fs[i] > HR_VALUE_MAX)
+			return HR_WIRE_VALUE;
+	for (size_t i = 0; i < m->n_fs_mount; i++)
+		if (!*m->fs_mount[i])
+			return HR_WIRE_VALUE; /* could not be named in an answer */
+	return HR_WIRE_OK;
+}
+
 static enum hr_wire_error check_summary(const Headroom__Summary *m)
 {
 	enum hr_wire_error e = check_head(m);
@@ -156,6 +172,8 @@ static enum hr_wire_error check_summary(const Headroom__Summary *m)
 		e = check_devs(m);
 	if (e == HR_WIRE_OK)
 		e = check_dists(m);
+	if (e == HR_WIRE_OK)
+		e = check_fs(m);
 	return e == HR_WIRE_OK ? check_top(m) : e;
 }
 
@@ -299,6 +317,20 @@ static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
 	}
 }
 
+static void copy_fs(const Headroom__Summary *m, struct hr_summary *ret)
+{
+	ret->n_fs = 0;
+	if (!hr_has(ret, HR_SIG_FS))
+		return;
+	for (size_t i = 0; i < m->n_fs_mount; i++) {
+		const uint64_t *v = &m->fs[i * FS_COLS];
+		struct hr_fs *f = &ret->fs[ret->n_fs++];
+
+		*f = (struct hr_fs){"", v[0], v[1], v[2], v[3]};
+		strncpy(f->mount, m->fs_mount[i], sizeof(f->mount) - 1);
+	}
+}
+
 static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 {
 	memset(ret, 0, offsetof(struct hr_summary, dev));
@@ -323,6 +355,7 @@ static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 	copy_devs(m, ret);
 	copy_dists(m, ret);
 	copy_top(m, ret);
+	copy_fs(m, ret);
 }
 
 static void copy_name(char to[HR_NAME_LEN], const char *from)

@@ -14,6 +14,7 @@
 #include "proto/wire_scan.h"
 
 #define TOP_COLS  6
+#define FS_COLS   4
 #define CTR_WORDS ((HR_CTR_N + 63) / 64)
 
 /* The columns of one summary: 75 KiB of stack, of which only what is used is touched. */
@@ -29,6 +30,9 @@ struct columns {
 	uint32_t top[HR_TOP_MAX * TOP_COLS];
 	char name[2 * HR_TOP_MAX][HR_COMM_LEN];
 	char *top_name[2 * HR_TOP_MAX];
+	uint64_t fs[HR_FS_MAX * FS_COLS];
+	char mount[HR_FS_MAX][HR_NAME_LEN];
+	char *mounts[HR_FS_MAX];
 	unsigned char dist[HR_BODY_MAX];
 };
 
@@ -91,6 +95,21 @@ static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_sum
 	m->n_top_name = (size_t)s->n_top * 2;
 }
 
+static void add_fs(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
+{
+	for (uint32_t i = 0; i < s->n_fs; i++) {
+		const struct hr_fs *f = &s->fs[i];
+		const uint64_t v[FS_COLS] = {
+			f->used_bytes, f->usable_bytes, f->used_inodes, f->usable_inodes};
+
+		memcpy(&c->fs[i * FS_COLS], v, sizeof(v));
+		hr_text_clean(f->mount, c->mount[i], HR_NAME_LEN);
+		c->mounts[i] = c->mount[i];
+	}
+	m->n_fs = (size_t)s->n_fs * FS_COLS;
+	m->n_fs_mount = s->n_fs;
+}
+
 static bool vq_empty(const struct hr_summary *s)
 {
 	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
@@ -119,6 +138,8 @@ static void point(Headroom__Summary *m, struct columns *c)
 	m->dctr = c->dctr;
 	m->top = c->top;
 	m->top_name = c->top_name;
+	m->fs = c->fs;
+	m->fs_mount = c->mounts;
 }
 
 static size_t pack(const ProtobufCMessage *m, void *buf, size_t cap)
@@ -167,6 +188,8 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 	}
 	if (hr_has(s, HR_SIG_THREADS))
 		add_top(&m, &c, s);
+	if (hr_has(s, HR_SIG_FS))
+		add_fs(&m, &c, s);
 	point(&m, &c);
 	return pack(&m.base, buf, cap);
 }

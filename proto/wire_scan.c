@@ -25,7 +25,7 @@ struct rule {
 	uint8_t detail; /* K_TEXT: bytes with NUL; K_MSG: enum hr_wire_msg */
 };
 
-#define FIELDS_MAX 21
+#define FIELDS_MAX 23
 #define NUM                                                                                        \
 	{                                                                                          \
 		K_PLAIN, WT_VARINT, 1, 0                                                           \
@@ -106,6 +106,8 @@ static const struct rule rules[HR_WIRE_MSG_N][FIELDS_MAX] = {
 			[18] = COLUMN,
 			[19] = TEXT(2 * HR_TOP_MAX, HR_COMM_LEN),
 			[20] = COLUMN,
+			[21] = TEXT(HR_FS_MAX, HR_NAME_LEN),
+			[22] = COLUMN,
 		},
 };
 

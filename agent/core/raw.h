@@ -13,6 +13,7 @@
 #include "proto/hist.h"
 #include "proto/limits.h"
 #include "proto/signal.h"
+#include "proto/summary.h"
 
 /* Most slots one tick can deliver: the ring, less the part still open. */
 #define HR_TAKE_SLOTS 240
@@ -130,7 +131,9 @@ struct hr_raw {
 	bool tasks_cut;                     /* there were more than fit: top K may be wrong */
 	const struct hr_cgroup_raw *cgroup; /* NULL: not read in this tick */
 	const struct hr_nic_raw *nic;       /* [HR_DEVS_MAX] by device number, NULL as above */
-	uint64_t self_cpu_us;               /* running total */
+	const struct hr_fs *fs;             /* [n_fs], NULL: not sampled in this tick */
+	uint8_t n_fs;
+	uint64_t self_cpu_us; /* running total */
 	uint64_t self_rss_bytes;
 	uint64_t bpf_run_ns, bpf_run_n; /* running totals; 0, 0: not measured */
 	uint64_t bpf_missed;            /* running total of events kept from our programs */

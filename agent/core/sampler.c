@@ -17,7 +17,7 @@
 /* Signals read once a window; every other one must be there at each tick. */
 #define SLOW_SIGNALS                                                                               \
 	(HR_SIG_BIT(HR_SIG_CPU_QUOTA) | HR_SIG_BIT(HR_SIG_MEMCG) | HR_SIG_BIT(HR_SIG_THREADS) |    \
-		HR_SIG_BIT(HR_SIG_QDISC) | HR_SIG_BIT(HR_SIG_EVENT_NS))
+		HR_SIG_BIT(HR_SIG_QDISC) | HR_SIG_BIT(HR_SIG_EVENT_NS) | HR_SIG_BIT(HR_SIG_FS))
 
 void hr_sampler_conf_facts(struct hr_sampler_conf *conf, const struct hr_facts *facts)
 {
@@ -39,6 +39,7 @@ static void sum_clear(struct hr_summary *s, uint8_t n_dev)
 	memset(s->dev, 0, n_dev * sizeof(s->dev[0]));
 	s->n_top = 0;
 	memset(s->top, 0, sizeof(s->top));
+	s->n_fs = 0;
 }
 
 /* Bit per device number that means the same device under both. */

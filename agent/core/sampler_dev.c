@@ -203,4 +203,11 @@ void hr_sampler_slow(struct hr_sampler *s, const struct hr_raw *raw)
 			nic(s, i, &raw->nic[i]);
 	if (raw->task)
 		threads(s, raw);
+	if (raw->fs) {
+		struct hr_summary *sum = &s->sum[s->open];
+
+		sum->n_fs = raw->n_fs;
+		memcpy(sum->fs, raw->fs, raw->n_fs * sizeof(sum->fs[0]));
+		s->slow_have |= HR_SIG_BIT(HR_SIG_FS);
+	}
 }

@@ -34,6 +34,7 @@ static const struct source source_of[HR_SIG_N] = {
 	[HR_SIG_OOM] = {"mark_victim", "/proc/vmstat"},
 	[HR_SIG_VMSTAT] = {NULL, "/proc/vmstat"},
 	[HR_SIG_MEMINFO] = {NULL, "/proc/meminfo"},
+	[HR_SIG_FS] = {NULL, "statvfs"},
 };
 
 const char *hr_signal_source(const struct hr_facts *f, enum hr_signal sig)

@@ -32,6 +32,13 @@ static inline bool hr_same_top(const struct hr_top *a, const struct hr_top *b)
 	       strcmp(a->process, b->process) == 0;
 }
 
+static inline bool hr_same_fs(const struct hr_fs *a, const struct hr_fs *b)
+{
+	return strcmp(a->mount, b->mount) == 0 && a->used_bytes == b->used_bytes &&
+	       a->usable_bytes == b->usable_bytes && a->used_inodes == b->used_inodes &&
+	       a->usable_inodes == b->usable_inodes;
+}
+
 static inline bool hr_same_summary(const struct hr_summary *a, const struct hr_summary *b)
 {
 	if (a->seq_first != b->seq_first || a->seq_last != b->seq_last ||
@@ -52,6 +59,11 @@ static inline bool hr_same_summary(const struct hr_summary *a, const struct hr_s
 			return false;
 	for (int i = 0; i < a->n_top; i++)
 		if (!hr_same_top(&a->top[i], &b->top[i]))
+			return false;
+	if (a->n_fs != b->n_fs)
+		return false;
+	for (int i = 0; i < a->n_fs; i++)
+		if (!hr_same_fs(&a->fs[i], &b->fs[i]))
 			return false;
 	return true;
 }

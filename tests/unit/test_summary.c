@@ -252,6 +252,28 @@ static void hot_threads_add_up_and_the_hottest_stay(void **state)
 	assert_int_equal(a.top[0].process_oncpu_ms, 650);
 }
 
+static void of_file_systems_the_later_sample_counts(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("summary/fs");
+
+	(void)state;
+	hr_sample_idle(&r, &a, 10);
+	hr_sample_idle(&r, &b, 11);
+	hr_sample_idle(&r, &c, 12);
+	a.n_fs = b.n_fs = c.n_fs = 0;
+	a.have &= ~HR_SIG_BIT(HR_SIG_FS);
+	c.have &= ~HR_SIG_BIT(HR_SIG_FS);
+	b.n_fs = 1;
+	b.fs[0] = (struct hr_fs){"/", 5, 9, 1, 2};
+	assert_true(hr_summary_merge(&a, &b)); /* only one window in thirty has a sample */
+	assert_true(hr_has(&a, HR_SIG_FS));
+	assert_int_equal(a.fs[0].used_bytes, 5);
+	assert_true(hr_summary_merge(&a, &c));
+	assert_true(hr_has(&a, HR_SIG_FS));
+	assert_int_equal(a.n_fs, 1);
+	assert_string_equal(a.fs[0].mount, "/");
+}
+
 /* Any grouping of four neighbouring windows gives the same hour: what the tiers rest on. */
 static void grouping_does_not_matter(void **state)
 {
@@ -312,6 +334,7 @@ int main(void)
 		cmocka_unit_test(replay_counts_of_slices_add),
 		cmocka_unit_test(devices_are_matched_by_number_and_half_ones_dropped),
 		cmocka_unit_test(hot_threads_add_up_and_the_hottest_stay),
+		cmocka_unit_test(of_file_systems_the_later_sample_counts),
 		cmocka_unit_test(grouping_does_not_matter),
 	};
 

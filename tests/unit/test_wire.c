@@ -102,6 +102,14 @@ static void random_summary(struct hr_rand *r, struct hr_summary *s)
 					(uint32_t)hr_rand_bits(r, 32));
 		s->n_dev++;
 	}
+	if (hr_has(s, HR_SIG_FS)) {
+		s->n_fs = (uint8_t)hr_rand_below(r, HR_FS_MAX + 1);
+		for (int i = 0; i < s->n_fs; i++) {
+			s->fs[i] = (struct hr_fs){"", hr_rand_bits(r, 56), hr_rand_bits(r, 56),
+				hr_rand_bits(r, 56), hr_rand_bits(r, 56)};
+			snprintf(s->fs[i].mount, sizeof(s->fs[i].mount), "/m%d", i);
+		}
+	}
 	if (hr_has(s, HR_SIG_THREADS)) {
 		s->n_top = (uint8_t)hr_rand_below(r, HR_TOP_MAX + 1);
 		for (int i = 0; i < s->n_top; i++) {
@@ -305,7 +313,7 @@ static void every_cut_body_is_refused(void **state)
 static void windows_stay_small(void **state)
 {
 	struct hr_rand r = hr_rand_seeded("sizes");
-	size_t idle = 0, busy = 0, all = 0, storm = 0;
+	size_t idle = 0, busy = 0, all = 0, storm = 0, with_fs = 0;
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -323,13 +331,24 @@ static void windows_stay_small(void **state)
 		memset(&a.dist[HR_DIST_RTT_INFLATION], 0, sizeof(struct hr_hist));
 		n = hr_wire_encode_summary(&a, buf, sizeof(buf));
 		busy = n > busy ? n : busy;
+		/* each thirtieth has file systems, too; three are usual */
+		a.n_fs = 3;
+		a.fs[0] = (struct hr_fs){"/", 21000000000, 42000000000, 400000, 2600000};
+		a.fs[1] = (struct hr_fs){"/boot", 90000000, 480000000, 350, 125000};
+		a.fs[2] =
+			(struct hr_fs){"/var/lib/postgresql", 300000000000, 500000000000, 9000, 0};
+		n = hr_wire_encode_summary(&a, buf, sizeof(buf));
+		with_fs = n > with_fs ? n : with_fs;
+		a.n_fs = 0;
 		hr_sample_work(&r, &a, 8640, 80000, 1.3);
 		n = hr_wire_encode_summary(&a, buf, sizeof(buf));
 		storm = n > storm ? n : storm;
 	}
-	printf("bytes: idle %zu, CPU busy %zu, all busy %zu, storm %zu\n", idle, busy, all, storm);
+	printf("bytes: idle %zu, CPU busy %zu (with file systems %zu), all busy %zu, storm %zu\n",
+		idle, busy, with_fs, all, storm);
 	assert_true(idle <= 500);
 	assert_true(busy <= 900);
+	assert_true(with_fs <= 950); /* one window in 30: 4 bytes on the mean */
 	assert_true(all <= 1050);
 	assert_true(storm <= 1150);
 }

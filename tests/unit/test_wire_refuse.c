@@ -33,6 +33,8 @@ enum hr_field { /* of headroom.proto */
 	S_TOP,
 	S_TOP_NAME,
 	S_REPLAY,
+	S_FS_MOUNT,
+	S_FS,
 };
 
 /* The least a summary must say. */
@@ -308,6 +310,18 @@ static void columns(void **state)
 	COLUMN(S_TOP, 1, 2, 3, 4, 5, 6);
 	hr_pb_text(&s, S_TOP_NAME, "a"); /* one of two names */
 	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	start(5, 5, 10000, 2);
+	hr_pb_text(&s, S_FS_MOUNT, "/");
+	COLUMN(S_FS, 1, 2, 3); /* three of four numbers */
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	start(5, 5, 10000, 2);
+	hr_pb_text(&s, S_FS_MOUNT, "/");
+	COLUMN(S_FS, 1, HR_VALUE_MAX + 1, 3, 4);
+	assert_int_equal(summary(), HR_WIRE_VALUE);
+	start(5, 5, 10000, 2);
+	hr_pb_text(&s, S_FS_MOUNT, ""); /* no name */
+	COLUMN(S_FS, 1, 2, 3, 4);
+	assert_int_equal(summary(), HR_WIRE_VALUE);
 	fa.len = 0;
 	hr_pb_text(&fa, 15, "why");
 	assert_int_equal(facts(), HR_WIRE_COLUMNS); /* a reason of no signal */
