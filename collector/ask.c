@@ -123,7 +123,9 @@ void hr_ask_run(struct hr_writer *w, struct hr_ask *ask)
 {
 	struct hr_host *host = hr_hosts_by_no(&w->hosts, ask->host_no);
 
-	if (!host)
+	if (ask->work.kind == HR_WORK_FORGET)
+		hr_writer_forget(w, ask);
+	else if (!host)
 		ask->refused = no_host;
 	else if (ask->work.kind == HR_WORK_EXPLAIN)
 		explain(w, host, ask);

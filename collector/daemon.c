@@ -47,6 +47,7 @@ struct program {
 	int lock;
 	struct hr_writer *writer;
 	struct hr_serve *serve;
+	char admin[sizeof(((struct hr_collector_config *)0)->state) + 16]; /* socket's path */
 	struct hr_alerts *alerts;
 	bool reload_failed;
 };
@@ -65,15 +66,18 @@ static void writer_conf(const struct hr_collector_config *c, struct hr_writer_co
 	hr_collector_config_model(c, &w->model);
 }
 
-static bool serve_conf(
-	const struct hr_collector_config *c, struct hr_serve_conf *s, char err[HR_CONF_ERR_LEN])
+static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_CONF_ERR_LEN])
 {
+	const struct hr_collector_config *c = &p->conf;
+
+	(void)snprintf(p->admin, sizeof(p->admin), "%s/" HR_ADMIN_SOCKET, c->state);
 	*s = (struct hr_serve_conf){.connections = (uint32_t)c->connections,
 		.per_address = (uint32_t)c->per_address,
 		.inflight_bytes = c->inflight_bytes,
 		.idle_ns = 2 * c->period_ns + IDLE_NS,
 		.receive_ns = RECEIVE_NS,
 		.send_ns = SEND_NS,
+		.admin = p->admin,
 		.page_dir = c->page,
 		.plots_dir = c->plots};
 	s->n_listen = hr_collector_listen(c->listen, s->listen, err);
@@ -112,7 +116,7 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 	struct hr_store *store;
 	int r;
 
-	if (!serve_conf(&p->conf, &sc, err) || !open_store(p, &store, err))
+	if (!serve_conf(p, &sc, err) || !open_store(p, &store, err))
 		return false;
 	if (hr_sizes_load(p->conf.catalogue, p->conf.ladder, &p->sizes, err) < 0)
 		return false;
@@ -147,6 +151,8 @@ static void close_all(struct program *p)
 		hr_writer_stop(p->writer);
 	hr_alerts_close(p->alerts);
 	hr_serve_close(p->serve);
+	if (p->serve)
+		(void)unlink(p->admin);
 	hr_writer_close(p->writer);
 	hr_sizes_done(&p->sizes);
 	hr_closep(&p->lock);

@@ -20,12 +20,8 @@ static uint32_t hash(const uint8_t id[HR_HOST_ID_LEN])
 	return (uint32_t)(a >> 32);
 }
 
-static int grow_slots(struct hr_hosts *h, uint32_t n_slots)
+static void fill_slots(const struct hr_hosts *h, uint32_t *slot, uint32_t n_slots)
 {
-	uint32_t *slot = calloc(n_slots, sizeof(*slot));
-
-	if (!slot)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < h->n; i++) {
 		uint32_t s = hash(h->by_no[i]->id) & (n_slots - 1);
 
@@ -33,6 +29,15 @@ static int grow_slots(struct hr_hosts *h, uint32_t n_slots)
 			s = (s + 1) & (n_slots - 1);
 		slot[s] = i + 1;
 	}
+}
+
+static int grow_slots(struct hr_hosts *h, uint32_t n_slots)
+{
+	uint32_t *slot = calloc(n_slots, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	fill_slots(h, slot, n_slots);
 	free(h->slot);
 	h->slot = slot;
 	h->n_slots = n_slots;
@@ -137,6 +142,20 @@ void hr_hosts_undo_add(struct hr_hosts *h)
 	}
 	h->n--;
 	h->next_no = host->no;
+	free_host(host);
+}
+
+void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host)
+{
+	uint32_t i = 0;
+
+	while (h->by_no[i] != host)
+		i++;
+	memmove(&h->by_no[i], &h->by_no[i + 1], (h->n - i - 1) * sizeof(h->by_no[0]));
+	h->n--;
+	/* every index behind it moved */
+	memset(h->slot, 0, h->n_slots * sizeof(*h->slot));
+	fill_slots(h, h->slot, h->n_slots);
 	free_host(host);
 }
 

@@ -59,6 +59,9 @@ struct hr_host *hr_hosts_add(struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN
 /* Takes back the last hr_hosts_add, when nothing was added after it. */
 void hr_hosts_undo_add(struct hr_hosts *h);
 
+/* Takes @host out and frees it; its number is not given again. */
+void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host);
+
 struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot);
 /* A new boot, @ord 0: the next.  NULL: HR_BOOTS_MAX reached and none may go, or out of memory. */
 struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord);

@@ -7,11 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "proto/cleanup.h"
 
-#define ERROR_LEN 512
-#define BACKLOG   511 /* a fleet that comes back at once; the kernel cuts it to somaxconn */
+#define ERROR_LEN     512
+#define ADMIN_BACKLOG 8
+#define BACKLOG       511 /* a fleet that comes back at once; the kernel cuts it to somaxconn */
 
 union address {
 	struct sockaddr any;
@@ -71,5 +75,39 @@ int hr_listen_open(const struct hr_listen *l, uint16_t *ret_port, char *error)
 		getsockname(fd, &a.any, &len) < 0)
 		return fail(l, errno, error);
 	*ret_port = ntohs(l->v6 ? a.v6.sin6_port : a.v4.sin_port);
+	return hr_take_fd(fd);
+}
+
+int hr_listen_admin(const char *path, char *error)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	HR_CLEANUP(hr_closep) int fd = -1;
+	mode_t mask;
+	int r;
+
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path)) {
+		(void)snprintf(error, ERROR_LEN,
+			"%.300s is longer than the %zu bytes a socket's path may have: choose a "
+			"shorter state= in [collector]",
+			path, sizeof(a.sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* never, not even for a moment, open to others */
+	mask = umask(0177);
+	if (fd >= 0 && unlink(path) < 0 && errno != ENOENT)
+		r = -errno;
+	else
+		r = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+				    listen(fd, ADMIN_BACKLOG) == 0
+			    ? 0
+			    : -errno;
+	(void)umask(mask);
+	if (r < 0) {
+		(void)snprintf(error, ERROR_LEN,
+			"cannot listen on %.300s: %s; make its directory writable for this user",
+			path, strerror(-r));
+		return r;
+	}
 	return hr_take_fd(fd);
 }

@@ -17,6 +17,8 @@ struct loading {
 	struct hr_writer *w;
 	bool out_of_memory;
 	struct hr_host *rebuilding;
+	uint32_t *gone; /* tombstones: hosts whose forgetting was cut short, or the last of all */
+	size_t n_gone;
 	struct hr_store_row *bad; /* rows to quarantine once no walk is open */
 	size_t n_bad;
 };
@@ -33,6 +35,16 @@ static int load_host(void *arg, const struct hr_store_host *h)
 	struct hr_hosts *t = &l->w->hosts;
 	struct hr_host *host;
 
+	if (h->name[0] == '\0') {
+		uint32_t *p = realloc(l->gone, (l->n_gone + 1) * sizeof(*p));
+
+		if (!p)
+			return no_memory(l);
+		l->gone = p;
+		l->gone[l->n_gone++] = h->no;
+		t->next_no = h->no + 1;
+		return 0;
+	}
 	/* what is stored is kept, also when the limit was lowered since */
 	t->max = t->n >= t->max ? t->n + 1 : t->max;
 	host = hr_hosts_add(t, h->id, h->no);
@@ -158,6 +170,14 @@ static int rebuild(struct loading *l, struct hr_host *host)
 	return r;
 }
 
+/* A full disk keeps nobody from answers: those windows go at a later start, or by age. */
+static int purge_again(struct hr_writer *w, uint32_t host_no)
+{
+	uint64_t windows = 0;
+
+	return hr_writer_purge(w, host_no, &windows) == HR_STORE_FAILED ? HR_STORE_FAILED : 0;
+}
+
 int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 {
 	struct loading l = {.w = w};
@@ -182,6 +202,9 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	for (size_t i = 0; i < l.n_bad && r == 0; i++)
 		r = s->ops->quarantine(s, &l.bad[i]);
 	free(l.bad);
+	for (size_t i = 0; i < l.n_gone && r == 0; i++)
+		r = purge_again(w, l.gone[i]);
+	free(l.gone);
 	if (r != 0) {
 		snprintf(error, HR_STORE_ERROR_LEN, "loading the database: %s",
 			l.out_of_memory ? "out of memory" : hr_store_error(s));

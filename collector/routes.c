@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* GET routes: each takes a reference to the snapshot, makes one document, gives it back. */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #include "collector/core/query.h"
 #include "collector/serve_private.h"
 #include "proto/base/clock.h"
+#include "proto/base/identity.h"
+
+static const struct hr_refusal stopping = {503, "stopping", "The collector is stopping.", 5};
 
 struct args {
 	struct hr_query_arg arg[HR_QUERY_ARGS_MAX];
@@ -144,8 +148,6 @@ static enum MHD_Result get_host(struct hr_request *r)
 /* Questions that the writer answers: explain and history. */
 static enum MHD_Result ask(struct hr_request *r, const struct args *a)
 {
-	static const struct hr_refusal stopping = {
-		503, "stopping", "The collector is stopping.", 5};
 	bool history = r->v.route == HR_ROUTE_HISTORY;
 	struct hr_snapshot *snap;
 	struct hr_view *view;
@@ -166,6 +168,29 @@ static enum MHD_Result ask(struct hr_request *r, const struct args *a)
 		       : hr_reply_problem(r, &stopping);
 }
 
+static enum MHD_Result forget(struct hr_request *r)
+{
+	r->u.ask.host = r->v.id;
+	return hr_serve_hold(r, HR_WORK_FORGET) ? MHD_YES : hr_reply_problem(r, &stopping);
+}
+
+static enum MHD_Result forgotten(struct hr_request *r)
+{
+	const struct hr_forgotten *f = &r->u.ask.forgotten;
+	char id[2 * HR_HOST_ID_LEN + 1], *text;
+	json_t *o = json_object();
+
+	hr_host_id_print(f->id, id);
+	json_object_set_new(o, "schema", json_string("headroom.forgotten/1"));
+	json_object_set_new(o, "host", json_string(f->name));
+	json_object_set_new(o, "host_id", json_string(id));
+	json_object_set_new(o, "boots", json_integer(f->boots));
+	json_object_set_new(o, "windows", json_integer((json_int_t)f->windows));
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return hr_reply_json(r, text);
+}
+
 enum MHD_Result hr_routes_reply(struct hr_request *r)
 {
 	struct hr_ask *k = &r->u.ask;
@@ -176,6 +201,8 @@ enum MHD_Result hr_routes_reply(struct hr_request *r)
 		free(text);
 		return hr_reply_problem(r, &k->refused);
 	}
+	if (k->work.kind == HR_WORK_FORGET)
+		return forgotten(r);
 	return k->work.kind == HR_WORK_HISTORY
 		       ? hr_reply_json(r, text)
 		       : hr_reply_text(r, 200, "text/plain; charset=utf-8", text, k->len);
@@ -231,6 +258,8 @@ enum MHD_Result hr_routes_get(struct hr_request *r)
 		return get_host(r);
 	case HR_ROUTE_EXPLAIN:
 		return ask(r, &a);
+	case HR_ROUTE_FORGET:
+		return forget(r);
 	case HR_ROUTE_HEALTHZ:
 	case HR_ROUTE_READYZ:
 		return get_health(r);

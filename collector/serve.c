@@ -30,10 +30,11 @@
 #include "proto/base/log.h"
 #include "proto/units.h"
 
-#define CONN_MEMORY   8192         /* request line, headers and a piece of the body */
-#define DRAIN_MAX     (256 * 1024) /* of a refused body, to answer without a reset */
-#define DESCRIPTORS   64           /* besides connections: database, log, timers, page */
-#define CLOSE_WAIT_MS 2000
+#define CONN_MEMORY       8192         /* request line, headers and a piece of the body */
+#define DRAIN_MAX         (256 * 1024) /* of a refused body, to answer without a reset */
+#define DESCRIPTORS       64           /* besides connections: database, log, timers, page */
+#define CLOSE_WAIT_MS     2000
+#define ADMIN_CONNECTIONS 4 /* one person at a time, and a script */
 
 /* --- connections --- */
 
@@ -190,6 +191,7 @@ static enum MHD_Result begin(struct hr_request *r, const char *method, const cha
 	(void)MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, add_header, &all);
 	req.n_headers = all.n;
 	req.too_many = all.too_many;
+	req.admin = r->door->admin;
 	hr_http_check(&req, HR_BODY_MAX, &r->v);
 	if (r->v.status != 0) {
 		count_refusal(r->door->serve, r->v.reason);
@@ -327,11 +329,26 @@ __attribute__((format(printf, 2, 0))) static void on_library_message(
 	hr_log(HR_LOG_DEBUG, "http", "%s", text);
 }
 
+static struct MHD_Daemon *start(
+	struct hr_door *d, int fd, unsigned more_flags, unsigned connections)
+{
+	const struct hr_serve_conf *conf = &d->serve->conf;
+
+	/* the logger first: what the other options say is said to it */
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+					MHD_USE_ITC | MHD_USE_ERROR_LOG | more_flags,
+		0, NULL, NULL, on_request, d, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, d,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)conf->per_address,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, d, MHD_OPTION_URI_LOG_CALLBACK,
+		on_request_line, d, MHD_OPTION_END);
+}
+
 static bool open_door(struct hr_serve *s, unsigned i, char error[HR_SERVE_ERROR_LEN])
 {
 	struct hr_door *d = &s->door[i];
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-			 MHD_USE_ERROR_LOG | (s->conf.listen[i].v6 ? MHD_USE_IPv6 : 0);
 	int fd = hr_listen_open(&s->conf.listen[i], &d->port, error);
 
 	if (fd < 0)
@@ -340,21 +357,35 @@ static bool open_door(struct hr_serve *s, unsigned i, char error[HR_SERVE_ERROR_
 	d->arena = malloc(sizeof(*d->arena));
 	d->facts = malloc(sizeof(*d->facts));
 	if (d->arena && d->facts)
-		/* the logger first: what the other options say is said to it */
-		d->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, d,
-			MHD_OPTION_EXTERNAL_LOGGER, on_library_message, d, MHD_OPTION_LISTEN_SOCKET,
-			fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->conf.connections,
-			MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->conf.per_address,
-			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,
-			MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
-			on_connection, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
-			MHD_OPTION_URI_LOG_CALLBACK, on_request_line, d, MHD_OPTION_END);
+		d->mhd = start(d, fd, s->conf.listen[i].v6 ? MHD_USE_IPv6 : 0, s->conf.connections);
 	if (d->mhd)
 		return true;
 	(void)snprintf(error, HR_SERVE_ERROR_LEN,
 		"cannot start the HTTP server on port %u: out of memory or threads", d->port);
 	close(fd);
 	return false;
+}
+
+/* Without it the collector works all the same, and says what is missing. */
+static void open_admin(struct hr_serve *s)
+{
+	struct hr_door *d = &s->door[HR_LISTEN_MAX];
+	char error[HR_SERVE_ERROR_LEN] = "out of memory or threads";
+	int fd;
+
+	if (!s->conf.admin || !s->conf.admin[0])
+		return;
+	d->serve = s;
+	d->admin = true;
+	fd = hr_listen_admin(s->conf.admin, error);
+	if (fd >= 0)
+		d->mhd = start(d, fd, 0, ADMIN_CONNECTIONS);
+	if (d->mhd)
+		return;
+	if (fd >= 0)
+		close(fd);
+	hr_log(HR_LOG_WARNING, "no_admin_socket",
+		"why=\"%s\" note=\"headroom hosts forget, enrol and token do not work\"", error);
 }
 
 /* One descriptor per connection must be there before the first client is. */
@@ -397,8 +428,10 @@ struct hr_serve *hr_serve_open(const struct hr_serve_conf *conf, struct hr_write
 
 		while (i < conf->n_listen && open_door(s, i, error))
 			i++;
-		if (i == conf->n_listen)
+		if (i == conf->n_listen) {
+			open_admin(s);
 			return s;
+		}
 	}
 	hr_serve_quiesce(s);
 	hr_serve_close(s);
@@ -420,7 +453,7 @@ void hr_serve_quiesce(struct hr_serve *s)
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	pthread_mutex_unlock(&s->lock);
-	for (unsigned i = 0; i < s->conf.n_listen; i++) {
+	for (unsigned i = 0; i <= HR_LISTEN_MAX; i++) {
 		if (s->door[i].mhd) {
 			int fd = MHD_quiesce_daemon(s->door[i].mhd);
 
@@ -450,7 +483,7 @@ void hr_serve_close(struct hr_serve *s)
 		return;
 	for (unsigned waited = 0; waited < CLOSE_WAIT_MS && busy(s); waited += 5)
 		(void)nanosleep(&pause, NULL);
-	for (unsigned i = 0; i < s->conf.n_listen; i++) {
+	for (unsigned i = 0; i <= HR_LISTEN_MAX; i++) {
 		struct hr_door *d = &s->door[i];
 
 		if (d->mhd)

@@ -15,6 +15,7 @@ struct hr_door {
 	struct hr_serve *serve;
 	struct MHD_Daemon *mhd;
 	uint16_t port;
+	bool admin; /* the local socket of whoever runs the collector */
 	struct hr_wire_arena *arena;
 	struct hr_facts *facts;
 };
@@ -33,8 +34,8 @@ struct hr_serve {
 	struct hr_writer *writer;
 	struct hr_counters *count;
 	struct hr_board *board;
-	struct hr_door door[HR_LISTEN_MAX];
-	pthread_mutex_t lock; /* of what follows */
+	struct hr_door door[HR_LISTEN_MAX + 1]; /* the last one is the admin's */
+	pthread_mutex_t lock;                   /* of what follows */
 	struct hr_conn *conns;
 	bool stopping; /* nothing is submitted any more */
 };

@@ -99,6 +99,17 @@ struct hr_store_ops {
 	int (*put_host)(struct hr_store *s, const struct hr_store_host *h); /* new or renamed */
 	int (*put_boot)(struct hr_store *s, const struct hr_store_boot *b); /* new or changed */
 	int (*drop_boot)(struct hr_store *s, uint32_t host_no, uint64_t boot);
+	/*
+	 * Forgets a host: boots, state, facts and journal entries go, its row becomes a tombstone
+	 * (name "", which hosts() shows) until its windows are purged.
+	 */
+	int (*forget)(struct hr_store *s, uint32_t host_no);
+	/*
+	 * Deletes a forgotten host's windows in up to @max_slots slots from *slot (0 at first) on;
+	 * *slot moves on, to HR_STORE_PURGED when none is left.  *ret_rows grows by their number.
+	 */
+	int (*purge)(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
+		uint64_t *ret_rows);
 	int (*put_row)(
 		struct hr_store *s, const struct hr_store_row *r); /* and its journal entry */
 	int (*put_facts)(
@@ -146,6 +157,7 @@ static inline uint64_t hr_store_id(uint32_t host_no, uint64_t slot)
 	return slot << 24 | host_no;
 }
 #define HR_STORE_SLOT_MAX ((1ULL << 38) - 1) /* row ids stay positive */
+#define HR_STORE_PURGED   UINT64_MAX
 
 /* In memory, for tests.  NULL: out of memory. */
 struct hr_store *hr_store_mem_open(void);

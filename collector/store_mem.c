@@ -395,6 +395,53 @@ static int range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t t
 	return 0;
 }
 
+static int forget(struct hr_store *s, uint32_t host_no)
+{
+	struct hr_store_mem *m = mem_of(s);
+
+	for (size_t i = 0; i < m->t[HOSTS].n; i++) {
+		struct hr_store_host *h = at(&m->t[HOSTS], i);
+
+		if (h->no == host_no) {
+			memset(h->id, 0, sizeof(h->id));
+			memset(h->name, 0, sizeof(h->name));
+		}
+	}
+#define DROP(which, type, field)                                                                   \
+	for (size_t i = 0; i < m->t[which].n;) {                                                   \
+		if (((type *)at(&m->t[which], i))->field == host_no)                               \
+			drop(&m->t[which], i);                                                     \
+		else                                                                               \
+			i++;                                                                       \
+	}
+	DROP(BOOTS, struct hr_store_boot, host_no)
+	DROP(STATES, struct hr_store_state, host_no)
+	DROP(FACTS, struct facts, host_no)
+	DROP(EVENTS, struct hr_store_event, row.host_no)
+	DROP(QUARANTINE, struct row, r.host_no)
+#undef DROP
+	return 0;
+}
+
+/* All at once: the slots only bound the time a real store takes. */
+static int purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
+	uint64_t *ret_rows)
+{
+	struct table *t = &mem_of(s)->t[ROWS];
+
+	(void)max_slots;
+	for (size_t i = 0; i < t->n;) {
+		if (((struct row *)at(t, i))->r.host_no == host_no) {
+			drop(t, i);
+			(*ret_rows)++;
+		} else {
+			i++;
+		}
+	}
+	*slot = HR_STORE_PURGED;
+	return 0;
+}
+
 static int last_n(struct hr_store *s, uint64_t *ret_n)
 {
 	*ret_n = mem_of(s)->last_n;
@@ -436,6 +483,8 @@ static const struct hr_store_ops ops = {
 	.put_host = put_host,
 	.put_boot = put_boot,
 	.drop_boot = drop_boot,
+	.forget = forget,
+	.purge = purge,
 	.put_row = put_row,
 	.put_facts = put_facts,
 	.put_state = put_state,

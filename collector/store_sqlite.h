@@ -101,6 +101,11 @@ static inline void hr_sql_blob(struct hr_sql_bound *b, const void *p, size_t len
 		b->at++;
 }
 
+/* Ops in store_sqlite_forget.c. */
+int hr_sqlite_forget(struct hr_store *s, uint32_t host_no);
+int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
+	uint64_t *ret_rows);
+
 /* Ops in store_sqlite_read.c. */
 int hr_sqlite_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg);
 int hr_sqlite_boots(struct hr_store *s, hr_store_boot_fn fn, void *arg);

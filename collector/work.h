@@ -16,6 +16,7 @@ enum hr_work_kind {
 	HR_WORK_POST = 1,
 	HR_WORK_EXPLAIN,
 	HR_WORK_HISTORY,
+	HR_WORK_FORGET,
 };
 
 struct hr_work {
@@ -58,11 +59,22 @@ struct hr_post {
 	char ack[128]; /* value of Headroom-Ack when not refused */
 };
 
+/* What became of HR_WORK_FORGET. */
+struct hr_forgotten {
+	uint32_t no;
+	uint8_t id[HR_HOST_ID_LEN];
+	char name[HR_NAME_LEN];
+	uint32_t boots;
+	uint64_t windows; /* deleted */
+};
+
 /* A question that only the owner of store and models can answer. */
 struct hr_ask {
 	struct hr_work work;
 	uint32_t host_no;
 	struct hr_query_history history;
+	const char *host;              /* FORGET: id or name */
+	struct hr_forgotten forgotten; /* result of FORGET unless refused */
 	/* result: text is malloc'd and the asker's; NULL: refused */
 	char *text;
 	size_t len;

@@ -76,6 +76,9 @@ void hr_writer_step(struct hr_writer *w, struct hr_work *list);
 int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN]);
 /* ask.c */
 void hr_ask_run(struct hr_writer *w, struct hr_ask *ask);
+/* forget.c: the whole of it; and the windows of a host that is a tombstone already. */
+void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask);
+int hr_writer_purge(struct hr_writer *w, uint32_t host_no, uint64_t *ret_windows);
 
 /*
  * Gives one stored window, or facts, to a host's model; false: it could not be decoded.

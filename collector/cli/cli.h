@@ -33,6 +33,7 @@ int hr_cmd_doctor(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_explain(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_fleet(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_hosts_list(const struct hr_cli *cli, int argc, char **argv); /* argv[0] = "list" */
 int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_sizes(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_status(const struct hr_cli *cli, int argc, char **argv);

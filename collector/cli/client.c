@@ -38,6 +38,13 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
 
 static int no_answer(const struct hr_cli_target *t, const char *why, char err[HR_CLIENT_ERR_LEN])
 {
+	if (t->socket[0]) {
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"cannot ask the collector through %s (state= in %s): %s; run this as root "
+			"or the collector's user, on its machine, while it runs",
+			t->socket, t->from, why);
+		return -ECONNREFUSED;
+	}
 	(void)snprintf(err, HR_CLIENT_ERR_LEN,
 		"no collector at %s: %s (address from %s); start one (systemctl start "
 		"headroom-collector, or deploy/quickstart), name another with --config or "
@@ -93,13 +100,21 @@ static bool add_token(struct curl_slist **headers, char err[HR_CLIENT_ERR_LEN])
 	return true;
 }
 
-static CURLcode prepare(CURL *c, const struct hr_cli_target *t, const char *url,
+static CURLcode prepare(CURL *c, const struct hr_cli_target *t, const char *method, const char *url,
 	struct curl_slist *headers, struct hr_reply *body)
 {
 	CURLcode r = CURLE_OK;
 
 #define SET(opt, v) (r = r != CURLE_OK ? r : curl_easy_setopt(c, CURLOPT_##opt, (v)))
 	SET(URL, url);
+	if (strcmp(method, "POST") == 0) {
+		SET(POST, 1L);
+		SET(POSTFIELDSIZE, 0L); /* what is asked stands in the URL */
+	} else if (strcmp(method, "GET") != 0) {
+		SET(CUSTOMREQUEST, method);
+	}
+	if (t->socket[0])
+		SET(UNIX_SOCKET_PATH, t->socket);
 	SET(PROTOCOLS_STR, "http,https");
 	SET(PROXY, "");
 	SET(NOSIGNAL, 1L);
@@ -115,7 +130,7 @@ static CURLcode prepare(CURL *c, const struct hr_cli_target *t, const char *url,
 	return r;
 }
 
-static int get(
+static int perform(
 	CURL *c, const struct hr_cli_target *t, struct hr_reply *body, char err[HR_CLIENT_ERR_LEN])
 {
 	char why[CURL_ERROR_SIZE] = "";
@@ -142,6 +157,12 @@ static int get(
 int hr_client_get(const struct hr_cli_target *t, const char *path, struct hr_reply *ret,
 	char err[HR_CLIENT_ERR_LEN])
 {
+	return hr_client_ask(t, "GET", path, ret, err);
+}
+
+int hr_client_ask(const struct hr_cli_target *t, const char *method, const char *path,
+	struct hr_reply *ret, char err[HR_CLIENT_ERR_LEN])
+{
 	struct curl_slist *headers = NULL;
 	struct hr_reply body = {0};
 	char url[1024];
@@ -153,12 +174,12 @@ int hr_client_get(const struct hr_cli_target *t, const char *path, struct hr_rep
 		return -ENOMEM;
 	}
 	(void)snprintf(url, sizeof(url), "%s%s", t->url, path);
-	if (!add_token(&headers, err))
+	if (!t->socket[0] && !add_token(&headers, err))
 		r = -EACCES;
-	else if (prepare(c, t, url, headers, &body) != CURLE_OK)
+	else if (prepare(c, t, method, url, headers, &body) != CURLE_OK)
 		r = no_answer(t, "not an address that can be asked", err);
 	else
-		r = get(c, t, &body, err);
+		r = perform(c, t, &body, err);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(c);
 	if (r == 0 && !body.body) {

@@ -24,6 +24,10 @@ struct hr_reply {
 int hr_client_get(const struct hr_cli_target *t, const char *path, struct hr_reply *ret,
 	char err[HR_CLIENT_ERR_LEN]);
 
+/* The same with another method; over the admin's socket when @t has one. */
+int hr_client_ask(const struct hr_cli_target *t, const char *method, const char *path,
+	struct hr_reply *ret, char err[HR_CLIENT_ERR_LEN]);
+
 /*
  * HOST of the command line, or (NULL) this VM's host id, as a path segment in @ret; false with
  * a message in @err.

@@ -240,7 +240,7 @@ int hr_cmd_fleet(const struct hr_cli *cli, int argc, char **argv)
 	return c != HR_EXIT_DONE ? c : answer_all(&a, draw_fleet);
 }
 
-int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv)
+int hr_cmd_hosts_list(const struct hr_cli *cli, int argc, char **argv)
 {
 	struct hr_cli mine = *cli;
 	struct ask a = {.cli = &mine, .sort = hr_fleet_sort_name(HR_FLEET_BY_NAME)};
@@ -248,8 +248,8 @@ int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv)
 
 	if (!hr_cli_json_config(&mine, argc, argv, &a.json))
 		return HR_EXIT_USAGE;
-	if (argc - optind != 1 || strcmp(argv[optind], "list") != 0)
-		return hr_cli_usage(&mine, "expected: headroom hosts list");
+	if (optind < argc)
+		return hr_cli_usage(&mine, "unexpected argument '%s'", argv[optind]);
 	c = hr_cli_target(&mine, &a.target);
 	return c != HR_EXIT_DONE ? c : answer_all(&a, draw_hosts);
 }

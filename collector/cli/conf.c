@@ -112,3 +112,23 @@ int hr_cli_target(const struct hr_cli *cli, struct hr_cli_target *ret)
 
 	return hr_cli_find_target(cli, ret, err) == 0 ? HR_EXIT_DONE : hr_cli_fail(cli, "%s", err);
 }
+
+int hr_cli_admin(const struct hr_cli *cli, struct hr_cli_target *ret)
+{
+	const char *path = cli->config ? cli->config : HR_CLI_COLLECTOR_CONF;
+	struct hr_collector_config c;
+	char err[HR_CONF_ERR_LEN];
+
+	*ret = (struct hr_cli_target){.url = "http://localhost"};
+	if (cli->config && is_agents(path))
+		return hr_cli_fail(cli,
+			"%s is an agent's: this is done on the collector's machine; name its "
+			"collector.conf",
+			path);
+	if (hr_conffile_load(
+		    hr_collector_config_table(), path, cli->config != NULL, &c, NULL, err) < 0)
+		return hr_cli_fail(cli, "%s", err);
+	(void)snprintf(ret->from, sizeof(ret->from), "%s", path);
+	(void)snprintf(ret->socket, sizeof(ret->socket), "%s/" HR_ADMIN_SOCKET, c.state);
+	return HR_EXIT_DONE;
+}

@@ -18,8 +18,14 @@ int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret);
 struct hr_cli_target {
 	char url[300];     /* "http://127.0.0.1:7867", no slash at the end */
 	char ca_file[256]; /* "" the system's */
+	char socket[280];  /* path of the admin's socket; "": over TCP */
 	char from[320];    /* where the address comes from, for messages */
 };
+/*
+ * The admin's socket of the collector on this machine, from --config (its collector.conf) or
+ * the usual place.  HR_EXIT_DONE, or FAILED after a message.
+ */
+int hr_cli_admin(const struct hr_cli *cli, struct hr_cli_target *ret);
 /*
  * The collector to ask: HEADROOM_COLLECTOR, else --config FILE (agent.conf or
  * collector.conf), else /etc/headroom/agent.conf, collector.conf, else loopback.

@@ -59,8 +59,13 @@ static const struct hr_cmd cmds[] = {
 		"  --json           as JSON (headroom.doctor/1)\n\n"
 		"Needs root to see what root's agent would see. Takes two seconds.\n"
 		"HR_FORCE=raw_tp or HR_FORCE=file tries nothing better than that.\n"},
-	{"hosts", hr_cmd_hosts, "list [--json]", "the VMs that report to the collector",
-		"  --json           as JSON (headroom.fleet/1, by name)\n" CONFIG_HELP},
+	{"hosts", hr_cmd_hosts, "list [--json] | forget HOST [--yes] [--json]",
+		"the VMs that report to the collector; delete what it keeps of one",
+		"  --json           as JSON\n"
+		"  --yes            forget without asking; needed where there is no "
+		"terminal\n" CONFIG_HELP
+		"forget deletes windows, boots, facts, model state and answer of HOST. It needs\n"
+		"root or the collector's user on its machine.\n"},
 };
 
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))

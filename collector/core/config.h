@@ -14,6 +14,7 @@
 #define HR_LISTEN_MAX      4   /* addresses */
 #define HR_LISTEN_LEN      256 /* the whole text */
 #define HR_LISTEN_HOST_LEN 64
+#define HR_ADMIN_SOCKET    "admin.sock" /* in the state directory */
 
 struct hr_collector_config {
 	/* [collector] */

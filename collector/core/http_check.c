@@ -80,6 +80,8 @@ const char *hr_route_name(enum hr_route r)
 		return "readyz";
 	case HR_ROUTE_PAGE:
 		return "page";
+	case HR_ROUTE_FORGET:
+		return "forget";
 	case HR_ROUTE_NONE:
 	case HR_ROUTE_N:
 		break;
@@ -167,6 +169,10 @@ static bool check_route(const struct hr_http_request *req, struct hr_http_verdic
 	v->route = find_route(req->path, v);
 	if (v->route == HR_ROUTE_NONE)
 		return refuse(v, R_NOT_FOUND);
+	if (req->admin && v->route == HR_ROUTE_HOST && strcmp(req->method, "DELETE") == 0) {
+		v->route = HR_ROUTE_FORGET;
+		return true;
+	}
 	if (v->route == HR_ROUTE_SUMMARIES ? post : get)
 		return true;
 	v->allow = v->route == HR_ROUTE_SUMMARIES ? "POST" : "GET, HEAD";

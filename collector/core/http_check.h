@@ -27,7 +27,8 @@ enum hr_route {
 	HR_ROUTE_METRICS,
 	HR_ROUTE_HEALTHZ,
 	HR_ROUTE_READYZ,
-	HR_ROUTE_PAGE, /* / and /<file>; id is the file's name */
+	HR_ROUTE_PAGE,   /* / and /<file>; id is the file's name */
+	HR_ROUTE_FORGET, /* DELETE /v1/hosts/{id}; this one and the next only for the admin */
 	HR_ROUTE_N,
 };
 const char *hr_route_name(enum hr_route r); /* for metrics: "summaries" */
@@ -43,6 +44,7 @@ struct hr_http_request {
 	const char *path; /* percent-decoded, without the query */
 	const struct hr_http_header *header;
 	size_t n_headers;
+	bool admin;    /* came through the admin's socket: its routes exist */
 	bool too_many; /* there were more than HR_HTTP_HEADERS_MAX */
 };
 

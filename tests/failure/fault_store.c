@@ -67,6 +67,9 @@ PASS(begin, (struct hr_store * s), (in))
 PASS(commit, (struct hr_store * s), (in))
 PASS(put_host, (struct hr_store * s, const struct hr_store_host *h), (in, h))
 PASS(put_boot, (struct hr_store * s, const struct hr_store_boot *b), (in, b))
+PASS(forget, (struct hr_store * s, uint32_t no), (in, no))
+PASS(purge, (struct hr_store * s, uint32_t no, uint64_t *slot, uint32_t max, uint64_t *rows),
+	(in, no, slot, max, rows))
 PASS(drop_boot, (struct hr_store * s, uint32_t no, uint64_t boot), (in, no, boot))
 PASS(put_row, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(put_facts, (struct hr_store * s, const struct hr_store_event *e), (in, e))
@@ -111,6 +114,8 @@ static const struct hr_store_ops ops = {
 	.put_host = f_put_host,
 	.put_boot = f_put_boot,
 	.drop_boot = f_drop_boot,
+	.forget = f_forget,
+	.purge = f_purge,
 	.put_row = f_put_row,
 	.put_facts = f_put_facts,
 	.put_state = f_put_state,
