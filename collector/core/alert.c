@@ -49,8 +49,12 @@ static enum look look_at(const struct hr_alert_conf *c, enum hr_alert_rule rule,
 	case HR_ALERT_ENDS:
 		if (c->days <= 0)
 			return GOOD;
-		if (row->has_days && row->days_at_least.has)
+		if (row->has_days && row->days_at_least.has && row->days_agreed)
 			return below(row->days_at_least.v, c->days, firing);
+		/* one refit alone neither fires nor resolves */
+		if (row->has_days && row->days_at_least.has &&
+			below(row->days_at_least.v, c->days, firing) == BAD)
+			return NOT_KNOWN;
 		/* an answer without an end in sight is good news, no answer is none */
 		return row->kind == HR_ANSWER_UNKNOWN ? NOT_KNOWN : GOOD;
 	case HR_ALERT_QUIET:

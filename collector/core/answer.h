@@ -41,6 +41,8 @@ enum hr_resource {
 	HR_RES_DISK,
 	HR_RES_NETWORK,
 	HR_RES_SOFTIRQ,
+	HR_RES_FILESYSTEM, /* space of one; device = its mount point; no k */
+	HR_RES_INODES,
 	HR_RES_N,
 };
 
@@ -89,7 +91,7 @@ struct hr_bounds {
 #define HR_TEXT_LEN         400
 #define HR_ANS_MISSING_MAX  8
 #define HR_ANS_EVIDENCE_MAX 12
-#define HR_ANS_RES_MAX      (HR_RES_N + HR_DEVS_MAX)
+#define HR_ANS_RES_MAX      (HR_RES_N + HR_DEVS_MAX + 2 * HR_FS_MAX)
 #define HR_ANS_BIGGER_MAX   3
 #define HR_ANS_TOP_MAX      6
 
@@ -117,6 +119,13 @@ struct hr_rung_answer {
 		unknown; /* bit per enum hr_resource: its limit there is not known, taken as here */
 };
 
+/* Days until the headroom is used up, or a stock is full. */
+struct hr_days_left {
+	bool has;
+	struct hr_opt at_least, likely, at_most;
+	bool agreed; /* the refit of the day before gave a date, too, and this one fits it */
+};
+
 struct hr_res_answer {
 	enum hr_resource resource;
 	char device[HR_NAME_LEN]; /* "" = null */
@@ -133,6 +142,7 @@ struct hr_res_answer {
 	} capacity;
 	enum hr_confidence confidence;
 	struct hr_opt probability_30d; /* of less than the target, sustained, within 30 days */
+	struct hr_days_left days_left;
 	uint8_t n_missing, n_evidence;
 	struct hr_missing missing[HR_ANS_MISSING_MAX];
 	struct hr_evidence evidence[HR_ANS_EVIDENCE_MAX];
@@ -167,7 +177,9 @@ struct hr_answer {
 		bool has;
 		struct hr_opt at_least, likely, at_most; /* days */
 		enum hr_resource resource;
-	} days_left;
+		char device[HR_NAME_LEN];
+		bool agreed;
+	} days_left; /* the soonest of the resources' */
 	struct {
 		bool has; /* false: one look at a VM, nothing is remembered */
 		uint32_t history_days;

@@ -111,6 +111,20 @@ static json_t *evidence(const struct hr_evidence *e, unsigned n, bool *ok)
 	return a;
 }
 
+static json_t *res_days_left(const struct hr_days_left *d, bool *ok)
+{
+	json_t *o;
+
+	if (!d->has)
+		return json_null();
+	o = json_object();
+	put(o, "at_least", opt(&d->at_least), ok);
+	put(o, "likely", opt(&d->likely), ok);
+	put(o, "at_most", opt(&d->at_most), ok);
+	put(o, "agreed", json_boolean(d->agreed), ok);
+	return o;
+}
+
 static json_t *resource(const struct hr_res_answer *r, bool *ok)
 {
 	json_t *o = json_object(), *demand = json_object(), *capacity = json_object();
@@ -131,6 +145,7 @@ static json_t *resource(const struct hr_res_answer *r, bool *ok)
 	put(o, "capacity", capacity, ok);
 	put(o, "confidence", json_string(hr_confidence_name(r->confidence)), ok);
 	put(o, "probability_30d", opt(&r->probability_30d), ok);
+	put(o, "days_left", res_days_left(&r->days_left, ok), ok);
 	put(o, "missing", missing(r->missing, r->n_missing, ok), ok);
 	put(o, "evidence", evidence(r->evidence, r->n_evidence, ok), ok);
 	return o;
@@ -184,6 +199,8 @@ static json_t *days_left(const struct hr_answer *a, bool *ok)
 	put(o, "likely", opt(&a->days_left.likely), ok);
 	put(o, "at_most", opt(&a->days_left.at_most), ok);
 	put(o, "resource", json_string(hr_resource_name(a->days_left.resource)), ok);
+	put(o, "device", text(a->days_left.device), ok);
+	put(o, "agreed", json_boolean(a->days_left.agreed), ok);
 	return o;
 }
 

@@ -20,6 +20,8 @@ static const char *const resource_name[HR_RES_N] = {
 	[HR_RES_DISK] = "disk",
 	[HR_RES_NETWORK] = "network",
 	[HR_RES_SOFTIRQ] = "softirq",
+	[HR_RES_FILESYSTEM] = "filesystem",
+	[HR_RES_INODES] = "inodes",
 };
 
 static const char *const confidence_name[] = {

@@ -113,7 +113,8 @@ static uint8_t evidence(struct in *in, const json_t *a, struct hr_evidence *ret)
 static void resource(struct in *in, const json_t *o, struct hr_res_answer *ret)
 {
 	const json_t *demand = json_object_get(o, "demand"),
-		     *capacity = json_object_get(o, "capacity");
+		     *capacity = json_object_get(o, "capacity"),
+		     *days = json_object_get(o, "days_left");
 
 	WORD(in, o, "resource", hr_resource_parse, &ret->resource);
 	text(in, o, "device", ret->device, sizeof(ret->device));
@@ -129,6 +130,12 @@ static void resource(struct in *in, const json_t *o, struct hr_res_answer *ret)
 	WORD(in, capacity, "source", hr_cap_source_parse, &ret->capacity.source);
 	WORD(in, o, "confidence", hr_confidence_parse, &ret->confidence);
 	ret->probability_30d = opt(in, o, "probability_30d");
+	if (json_is_object(days))
+		ret->days_left = (struct hr_days_left){.has = true,
+			.at_least = opt(in, days, "at_least"),
+			.likely = opt(in, days, "likely"),
+			.at_most = opt(in, days, "at_most"),
+			.agreed = json_is_true(json_object_get(days, "agreed"))};
 	ret->n_missing = missing(in, json_object_get(o, "missing"), ret->missing);
 	ret->n_evidence = evidence(in, json_object_get(o, "evidence"), ret->evidence);
 }
@@ -210,6 +217,8 @@ static void window_and_days(struct in *in, const json_t *o, struct hr_answer *re
 	ret->days_left.likely = opt(in, d, "likely");
 	ret->days_left.at_most = opt(in, d, "at_most");
 	WORD(in, d, "resource", hr_resource_parse, &ret->days_left.resource);
+	text(in, d, "device", ret->days_left.device, sizeof(ret->days_left.device));
+	ret->days_left.agreed = json_is_true(json_object_get(d, "agreed"));
 }
 
 static uint32_t count(const json_t *o, const char *key)

@@ -30,6 +30,7 @@ void hr_fleet_row(const struct hr_answer *a, struct hr_fleet_row *ret_row)
 		.binding = a->binding.resource,
 		.headroom = a->headroom,
 		.has_days = a->days_left.has,
+		.days_agreed = a->days_left.agreed,
 		.days_at_least = a->days_left.at_least,
 		.days_likely = a->days_left.likely,
 	};

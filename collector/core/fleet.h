@@ -17,6 +17,7 @@ struct hr_fleet_row {
 	char name[HR_NAME_LEN];
 	char device[HR_NAME_LEN];
 	bool has_days;
+	bool days_agreed;  /* two consecutive refits: only then it may wake anybody */
 	uint64_t at_ms;    /* when the answer was made */
 	uint64_t heard_ms; /* last new window, our clock; 0: not since the start */
 	enum hr_answer_kind kind;

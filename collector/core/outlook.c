@@ -6,12 +6,15 @@
 #include "collector/core/outlook.h"
 
 #include "collector/core/bound.h"
+#include "collector/core/stock.h"
 #include "collector/core/trend.h"
 
 #include <math.h>
 #include <string.h>
 
-#define AGO 7 /* a date must have been there a week before */
+#define AGO          7    /* a date must have been there a week before */
+#define MEMORY_GROUP 3    /* as tracks are numbered */
+#define MEMORY_FULL  95.0 /* percent of MemTotal that programs and kernel need */
 
 static void probability(const struct hr_days *d, unsigned g, double k_target, struct hr_outlook *o)
 {
@@ -23,9 +26,9 @@ static void probability(const struct hr_days *d, unsigned g, double k_target, st
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
 		load[i] = exp(-h[i]);
 	hr_crossing(load, 1 / k_target,
-		g == 0   ? HR_CROSSING_CPU
-		: g == 3 ? HR_CROSSING_MEMORY
-			 : HR_CROSSING_ANY,
+		g == 0              ? HR_CROSSING_CPU
+		: g == MEMORY_GROUP ? HR_CROSSING_MEMORY
+				    : HR_CROSSING_ANY,
 		&c);
 	o->group[g].state = (uint8_t)c.state;
 	o->group[g].p = (float)c.p;
@@ -56,9 +59,9 @@ static void fit(const double *h, const bool *event, uint32_t n, double target, s
 		t);
 }
 
-static bool inside(const struct hr_trend *now, const struct hr_trend *before)
+static bool inside(const struct hr_trend *now, const struct hr_trend *before, unsigned ago)
 {
-	double d = now->likely.v + AGO;
+	double d = now->likely.v + ago;
 
 	return before->kind == HR_TREND_CONFIRMED && now->likely.has && before->early.has &&
 	       before->early.v <= d && (!before->late.has || before->late.v >= d);
@@ -79,16 +82,53 @@ static void date(const struct hr_days *d, unsigned g, double target, struct hr_o
 		return;
 	}
 	if (t.kind != HR_TREND_CONFIRMED || !t.early.has ||
-		(o->has_date && o->early.v <= t.early.v))
+		(o->date.has && o->date.early.v <= t.early.v))
 		return;
+	o->date = (struct hr_outlook_date){.has = true,
+		.group = (uint8_t)g,
+		.early = t.early,
+		.likely = t.likely,
+		.late = t.late};
+	fit(h, event, HR_DAYS_MAX - 1, target, &before);
+	o->date.agreed = inside(&t, &before, 1);
 	fit(h, event, HR_DAYS_MAX - AGO, target, &before);
-	o->has_date = true;
-	o->date_group = (uint8_t)g;
-	o->early = t.early;
-	o->likely = t.likely;
-	o->late = t.late;
-	o->date_held = inside(&t, &before);
+	o->date.held = inside(&t, &before, AGO);
 	hr_trend_say(&t, o->trend, sizeof(o->trend));
+}
+
+/*
+ * Need of memory is a stock that may also shrink: restarts empty a leak.  So a date needs both:
+ * the growth of a stock, and a confirmed trend of what is left.
+ */
+static bool memory_on(const double *used, const bool *event, uint32_t n, struct hr_stock *ret)
+{
+	double h[HR_DAYS_MAX];
+	struct hr_trend t;
+
+	for (uint32_t i = 0; i < n; i++)
+		h[i] = log(MEMORY_FULL / fmax(used[i], 1));
+	fit(h, event, n, 0, &t);
+	if (t.kind != HR_TREND_CONFIRMED)
+		return false;
+	hr_stock_fit(used, n, MEMORY_FULL, ret);
+	return ret->need_days == 0 && ret->early.has;
+}
+
+static void memory(const struct hr_days *d, struct hr_outlook *o)
+{
+	double used[HR_DAYS_MAX];
+	bool event[HR_DAYS_MAX];
+	struct hr_stock now, before;
+
+	if (hr_days_series(d, HR_DAY_MEM_P95, HR_DAYS_MAX, used) == 0)
+		return;
+	hr_days_events(d, HR_DAYS_MAX, event);
+	if (!memory_on(used, event, HR_DAYS_MAX, &now))
+		return;
+	o->memory = (struct hr_outlook_date){
+		.has = true, .group = MEMORY_GROUP, .early = now.early, .likely = now.likely};
+	o->memory.agreed = memory_on(used, event, HR_DAYS_MAX - 1, &before) && now.likely.has &&
+			   now.likely.v + 1 >= before.early.v;
 }
 
 static void next_week(const struct hr_days *d, struct hr_outlook *o)
@@ -127,7 +167,8 @@ void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook
 	for (unsigned g = 0; g < HR_DAYS_VM; g++)
 		if (g != 2 && hr_days_below_cap(d, g))
 			date(d, g, log(k_target), ret);
-	if (!ret->has_date)
+	if (!ret->date.has)
 		date(d, HR_DAYS_VM, log(k_target), ret);
+	memory(d, ret);
 	next_week(d, ret);
 }

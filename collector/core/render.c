@@ -279,9 +279,10 @@ static void outlook(const struct hr_answer *a, struct hr_out *o)
 			"Next 30 days: not known yet (%u more days of history needed)",
 			a->outlook.need_days);
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s", a->outlook.trend);
-	if (a->days_left.has && n < sizeof(text))
-		n += (size_t)snprintf(text + n, sizeof(text) - n, " until %s reaches it",
-			hr_resource_name(a->days_left.resource));
+	for (uint8_t i = 0; i < a->n_res && n < sizeof(text); i++)
+		if (a->res[i].days_left.has && a->res[i].days_left.at_most.has)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, " until %s reaches it",
+				hr_resource_name(a->res[i].resource));
 	if (a->outlook.week[0].bound.has && n < sizeof(text))
 		snprintf(text + n, sizeof(text) - n, ". Next week's p95 of CPU: at most %s",
 			hr_render_quantity(a->outlook.week[0].bound.v, HR_UNIT_CORES, q));
@@ -289,6 +290,24 @@ static void outlook(const struct hr_answer *a, struct hr_out *o)
 	snprintf(text + n, sizeof(text) - n, ".");
 	hr_out_say(o, "\n");
 	hr_out_wrap(o, "", text);
+}
+
+/* "Full: /srv in 12 days at the earliest, likely 31": stocks that have a date. */
+static void stocks(const struct hr_answer *a, struct hr_out *o)
+{
+	for (uint8_t i = 0; i < a->n_res; i++) {
+		const struct hr_res_answer *r = &a->res[i];
+		char text[200], likely[48] = "";
+
+		if (!r->days_left.has || r->days_left.at_most.has)
+			continue;
+		if (r->days_left.likely.has)
+			(void)snprintf(
+				likely, sizeof(likely), ", likely in %.0f", r->days_left.likely.v);
+		(void)snprintf(text, sizeof(text), "Full: %s %s in %.0f days at the earliest%s.",
+			hr_resource_name(r->resource), r->device, r->days_left.at_least.v, likely);
+		hr_out_wrap(o, "", text);
+	}
 }
 
 void hr_render_answer(const struct hr_answer *a, struct hr_out *o)
@@ -303,6 +322,7 @@ void hr_render_answer(const struct hr_answer *a, struct hr_out *o)
 	bigger(a, o);
 	top(a, o);
 	outlook(a, o);
+	stocks(a, o);
 	missing(a, o);
 	footer(a, o);
 }

@@ -174,21 +174,30 @@ static void answer_info(const struct host *h)
 	sample(h, "headroom_answer_info", more, &one);
 }
 
+/* Per resource, so that a disk that fills hides no trend of the CPU; devices have a label more. */
 static void time_left(const struct host *h)
 {
-	const struct {
-		const char *bound;
-		const struct hr_opt *days;
-	} bounds[] = {{"at_least", &h->a->days_left.at_least}, {"likely", &h->a->days_left.likely},
-		{"at_most", &h->a->days_left.at_most}};
-	char more[HR_NAME_LEN];
+	char dev[2 * HR_NAME_LEN], more[4 * HR_NAME_LEN];
 
-	for (size_t i = 0; h->a->days_left.has && i < sizeof(bounds) / sizeof(bounds[0]); i++) {
-		const struct hr_opt s = {bounds[i].days->has, bounds[i].days->v * S_PER_DAY};
+	for (unsigned i = 0; i < h->a->n_res; i++) {
+		const struct hr_res_answer *r = &h->a->res[i];
+		const struct {
+			const char *bound;
+			const struct hr_opt *days;
+		} bounds[] = {{"at_least", &r->days_left.at_least},
+			{"likely", &r->days_left.likely}, {"at_most", &r->days_left.at_most}};
 
-		(void)snprintf(more, sizeof(more), ",resource=\"%s\",bound=\"%s\"",
-			hr_resource_name(h->a->days_left.resource), bounds[i].bound);
-		sample(h, "headroom_time_left_seconds", more, &s);
+		(void)escape(r->device, dev, sizeof(dev));
+		for (size_t b = 0; r->days_left.has && b < sizeof(bounds) / sizeof(bounds[0]);
+			b++) {
+			const struct hr_opt s = {
+				bounds[b].days->has, bounds[b].days->v * S_PER_DAY};
+
+			(void)snprintf(more, sizeof(more), ",resource=\"%s\"%s%s%s,bound=\"%s\"",
+				hr_resource_name(r->resource), dev[0] ? ",device=\"" : "", dev,
+				dev[0] ? "\"" : "", bounds[b].bound);
+			sample(h, "headroom_time_left_seconds", more, &s);
+		}
 	}
 }
 

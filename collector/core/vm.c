@@ -41,6 +41,8 @@ void hr_vm_free(struct hr_vm *vm)
 		return;
 	hr_lookback_done(&vm->back);
 	hr_days_done(&vm->days);
+	hr_hours_done(&vm->hours);
+	hr_stocks_done(&vm->stocks);
 	free(vm->open.dev);
 	free(vm);
 }
@@ -48,7 +50,8 @@ void hr_vm_free(struct hr_vm *vm)
 size_t hr_vm_bytes(const struct hr_vm *vm)
 {
 	return sizeof(*vm) + vm->open.dev_cap * sizeof(*vm->open.dev) +
-	       vm->back.cap * sizeof(*vm->back.cell) + hr_days_bytes(&vm->days);
+	       vm->back.cap * sizeof(*vm->back.cell) + hr_days_bytes(&vm->days) +
+	       hr_hours_bytes(&vm->hours) + hr_stocks_bytes(&vm->stocks);
 }
 
 bool hr_vm_size_devices(struct hr_vm *vm, uint8_t n_dev)
@@ -353,6 +356,8 @@ void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s)
 	add_limits(vm, s);
 	add_demand(vm, s);
 	hr_vm_day_window(vm, s);
+	for (uint8_t i = 0; i < s->n_fs; i++)
+		(void)hr_stocks_add(&vm->stocks, &s->fs[i], s->t_end_ms);
 	no = minute_no(vm, s);
 	if (vm->open.windows && no < vm->open_no) {
 		add_late(vm, s);

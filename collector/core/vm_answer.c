@@ -425,6 +425,8 @@ static void make(struct making *k, struct hr_answer *a)
 	copy_resources(k, a);
 	fill_demand(k, a);
 	hr_vm_outlook(k->vm, &k->v, a);
+	hr_vm_stocks(k->vm, a);
+	hr_vm_soonest(a);
 	hr_vm_size(k->vm, a);
 	decide(k, a);
 	a->kind = k->verdict.kind;
@@ -464,6 +466,7 @@ void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr
 			       .whole = k.whole},
 		a->sentence, a->advice);
 	hr_vm_size_advice(a);
+	hr_vm_stocks_advice(a);
 }
 
 static void say_opt(char out[32], const struct hr_opt *o)
@@ -495,7 +498,14 @@ static void explain_end(struct making *k, const struct hr_answer *a)
 
 		snprintf(name, sizeof(name), "k(%s%s%s)", hr_resource_name(a->res[i].resource),
 			a->res[i].device[0] ? " " : "", a->res[i].device);
-		say_bounds(t, name, &a->res[i].headroom, k->v.e[i].reason);
+		if (i < k->v.n)
+			say_bounds(t, name, &a->res[i].headroom, k->v.e[i].reason);
+		else
+			hr_trace_say(t,
+				"%s %s = %.0f of %.0f used  (a stock: no k, full at %.0f %%)",
+				hr_resource_name(a->res[i].resource), a->res[i].device,
+				a->res[i].demand.max.v, a->res[i].capacity.value.v,
+				100 * HR_STOCKS_FULL);
 	}
 	if (k->whole)
 		hr_trace_say(t, "scope = this window of %.1f s only, no quantile over minutes",

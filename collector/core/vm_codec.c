@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VM_MAGIC   "HRVM"
-#define VM_VERSION 3 /* 2: without the days; still read, its forecast begins anew */
-#define VM_OLDEST  2
+#define VM_MAGIC "HRVM"
+#define VM_VERSION                                                                                 \
+	4 /* 2: without days, 3: without hours and file systems; still read, those begin anew */
+#define VM_OLDEST 2
 
 /* One walk for both directions, so that they cannot differ. */
 struct codec {
@@ -317,6 +318,76 @@ static void days(struct codec *c, struct hr_days *d)
 	}
 }
 
+/* In runs: a code and how many hours have it; most hours of a quiet VM are alike. */
+static void hours(struct codec *c, struct hr_hours *h)
+{
+	uint32_t last = h->last;
+
+	FIELD(c, last, UINT32_MAX);
+	for (unsigned k = 0; last && k < 2; k++)
+		for (uint32_t i = 0; i < HR_HOURS && !c->bad;) {
+			uint32_t at = last - (HR_HOURS - 1 - i), run = 0;
+			uint8_t code = HR_HOURS_NONE;
+
+			if (c->encode)
+				code = hr_hours_get(h, (enum hr_bound_kind)k, at);
+
+			while (c->encode && i + run < HR_HOURS &&
+				hr_hours_get(h, (enum hr_bound_kind)k, at + run) == code)
+				run++;
+			FIELD(c, code, 255);
+			FIELD(c, run, HR_HOURS - i);
+			if (run == 0 || last < HR_HOURS)
+				c->bad = true;
+			for (uint32_t r = 0; !c->encode && !c->bad && r < run; r++)
+				if (!hr_hours_set(h, (enum hr_bound_kind)k, at + r, code))
+					c->bad = true;
+			i += run;
+		}
+}
+
+static void stocks_fs(struct codec *c, struct hr_stocks_fs *f)
+{
+	uint16_t n = f->n, day = f->day;
+
+	text(c, f->now.mount, sizeof(f->now.mount));
+	FIELD(c, f->now.used_bytes, HR_VALUE_MAX);
+	FIELD(c, f->now.usable_bytes, HR_VALUE_MAX);
+	FIELD(c, f->now.used_inodes, HR_VALUE_MAX);
+	FIELD(c, f->now.usable_inodes, HR_VALUE_MAX);
+	FIELD(c, f->seen_ms, INT64_MAX);
+	FIELD(c, day, UINT16_MAX);
+	FIELD(c, n, HR_STOCKS_DAYS);
+	if (n > day)
+		c->bad = true;
+	for (uint16_t i = 0; i < n && !c->bad; i++) {
+		struct hr_stocks_day v = c->encode ? f->v[i] : (struct hr_stocks_day){0};
+		bool has = !isnan(v.bytes);
+
+		FIELD(c, has, 1);
+		if (has) {
+			f32(c, &v.bytes);
+			f32(c, &v.inodes);
+		}
+		if (!c->encode && !c->bad &&
+			!hr_stocks_day(f, (uint16_t)(day - (n - 1 - i)),
+				has ? v : (struct hr_stocks_day){NAN, NAN}))
+			c->bad = true;
+	}
+}
+
+static void stocks(struct codec *c, struct hr_stocks *s)
+{
+	uint8_t n = s->n;
+
+	FIELD(c, n, HR_FS_MAX);
+	for (uint8_t i = 0; i < n && !c->bad; i++) {
+		if (!c->encode)
+			s->n = (uint8_t)(i + 1);
+		stocks_fs(c, &s->fs[i]);
+	}
+}
+
 static void walk(struct codec *c, struct hr_vm *vm)
 {
 	uint64_t no = (uint64_t)vm->open_no;
@@ -345,6 +416,10 @@ static void walk(struct codec *c, struct hr_vm *vm)
 	lookback(c, &vm->back);
 	if (c->version >= 3)
 		days(c, &vm->days);
+	if (c->version >= 4) {
+		hours(c, &vm->hours);
+		stocks(c, &vm->stocks);
+	}
 }
 
 static uint64_t fnv1a(const unsigned char *p, size_t n)

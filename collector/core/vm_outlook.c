@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_MS    86400000ULL
-#define FIVE_MS   300000ULL
-#define FIVE_HALF 150000 /* of five minutes: less evidence is no value */
-#define SOON_DAYS 30
+#define DAY_MS     86400000ULL
+#define FIVE_MS    300000ULL
+#define FIVE_HALF  150000 /* of five minutes: less evidence is no value */
+#define FIVES_HOUR 12
 
 void hr_vm_day_minute(struct hr_vm *vm, const struct hr_eval *v, uint16_t day, uint32_t weight)
 {
@@ -32,6 +32,12 @@ static void end_five(struct hr_vm *vm)
 	double cpu = vm->facts.cpus_online;
 
 	if (o->five_ms >= FIVE_HALF && day <= UINT16_MAX) {
+		if (cpu > 0)
+			hr_hours_add(&vm->hours, o->five / FIVES_HOUR, HR_BOUND_CPU,
+				100 * o->busy_ms / o->five_ms / cpu);
+		if (o->mem_percent > 0)
+			hr_hours_add(
+				&vm->hours, o->five / FIVES_HOUR, HR_BOUND_MEMORY, o->mem_percent);
 		if (cpu > 0)
 			(void)hr_lookback_add(&vm->back, (uint16_t)day, TRACK_LOAD_CPU,
 				hr_days_load_code(100 * o->busy_ms / o->five_ms / cpu), 1);
@@ -80,6 +86,7 @@ void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_m
 	uint64_t day = at_ms / DAY_MS;
 
 	hr_days_resize(&vm->days, day > UINT16_MAX ? UINT16_MAX : (uint16_t)day, cpu, mem);
+	hr_hours_resize(&vm->hours, cpu, mem);
 	hr_lookback_forget(&vm->back, TRACK_LOAD_CPU, TRACK_LOAD_MEM);
 	vm->days.open.five_ms = 0;
 	vm->days.open.busy_ms = vm->days.open.mem_percent = 0;
@@ -103,21 +110,46 @@ static struct hr_opt probability(const struct hr_outlook *o, unsigned g)
 		.has = has, .v = has ? round((double)o->group[g].p * 1000) / 1000 : 0};
 }
 
-static void date(const struct hr_outlook *o, const struct hr_eval *v, struct hr_answer *a)
+/* A date of the outlook, seen from now, into the resource that it is about. */
+static void date(const struct hr_outlook *o, const struct hr_outlook_date *d,
+	const struct hr_eval *v, struct hr_answer *a)
 {
 	double gone = 0;
 
-	if (!o->has_date)
+	if (!d->has)
 		return;
 	if (a->at_ms > (o->day + 1) * DAY_MS)
 		gone = (double)(a->at_ms - (o->day + 1) * DAY_MS) / (double)DAY_MS;
-	a->days_left.has = true;
-	a->days_left.at_least = from_now(&o->early, gone);
-	a->days_left.likely = from_now(&o->likely, gone);
-	a->days_left.at_most = from_now(&o->late, gone);
-	for (uint8_t i = 0; i < v->n; i++)
-		if (hr_vm_group(&v->e[i], i) == o->date_group)
-			a->days_left.resource = v->e[i].r.resource;
+	for (uint8_t i = 0; i < v->n && i < a->n_res; i++) {
+		struct hr_days_left *to = &a->res[i].days_left;
+
+		if (hr_vm_group(&v->e[i], i) != d->group ||
+			(to->has && to->at_least.v <= from_now(&d->early, gone).v))
+			continue;
+		*to = (struct hr_days_left){.has = true,
+			.at_least = from_now(&d->early, gone),
+			.likely = from_now(&d->likely, gone),
+			.at_most = from_now(&d->late, gone),
+			.agreed = d->agreed};
+	}
+}
+
+void hr_vm_soonest(struct hr_answer *a)
+{
+	for (uint8_t i = 0; i < a->n_res; i++) {
+		const struct hr_res_answer *r = &a->res[i];
+		const struct hr_days_left *d = &r->days_left;
+
+		if (!d->has || (a->days_left.has && a->days_left.at_least.v <= d->at_least.v))
+			continue;
+		a->days_left.has = true;
+		a->days_left.at_least = d->at_least;
+		a->days_left.likely = d->likely;
+		a->days_left.at_most = d->at_most;
+		a->days_left.agreed = d->agreed;
+		a->days_left.resource = r->resource;
+		memcpy(a->days_left.device, r->device, sizeof(r->device));
+	}
 }
 
 void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a)
@@ -148,11 +180,18 @@ void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *
 		a->outlook.week[r].held = o->week[r].held;
 		a->outlook.week[r].of = o->week[r].of;
 	}
-	date(o, v, a);
+	date(o, &o->date, v, a);
+	date(o, &o->memory, v, a);
 }
 
 bool hr_vm_trend_soon(const struct hr_vm *vm, const struct hr_answer *a)
 {
-	return a->days_left.has && vm->outlook.date_held && a->days_left.at_least.has &&
-	       a->days_left.at_least.v < SOON_DAYS;
+	const struct hr_outlook *o = &vm->outlook;
+	double gone = 0;
+
+	if (!o->date.has || !o->date.held)
+		return false;
+	if (a->at_ms > (o->day + 1) * DAY_MS)
+		gone = (double)(a->at_ms - (o->day + 1) * DAY_MS) / (double)DAY_MS;
+	return o->date.early.has && from_now(&o->date.early, gone).v < VM_SOON_DAYS;
 }

@@ -4,10 +4,12 @@
 
 #include "collector/core/days.h"
 #include "collector/core/eval.h"
+#include "collector/core/hours.h"
 #include "collector/core/limit.h"
 #include "collector/core/lookback.h"
 #include "collector/core/minute.h"
 #include "collector/core/outlook.h"
+#include "collector/core/stocks.h"
 #include "collector/core/vm.h"
 
 /* Series of a track group. */
@@ -63,6 +65,8 @@ struct hr_vm {
 	} serial;
 	struct hr_lookback back;
 	struct hr_days days;
+	struct hr_hours hours;
+	struct hr_stocks stocks;
 	struct hr_outlook outlook; /* of the closed days; made anew when one closes */
 	bool outlook_due;
 	bool damaged; /* started afresh from bytes that were not whole */
@@ -86,6 +90,13 @@ void hr_vm_day_window(struct hr_vm *vm, const struct hr_summary *s);
 void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_ms);
 /* Brings vm->outlook up to date and writes it into the answer, whose resources are filled. */
 void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a);
+/* File systems as resources of the answer, with their dates; they have no k. */
+void hr_vm_stocks(const struct hr_vm *vm, struct hr_answer *a);
+/* "The file system /srv is full in 12 days at the earliest: ...", of the worst; else nothing. */
+void hr_vm_stocks_advice(struct hr_answer *a);
+#define VM_SOON_DAYS 30
+/* The soonest of the resources' dates is the VM's. */
+void hr_vm_soonest(struct hr_answer *a);
 /* Largest size of the VM's provider, where the operator told none (vm_size.c). */
 void hr_vm_ceiling(const struct hr_vm *vm, struct hr_model_conf *conf);
 /* The VM's size and its neighbours in the catalogue, from the resources of @a; then the advice. */

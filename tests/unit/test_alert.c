@@ -151,6 +151,7 @@ static void days_left_end_an_alert_when_no_end_is_in_sight(void **state)
 	(void)state;
 	r.has_days = true;
 	r.days_at_least = (struct hr_opt){.has = true, .v = 13.9};
+	r.days_agreed = true;
 	assert_int_equal(hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0, &s), HR_ALERT_NOTHING);
 	assert_int_equal(
 		hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + 10 * MIN, &s), HR_ALERT_FIRED);
@@ -159,6 +160,29 @@ static void days_left_end_an_alert_when_no_end_is_in_sight(void **state)
 		hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + 11 * MIN, &s), HR_ALERT_NOTHING);
 	assert_int_equal(
 		hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + 21 * MIN, &s), HR_ALERT_RESOLVED);
+}
+
+static void one_refit_alone_wakes_nobody(void **state)
+{
+	struct hr_alert_state s = {0};
+	struct hr_fleet_row r = row_of(2);
+
+	(void)state;
+	r.has_days = true;
+	r.days_at_least = (struct hr_opt){.has = true, .v = 3};
+	for (unsigned m = 0; m < 24 * 60; m += 10) /* a day: until the next refit */
+		assert_int_equal(hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + m * MIN, &s),
+			HR_ALERT_NOTHING);
+	r.days_agreed = true;
+	(void)hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + 1440 * MIN, &s);
+	assert_int_equal(
+		hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + 1450 * MIN, &s), HR_ALERT_FIRED);
+	/* nor does one that disagrees end the alert */
+	r.days_agreed = false;
+	for (unsigned m = 1460; m < 2880; m += 10)
+		assert_int_equal(hr_alert_step(&conf, HR_ALERT_ENDS, &r, T0, T0 + m * MIN, &s),
+			HR_ALERT_NOTHING);
+	assert_true(s.firing);
 }
 
 static void a_rule_with_threshold_zero_is_off(void **state)
@@ -230,6 +254,7 @@ int main(void)
 		cmocka_unit_test(silence_delays_and_loses_nothing),
 		cmocka_unit_test(quiet_counts_from_the_last_window_or_the_start),
 		cmocka_unit_test(days_left_end_an_alert_when_no_end_is_in_sight),
+		cmocka_unit_test(one_refit_alone_wakes_nobody),
 		cmocka_unit_test(a_rule_with_threshold_zero_is_off),
 		cmocka_unit_test(silence_is_a_list_of_patterns),
 		cmocka_unit_test(states_survive_a_restart_as_lines),

@@ -153,11 +153,11 @@ static void steady_decline_gives_a_date_and_a_flat_vm_a_probability(void **state
 	hr_outlook_make(&d, 1.3, &o);
 	assert_int_equal(o.day, DAY0 + 39);
 	assert_int_equal(o.history_days, 40);
-	assert_true(o.has_date && o.date_held);
-	assert_int_equal(o.date_group, 0);
+	assert_true(o.date.has && o.date.held && o.date.agreed);
+	assert_int_equal(o.date.group, 0);
 	/* (ln 3 - 0.39 - ln 1.3) / 0.01 = 44.6 days after the last */
-	assert_true(fabs(o.likely.v - 44.6) < 3);
-	assert_true(o.early.v <= o.likely.v);
+	assert_true(fabs(o.date.likely.v - 44.6) < 3);
+	assert_true(o.date.early.v <= o.date.likely.v);
 	/* load/line 1.3/2.03: the probability is one of a few per cent */
 	assert_int_equal(o.group[0].state, HR_CROSSING_AHEAD);
 	assert_true((double)o.group[0].p > 0.01 && (double)o.group[0].p < 0.15);
@@ -181,7 +181,7 @@ static void a_level_held_is_now_and_not_a_forecast(void **state)
 	roll(&d, DAY0 + 28, &l);
 	hr_outlook_make(&d, 1.3, &o);
 	assert_int_equal(o.group[HR_DAYS_VM].state, HR_CROSSING_NOW);
-	assert_false(o.has_date); /* a step is no trend */
+	assert_false(o.date.has); /* a step is no trend */
 	hr_days_done(&d);
 	hr_lookback_done(&l);
 }

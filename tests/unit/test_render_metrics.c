@@ -82,9 +82,13 @@ static void the_answer_its_time_and_the_agents_cost_are_told(void **state)
 	(void)state;
 	a.binding.resource = HR_RES_DISK;
 	strcpy(a.binding.device, "vda");
-	a.days_left.has = true;
-	a.days_left.at_least = (struct hr_opt){true, 2};
-	a.days_left.resource = HR_RES_DISK;
+	a.n_res = 2;
+	a.res[0] = (struct hr_res_answer){.resource = HR_RES_CPU};
+	a.res[0].days_left.has = true;
+	a.res[0].days_left.at_least = (struct hr_opt){true, 2};
+	a.res[1] = (struct hr_res_answer){.resource = HR_RES_FILESYSTEM, .device = "/srv"};
+	a.res[1].days_left.has = true;
+	a.res[1].days_left.likely = (struct hr_opt){true, 10};
 	a.cost.cpu_ratio = (struct hr_opt){true, 0.001};
 	a.cost.rss_bytes = (struct hr_opt){true, 4349952};
 	a.cost.ns_per_event = (struct hr_opt){true, 60};
@@ -92,8 +96,10 @@ static void the_answer_its_time_and_the_agents_cost_are_told(void **state)
 	text = render(&m);
 	has(text, "headroom_answer_info{host=\"vm-17\",host_id=\"0a\",answer=\"yes\","
 		  "reason=\"headroom-left\",binding=\"disk\",device=\"vda\"} 1\n");
-	has(text, "headroom_time_left_seconds{host=\"vm-17\",resource=\"disk\",bound=\"at_least\"} "
+	has(text, "headroom_time_left_seconds{host=\"vm-17\",resource=\"cpu\",bound=\"at_least\"} "
 		  "172800\n"); /* 2 x 86400 */
+	has(text, "headroom_time_left_seconds{host=\"vm-17\",resource=\"filesystem\","
+		  "device=\"/srv\",bound=\"likely\"} 864000\n");
 	has(text, "headroom_answer_timestamp_seconds{host=\"vm-17\"} 1764000000.123\n");
 	has(text, "headroom_agent_heard_timestamp_seconds{host=\"vm-17\"} 1764000000\n");
 	has(text, "headroom_agent_cpu_ratio{host=\"vm-17\"} 0.001\n");

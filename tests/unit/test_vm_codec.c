@@ -140,32 +140,39 @@ static void forged_bytes_do_no_harm(void **state)
 
 /* Day 0, no units, 22 groups, five minutes of nothing, no cells: a byte of 0 each. */
 #define NO_DAYS 29
+/* No hour, no file system. */
+#define NO_MORE 2
 
-static void bytes_of_version_2_are_read_and_begin_their_days_anew(void **state)
+static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
 {
+	static const size_t lack[] = {[2] = NO_DAYS + NO_MORE, [3] = NO_MORE};
 	struct hr_model_conf c = conf();
 	struct hr_facts f = fx_facts();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
-	static unsigned char a[65536], zero[NO_DAYS], b[65536];
-	size_t n, again;
+	static unsigned char a[65536], zero[NO_DAYS + NO_MORE], b[65536];
+	size_t n;
 
 	(void)state;
 	assert_non_null(vm);
 	hr_vm_facts(vm, &f, FX_T0_MS);
 	n = hr_vm_encode(vm, a, sizeof(a));
-	assert_int_equal(a[4], 3);
-	assert_memory_equal(a + n - 8 - NO_DAYS, zero, NO_DAYS);
-	a[4] = 2;
-	sign(a, n - NO_DAYS);
-	back = hr_vm_decode(&c, a, n - NO_DAYS);
-	assert_non_null(back);
-	again = hr_vm_encode(back, b, sizeof(b));
-	assert_int_equal(again, n);
-	a[4] = 4; /* of a newer program */
+	assert_int_equal(a[4], 4);
+	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
+	for (unsigned version = 2; version <= 3; version++) {
+		size_t len = n - lack[version];
+
+		memcpy(b, a, len);
+		b[4] = (unsigned char)version;
+		sign(b, len);
+		back = hr_vm_decode(&c, b, len);
+		assert_non_null(back);
+		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
+		hr_vm_free(back);
+	}
+	a[4] = 5; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n));
 	hr_vm_free(vm);
-	hr_vm_free(back);
 }
 
 int main(void)
@@ -175,7 +182,7 @@ int main(void)
 		cmocka_unit_test(a_small_buffer_is_told_the_size),
 		cmocka_unit_test(damaged_bytes_are_refused),
 		cmocka_unit_test(forged_bytes_do_no_harm),
-		cmocka_unit_test(bytes_of_version_2_are_read_and_begin_their_days_anew),
+		cmocka_unit_test(bytes_of_older_versions_are_read_and_what_they_lack_begins_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
