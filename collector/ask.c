@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/core/cone.h"
 #include "collector/core/history.h"
 #include "collector/core/json_util.h"
 #include "collector/writer_private.h"
@@ -66,8 +67,34 @@ static json_t *points(const struct hr_history *h, enum hr_history_series s)
 	return list;
 }
 
-static char *history_json(
-	const struct hr_history *h, const struct hr_host *host, const struct hr_query_history *q)
+/* What is expected of the next week, to be drawn after the values; null: nothing is. */
+static json_t *forecast(struct hr_vm *vm, enum hr_resource resource)
+{
+	struct hr_cone cone;
+	uint64_t from_ms;
+	json_t *o, *list;
+
+	if (!vm || (resource != HR_RES_CPU && resource != HR_RES_MEMORY) ||
+		!hr_vm_cone(vm, resource == HR_RES_MEMORY, &from_ms, &cone))
+		return json_null();
+	o = json_object();
+	list = json_array();
+	json_object_set_new(o, "from", hr_json_time(from_ms));
+	json_object_set_new(o, "step_seconds", json_integer(3600));
+	json_object_set_new(o, "shape", json_string(hr_cone_shape_name(cone.shape)));
+	json_object_set_new(o, "share", json_real(0.9));
+	json_object_set_new(
+		o, "bound", json_string(resource == HR_RES_MEMORY ? "at_least" : "at_most"));
+	for (uint32_t i = 0; i < HR_HOURS_WEEK; i++)
+		json_array_append_new(list, json_real(cone.at_most[i]));
+	json_object_set_new(o, "values", list);
+	json_object_set_new(o, "hours_held", json_integer(cone.held));
+	json_object_set_new(o, "hours", json_integer(cone.of));
+	return o;
+}
+
+static char *history_json(const struct hr_history *h, const struct hr_host *host,
+	const struct hr_query_history *q, struct hr_vm *vm)
 {
 	json_t *o = json_object(), *all = json_array();
 	char *text;
@@ -88,6 +115,7 @@ static char *history_json(
 		json_object_set_new(one, "what", json_string(hr_history_what(s)));
 		json_object_set_new(one, "unit", json_string(hr_unit_name(hr_history_unit(s))));
 		json_object_set_new(one, "values", points(h, s));
+		json_object_set_new(one, "forecast", forecast(vm, hr_history_resource(s)));
 		json_array_append_new(all, one);
 	}
 	json_object_set_new(o, "series", all);
@@ -112,7 +140,7 @@ static void history(struct hr_writer *w, struct hr_host *host, struct hr_ask *as
 	if (w->store->ops->range(w->store, host->no, q->from_ms / HR_STORE_SLOT_MS,
 		    q->to_ms / HR_STORE_SLOT_MS, read_row, &rd) != 0)
 		ask->refused = no_store;
-	else if ((ask->text = history_json(&h, host, q)) == NULL)
+	else if ((ask->text = history_json(&h, host, q, hr_writer_vm(w, host))) == NULL)
 		ask->refused = no_memory;
 	else
 		ask->len = strlen(ask->text);

@@ -58,6 +58,14 @@ void hr_vm_answer(
  */
 size_t hr_vm_explain(struct hr_vm *vm, uint64_t now_ms, char *buf, size_t cap);
 
+/*
+ * The hours after the last one seen, seven days: the most that the hour's largest 5-minute mean
+ * reaches in 9 hours of 10, in cores; for memory the least bytes that stay available.  Without
+ * evidence for a shape: the bound of next week, shape NONE, and of = 0; false: not even that.
+ */
+struct hr_cone;
+bool hr_vm_cone(struct hr_vm *vm, unsigned memory, uint64_t *ret_from_ms, struct hr_cone *ret);
+
 /* Persisted form.  Encode returns bytes, or the needed size when @cap is too small (check > cap).
  */
 size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap);

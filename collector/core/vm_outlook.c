@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a VM keeps of its days, and what they say in its answer. */
+#include "collector/core/cone.h"
 #include "collector/core/vm_state.h"
 
 #include <math.h>
@@ -152,16 +153,21 @@ void hr_vm_soonest(struct hr_answer *a)
 	}
 }
 
+static void outlook_update(struct hr_vm *vm)
+{
+	if (!vm->outlook_due && vm->outlook.trend[0])
+		return;
+	hr_outlook_make(&vm->days, vm->conf.k_target, &vm->outlook);
+	vm->outlook_due = false;
+}
+
 void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a)
 {
 	const struct hr_outlook *o = &vm->outlook;
 
 	if (vm->conf.min_history_h <= 0)
 		return; /* one look at a VM: no days */
-	if (vm->outlook_due || !o->trend[0]) {
-		hr_outlook_make(&vm->days, vm->conf.k_target, &vm->outlook);
-		vm->outlook_due = false;
-	}
+	outlook_update(vm);
 	a->outlook.has = true;
 	a->outlook.history_days = o->history_days;
 	a->outlook.need_days = o->need_days;
@@ -182,6 +188,35 @@ void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *
 	}
 	date(o, &o->date, v, a);
 	date(o, &o->memory, v, a);
+}
+
+bool hr_vm_cone(struct hr_vm *vm, unsigned memory, uint64_t *ret_from_ms, struct hr_cone *ret)
+{
+	enum hr_bound_kind kind = memory ? HR_BOUND_MEMORY : HR_BOUND_CPU;
+	double all = memory ? (double)vm->facts.mem_total_bytes : vm->facts.cpus_online;
+	double v[HR_HOURS];
+	uint32_t last = vm->hours.last;
+
+	for (uint32_t i = 0; i < HR_HOURS; i++) {
+		uint8_t code = hr_hours_get(&vm->hours, kind, last - (HR_HOURS - 1 - i));
+
+		v[i] = code == HR_HOURS_NONE ? NAN : hr_days_load(code);
+	}
+	hr_cone_make(v, hr_cone_margins(kind), ret);
+	if (ret->shape == HR_CONE_NONE) {
+		outlook_update(vm);
+		if (!vm->outlook.week[kind].bound.has)
+			return false;
+		for (uint32_t i = 0; i < HR_HOURS_WEEK; i++)
+			ret->at_most[i] = vm->outlook.week[kind].bound.v;
+	}
+	for (uint32_t i = 0; i < HR_HOURS_WEEK; i++) {
+		double used = ret->at_most[i] * all / 100;
+
+		ret->at_most[i] = memory ? fmax(all - used, 0) : used;
+	}
+	*ret_from_ms = (last + 1ULL) * 3600000;
+	return all > 0;
 }
 
 bool hr_vm_trend_soon(const struct hr_vm *vm, const struct hr_answer *a)

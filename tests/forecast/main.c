@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* usage: forecast_eval known | week DIR | cross DIR | store DIR  (DIR: plain CSV files) */
+/* usage: forecast_eval known | week DIR | hours DIR | cross DIR | store DIR  (DIR: plain CSV files)
+ */
 #include "tests/forecast/eval.h"
 
 #include <stdio.h>
@@ -12,7 +13,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(const char *dir);
-	} part[] = {{"week", eval_week}, {"cross", eval_cross}, {"store", eval_store}};
+	} part[] = {{"week", eval_week}, {"hours", eval_hours}, {"cross", eval_cross},
+		{"store", eval_store}};
 
 	if (argc == 2 && strcmp(argv[1], "known") == 0)
 		return eval_known(SERIES) ? 1 : 0;
@@ -21,6 +23,7 @@ int main(int argc, char **argv)
 			part[i].run(argv[2]);
 			return 0;
 		}
-	fprintf(stderr, "usage: %s known | week DIR | cross DIR | store DIR\n", argv[0]);
+	fprintf(stderr, "usage: %s known | week DIR | hours DIR | cross DIR | store DIR\n",
+		argv[0]);
 	return 2;
 }

@@ -289,7 +289,8 @@ static void answers_come_as_documents_by_id_and_by_name(void **state)
 	assert_string_equal(value, "text/plain; charset=utf-8");
 	assert_non_null(strstr(body_of(&a), "service level"));
 	assert_int_equal(get(w, "/v1/hosts/vm-1/history?from=-2h&step=2h&resource=cpu", &a), 200);
-	assert_non_null(strstr(body_of(&a), "\"values\":[0.5]")); /* 5 s of work in 10 s */
+	assert_non_null(strstr(body_of(&a), "\"values\":[0.5]"));  /* 5 s of work in 10 s */
+	assert_non_null(strstr(body_of(&a), "\"forecast\":null")); /* no history for one */
 	assert_int_equal(get(w, "/v1/hosts/vm-1/history?step=1s", &a), 400);
 	assert_int_equal(get(w, "/metrics", &a), 200);
 	header(&a, "Content-Type", value);

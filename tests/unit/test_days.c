@@ -4,6 +4,7 @@
 #include "tests/unit/model_fixture.h"
 
 #include "collector/core/answer_json.h"
+#include "collector/core/cone.h"
 #include "collector/core/days.h"
 #include "collector/core/outlook.h"
 #include "collector/core/vm.h"
@@ -259,6 +260,19 @@ static void the_answer_of_a_service_has_an_outlook_and_it_survives_the_bytes(voi
 	/* 1 of 4 GiB needed */
 	fx_near(a->outlook.week[1].bound.v / FX_MIB, 1024, 90);
 	same_as_json(a);
+	{
+		struct hr_cone cone;
+		uint64_t from;
+
+		/* 23 days of hours: 82 % of 28 days */
+		assert_true(hr_vm_cone(vm, 0, &from, &cone));
+		assert_int_equal(cone.shape, HR_CONE_FLAT);
+		/* the hour after the last one that has a whole five minutes */
+		assert_true(from % 3600000 == 0 && from <= now + 3600000 && from + 7200000 > now);
+		fx_near(cone.at_most[0], 0.2, 0.02);
+		assert_true(hr_vm_cone(vm, 1, &from, &cone));
+		fx_near(cone.at_most[167] / FX_MIB, 3072, 90); /* 3 of 4 GiB stay available */
+	}
 	n = hr_vm_encode(vm, bytes, sizeof(bytes));
 	assert_true(n <= sizeof(bytes));
 	back = hr_vm_decode(&c, bytes, n);
