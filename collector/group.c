@@ -154,6 +154,7 @@ static bool judge(struct hr_writer *w, struct hr_host *host, struct hr_post *p, 
 		}
 		j->forgotten += forgotten;
 		j->stored++;
+		j->boot.windows += r->seq_last - r->seq_first + 1;
 		w->row[w->n_rows++] = (struct hr_group_row){.host = host,
 			.post = p,
 			.offset_ms = j->boot.offset_ms,

@@ -178,6 +178,20 @@ static int purge_again(struct hr_writer *w, uint32_t host_no)
 	return hr_writer_purge(w, host_no, &windows) == HR_STORE_FAILED ? HR_STORE_FAILED : 0;
 }
 
+static int quarantine(struct loading *l)
+{
+	struct hr_store *s = l->w->store;
+	int r = l->n_bad > 0 ? s->ops->begin(s) : 0;
+
+	for (size_t i = 0; i < l->n_bad && r == 0; i++)
+		r = s->ops->quarantine(s, &l->bad[i]);
+	if (r == 0 && l->n_bad > 0)
+		r = s->ops->commit(s);
+	if (r != 0)
+		s->ops->rollback(s);
+	return r;
+}
+
 int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 {
 	struct loading l = {.w = w};
@@ -199,8 +213,8 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	}
 	if (r == 0)
 		r = s->ops->journal(s, replay_event, &l);
-	for (size_t i = 0; i < l.n_bad && r == 0; i++)
-		r = s->ops->quarantine(s, &l.bad[i]);
+	if (r == 0)
+		r = quarantine(&l);
 	free(l.bad);
 	for (size_t i = 0; i < l.n_gone && r == 0; i++)
 		r = purge_again(w, l.gone[i]);

@@ -42,6 +42,7 @@ struct hr_store_boot {
 	struct hr_hostseq seq;
 	int64_t offset_ms; /* added to the sender's clock */
 	uint64_t first_ms; /* begin of its earliest window, our clock */
+	uint64_t windows;  /* sequences stored, ever: what the tiers must account for */
 	uint64_t heard_ms; /* when it last sent something new */
 };
 
@@ -64,6 +65,41 @@ struct hr_store_event {
 	uint64_t at_ms; /* facts: when they came */
 };
 
+/*
+ * Tiers: the windows of a bin of time as one digest (core/digest.h) per host.  The 10 s rows are
+ * tier RAW; the others are made of them by rollup.c.  A bin is the time / its length.
+ */
+enum hr_tier {
+	HR_TIER_RAW = 0,
+	HR_TIER_5MIN,
+	HR_TIER_HOUR,
+	HR_TIER_N,
+};
+#define HR_TIER_5MIN_SLOTS 30 /* of HR_STORE_SLOT_MS */
+#define HR_TIER_HOUR_BINS  12 /* of 5 minutes */
+
+struct hr_tier_row {
+	uint32_t host_no;
+	uint64_t bin;
+	uint64_t windows, samples; /* as of its digest */
+	const void *body;
+	size_t len;
+	bool damaged; /* reading: the checksum does not fit, body is empty */
+};
+
+/*
+ * How far a tier is, and the sums that check it: every window that was stored is in the tier,
+ * was taken out by age, could not be read, or is not rolled up yet.
+ */
+struct hr_tally {
+	uint64_t bin;     /* next to be rolled up ... */
+	uint32_t host_no; /* ... from this host on */
+	uint64_t in_windows, in_samples;
+	uint64_t out_windows, out_samples; /* by age */
+	uint64_t bad_windows;              /* damaged: never in it, or out of it */
+};
+/* RAW: in_windows counts those of boots that were dropped since; of the others their boot knows. */
+
 struct hr_store_state {
 	uint32_t host_no;
 	uint64_t upto;     /* every n <= upto of this host is inside */
@@ -84,6 +120,7 @@ typedef int (*hr_store_host_fn)(void *arg, const struct hr_store_host *h);
 typedef int (*hr_store_boot_fn)(void *arg, const struct hr_store_boot *b);
 typedef int (*hr_store_row_fn)(void *arg, const struct hr_store_row *r);
 typedef int (*hr_store_event_fn)(void *arg, const struct hr_store_event *e);
+typedef int (*hr_store_tier_fn)(void *arg, const struct hr_tier_row *r);
 typedef int (*hr_store_state_fn)(void *arg, const struct hr_store_state *s);
 
 struct hr_store {
@@ -116,11 +153,13 @@ struct hr_store_ops {
 		struct hr_store *s, const struct hr_store_event *e); /* and its journal entry */
 	int (*put_state)(struct hr_store *s, const struct hr_store_state *v); /* replaces */
 	int (*trim_journal)(struct hr_store *s, uint64_t below_n);
-	/* Deletes rows of slots < @slot that are not in the journal (n < @below_n), at most @max.
+	/*
+	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), at most @max;
+	 * @ret_windows: sequences in them.
 	 */
 	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
-		uint32_t *ret_rows);
-	/* Moves a row that cannot be read out of the way, kept for inspection.  Own transaction. */
+		uint32_t *ret_rows, uint64_t *ret_windows);
+	/* Moves a row that cannot be read out of the way, kept for inspection. */
 	int (*quarantine)(struct hr_store *s, const struct hr_store_row *r);
 	int (*hosts)(struct hr_store *s, hr_store_host_fn fn, void *arg); /* by no */
 	int (*boots)(struct hr_store *s, hr_store_boot_fn fn, void *arg); /* by host, ord */
@@ -132,6 +171,24 @@ struct hr_store_ops {
 	 */
 	int (*range)(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 		hr_store_row_fn fn, void *arg);
+	/* Tiers.  A store without them (in memory) has NULL in all of these. */
+	int (*tally)(struct hr_store *s, struct hr_tally ret_tally[HR_TIER_N]);
+	int (*put_tally)(struct hr_store *s, enum hr_tier tier, const struct hr_tally *t);
+	int (*put_tier)(struct hr_store *s, enum hr_tier tier, const struct hr_tier_row *r);
+	/* Rows of one host with from <= bin <= to, by bin. */
+	int (*tier)(struct hr_store *s, enum hr_tier tier, uint32_t host_no, uint64_t from,
+		uint64_t to, hr_store_tier_fn fn, void *arg);
+	/* Deletes rows of bins < @bin, at most @max; @ret_out: what was in them. */
+	int (*expire_tier)(struct hr_store *s, enum hr_tier tier, uint64_t bin, uint32_t max,
+		uint32_t *ret_rows, struct hr_tally *ret_out);
+	/* Smallest slot >= @slot, or bin >= @slot of a tier, that has a row; UINT64_MAX: none. */
+	int (*next_slot)(struct hr_store *s, enum hr_tier tier, uint64_t slot, uint64_t *ret_slot);
+	/* Windows that came when their bin was rolled up already: noted, listed by n, taken off. */
+	int (*put_late)(struct hr_store *s, const struct hr_store_row *r);
+	int (*late)(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg);
+	int (*drop_late)(struct hr_store *s, uint64_t upto_n);
+	/* Sequences in rows of slots >= @slot. */
+	int (*windows_from)(struct hr_store *s, uint64_t slot, uint64_t *ret_windows);
 	/* Largest n ever given (0 = none). */
 	int (*last_n)(struct hr_store *s, uint64_t *ret_n);
 	int (*stats)(struct hr_store *s, struct hr_store_stats *ret_stats);

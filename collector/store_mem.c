@@ -279,16 +279,18 @@ static int trim_journal(struct hr_store *s, uint64_t below_n)
 	return 0;
 }
 
-static int expire(
-	struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max, uint32_t *ret_rows)
+static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
+	uint32_t *ret_rows, uint64_t *ret_windows)
 {
 	struct table *t = &mem_of(s)->t[ROWS];
+	uint64_t windows = 0;
 	uint32_t rows = 0;
 
 	for (size_t i = 0; i < t->n && rows < max;) {
 		const struct row *r = at(t, i);
 
 		if (r->r.slot < slot && r->r.n < below_n) {
+			windows += r->r.seq_last - r->r.seq_first + 1;
 			drop(t, i);
 			rows++;
 		} else {
@@ -296,6 +298,7 @@ static int expire(
 		}
 	}
 	*ret_rows = rows;
+	*ret_windows = windows;
 	return 0;
 }
 

@@ -27,7 +27,7 @@ const char *const hr_sql_text[HR_SQL_N] = {
 			    " ON CONFLICT(no) DO UPDATE SET name=?3",
 	[HR_SQL_PUT_BOOT] =
 		"INSERT OR REPLACE INTO seen(host,boot,ord,high,bits,floor,gaps,offset_ms,"
-		"first_ms,heard_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+		"first_ms,heard_ms,windows) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
 	[HR_SQL_DROP_BOOT] = "DELETE FROM seen WHERE host=?1 AND boot=?2",
 	[HR_SQL_PUT_ROW] = "INSERT INTO w10(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
 	[HR_SQL_PUT_ROW_BESIDE] = "INSERT INTO w10x(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
@@ -38,8 +38,9 @@ const char *const hr_sql_text[HR_SQL_N] = {
 		"INSERT OR REPLACE INTO state(host,upto,body,answer) VALUES(?1,?2,?3,?4)",
 	[HR_SQL_TRIM] = "DELETE FROM journal WHERE n<?1",
 	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE id IN"
-			  " (SELECT id FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)",
-	[HR_SQL_EXPIRE_BESIDE] = "DELETE FROM w10x WHERE id<?1 AND n<?2",
+			  " (SELECT id FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)"
+			  " RETURNING last-seq+1",
+	[HR_SQL_EXPIRE_BESIDE] = "DELETE FROM w10x WHERE id<?1 AND n<?2 RETURNING last-seq+1",
 	[HR_SQL_MOVE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
 			" FROM w10 WHERE id=?1 AND n=?2",
 	[HR_SQL_MOVE_BESIDE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
@@ -47,8 +48,8 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_DELETE] = "DELETE FROM w10 WHERE id=?1 AND n=?2",
 	[HR_SQL_DELETE_BESIDE] = "DELETE FROM w10x WHERE id=?1 AND n=?2",
 	[HR_SQL_HOSTS] = "SELECT no,id,name FROM host ORDER BY no",
-	[HR_SQL_BOOTS] = "SELECT host,boot,ord,high,bits,floor,gaps,offset_ms,first_ms,heard_ms"
-			 " FROM seen ORDER BY host,ord",
+	[HR_SQL_BOOTS] = "SELECT host,boot,ord,high,bits,floor,gaps,offset_ms,first_ms,heard_ms,"
+			 "windows FROM seen ORDER BY host,ord",
 	[HR_SQL_STATES] = "SELECT host,upto,body,answer FROM state ORDER BY host",
 	[HR_SQL_JOURNAL] =
 		"SELECT j.n,j.host,j.id,j.boot,j.seq,j.at_ms,j.facts,w.last,w.body,x.last,x.body"
@@ -60,6 +61,37 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_RANGE] = "SELECT " ROW_COLS " FROM w10 WHERE id BETWEEN ?1 AND ?2"
 			 " UNION ALL SELECT " ROW_COLS " FROM w10x WHERE id BETWEEN ?1 AND ?2"
 			 " ORDER BY 1,5",
+	[HR_SQL_TALLY] = "SELECT tier,bin,host,in_windows,in_samples,out_windows,out_samples,"
+			 "bad_windows FROM tally",
+	[HR_SQL_PUT_TALLY] = "INSERT OR REPLACE INTO tally(tier,bin,host,in_windows,in_samples,"
+			     "out_windows,out_samples,bad_windows)"
+			     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+	[HR_SQL_PUT_5MIN] =
+		"INSERT OR REPLACE INTO r300(id,windows,samples,body) VALUES(?1,?2,?3,?4)",
+	[HR_SQL_PUT_HOUR] =
+		"INSERT OR REPLACE INTO r3600(id,windows,samples,body) VALUES(?1,?2,?3,?4)",
+	[HR_SQL_5MIN] = "SELECT id,windows,samples,body FROM r300 WHERE id=?1",
+	[HR_SQL_HOUR] = "SELECT id,windows,samples,body FROM r3600 WHERE id=?1",
+	[HR_SQL_EXPIRE_5MIN] = "DELETE FROM r300 WHERE id IN"
+			       " (SELECT id FROM r300 WHERE id<?1 ORDER BY id LIMIT ?2)"
+			       " RETURNING windows,samples",
+	[HR_SQL_EXPIRE_HOUR] = "DELETE FROM r3600 WHERE id IN"
+			       " (SELECT id FROM r3600 WHERE id<?1 ORDER BY id LIMIT ?2)"
+			       " RETURNING windows,samples",
+	[HR_SQL_NEXT_RAW] = "SELECT min(id) FROM (SELECT min(id) AS id FROM w10 WHERE id>=?1"
+			    " UNION ALL SELECT min(id) FROM w10x WHERE id>=?1)",
+	[HR_SQL_NEXT_5MIN] = "SELECT min(id) FROM r300 WHERE id>=?1",
+	[HR_SQL_PUT_LATE] = "INSERT INTO late(n,id) VALUES(?1,?2)",
+	[HR_SQL_LATE] = "SELECT l.n,l.id,w.boot,w.seq,w.last,w.body,x.boot,x.seq,x.last,x.body"
+			" FROM late l LEFT JOIN w10 w ON w.id=l.id AND w.n=l.n"
+			" LEFT JOIN w10x x ON x.id=l.id AND x.n=l.n ORDER BY l.n LIMIT ?1",
+	[HR_SQL_QUARANTINED] =
+		"UPDATE tally SET bad_windows=bad_windows+?2 WHERE tier=1"
+		" AND (EXISTS(SELECT 1 FROM late WHERE n=?1) OR ?3>bin OR (?3=bin AND ?4>=host))",
+	[HR_SQL_DROP_LATE_ONE] = "DELETE FROM late WHERE n=?1",
+	[HR_SQL_DROP_LATE] = "DELETE FROM late WHERE n<=?1",
+	[HR_SQL_WINDOWS_FROM] = "SELECT (SELECT ifnull(sum(last-seq+1),0) FROM w10 WHERE id>=?1)"
+				"+(SELECT ifnull(sum(last-seq+1),0) FROM w10x WHERE id>=?1)",
 };
 
 int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
@@ -93,7 +125,7 @@ static int run_rc(struct hr_sql_bound *b)
 	return rc;
 }
 
-static int run(struct hr_sql_bound *b, const char *what)
+int hr_sql_run(struct hr_sql_bound *b, const char *what)
 {
 	return hr_sqlite_result(b->q, run_rc(b), what);
 }
@@ -119,14 +151,14 @@ static int begin(struct hr_store *s)
 		q->first_due = false;
 	}
 	b = hr_sql_use(s, HR_SQL_BEGIN);
-	return run(&b, "begin");
+	return hr_sql_run(&b, "begin");
 }
 
 static int commit(struct hr_store *s)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_COMMIT);
 
-	return run(&b, "commit");
+	return hr_sql_run(&b, "commit");
 }
 
 static void rollback(struct hr_store *s)
@@ -145,7 +177,7 @@ static int put_host(struct hr_store *s, const struct hr_store_host *h)
 	hr_sql_u64(&b, h->no);
 	hr_sql_blob(&b, h->id, sizeof(h->id));
 	text(&b, h->name);
-	return run(&b, "host");
+	return hr_sql_run(&b, "host");
 }
 
 static int put_boot(struct hr_store *s, const struct hr_store_boot *v)
@@ -163,7 +195,8 @@ static int put_boot(struct hr_store *s, const struct hr_store_boot *v)
 	hr_sql_u64(&b, (uint64_t)v->offset_ms);
 	hr_sql_u64(&b, v->first_ms);
 	hr_sql_u64(&b, v->heard_ms);
-	return run(&b, "boot");
+	hr_sql_u64(&b, v->windows);
+	return hr_sql_run(&b, "boot");
 }
 
 static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
@@ -172,7 +205,7 @@ static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
 
 	hr_sql_u64(&b, host_no);
 	hr_sql_u64(&b, boot);
-	return run(&b, "drop boot");
+	return hr_sql_run(&b, "drop boot");
 }
 
 static int put_event(struct hr_store *s, const struct hr_store_event *e)
@@ -192,7 +225,7 @@ static int put_event(struct hr_store *s, const struct hr_store_event *e)
 	}
 	if (e->row.n > b.q->last_n)
 		b.q->last_n = e->row.n;
-	return run(&b, "journal");
+	return hr_sql_run(&b, "journal");
 }
 
 static int insert_row(
@@ -209,17 +242,23 @@ static int insert_row(
 	return run_rc(&b);
 }
 
+void hr_sql_seal(const void *body, size_t len, uint8_t *to)
+{
+	uint32_t crc = hr_crc32(body, len);
+
+	memcpy(to, body, len);
+	for (unsigned i = 0; i < 4; i++)
+		to[len + i] = (uint8_t)(crc >> (8 * i));
+}
+
 static int put_row(struct hr_store *s, const struct hr_store_row *r)
 {
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 	uint8_t sealed[HR_BODY_MAX + 4];
-	uint32_t crc = hr_crc32(r->body, r->len);
 	int rc;
 
 	assert(r->len <= HR_BODY_MAX && r->slot <= HR_STORE_SLOT_MAX);
-	memcpy(sealed, r->body, r->len);
-	for (int i = 0; i < 4; i++)
-		sealed[r->len + (size_t)i] = (uint8_t)(crc >> (8 * i));
+	hr_sql_seal(r->body, r->len, sealed);
 	rc = insert_row(s, HR_SQL_PUT_ROW, r, sealed);
 	if ((rc & 0xff) == SQLITE_CONSTRAINT) { /* the slot is taken */
 		rc = insert_row(s, HR_SQL_PUT_ROW_BESIDE, r, sealed);
@@ -237,7 +276,7 @@ static int put_facts(struct hr_store *s, const struct hr_store_event *e)
 	hr_sql_u64(&b, e->row.host_no);
 	hr_sql_blob(&b, e->facts, e->facts_len);
 	hr_sql_u64(&b, e->at_ms);
-	r = run(&b, "facts");
+	r = hr_sql_run(&b, "facts");
 	return r ? r : put_event(s, e);
 }
 
@@ -250,7 +289,7 @@ static int put_state(struct hr_store *s, const struct hr_store_state *v)
 	hr_sql_blob(&b, v->bytes, v->len);
 	if (v->answer)
 		text(&b, v->answer);
-	return run(&b, "state");
+	return hr_sql_run(&b, "state");
 }
 
 static int trim_journal(struct hr_store *s, uint64_t below_n)
@@ -258,14 +297,28 @@ static int trim_journal(struct hr_store *s, uint64_t below_n)
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_TRIM);
 
 	hr_sql_u64(&b, below_n);
-	return run(&b, "trim journal");
+	return hr_sql_run(&b, "trim journal");
 }
 
-static int expire(
-	struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max, uint32_t *ret_rows)
+struct expired {
+	uint32_t rows;
+	uint64_t windows;
+};
+
+static int each_expired(struct hr_sql_bound *b, void *arg)
+{
+	struct expired *e = arg;
+
+	e->rows++;
+	e->windows += hr_sql_col(b, 0);
+	return 0;
+}
+
+static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
+	uint32_t *ret_rows, uint64_t *ret_windows)
 {
 	const enum hr_sql which[] = {HR_SQL_EXPIRE, HR_SQL_EXPIRE_BESIDE};
-	uint32_t rows = 0;
+	struct expired e = {0};
 
 	for (size_t i = 0; i < 2; i++) {
 		struct hr_sql_bound b = hr_sql_use(s, which[i]);
@@ -275,12 +328,12 @@ static int expire(
 		hr_sql_u64(&b, below_n);
 		if (which[i] == HR_SQL_EXPIRE)
 			hr_sql_u64(&b, max);
-		r = run(&b, "expire");
+		r = hr_sql_walk(&b, each_expired, &e);
 		if (r)
 			return r;
-		rows += (uint32_t)sqlite3_changes(b.q->db);
 	}
-	*ret_rows = rows;
+	*ret_rows = e.rows;
+	*ret_windows = e.windows;
 	return 0;
 }
 
@@ -295,26 +348,31 @@ static int move_row(struct hr_store *s, const struct hr_store_row *r)
 
 		hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
 		hr_sql_u64(&b, r->n);
-		e = run(&b, "quarantine");
+		e = hr_sql_run(&b, "quarantine");
 		if (e)
 			return e;
 	}
 	return 0;
 }
 
+/* One that was not rolled up yet never will be. */
 static int quarantine(struct hr_store *s, const struct hr_store_row *r)
 {
-	int e = begin(s);
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_QUARANTINED);
+	int e;
 
-	if (e)
-		return e;
-	e = move_row(s, r);
-	if (!e)
-		e = commit(s);
-	if (e)
-		rollback(s);
-	else
-		hr_sqlite_of(s)->quarantined++;
+	hr_sql_u64(&b, r->n);
+	hr_sql_u64(&b, r->seq_last - r->seq_first + 1);
+	hr_sql_u64(&b, r->slot / HR_TIER_5MIN_SLOTS);
+	hr_sql_u64(&b, r->host_no);
+	e = hr_sql_run(&b, "quarantine");
+	if (e == 0)
+		e = hr_sqlite_drop_late_one(s, r->n);
+	if (e == 0)
+		e = move_row(s, r);
+
+	if (e == 0)
+		hr_sqlite_of(s)->quarantined++; /* a failure of the commit ends the program */
 	return e;
 }
 
@@ -399,6 +457,16 @@ const struct hr_store_ops hr_store_sqlite_ops = {
 	.journal = hr_sqlite_journal,
 	.facts = hr_sqlite_facts,
 	.range = hr_sqlite_range,
+	.tally = hr_sqlite_tally,
+	.put_tally = hr_sqlite_put_tally,
+	.put_tier = hr_sqlite_put_tier,
+	.tier = hr_sqlite_tier,
+	.expire_tier = hr_sqlite_expire_tier,
+	.next_slot = hr_sqlite_next_slot,
+	.put_late = hr_sqlite_put_late,
+	.late = hr_sqlite_late,
+	.drop_late = hr_sqlite_drop_late,
+	.windows_from = hr_sqlite_windows_from,
 	.last_n = last_n,
 	.stats = stats,
 	.maintain = maintain,

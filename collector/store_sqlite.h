@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to the two files of the SQLite store: opening (store_sqlite_open.c) and working. */
+/* Private to the files of the SQLite store: schema, opening, working, reading, tiers. */
 #pragma once
 
 #include <sqlite3.h>
@@ -32,6 +32,22 @@ enum hr_sql {
 	HR_SQL_FACTS,
 	HR_SQL_ROW,
 	HR_SQL_RANGE,
+	HR_SQL_TALLY,
+	HR_SQL_PUT_TALLY,
+	HR_SQL_PUT_5MIN,
+	HR_SQL_PUT_HOUR,
+	HR_SQL_5MIN,
+	HR_SQL_HOUR,
+	HR_SQL_EXPIRE_5MIN,
+	HR_SQL_EXPIRE_HOUR,
+	HR_SQL_NEXT_RAW,
+	HR_SQL_NEXT_5MIN,
+	HR_SQL_PUT_LATE,
+	HR_SQL_LATE,
+	HR_SQL_DROP_LATE,
+	HR_SQL_DROP_LATE_ONE,
+	HR_SQL_QUARANTINED,
+	HR_SQL_WINDOWS_FROM,
 	HR_SQL_N
 };
 extern const char *const hr_sql_text[HR_SQL_N];
@@ -106,7 +122,42 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no);
 int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
 	uint64_t *ret_rows);
 
+/* Runs a bound statement without rows. */
+int hr_sql_run(struct hr_sql_bound *b, const char *what);
+/* Appends the checksum that hr_sql_unseal() looks for; @to has room for 4 bytes more. */
+void hr_sql_seal(const void *body, size_t len, uint8_t *to);
+/* Sealed bytes in column @i; NULL: damaged. */
+const void *hr_sql_unseal(struct hr_sql_bound *b, int i, size_t max, size_t *ret_len);
+/* Walks a bound statement; @each turns the current row into a call. */
+int hr_sql_walk(struct hr_sql_bound *b, int (*each)(struct hr_sql_bound *b, void *arg), void *arg);
+
+static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
+{
+	return (uint64_t)sqlite3_column_int64(b->st, i);
+}
+
+/* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
+#define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
+#define HR_SQL_USER_VERSION   2
+int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
+int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
+
+/* Ops in store_sqlite_tier.c. */
+int hr_sqlite_tally(struct hr_store *s, struct hr_tally ret_tally[HR_TIER_N]);
+int hr_sqlite_put_tally(struct hr_store *s, enum hr_tier tier, const struct hr_tally *t);
+int hr_sqlite_put_tier(struct hr_store *s, enum hr_tier tier, const struct hr_tier_row *r);
+int hr_sqlite_tier(struct hr_store *s, enum hr_tier tier, uint32_t host_no, uint64_t from,
+	uint64_t to, hr_store_tier_fn fn, void *arg);
+int hr_sqlite_expire_tier(struct hr_store *s, enum hr_tier tier, uint64_t bin, uint32_t max,
+	uint32_t *ret_rows, struct hr_tally *ret_out);
+int hr_sqlite_next_slot(struct hr_store *s, enum hr_tier tier, uint64_t slot, uint64_t *ret_slot);
+int hr_sqlite_put_late(struct hr_store *s, const struct hr_store_row *r);
+int hr_sqlite_drop_late(struct hr_store *s, uint64_t upto_n);
+int hr_sqlite_drop_late_one(struct hr_store *s, uint64_t n);
+int hr_sqlite_windows_from(struct hr_store *s, uint64_t slot, uint64_t *ret_windows);
+
 /* Ops in store_sqlite_read.c. */
+int hr_sqlite_late(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg);
 int hr_sqlite_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg);
 int hr_sqlite_boots(struct hr_store *s, hr_store_boot_fn fn, void *arg);
 int hr_sqlite_states(struct hr_store *s, hr_store_state_fn fn, void *arg);

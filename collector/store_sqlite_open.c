@@ -17,29 +17,8 @@
 #include "proto/base/clock.h"
 #include "proto/num.h"
 
-#define APPLICATION_ID 0x68647231 /* "hdr1" */
-#define USER_VERSION   1
-#define PAGE_BYTES     4096
-#define PATH_LEN       4096
-
-static const char schema[] =
-	"CREATE TABLE host (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL,"
-	" facts BLOB, facts_ms INTEGER) STRICT;"
-	"CREATE TABLE seen (host INTEGER NOT NULL, boot INTEGER NOT NULL, ord INTEGER NOT NULL,"
-	" high INTEGER NOT NULL, bits INTEGER NOT NULL, floor INTEGER NOT NULL, gaps BLOB NOT NULL,"
-	" offset_ms INTEGER NOT NULL, first_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL,"
-	" PRIMARY KEY (host, boot)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE w10 (id INTEGER PRIMARY KEY, boot INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	" last INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-	"CREATE TABLE w10x (id INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	" last INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL,"
-	" PRIMARY KEY (id, boot, seq)) STRICT;"
-	"CREATE TABLE quarantine (id INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	" last INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-	"CREATE TABLE journal (n INTEGER PRIMARY KEY, host INTEGER NOT NULL, id INTEGER,"
-	" boot INTEGER, seq INTEGER, at_ms INTEGER, facts BLOB) STRICT;"
-	"CREATE TABLE state (host INTEGER PRIMARY KEY, upto INTEGER NOT NULL, body BLOB NOT NULL,"
-	" answer TEXT) STRICT;";
+#define PAGE_BYTES 4096
+#define PATH_LEN   4096
 
 /* How far opening came. */
 enum outcome {
@@ -171,7 +150,7 @@ static enum outcome set_pragmas(sqlite3 *db, uint64_t max_bytes, char error[HR_S
 /* Ours, empty, or somebody else's? */
 static enum outcome check_schema(sqlite3 *db, char error[HR_STORE_ERROR_LEN])
 {
-	char app[64], version[64], tables[64], mark[160];
+	char app[64], version[64], tables[64];
 	uint64_t n;
 	int rc = query_text(db, "PRAGMA application_id", app);
 
@@ -181,14 +160,16 @@ static enum outcome check_schema(sqlite3 *db, char error[HR_STORE_ERROR_LEN])
 		rc = query_text(db, "SELECT count(*) FROM sqlite_schema", tables);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "reading the schema", error);
-	if (hr_num_u64(app, APPLICATION_ID, APPLICATION_ID, &n)) {
-		if (hr_num_u64(version, USER_VERSION, USER_VERSION, &n))
-			return OPENED;
-		snprintf(error, HR_STORE_ERROR_LEN,
-			"the database has schema version %s, this program knows %d: run the "
-			"headroom-collector that wrote it, or move the file away",
-			version, USER_VERSION);
-		return REFUSED;
+	if (hr_num_u64(app, HR_SQL_APPLICATION_ID, HR_SQL_APPLICATION_ID, &n)) {
+		if (!hr_num_u64(version, 1, HR_SQL_USER_VERSION, &n)) {
+			snprintf(error, HR_STORE_ERROR_LEN,
+				"the database has schema version %s, this program knows %d: run "
+				"the headroom-collector that wrote it, or move the file away",
+				version, HR_SQL_USER_VERSION);
+			return REFUSED;
+		}
+		rc = hr_sql_migrate(db, n);
+		return rc == SQLITE_OK ? OPENED : fail(db, rc, "migrating the tables", error);
 	}
 	if (strcmp(app, "0") != 0 || strcmp(tables, "0") != 0) {
 		snprintf(error, HR_STORE_ERROR_LEN,
@@ -197,13 +178,7 @@ static enum outcome check_schema(sqlite3 *db, char error[HR_STORE_ERROR_LEN])
 			app);
 		return REFUSED;
 	}
-	snprintf(mark, sizeof(mark), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-		APPLICATION_ID, USER_VERSION);
-	rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, schema, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, mark, NULL, NULL, NULL);
+	rc = hr_sql_create(db);
 	return rc == SQLITE_OK ? OPENED : fail(db, rc, "creating the tables", error);
 }
 

@@ -7,8 +7,7 @@
 
 #include "collector/core/crc32.h"
 
-/* Walks a bound statement; @each turns the current row into a call. */
-static int walk(struct hr_sql_bound *b, int (*each)(struct hr_sql_bound *b, void *arg), void *arg)
+int hr_sql_walk(struct hr_sql_bound *b, int (*each)(struct hr_sql_bound *b, void *arg), void *arg)
 {
 	int rc, r = 0;
 
@@ -31,11 +30,6 @@ struct walker {
 	void *arg;
 };
 
-static uint64_t col_u64(struct hr_sql_bound *b, int i)
-{
-	return (uint64_t)sqlite3_column_int64(b->st, i);
-}
-
 static int damaged(struct hr_sql_bound *b, const char *what)
 {
 	snprintf(b->q->base.error, sizeof(b->q->base.error), "%s: damaged entry", what);
@@ -45,9 +39,9 @@ static int damaged(struct hr_sql_bound *b, const char *what)
 static int each_host(struct hr_sql_bound *b, void *arg)
 {
 	const struct walker *w = arg;
-	struct hr_store_host h = {.no = (uint32_t)col_u64(b, 0)};
+	struct hr_store_host h = {.no = (uint32_t)hr_sql_col(b, 0)};
 
-	if (col_u64(b, 0) == 0 || col_u64(b, 0) > HR_STORE_HOST_MAX ||
+	if (hr_sql_col(b, 0) == 0 || hr_sql_col(b, 0) > HR_STORE_HOST_MAX ||
 		sqlite3_column_bytes(b->st, 1) != sizeof(h.id))
 		return damaged(b, "host");
 	memcpy(h.id, sqlite3_column_blob(b->st, 1), sizeof(h.id));
@@ -59,20 +53,21 @@ int hr_sqlite_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_HOSTS);
 
-	return walk(&b, each_host, &(struct walker){.fn.host = fn, .arg = arg});
+	return hr_sql_walk(&b, each_host, &(struct walker){.fn.host = fn, .arg = arg});
 }
 
 static int each_boot(struct hr_sql_bound *b, void *arg)
 {
 	const struct walker *w = arg;
-	struct hr_store_boot v = {.host_no = (uint32_t)col_u64(b, 0),
-		.boot = col_u64(b, 1),
-		.ord = (uint32_t)col_u64(b, 2),
+	struct hr_store_boot v = {.host_no = (uint32_t)hr_sql_col(b, 0),
+		.boot = hr_sql_col(b, 1),
+		.ord = (uint32_t)hr_sql_col(b, 2),
 		.offset_ms = sqlite3_column_int64(b->st, 7),
-		.first_ms = col_u64(b, 8),
-		.heard_ms = col_u64(b, 9)};
+		.first_ms = hr_sql_col(b, 8),
+		.heard_ms = hr_sql_col(b, 9),
+		.windows = hr_sql_col(b, 10)};
 
-	if (!hr_hostseq_decode(&v.seq, col_u64(b, 3), col_u64(b, 4), col_u64(b, 5),
+	if (!hr_hostseq_decode(&v.seq, hr_sql_col(b, 3), hr_sql_col(b, 4), hr_sql_col(b, 5),
 		    sqlite3_column_blob(b->st, 6), (size_t)sqlite3_column_bytes(b->st, 6)))
 		return damaged(b, "seen");
 	return w->fn.boot(w->arg, &v);
@@ -82,15 +77,15 @@ int hr_sqlite_boots(struct hr_store *s, hr_store_boot_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_BOOTS);
 
-	return walk(&b, each_boot, &(struct walker){.fn.boot = fn, .arg = arg});
+	return hr_sql_walk(&b, each_boot, &(struct walker){.fn.boot = fn, .arg = arg});
 }
 
 static int each_state(struct hr_sql_bound *b, void *arg)
 {
 	const struct walker *w = arg;
 
-	return w->fn.state(w->arg, &(struct hr_store_state){.host_no = (uint32_t)col_u64(b, 0),
-					   .upto = col_u64(b, 1),
+	return w->fn.state(w->arg, &(struct hr_store_state){.host_no = (uint32_t)hr_sql_col(b, 0),
+					   .upto = hr_sql_col(b, 1),
 					   .bytes = sqlite3_column_blob(b->st, 2),
 					   .len = (size_t)sqlite3_column_bytes(b->st, 2),
 					   .answer = (const char *)sqlite3_column_text(b->st, 3)});
@@ -100,44 +95,49 @@ int hr_sqlite_states(struct hr_store *s, hr_store_state_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_STATES);
 
-	return walk(&b, each_state, &(struct walker){.fn.state = fn, .arg = arg});
+	return hr_sql_walk(&b, each_state, &(struct walker){.fn.state = fn, .arg = arg});
 }
 
-/* Sealed bytes in column @i -> body, or damaged. */
-static void unseal(struct hr_sql_bound *b, int i, struct hr_store_row *r)
+const void *hr_sql_unseal(struct hr_sql_bound *b, int i, size_t max, size_t *ret_len)
 {
 	const uint8_t *p = sqlite3_column_blob(b->st, i);
 	size_t len = (size_t)sqlite3_column_bytes(b->st, i);
 	uint32_t crc = 0;
 
-	r->damaged = true;
-	if (!p || len < 4 || len - 4 > HR_BODY_MAX)
-		return;
+	if (!p || len < 4 || len - 4 > max)
+		return NULL;
 	for (size_t k = 0; k < 4; k++)
 		crc |= (uint32_t)p[len - 4 + k] << (8 * k);
 	if (hr_crc32(p, len - 4) != crc)
-		return;
-	r->damaged = false;
-	r->body = p;
-	r->len = len - 4;
+		return NULL;
+	*ret_len = len - 4;
+	return p;
+}
+
+/* Sealed bytes in column @i -> body, or damaged. */
+static void unseal(struct hr_sql_bound *b, int i, struct hr_store_row *r)
+{
+	r->body = hr_sql_unseal(b, i, HR_BODY_MAX, &r->len);
+	r->damaged = !r->body;
 }
 
 static int each_event(struct hr_sql_bound *b, void *arg)
 {
 	const struct walker *w = arg;
-	struct hr_store_event e = {.row = {.n = col_u64(b, 0), .host_no = (uint32_t)col_u64(b, 1)}};
+	struct hr_store_event e = {
+		.row = {.n = hr_sql_col(b, 0), .host_no = (uint32_t)hr_sql_col(b, 1)}};
 
 	if (sqlite3_column_type(b->st, 2) == SQLITE_NULL) {
-		e.at_ms = col_u64(b, 5);
+		e.at_ms = hr_sql_col(b, 5);
 		e.facts = sqlite3_column_blob(b->st, 6);
 		e.facts_len = (size_t)sqlite3_column_bytes(b->st, 6);
 	} else {
 		int beside = sqlite3_column_type(b->st, 8) == SQLITE_NULL ? 2 : 0;
 
-		e.row.slot = col_u64(b, 2) >> 24;
-		e.row.boot_ord = (uint32_t)col_u64(b, 3);
-		e.row.seq_first = col_u64(b, 4);
-		e.row.seq_last = col_u64(b, 7 + beside);
+		e.row.slot = hr_sql_col(b, 2) >> 24;
+		e.row.boot_ord = (uint32_t)hr_sql_col(b, 3);
+		e.row.seq_first = hr_sql_col(b, 4);
+		e.row.seq_last = hr_sql_col(b, 7 + beside);
 		unseal(b, 8 + beside, &e.row);
 	}
 	return w->fn.event(w->arg, &e);
@@ -147,7 +147,7 @@ int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_JOURNAL);
 
-	return walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
+	return hr_sql_walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
 static int each_facts(struct hr_sql_bound *b, void *arg)
@@ -156,7 +156,7 @@ static int each_facts(struct hr_sql_bound *b, void *arg)
 
 	return w->fn.event(w->arg, &(struct hr_store_event){.facts = sqlite3_column_blob(b->st, 0),
 					   .facts_len = (size_t)sqlite3_column_bytes(b->st, 0),
-					   .at_ms = col_u64(b, 1)});
+					   .at_ms = hr_sql_col(b, 1)});
 }
 
 int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg)
@@ -164,18 +164,18 @@ int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, 
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_FACTS);
 
 	hr_sql_u64(&b, host_no);
-	return walk(&b, each_facts, &(struct walker){.fn.event = fn, .arg = arg});
+	return hr_sql_walk(&b, each_facts, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
 static int each_row(struct hr_sql_bound *b, void *arg)
 {
 	const struct walker *w = arg;
-	struct hr_store_row r = {.slot = col_u64(b, 0) >> 24,
-		.host_no = (uint32_t)(col_u64(b, 0) & HR_STORE_HOST_MAX),
-		.boot_ord = (uint32_t)col_u64(b, 1),
-		.seq_first = col_u64(b, 2),
-		.seq_last = col_u64(b, 3),
-		.n = col_u64(b, 4)};
+	struct hr_store_row r = {.slot = hr_sql_col(b, 0) >> 24,
+		.host_no = (uint32_t)(hr_sql_col(b, 0) & HR_STORE_HOST_MAX),
+		.boot_ord = (uint32_t)hr_sql_col(b, 1),
+		.seq_first = hr_sql_col(b, 2),
+		.seq_last = hr_sql_col(b, 3),
+		.n = hr_sql_col(b, 4)};
 
 	unseal(b, 5, &r);
 	return w->fn.row(w->arg, &r);
@@ -192,7 +192,7 @@ int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_
 
 		hr_sql_u64(&b, hr_store_id(0, from));
 		hr_sql_u64(&b, hr_store_id(HR_STORE_HOST_MAX, to));
-		return walk(&b, each_row, &w);
+		return hr_sql_walk(&b, each_row, &w);
 	}
 	/* one look-up per slot: a scan would read the rows of every other host too */
 	for (uint64_t slot = from; slot <= to; slot++) {
@@ -200,9 +200,32 @@ int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_
 		int r;
 
 		hr_sql_u64(&b, hr_store_id(host_no, slot));
-		r = walk(&b, each_row, &w);
+		r = hr_sql_walk(&b, each_row, &w);
 		if (r)
 			return r;
 	}
 	return 0;
+}
+
+static int each_late(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	int at = sqlite3_column_type(b->st, 5) == SQLITE_NULL ? 6 : 2; /* w10x, w10 */
+	struct hr_store_row r = {.n = hr_sql_col(b, 0),
+		.slot = hr_sql_col(b, 1) >> 24,
+		.host_no = (uint32_t)(hr_sql_col(b, 1) & HR_STORE_HOST_MAX),
+		.boot_ord = (uint32_t)hr_sql_col(b, at),
+		.seq_first = hr_sql_col(b, at + 1),
+		.seq_last = hr_sql_col(b, at + 2)};
+
+	unseal(b, at + 3, &r);
+	return w->fn.row(w->arg, &r);
+}
+
+int hr_sqlite_late(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_LATE);
+
+	hr_sql_u64(&b, max);
+	return hr_sql_walk(&b, each_late, &(struct walker){.fn.row = fn, .arg = arg});
 }

@@ -217,13 +217,14 @@ static bool expire(struct hr_writer *w)
 {
 	uint64_t keep_from = (hr_clock_wall_ms() - w->conf.windows_ms) / HR_STORE_SLOT_MS;
 	uint64_t below = first_unsaved(w);
+	uint64_t windows = 0;
 	uint32_t rows = 0;
 	int r = w->store->ops->begin(w->store);
 
 	if (r == 0)
 		r = w->store->ops->trim_journal(w->store, below);
 	if (r == 0)
-		r = w->store->ops->expire(w->store, keep_from, below, EXPIRE_ROWS, &rows);
+		r = w->store->ops->expire(w->store, keep_from, below, EXPIRE_ROWS, &rows, &windows);
 	if (r == 0)
 		r = w->store->ops->commit(w->store);
 	if (r != 0) {

@@ -11,7 +11,7 @@ static unsigned bit_length(uint64_t v)
 	return v == 0 ? 0 : 64 - (unsigned)__builtin_clzll(v);
 }
 
-static bool put(struct hr_bits *b, uint64_t v, unsigned n)
+bool hr_bits_put(struct hr_bits *b, uint64_t v, unsigned n)
 {
 	if (n > b->cap * 8 - b->at)
 		return false;
@@ -39,7 +39,7 @@ static uint64_t peek(const struct hr_bits *b)
 	return v << b->at % 8;
 }
 
-static bool get(struct hr_bits *b, unsigned n, uint64_t *ret)
+bool hr_bits_get(struct hr_bits *b, unsigned n, uint64_t *ret)
 {
 	uint64_t v = 0;
 
@@ -62,14 +62,14 @@ static bool get(struct hr_bits *b, unsigned n, uint64_t *ret)
 }
 
 /* Exp-Golomb of order @k: as many zeros as v + 2^k has bits beyond k + 1, then those bits. */
-static bool put_golomb(struct hr_bits *b, uint64_t v, unsigned k)
+bool hr_bits_put_golomb(struct hr_bits *b, uint64_t v, unsigned k)
 {
 	unsigned n = bit_length(v += 1ULL << k);
 
-	return put(b, 0, n - 1 - k) && put(b, v, n);
+	return hr_bits_put(b, 0, n - 1 - k) && hr_bits_put(b, v, n);
 }
 
-static bool get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
+bool hr_bits_get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
 {
 	unsigned zeros = 0;
 	uint64_t bit, rest;
@@ -88,12 +88,12 @@ static bool get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
 		zeros = 0;
 	}
 	for (;; zeros++) {
-		if (zeros > PREFIX_MAX || !get(b, 1, &bit))
+		if (zeros > PREFIX_MAX || !hr_bits_get(b, 1, &bit))
 			return false;
 		if (bit)
 			break;
 	}
-	if (!get(b, zeros + k, &rest))
+	if (!hr_bits_get(b, zeros + k, &rest))
 		return false;
 	*ret = (1ULL << (zeros + k) | rest) - (1ULL << k);
 	return true;
@@ -139,6 +139,18 @@ static unsigned width_bits(uint32_t i)
 	return g == 0 ? 0 : g - 1;
 }
 
+bool hr_bits_put_count(struct hr_bits *b, uint32_t before, uint32_t n)
+{
+	return hr_bits_put_golomb(b, fold(before, n), order(before));
+}
+
+bool hr_bits_get_count(struct hr_bits *b, uint32_t before, uint32_t *ret)
+{
+	uint64_t z;
+
+	return hr_bits_get_golomb(b, order(before), &z) && unfold(before, z, ret);
+}
+
 bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h)
 {
 	uint32_t first = 0, last = HR_BUCKETS - 1, before = 0;
@@ -148,38 +160,39 @@ bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h)
 		first++;
 	while (last > first && h->n[last] == 0)
 		last--;
-	if (!hr_hist_sum_range(h, &lo, &hi) || !put(b, first, 8) || !put(b, last - first, 8))
+	if (!hr_hist_sum_range(h, &lo, &hi) || !hr_bits_put(b, first, 8) ||
+		!hr_bits_put(b, last - first, 8))
 		return false;
 	for (uint32_t i = first; i <= last; i++) {
-		if (!put_golomb(b, fold(before, h->n[i]), order(before)))
+		if (!hr_bits_put_count(b, before, h->n[i]))
 			return false;
 		before = h->n[i];
 	}
-	return put(b, h->max - hr_bucket_lo(last), width_bits(last)) &&
-	       put(b, h->sum - lo, bit_length(hi - lo));
+	return hr_bits_put(b, h->max - hr_bucket_lo(last), width_bits(last)) &&
+	       hr_bits_put(b, h->sum - lo, bit_length(hi - lo));
 }
 
 bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h)
 {
-	uint64_t first, len, z, place, lo, hi, rest;
+	uint64_t first, len, place, lo, hi, rest;
 	uint32_t before = 0, last;
 
 	memset(ret_h, 0, sizeof(*ret_h));
-	if (!get(b, 8, &first) || !get(b, 8, &len) || first + len >= HR_BUCKETS)
+	if (!hr_bits_get(b, 8, &first) || !hr_bits_get(b, 8, &len) || first + len >= HR_BUCKETS)
 		return false;
 	last = (uint32_t)(first + len);
 	for (uint32_t i = (uint32_t)first; i <= last; i++) {
-		if (!get_golomb(b, order(before), &z) || !unfold(before, z, &ret_h->n[i]))
+		if (!hr_bits_get_count(b, before, &ret_h->n[i]))
 			return false;
 		before = ret_h->n[i];
 		ret_h->total += before;
 	}
 	if (ret_h->n[first] == 0 || ret_h->n[last] == 0) /* one way only to write it */
 		return false;
-	if (!get(b, width_bits(last), &place))
+	if (!hr_bits_get(b, width_bits(last), &place))
 		return false;
 	ret_h->max = hr_bucket_lo(last) + (uint32_t)place;
-	if (!hr_hist_sum_range(ret_h, &lo, &hi) || !get(b, bit_length(hi - lo), &rest) ||
+	if (!hr_hist_sum_range(ret_h, &lo, &hi) || !hr_bits_get(b, bit_length(hi - lo), &rest) ||
 		rest > hi - lo)
 		return false;
 	ret_h->sum = lo + rest;
@@ -191,5 +204,6 @@ bool hr_bits_done(const struct hr_bits *b)
 	struct hr_bits rest = *b;
 	uint64_t v;
 
-	return b->cap * 8 - b->at < 8 && get(&rest, (unsigned)(b->cap * 8 - b->at), &v) && v == 0;
+	return b->cap * 8 - b->at < 8 && hr_bits_get(&rest, (unsigned)(b->cap * 8 - b->at), &v) &&
+	       v == 0;
 }

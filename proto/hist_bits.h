@@ -37,6 +37,17 @@ bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h);
  */
 bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h);
 
+/* The pieces of it, for other formats.  @n <= 64 bits of @v, highest first; false: full, or at the
+ * end. */
+bool hr_bits_put(struct hr_bits *b, uint64_t v, unsigned n);
+bool hr_bits_get(struct hr_bits *b, unsigned n, uint64_t *ret);
+/* Exp-Golomb of order @k, of v < 2^56. */
+bool hr_bits_put_golomb(struct hr_bits *b, uint64_t v, unsigned k);
+bool hr_bits_get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret);
+/* A bucket's count after a neighbour's, @before. */
+bool hr_bits_put_count(struct hr_bits *b, uint32_t before, uint32_t n);
+bool hr_bits_get_count(struct hr_bits *b, uint32_t before, uint32_t *ret);
+
 /* Bytes that @b takes. */
 static inline size_t hr_bits_bytes(const struct hr_bits *b)
 {

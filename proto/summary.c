@@ -273,14 +273,15 @@ static void merge_top(struct hr_summary *into, const struct hr_summary *next)
 	memcpy(into->top, all, into->n_top * sizeof(all[0]));
 }
 
-static bool mergeable(const struct hr_summary *a, const struct hr_summary *b)
+/* What adds up can. */
+static bool addable(const struct hr_summary *a, const struct hr_summary *b)
 {
 	uint64_t have = a->have & b->have;
 	uint32_t dur_ms, lost;
 
-	if (a->epoch != b->epoch || a->cpus != b->cpus || b->seq_first != a->seq_last + 1)
+	if (a->epoch != b->epoch || a->cpus != b->cpus)
 		return false;
-	if (__builtin_add_overflow(a->dur_ms, b->dur_ms, &dur_ms) || dur_ms > HR_DUR_MAX_MS ||
+	if (__builtin_add_overflow(a->dur_ms, b->dur_ms, &dur_ms) ||
 		__builtin_add_overflow(a->lost, b->lost, &lost))
 		return false;
 	if ((have & HR_SIG_BIT(HR_SIG_BURSTS)) && !vq_mergeable(a, b))
@@ -291,12 +292,8 @@ static bool mergeable(const struct hr_summary *a, const struct hr_summary *b)
 	       hists_mergeable(dists, HR_DIST_N, a->dist, b->dist, have) && devs_mergeable(a, b);
 }
 
-bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next)
+static void add_up(struct hr_summary *into, const struct hr_summary *next)
 {
-	if (!mergeable(into, next))
-		return false;
-	into->seq_last = next->seq_last;
-	into->t_end_ms = next->t_end_ms;
 	into->dur_ms += next->dur_ms;
 	into->lost += next->lost;
 	into->have &= next->have;
@@ -322,5 +319,38 @@ bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next)
 	} else if (into->n_fs > 0) {
 		into->have |= HR_SIG_BIT(HR_SIG_FS);
 	}
+}
+
+bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next)
+{
+	if (next->seq_first != into->seq_last + 1 || !addable(into, next) ||
+		into->dur_ms + next->dur_ms > HR_DUR_MAX_MS)
+		return false;
+	into->seq_last = next->seq_last;
+	into->t_end_ms = next->t_end_ms;
+	add_up(into, next);
+	return true;
+}
+
+static bool same_devs(const struct hr_summary *a, const struct hr_summary *b)
+{
+	if (a->n_dev != b->n_dev)
+		return false;
+	for (uint8_t i = 0; i < a->n_dev; i++)
+		if (a->dev[i].dev != b->dev[i].dev || a->dev[i].have != b->dev[i].have)
+			return false;
+	return true;
+}
+
+bool hr_summary_fold(struct hr_summary *into, const struct hr_summary *next)
+{
+	/* file systems are looked at now and then, as a level: no count goes with them */
+	if (((into->have ^ next->have) & ~HR_SIG_BIT(HR_SIG_FS)) != 0 || !same_devs(into, next) ||
+		!addable(into, next))
+		return false;
+	into->seq_first = next->seq_first < into->seq_first ? next->seq_first : into->seq_first;
+	into->seq_last = next->seq_last > into->seq_last ? next->seq_last : into->seq_last;
+	into->t_end_ms = next->t_end_ms > into->t_end_ms ? next->t_end_ms : into->t_end_ms;
+	add_up(into, next);
 	return true;
 }

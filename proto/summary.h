@@ -305,3 +305,11 @@ static inline bool hr_has(const struct hr_summary *s, enum hr_signal sig)
  * False, and no change, when the two may not be merged or a counter would overflow.
  */
 bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next);
+
+/*
+ * Adds @next (same boot) in any order and with gaps, for roll-ups: only windows that measured the
+ * same signals of the same devices, so that nothing counted is lost.  False, and no change:
+ * they did not, or a counter would overflow.  dur_ms is not bounded by HR_DUR_MAX_MS, and the
+ * span of sequences does not mean that all of them are inside.
+ */
+bool hr_summary_fold(struct hr_summary *into, const struct hr_summary *next);

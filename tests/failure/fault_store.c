@@ -7,6 +7,7 @@
 
 struct fault_store {
 	struct hr_store base;
+	struct hr_store_ops ops;
 	struct hr_store *inner;
 	bool owns;
 	struct fault_plan plan;
@@ -75,8 +76,27 @@ PASS(put_row, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(put_facts, (struct hr_store * s, const struct hr_store_event *e), (in, e))
 PASS(put_state, (struct hr_store * s, const struct hr_store_state *v), (in, v))
 PASS(trim_journal, (struct hr_store * s, uint64_t n), (in, n))
-PASS(expire, (struct hr_store * s, uint64_t slot, uint64_t n, uint32_t max, uint32_t *ret),
-	(in, slot, n, max, ret))
+PASS(expire,
+	(struct hr_store * s, uint64_t slot, uint64_t n, uint32_t max, uint32_t *ret,
+		uint64_t *windows),
+	(in, slot, n, max, ret, windows))
+PASS(tally, (struct hr_store * s, struct hr_tally t[HR_TIER_N]), (in, t))
+PASS(put_tally, (struct hr_store * s, enum hr_tier tier, const struct hr_tally *t), (in, tier, t))
+PASS(put_tier, (struct hr_store * s, enum hr_tier tier, const struct hr_tier_row *v), (in, tier, v))
+PASS(tier,
+	(struct hr_store * s, enum hr_tier tier, uint32_t no, uint64_t from, uint64_t to,
+		hr_store_tier_fn fn, void *arg),
+	(in, tier, no, from, to, fn, arg))
+PASS(expire_tier,
+	(struct hr_store * s, enum hr_tier tier, uint64_t bin, uint32_t max, uint32_t *ret,
+		struct hr_tally *out),
+	(in, tier, bin, max, ret, out))
+PASS(next_slot, (struct hr_store * s, enum hr_tier tier, uint64_t slot, uint64_t *ret),
+	(in, tier, slot, ret))
+PASS(put_late, (struct hr_store * s, const struct hr_store_row *v), (in, v))
+PASS(late, (struct hr_store * s, uint32_t max, hr_store_row_fn fn, void *arg), (in, max, fn, arg))
+PASS(drop_late, (struct hr_store * s, uint64_t n), (in, n))
+PASS(windows_from, (struct hr_store * s, uint64_t slot, uint64_t *ret), (in, slot, ret))
 PASS(quarantine, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(hosts, (struct hr_store * s, hr_store_host_fn fn, void *arg), (in, fn, arg))
 PASS(boots, (struct hr_store * s, hr_store_boot_fn fn, void *arg), (in, fn, arg))
@@ -107,6 +127,7 @@ static void f_close(struct hr_store *s)
 	free(f);
 }
 
+/* What a store without tiers lacks is lacking here, too. */
 static const struct hr_store_ops ops = {
 	.begin = f_begin,
 	.commit = f_commit,
@@ -121,6 +142,16 @@ static const struct hr_store_ops ops = {
 	.put_state = f_put_state,
 	.trim_journal = f_trim_journal,
 	.expire = f_expire,
+	.tally = f_tally,
+	.put_tally = f_put_tally,
+	.put_tier = f_put_tier,
+	.tier = f_tier,
+	.expire_tier = f_expire_tier,
+	.next_slot = f_next_slot,
+	.put_late = f_put_late,
+	.late = f_late,
+	.drop_late = f_drop_late,
+	.windows_from = f_windows_from,
 	.quarantine = f_quarantine,
 	.hosts = f_hosts,
 	.boots = f_boots,
@@ -140,7 +171,10 @@ struct hr_store *fault_store_new(struct hr_store *inner, bool owns)
 
 	if (!f)
 		return NULL;
-	f->base.ops = &ops;
+	f->ops = ops;
+	if (!inner->ops->tally)
+		f->ops.tally = NULL;
+	f->base.ops = &f->ops;
 	f->inner = inner;
 	f->owns = owns;
 	return &f->base;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Digests against plain sums over the windows they are made of. */
+#include "collector/core/digest.h"
+
+#include <stdlib.h>
+
+#include "tests/unit/hr_sample.h"
+
+#define N 40
+
+struct world {
+	struct hr_rand r;
+	struct hr_summary *win; /* [N] */
+	struct hr_digest a, b;
+	uint8_t buf[HR_DIGEST_MAX], buf2[HR_DIGEST_MAX];
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	w->r = (struct hr_rand){.s = 7};
+	w->win = calloc(N, sizeof(*w->win));
+	for (uint64_t i = 0; i < N; i++) {
+		if (i % 3 == 0)
+			hr_sample_work(&w->r, &w->win[i], i, 2000, 1.0);
+		else
+			hr_sample_idle(&w->r, &w->win[i], i);
+	}
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	hr_digest_done(&w->a);
+	hr_digest_done(&w->b);
+	free(w->win);
+	free(w);
+	return 0;
+}
+
+static uint64_t hist_n(const struct hr_hist *h)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < HR_BUCKETS; i++)
+		n += h->n[i];
+	return n;
+}
+
+/* Every count of the windows is in the pieces, by adding up again. */
+static void assert_sums(const struct world *w, const struct hr_digest *d)
+{
+	uint64_t oncpu = 0, waits = 0, wait_sum = 0, lat = 0, got_lat = 0, got[3] = {0};
+
+	for (uint32_t i = 0; i < N; i++) {
+		oncpu += w->win[i].ctr[HR_CTR_ONCPU_NS];
+		waits += hist_n(&w->win[i].dist[HR_DIST_RUNQ_WAIT]);
+		wait_sum += w->win[i].dist[HR_DIST_RUNQ_WAIT].sum;
+		lat += hist_n(&w->win[i].dev[0].dist[HR_DDIST_WR_LAT]);
+	}
+	for (uint32_t i = 0; i < d->n; i++) {
+		const struct hr_summary *s = d->piece[i].s;
+
+		got[0] += s->ctr[HR_CTR_ONCPU_NS];
+		got[1] += hist_n(&s->dist[HR_DIST_RUNQ_WAIT]);
+		got[2] += s->dist[HR_DIST_RUNQ_WAIT].sum;
+		got_lat += hist_n(&s->dev[0].dist[HR_DDIST_WR_LAT]);
+		assert_true(
+			s->dist[HR_DIST_RUNQ_WAIT].total == hist_n(&s->dist[HR_DIST_RUNQ_WAIT]));
+	}
+	assert_true(got[0] == oncpu && got[1] == waits && got[2] == wait_sum && got_lat == lat);
+	assert_int_equal(d->windows, N);
+}
+
+static void add_all(struct world *w, struct hr_digest *d)
+{
+	for (uint32_t i = 0; i < N; i++)
+		assert_true(hr_digest_add(d, 1, 1, &w->win[i]));
+}
+
+static void every_count_is_kept_at_either_detail(void **state)
+{
+	struct world *w = *state;
+	size_t full, brief;
+
+	add_all(w, &w->a);
+	assert_int_equal(w->a.n, 1);
+	assert_sums(w, &w->a);
+	full = hr_digest_encode(&w->a, HR_DIGEST_FULL, w->buf, sizeof(w->buf));
+	assert_true(full > 0);
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, full), HR_DIGEST_OK);
+	assert_sums(w, &w->b);
+	assert_true(w->b.samples == w->a.samples);
+	brief = hr_digest_encode(&w->b, HR_DIGEST_BRIEF, w->buf, sizeof(w->buf));
+	assert_true(brief > 0 && brief < full);
+	hr_digest_clear(&w->b);
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, brief), HR_DIGEST_OK);
+	assert_sums(w, &w->b);
+	assert_true(w->b.samples == w->a.samples);
+	/* what only the full one keeps */
+	assert_int_equal(w->b.piece[0].s->ctr[HR_CTR_SWITCHES], 0);
+	assert_true(w->a.piece[0].s->ctr[HR_CTR_SWITCHES] > 0);
+}
+
+static void order_and_grouping_change_no_byte(void **state)
+{
+	struct world *w = *state;
+	size_t n1, n2, part;
+
+	add_all(w, &w->a);
+	n1 = hr_digest_encode(&w->a, HR_DIGEST_BRIEF, w->buf, sizeof(w->buf));
+	/* backwards, in groups of 7, each through its own full bytes; gauges are the later one's */
+	for (uint32_t i = 0; i < N; i++)
+		for (unsigned c = 0; c < HR_CTR_N; c++)
+			if (hr_ctr_kind((enum hr_ctr)c) == HR_KIND_G)
+				w->win[i].ctr[c] = 5;
+	hr_digest_clear(&w->a);
+	add_all(w, &w->a);
+	n1 = hr_digest_encode(&w->a, HR_DIGEST_BRIEF, w->buf, sizeof(w->buf));
+	for (uint32_t i = N; i > 0;) {
+		struct hr_digest group = {0};
+		uint8_t *bytes = w->buf2;
+
+		for (uint32_t k = 0; k < 7 && i > 0; k++)
+			assert_true(hr_digest_add(&group, 1, 1, &w->win[--i]));
+		part = hr_digest_encode(&group, HR_DIGEST_FULL, bytes, sizeof(w->buf2));
+		assert_int_equal(hr_digest_decode(&w->b, bytes, part), HR_DIGEST_OK);
+		hr_digest_done(&group);
+	}
+	n2 = hr_digest_encode(&w->b, HR_DIGEST_BRIEF, w->buf2, sizeof(w->buf2));
+	assert_int_equal(n1, n2);
+	assert_memory_equal(w->buf, w->buf2, n1);
+}
+
+static void what_measured_other_things_stands_beside_it(void **state)
+{
+	struct world *w = *state;
+	struct hr_summary *s = &w->win[1];
+
+	assert_true(hr_digest_add(&w->a, 1, 1, &w->win[0]));
+	s->have &= ~HR_SIG_BIT(HR_SIG_STEAL);
+	assert_true(hr_digest_add(&w->a, 1, 1, s));
+	assert_int_equal(w->a.n, 2);
+	assert_true(hr_digest_add(&w->a, 2, 3, &w->win[2])); /* another boot */
+	assert_int_equal(w->a.n, 3);
+	assert_int_equal(w->a.windows, 5);
+	size_t len = hr_digest_encode(&w->a, HR_DIGEST_FULL, w->buf, sizeof(w->buf));
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, len), HR_DIGEST_OK);
+	assert_int_equal(w->b.n, 3);
+	assert_int_equal(w->b.windows, 5);
+	assert_int_equal(w->b.piece[2].boot_ord, 2);
+	assert_int_equal(w->b.piece[2].windows, 3);
+}
+
+/* More kinds of windows than pieces, and less room than they need: the counts stay. */
+static void counts_stay_when_pieces_cannot(void **state)
+{
+	struct world *w = *state;
+	uint64_t samples = 0;
+	size_t len;
+
+	for (uint32_t i = 0; i < N; i++) {
+		samples += hr_digest_samples(&w->win[i]);
+		assert_true(hr_digest_add(&w->a, i + 1, 1, &w->win[i]));
+	}
+	assert_int_equal(w->a.n, HR_DIGEST_PIECES);
+	assert_int_equal(w->a.bare_windows, N - HR_DIGEST_PIECES);
+	len = hr_digest_encode(&w->a, HR_DIGEST_FULL, w->buf, 2000);
+	assert_true(len > 0 && len <= 2000);
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, len), HR_DIGEST_OK);
+	assert_int_equal(w->b.windows, N);
+	assert_true(w->b.samples == samples);
+	assert_true(w->b.n < HR_DIGEST_PIECES && w->b.n > 0);
+}
+
+/* Bytes from the file are input: any change is refused or gives a digest, never a crash. */
+static void damaged_bytes_do_no_harm(void **state)
+{
+	struct world *w = *state;
+	size_t len;
+
+	add_all(w, &w->a);
+	len = hr_digest_encode(&w->a, HR_DIGEST_FULL, w->buf, sizeof(w->buf));
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, len - 1), HR_DIGEST_DAMAGED);
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, 0), HR_DIGEST_DAMAGED);
+	for (uint32_t i = 0; i < 2000; i++) {
+		memcpy(w->buf2, w->buf, len);
+		for (uint32_t k = 0; k <= i % 4; k++)
+			w->buf2[hr_rand_u64(&w->r) % len] ^=
+				(uint8_t)(1u << hr_rand_u64(&w->r) % 8);
+		hr_digest_clear(&w->b);
+		(void)hr_digest_decode(&w->b, w->buf2, len);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			every_count_is_kept_at_either_detail, setup, teardown),
+		cmocka_unit_test_setup_teardown(order_and_grouping_change_no_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_measured_other_things_stands_beside_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_stay_when_pieces_cannot, setup, teardown),
+		cmocka_unit_test_setup_teardown(damaged_bytes_do_no_harm, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
