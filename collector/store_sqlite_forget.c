@@ -146,21 +146,22 @@ static int account(const struct purge *p, const char *sql)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Empty slots are jumped over, however many.  A whole table, or @max_slots of it. */
-static int purge_table(
-	struct purge *p, size_t t, uint32_t host_no, uint64_t *at, uint32_t max_slots)
+/* Empty slots are jumped over, however many.  At most *slots of a table. */
+static int purge_table(struct purge *p, size_t t, uint32_t host_no, uint64_t *at, uint32_t *slots)
 {
 	int rc = sqlite3_prepare_v2(p->q->db, purges[t].next, -1, &p->next, NULL);
 
+	p->rows = p->windows = p->samples = 0;
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(p->q->db, purges[t].del, -1, &p->del, NULL);
-	for (uint32_t i = 0; i < max_slots && *at <= HR_STORE_SLOT_MAX && rc == SQLITE_OK; i++) {
+	for (; *slots > 0 && *at <= HR_STORE_SLOT_MAX && rc == SQLITE_OK; (*slots)--) {
 		rc = next_place(p, at);
 		if (rc == SQLITE_OK && *at <= HR_STORE_SLOT_MAX)
 			rc = purge_row(p, hr_store_id(host_no, (*at)++));
 	}
 	sqlite3_finalize(p->next);
 	sqlite3_finalize(p->del);
+	p->next = p->del = NULL;
 	return rc == SQLITE_OK && p->rows > 0 ? account(p, purges[t].account) : rc;
 }
 
@@ -168,16 +169,17 @@ int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32
 	uint64_t *ret_rows)
 {
 	struct purge p = {.q = hr_sqlite_of(s)};
-	uint64_t at = *slot & HR_STORE_SLOT_MAX;
+	uint64_t at = *slot & HR_STORE_SLOT_MAX, rows = 0;
 	size_t t = (size_t)(*slot >> PLACE_BITS);
-	bool is_window = t < 2; /* what the caller reports */
 	int r = 0;
 
-	if (t < PURGES)
-		r = hr_sqlite_result(p.q, purge_table(&p, t, host_no, &at, max_slots), "forget");
-	if (r == 0 && at > HR_STORE_SLOT_MAX) {
-		t++;
-		at = 0;
+	while (r == 0 && t < PURGES && max_slots > 0) {
+		r = hr_sqlite_result(p.q, purge_table(&p, t, host_no, &at, &max_slots), "forget");
+		rows += t < 2 ? p.rows : 0; /* the caller reports windows */
+		if (at > HR_STORE_SLOT_MAX) {
+			t++;
+			at = 0;
+		}
 	}
 	if (r == 0 && t >= PURGES) /* the highest number stays as a tombstone: numbers go on */
 		r = run(p.q,
@@ -186,7 +188,7 @@ int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32
 			host_no);
 	if (r == 0) {
 		*slot = t >= PURGES ? HR_STORE_PURGED : (uint64_t)t << PLACE_BITS | at;
-		*ret_rows += is_window ? p.rows : 0;
+		*ret_rows += rows;
 	}
 	return r;
 }
