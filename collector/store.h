@@ -87,6 +87,13 @@ struct hr_tier_row {
 	bool damaged; /* reading: the checksum does not fit, body is empty */
 };
 
+/* Rows of one host with from <= bin <= to. */
+struct hr_tier_span {
+	enum hr_tier tier; /* not RAW */
+	uint32_t host_no;
+	uint64_t from, to;
+};
+
 /*
  * How far a tier is, and the sums that check it: every window that was stored is in the tier,
  * was taken out by age, could not be read, or is not rolled up yet.
@@ -175,9 +182,8 @@ struct hr_store_ops {
 	int (*tally)(struct hr_store *s, struct hr_tally ret_tally[HR_TIER_N]);
 	int (*put_tally)(struct hr_store *s, enum hr_tier tier, const struct hr_tally *t);
 	int (*put_tier)(struct hr_store *s, enum hr_tier tier, const struct hr_tier_row *r);
-	/* Rows of one host with from <= bin <= to, by bin. */
-	int (*tier)(struct hr_store *s, enum hr_tier tier, uint32_t host_no, uint64_t from,
-		uint64_t to, hr_store_tier_fn fn, void *arg);
+	int (*tier)(struct hr_store *s, const struct hr_tier_span *span, hr_store_tier_fn fn,
+		void *arg); /* by bin */
 	/* Deletes rows of bins < @bin, at most @max; @ret_out: what was in them. */
 	int (*expire_tier)(struct hr_store *s, enum hr_tier tier, uint64_t bin, uint32_t max,
 		uint32_t *ret_rows, struct hr_tally *ret_out);

@@ -146,8 +146,8 @@ int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 int hr_sqlite_tally(struct hr_store *s, struct hr_tally ret_tally[HR_TIER_N]);
 int hr_sqlite_put_tally(struct hr_store *s, enum hr_tier tier, const struct hr_tally *t);
 int hr_sqlite_put_tier(struct hr_store *s, enum hr_tier tier, const struct hr_tier_row *r);
-int hr_sqlite_tier(struct hr_store *s, enum hr_tier tier, uint32_t host_no, uint64_t from,
-	uint64_t to, hr_store_tier_fn fn, void *arg);
+int hr_sqlite_tier(
+	struct hr_store *s, const struct hr_tier_span *span, hr_store_tier_fn fn, void *arg);
 int hr_sqlite_expire_tier(struct hr_store *s, enum hr_tier tier, uint64_t bin, uint32_t max,
 	uint32_t *ret_rows, struct hr_tally *ret_out);
 int hr_sqlite_next_slot(struct hr_store *s, enum hr_tier tier, uint64_t slot, uint64_t *ret_slot);

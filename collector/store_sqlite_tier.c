@@ -83,18 +83,18 @@ static int each_tier(struct hr_sql_bound *b, void *arg)
 	return w->fn(w->arg, &r);
 }
 
-int hr_sqlite_tier(struct hr_store *s, enum hr_tier tier, uint32_t host_no, uint64_t from,
-	uint64_t to, hr_store_tier_fn fn, void *arg)
+int hr_sqlite_tier(
+	struct hr_store *s, const struct hr_tier_span *span, hr_store_tier_fn fn, void *arg)
 {
+	uint64_t to = span->to > HR_STORE_SLOT_MAX ? HR_STORE_SLOT_MAX : span->to;
 	struct tier_walk w = {fn, arg};
 
-	to = to > HR_STORE_SLOT_MAX ? HR_STORE_SLOT_MAX : to;
-	for (uint64_t bin = from; bin <= to; bin++) {
+	for (uint64_t bin = span->from; bin <= to; bin++) {
 		struct hr_sql_bound b =
-			hr_sql_use(s, tier == HR_TIER_5MIN ? HR_SQL_5MIN : HR_SQL_HOUR);
+			hr_sql_use(s, span->tier == HR_TIER_5MIN ? HR_SQL_5MIN : HR_SQL_HOUR);
 		int r;
 
-		hr_sql_u64(&b, hr_store_id(host_no, bin));
+		hr_sql_u64(&b, hr_store_id(span->host_no, bin));
 		r = hr_sql_walk(&b, each_tier, &w);
 		if (r)
 			return r;

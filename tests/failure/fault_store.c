@@ -83,10 +83,8 @@ PASS(expire,
 PASS(tally, (struct hr_store * s, struct hr_tally t[HR_TIER_N]), (in, t))
 PASS(put_tally, (struct hr_store * s, enum hr_tier tier, const struct hr_tally *t), (in, tier, t))
 PASS(put_tier, (struct hr_store * s, enum hr_tier tier, const struct hr_tier_row *v), (in, tier, v))
-PASS(tier,
-	(struct hr_store * s, enum hr_tier tier, uint32_t no, uint64_t from, uint64_t to,
-		hr_store_tier_fn fn, void *arg),
-	(in, tier, no, from, to, fn, arg))
+PASS(tier, (struct hr_store * s, const struct hr_tier_span *span, hr_store_tier_fn fn, void *arg),
+	(in, span, fn, arg))
 PASS(expire_tier,
 	(struct hr_store * s, enum hr_tier tier, uint64_t bin, uint32_t max, uint32_t *ret,
 		struct hr_tally *out),

@@ -51,12 +51,14 @@ static void tier_rows_are_replaced_read_by_host_and_expire_with_their_sums(void 
 	commit(w);
 	reopen(w);
 	s = w->s;
-	assert_int_equal(s->ops->tier(s, HR_TIER_5MIN, 7, 10, 12, see_tier, &v), 0);
+	assert_int_equal(
+		s->ops->tier(s, &(struct hr_tier_span){HR_TIER_5MIN, 7, 10, 12}, see_tier, &v), 0);
 	assert_int_equal(v.n, 3);
 	assert_string_equal(v.body[1], "replaced");
 	assert_int_equal(v.row[2].slot, 12);
 	memset(&v, 0, sizeof(v));
-	assert_int_equal(s->ops->tier(s, HR_TIER_HOUR, 7, 0, 5, see_tier, &v), 0);
+	assert_int_equal(
+		s->ops->tier(s, &(struct hr_tier_span){HR_TIER_HOUR, 7, 0, 5}, see_tier, &v), 0);
 	assert_int_equal(v.n, 1);
 	assert_int_equal(s->ops->tally(s, t), 0);
 	assert_int_equal(t[HR_TIER_5MIN].bin, 11);
