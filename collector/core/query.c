@@ -178,32 +178,45 @@ static bool point_in_time(const char *s, uint64_t now_ms, uint64_t *ret_ms)
 	return hr_query_time(s, strlen(s), ret_ms);
 }
 
+static bool step(const char *s, uint64_t *ret_ms)
+{
+	uint64_t ns;
+
+	if (!s[0])
+		return true;
+	if (!hr_num_duration(
+		    s, HR_QUERY_STEP_MIN_MS * HR_NS_PER_MS, HR_QUERY_DAY_MS * HR_NS_PER_MS, &ns) ||
+		hr_ns_to_ms(ns) % HR_QUERY_STEP_MIN_MS != 0 ||
+		(hr_ns_to_ms(ns) > HR_QUERY_SPAN_MAX_MS && hr_ns_to_ms(ns) != HR_QUERY_DAY_MS))
+		return false;
+	*ret_ms = hr_ns_to_ms(ns);
+	return true;
+}
+
 bool hr_query_history(const struct hr_query_arg *args, size_t n, uint64_t now_ms,
 	struct hr_query_history *ret, char err[HR_QUERY_ERR_LEN])
 {
 	struct value v[] = {{.key = "from"}, {.key = "to"}, {.key = "step"}, {.key = "resource"}};
 	struct hr_query_history q = {.to_ms = now_ms, .step_ms = 60000};
-	uint64_t ns;
+	uint64_t span, most;
 
 	if (!collect(args, n, v, 4, err))
 		return false;
+	if (!step(v[2].text, &q.step_ms))
+		return wrong(err, "step", "a multiple of 10s up to 6h, or 1d");
+	most = q.step_ms == HR_QUERY_DAY_MS ? HR_QUERY_DAYS_MAX_MS : HR_QUERY_SPAN_MAX_MS;
+	span = q.step_ms == HR_QUERY_DAY_MS ? most - HR_QUERY_DAY_MS : 3600000;
 	if (v[1].text[0] && !point_in_time(v[1].text, now_ms, &q.to_ms))
 		return wrong(err, "to", "a time as 2026-11-23T17:00:00Z, Unix seconds or -1h");
-	q.from_ms = q.to_ms > 3600000 ? q.to_ms - 3600000 : 0;
+	q.from_ms = q.to_ms > span ? q.to_ms - span : 0;
 	if (v[0].text[0] && !point_in_time(v[0].text, now_ms, &q.from_ms))
 		return wrong(err, "from", "a time as 2026-11-23T17:00:00Z, Unix seconds or -1h");
-	if (v[2].text[0]) {
-		if (!hr_num_duration(v[2].text, HR_QUERY_STEP_MIN_MS * HR_NS_PER_MS,
-			    HR_QUERY_SPAN_MAX_MS * HR_NS_PER_MS, &ns) ||
-			hr_ns_to_ms(ns) % HR_QUERY_STEP_MIN_MS != 0)
-			return wrong(err, "step", "a multiple of 10s up to 6h");
-		q.step_ms = hr_ns_to_ms(ns);
-	}
 	if (v[3].text[0] &&
 		(!hr_resource_parse(v[3].text, &q.resource) || q.resource == HR_RES_NONE))
 		return wrong(err, "resource", "cpu, memory, disk or network");
-	if (q.from_ms >= q.to_ms || q.to_ms - q.from_ms > HR_QUERY_SPAN_MAX_MS)
-		return wrong(err, "from", "a time before to, by at most 6 h");
+	if (q.from_ms >= q.to_ms || q.to_ms - q.from_ms > most)
+		return wrong(
+			err, "from", "a time before to, by at most 6 h (91 days with step=1d)");
 	*ret = q;
 	return true;
 }

@@ -34,11 +34,14 @@ struct hr_query_fleet {
 #define HR_QUERY_SPAN_MAX_MS (6 * 3600 * 1000ULL) /* one request reads at most 6 h of 10 s rows */
 #define HR_QUERY_STEP_MIN_MS 10000ULL
 #define HR_QUERY_POINTS_MAX  2160
+#define HR_QUERY_DAY_MS      86400000ULL /* step=1d: days that the model remembers */
+#define HR_QUERY_DAYS_MAX_MS (92 * HR_QUERY_DAY_MS)
 
 /* GET /v1/hosts/{id}/history: ?from&to&step&resource */
 struct hr_query_history {
-	uint64_t from_ms, to_ms;   /* Unix ms; from < to, at most HR_QUERY_SPAN_MAX_MS apart */
-	uint64_t step_ms;          /* multiple of 10 s */
+	uint64_t from_ms, to_ms;   /* Unix ms; from < to, at most HR_QUERY_SPAN_MAX_MS apart, or
+				      with steps of a day HR_QUERY_DAYS_MAX_MS */
+	uint64_t step_ms;          /* multiple of 10 s, or HR_QUERY_DAY_MS */
 	enum hr_resource resource; /* NONE: all that can be shown */
 };
 
@@ -46,7 +49,7 @@ struct hr_query_history {
 bool hr_query_fleet(const struct hr_query_arg *args, size_t n, struct hr_query_fleet *ret,
 	char err[HR_QUERY_ERR_LEN]);
 /* Times are RFC 3339 UTC ("2026-11-23T17:00:00Z"), Unix seconds, or "-2h" (before now). Default:
- * the last hour, 1 min steps. */
+ * the last hour, 1 min steps; with step=1d the last 91 days. */
 bool hr_query_history(const struct hr_query_arg *args, size_t n, uint64_t now_ms,
 	struct hr_query_history *ret, char err[HR_QUERY_ERR_LEN]);
 /* Routes without parameters. */

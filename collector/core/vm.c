@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINUTE_MS     60000
-#define UNIT_MS       10000
-#define DAY_MS        86400000ULL
-#define SERIAL_GAP_MS 120000 /* a hot thread not seen for two minutes starts anew */
+#define MINUTE_MS 60000
+#define UNIT_MS   10000
+#define DAY_MS    86400000ULL
 
 void hr_model_conf_default(struct hr_model_conf *c)
 {
@@ -83,23 +82,6 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index)
 	return e->dev >= 0 ? 5u + (unsigned)e->dev : index;
 }
 
-/* Since when this minute's serial candidate has been hot. */
-static void follow_serial(struct hr_vm *vm, const struct hr_minute *m)
-{
-	int i = hr_serial_candidate(m);
-
-	if (i < 0)
-		return;
-	if (vm->serial.tid != m->use[i].tid || vm->serial.pid != m->use[i].pid ||
-		m->from_ms > vm->serial.last_ms + SERIAL_GAP_MS) {
-		vm->serial.pid = m->use[i].pid;
-		vm->serial.tid = m->use[i].tid;
-		vm->serial.since_ms = m->from_ms;
-	}
-	if (m->to_ms > vm->serial.last_ms)
-		vm->serial.last_ms = m->to_ms;
-}
-
 void hr_vm_eval(
 	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret)
 {
@@ -112,7 +94,7 @@ void hr_vm_eval(
 		.t = t,
 	};
 
-	follow_serial(vm, m);
+	hr_serial_follow(&vm->serial, m);
 	x.serial_since_ms = vm->serial.since_ms;
 	hr_eval_minute(&x, ret);
 }

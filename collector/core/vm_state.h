@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of struct hr_vm, shared by vm.c, vm_answer.c and vm_codec.c only. */
+/* Inside of struct hr_vm, shared by vm*.c and past.c only. */
 #pragma once
 
 #include "collector/core/days.h"
@@ -9,6 +9,7 @@
 #include "collector/core/lookback.h"
 #include "collector/core/minute.h"
 #include "collector/core/outlook.h"
+#include "collector/core/past.h"
 #include "collector/core/stocks.h"
 #include "collector/core/vm.h"
 
@@ -59,10 +60,7 @@ struct hr_vm {
 	uint32_t closed; /* minutes in the lookback */
 	uint32_t lost_windows;
 	struct hr_limit limit[HR_DEVS_MAX];
-	struct {
-		uint32_t pid, tid;
-		uint64_t since_ms, last_ms;
-	} serial;
+	struct hr_serial_watch serial;
 	struct hr_lookback back;
 	struct hr_days days;
 	struct hr_hours hours;

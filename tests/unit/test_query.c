@@ -97,6 +97,11 @@ static void history_takes_its_four_parameters(void **state)
 	assert_int_equal(q.resource, HR_RES_DISK);
 	assert_true(HISTORY(&q, err, "from=-6h"));
 	assert_int_equal(q.from_ms, NOW - 6 * 3600000);
+	assert_true(HISTORY(&q, err, "step=1d"));
+	assert_int_equal(q.to_ms - q.from_ms, 91 * 86400000ULL);
+	assert_true(HISTORY(&q, err, "step=1d", "from=-30d"));
+	assert_int_equal(q.to_ms - q.from_ms, 30 * 86400000ULL);
+	assert_int_equal(q.step_ms, 86400000);
 }
 
 static void wrong_parameters_are_named(void **state)
@@ -111,6 +116,8 @@ static void wrong_parameters_are_named(void **state)
 	assert_false(HISTORY(&q, err, "step=15s"));
 	assert_non_null(strstr(err, "step"));
 	assert_false(HISTORY(&q, err, "step=1s"));
+	assert_false(HISTORY(&q, err, "step=7h"));
+	assert_false(HISTORY(&q, err, "step=1d", "from=-93d"));
 	assert_false(HISTORY(&q, err, "step=60"));
 	assert_false(HISTORY(&q, err, "resource=none"));
 	assert_false(HISTORY(&q, err, "resource=gpu"));
