@@ -36,5 +36,4 @@ export async function get(path, signal) {
 
 export const fleetPage = (limit, cursor, signal) => get(`/v1/fleet?sort=headroom&limit=${limit}&cursor=${cursor}`, signal);
 export const answer = (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/answer`, signal);
-export const history = (id, seconds, step, signal) =>
-  get(`/v1/hosts/${encodeURIComponent(id)}/history?from=-${seconds}s&step=${step}`, signal);
+export const history = (id, query, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/history${query}`, signal);

@@ -51,7 +51,7 @@ export function number(v) {
   const a = Math.abs(v);
   if (a >= 10000) return scaled(v, 1000, ['', 'k', 'M', 'G'], '').trim();
   if (a >= 100 || Number.isInteger(v)) return String(Math.round(v));
-  return a >= 1 ? v.toFixed(2) : a >= 0.001 ? String(Number(v.toPrecision(2))) : v.toExponential(1);
+  return a >= 10 ? v.toFixed(1) : a >= 1 ? v.toFixed(2) : a >= 0.001 ? String(Number(v.toPrecision(2))) : v.toExponential(1);
 }
 
 /** A value with its unit, as the API names it. */
@@ -86,6 +86,10 @@ export function ago(iso, now = Date.now()) {
 
 export function when(iso) {
   return iso ? new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }) : NONE;
+}
+
+export function clock(date) {
+  return date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 }
 
 export function span(seconds) {

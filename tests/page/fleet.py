@@ -53,7 +53,7 @@ class Vm:
         self.headroom = None if low is None else bounds(low, low * r.uniform(1.05, 1.8), None if r.random() < 0.4 else low * 2.2)
         if self.reason == "headroom-left" and i % 7 == 0:
             self.headroom = bounds(8, 8, None)
-        self.days = None if low is None or r.random() < 0.5 else {"at_least": round(r.uniform(3, 400), 1), "likely": None, "at_most": None}
+        self.days = None if low is None or r.random() < 0.5 else {"at_least": round(r.uniform(3, 400), 1), "likely": None, "at_most": round(r.uniform(401, 700), 1) if i % 2 else None}
 
     def row(self, now):
         res, dev = BINDS[self.reason]
@@ -87,16 +87,60 @@ class Vm:
                       {"resource": "cpu", "process": "java", "pid": 77, "thread": "C2 CompilerThre", "tid": 81, "share": 0.2}],
                  cost={"cpu_ratio": 0.0008, "rss_bytes": 9 << 20, "map_bytes": 230000, "ns_per_event": {"all": 61.0}, "shed": []})
         a["binding"]["share"] = 0.8 if h else None
+        a["size"] = self.size() if self.i % 5 else None
+        a["outlook"] = {"history_days": 31, "need_days": 0, "probability_30d": 0.2, "trend": "no trend in 31 days", "next_week": []}
         if a["days_left"]:
             a["days_left"] = {**a["days_left"], "resource": "cpu"}
         return a
 
+    def gap(self, n, i):
+        return n * 0.3 < i < n * 0.34
+
+    def claims(self, n):
+        """Headroom over @n steps that ends near today's."""
+        if self.headroom is None:
+            return {"at_least": [None] * n, "likely": [None] * n}
+        r = random.Random(self.i * 31)
+        low = [None if self.gap(n, i) else round(min(8, max(0.125, self.headroom["at_least"] * (1 + 0.25 * (n - i) / n + 0.12 * math.sin(i / 5) + 0.08 * r.random()))), 3) for i in range(n)]
+        return {"at_least": low, "likely": [None if v is None else min(8, round(v * 1.35, 3)) for v in low]}
+
     def history(self, now, span, step):
         n = span // step
-        f = lambda base, i: None if n * 0.3 < i < n * 0.34 else base * (1 + 0.4 * math.sin(i / 9) + 0.2 * random.Random(self.i * 997 + i).random())
-        series = [("cpu", "demand", "cores", 1.7), ("memory", "available", "bytes", 7 << 30), ("disk", "demand", "iops", 400), ("network", "demand", "bytes_per_second", 2e6)]
-        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(now - span), "to": stamp(now), "step_seconds": step,
-                "series": [{"resource": r, "what": w, "unit": u, "values": [f(b, i) for i in range(n)]} for r, w, u, b in series]}
+        f = lambda base, i: None if self.gap(n, i) else base * (1 + 0.4 * math.sin(i / 9) + 0.2 * random.Random(self.i * 997 + i).random())
+        series = []
+        for r, w, u, b in (("cpu", "demand", "cores", 1.7), ("memory", "available", "bytes", 7 << 30), ("disk", "demand", "iops", 400), ("network", "demand", "bytes_per_second", 2e6)):
+            one = {"resource": r, "what": w, "unit": u, "values": [f(b, i) for i in range(n)]}
+            if w == "demand":
+                one.update(over="1 s" if r == "cpu" else "100 ms, busiest device", p99=[v and v * 1.5 for v in one["values"]], max=[v and v * 1.9 for v in one["values"]])
+            series.append(one)
+        tight = None
+        if self.headroom:
+            poisson = lambda m, k: math.exp(-m) * m ** k / math.factorial(k)
+            tight = {"from": stamp(now - 1500), "to": stamp(now - 1440), "headroom": self.headroom, "resource": BINDS[self.reason][0], "device": BINDS[self.reason][1], "cpus": 4,
+                     "slot_ms": 8.388608, "slots": 7152, "slots_all_busy": 1180,
+                     "busy_cores": [[k, k + 0.99, int(7152 * poisson(2.4, k)) + 1] for k in range(4)] + [[4, 4, 1180]],
+                     "busy_cores_1s": [[1.8, 1.99, 9], [2, 2.24, 31], [2.25, 2.49, 17], [2.5, 2.6, 3]],
+                     "runnable": [[k, k + 0.99, int(7152 * poisson(2.9, k)) + 1] for k in range(13)],
+                     "burst_cpu_ms": [[0.1, 0.11, 9000], [0.5, 0.6, 12000], [2, 2.2, 4000], [14, 15.9, 300]],
+                     "burst_wait_ms": [[0, 0.01, 20000], [1, 1.1, 4000], [16, 17.9, 500]]}
+        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(now - span), "to": stamp(now), "step_seconds": step, "threshold": 1.3,
+                "headroom": self.claims(n), "series": series, "tightest": tight}
+
+    def days_kept(self, now):
+        n, end = 91, now // 86400 * 86400
+        k = self.claims(n)
+        load = lambda base: [None if self.gap(n, i) else base * (1 + 0.1 * math.sin(i * 0.9) + i / 300) for i in range(n)]
+        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(end - n * 86400), "to": stamp(end), "step_seconds": 86400, "threshold": 1.3,
+                "headroom": {"at_least": [None if v is None else min(v, 6.3) for v in k["at_least"]], "at_cap": 6.3},
+                "series": [{"resource": r, "what": "demand", "unit": "ratio", "p95": load(b)} for r, b in (("cpu", 0.52), ("memory", 0.61))], "tightest": None}
+
+    def size(self):
+        h = self.headroom or bounds(None, None, None)
+        rung = lambda name, c, gib, f: {"name": name, "vcpus": c, "memory_bytes": gib << 30, "binding": "cpu", "unknown": ["disk"],
+                                        "headroom": bounds(*(None if h[k] is None else h[k] * f for k in ("at_least", "likely", "at_most")))}
+        return {"provider": "example", "name": "m.large", "vcpus": 4, "memory_bytes": 16 << 30, "in_catalogue": True,
+                "next": None if self.reason == "at-ceiling" else rung("m.xlarge", 8, 32, 1.9), "largest": None if self.reason == "at-ceiling" else rung("m.8xlarge", 64, 256, 6),
+                "smaller": rung("m.medium", 2, 8, 0.6) if self.reason == "headroom-left" else None}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -128,7 +172,9 @@ class Handler(BaseHTTPRequestHandler):
                 return self.json({"status": 404, "detail": "No host of this id or name reports to this collector."}, 404)
             if part[3] == "answer":
                 return self.json(vm.answer(now))
-            return self.json(vm.history(now, int(q["from"].strip("-s")), {"30s": 30, "2m": 120}[q["step"]]))
+            if q["step"] == "1d":
+                return self.json(vm.days_kept(now))
+            return self.json(vm.history(now, int(q["from"].strip("-h")) * 3600, {"30s": 30, "2m": 120}[q["step"]]))
         name = part[0] or "index.html"
         path = os.path.join(plots if name.startswith("dygraph") else page, os.path.basename(name))
         kind = TYPES.get(os.path.splitext(name)[1])

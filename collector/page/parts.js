@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of one VM's answer that the page and the printable report share.
+
+import { el, meter, picture, table } from './draw.js';
+import { amount, days, factor, interval, NONE, RESOURCES, resource, span, when } from './words.js';
+
+const TARGET = 1.3;
+
+function fact(name, ...value) {
+  return el('div', {}, el('dt', {}, name), el('dd', {}, ...value));
+}
+
+export function facts(a) {
+  const h = a.headroom, d = a.days_left;
+  return el('dl', { class: 'facts' },
+    fact('At least', el('b', {}, factor(h?.at_least, h?.capped)), el('small', {}, 'if growth lands in today’s bursts')),
+    fact('Likely', el('b', {}, factor(h?.likely, h?.capped)), el('small', {}, 'if growth is independent of them')),
+    fact('At most', el('b', {}, factor(h?.at_most, h?.capped)), el('small', {}, h && h.at_most === null ? 'not known' : 'where something gives')),
+    fact('Binds', el('b', {}, resource(a.binding?.resource, a.binding?.device)),
+      el('small', {}, a.binding?.share ? amount(a.binding.share, 'ratio') + ' of the tight minutes' : '')),
+    fact('Days left', el('b', {}, d ? days(d.at_least) + (d.at_most !== null ? ' to ' + days(d.at_most) : ' or more') : NONE),
+      el('small', {}, d ? 'until ' + resource(d.resource) + ' ends' : a.outlook?.trend || 'no forecast')),
+    fact('Measured', el('b', {}, span(a.window.seconds)), el('small', {}, amount(a.window.covered, 'ratio') + ' of it seen')));
+}
+
+export function missing(list) {
+  return el('ul', { class: 'missing' }, ...list.map((m) => el('li', {}, m.evidence,
+    el('small', {}, m.available_at ? ' known ' + when(m.available_at) : ''))));
+}
+
+function use(r) {
+  const d = r.demand, c = r.capacity;
+  const part = [];
+  if (d.mean !== null) part.push('mean ' + amount(d.mean, d.unit));
+  if (d.p99 !== null) part.push('99 % of the time below ' + amount(d.p99, d.unit));
+  if (c.value !== null) part.push(`${c.source === 'lower-bound' ? 'carried at least' : r.resource === 'steal' ? 'tolerated' : 'capacity'} ${amount(c.value, c.unit)}` +
+    (c.source === 'known' ? '' : c.source === 'lower-bound' ? ' so far' : ` (${c.source})`));
+  return part.join(', ');
+}
+
+function evidence(r) {
+  const rows = r.evidence.map((e) => [e.signal.replace(/_/g, ' '), amount(e.value, e.unit), e.source]);
+  if (rows.length === 0) return null;
+  return el('details', {}, el('summary', {}, `Evidence (${rows.length})`), table(['Signal', 'Value', 'Source'], rows));
+}
+
+/** Tightest first; what makes no claim last. */
+function order(list) {
+  const key = (r) => r.headroom?.at_least ?? (r.headroom?.likely ?? 99);
+  return list.slice().sort((a, b) => key(a) - key(b));
+}
+
+export function resources(a) {
+  return el('section', { 'aria-labelledby': 'h-res' }, el('h2', { id: 'h-res' }, 'Each resource'),
+    el('p', { class: 'legend' }, 'The dot is the likely factor, the thick part reaches down to what is certain even if growth lands in today’s bursts. Left of 1× today’s load does not fit; the pale part is the reserve wanted.'),
+    el('div', { class: 'axis wide-axis', 'aria-hidden': 'true' }, el('i', {}, '½×'), el('i', {}, '1×'), el('i', {}, '2×'), el('i', {}, '4×')),
+    ...order(a.resources).map((r) => el('div', { class: 'res' },
+      el('h3', {}, resource(r.resource, r.device), r.saturated ? el('span', { class: 'sat' }, 'saturated') : null),
+      el('div', { class: 'res-pic' }, picture(r.headroom, TARGET)),
+      el('p', { class: 'res-k' }, interval(r.headroom)),
+      el('p', { class: 'res-use' }, use(r), el('small', {}, ` confidence: ${r.confidence}`)),
+      r.missing.length ? missing(r.missing) : null,
+      evidence(r))));
+}
+
+const memory = (bytes) => (bytes === null || bytes === undefined ? '' : ', ' + amount(bytes, 'bytes'));
+
+/** The VM's size and its neighbours in the catalogue, with what is predicted on each. */
+export function sizes(a) {
+  const s = a.size;
+  if (!s) return null;
+  const rung = (what, r) => r && el('div', { class: 'res' }, el('h3', {}, r.name, el('small', {}, ` ${what}`)),
+    el('div', { class: 'res-pic' }, picture(r.headroom, TARGET)),
+    el('p', { class: 'res-k' }, interval(r.headroom), el('small', {}, ` ${r.vcpus} vCPUs${memory(r.memory_bytes)}` +
+      (r.binding ? `; ${resource(r.binding)} binds there` : '') + (r.unknown?.length ? `; not in the catalogue, taken as here: ${r.unknown.map((u) => resource(u)).join(', ')}` : ''))));
+  const now = { name: s.name || `${s.vcpus} vCPUs`, vcpus: s.vcpus, memory_bytes: s.memory_bytes, headroom: a.headroom, binding: a.binding?.resource };
+  const rungs = [s.smaller && rung('smaller, would do', s.smaller), rung('this size', now), rung('next size', s.next),
+    s.largest && s.largest.name !== s.next?.name ? rung('largest of its family', s.largest) : null].filter(Boolean);
+  if (rungs.length === 1 && !a.bigger.length) return null;
+  return el('section', { 'aria-labelledby': 'h-size' }, el('h2', { id: 'h-size' }, 'What another size would change'), ...rungs,
+    ...a.bigger.map((b) => el('div', { class: 'res' }, el('h3', {}, b.change.replace(/\bx(?=\d)/g, '×').replace('vcpus', 'vCPUs'), el('small', {}, ' gain')),
+      el('div', { class: 'res-pic' }, picture(b.gain, 1.25)), el('p', { class: 'res-k' }, 'gain: ' + interval(b.gain)))));
+}
+
+export function users(a) {
+  if (!a.top.length) return null;
+  return el('section', { 'aria-labelledby': 'h-top' }, el('h2', { id: 'h-top' }, 'Who uses it'),
+    table(['Process', 'Resource', 'Share of one CPU', ''], a.top.map((t) => [
+      `${t.process}${t.thread && t.thread !== t.process ? ' / ' + t.thread : ''} (${t.pid})`, RESOURCES[t.resource] || t.resource, amount(t.share, 'ratio'), meter(t.share)])));
+}
+
+export function cost(a) {
+  const c = a.cost, ns = Object.entries(c.ns_per_event || {}).map(([k, v]) => `${k} ${Math.round(v)} ns`).join(', ');
+  return el('section', { 'aria-labelledby': 'h-cost' }, el('h2', { id: 'h-cost' }, 'What measuring costs here'),
+    el('p', {}, `${c.cpu_ratio === null ? NONE : amount(c.cpu_ratio, 'ratio')} of one CPU, ${amount(c.rss_bytes, 'bytes')} resident, ${amount(c.map_bytes, 'bytes')} of maps` +
+      (ns ? `, per event: ${ns}` : '') + (c.shed?.length ? `; given up to stay within budget: ${c.shed.join(', ')}` : '') + '.'));
+}
