@@ -8,6 +8,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "collector/core/out.h"
 
@@ -28,6 +29,10 @@ struct hr_cmd {
 	const char *help; /* options and notes, for `headroom NAME --help` */
 };
 
+/* cmds.c: all of them. */
+extern const struct hr_cmd hr_cmds[];
+extern const size_t hr_n_cmds;
+
 int hr_cmd_check(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_doctor(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_explain(const struct hr_cli *cli, int argc, char **argv);
@@ -35,9 +40,10 @@ int hr_cmd_fleet(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_hosts(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_hosts_list(const struct hr_cli *cli, int argc, char **argv); /* argv[0] = "list" */
 int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv);
+int hr_cmd_report(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_sizes(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_status(const struct hr_cli *cli, int argc, char **argv);
-
+int hr_cmd_top(const struct hr_cli *cli, int argc, char **argv);
 int hr_cmd_whatif(const struct hr_cli *cli, int argc, char **argv);
 
 /* "headroom CMD: what: why; what to do" on stderr; returns HR_EXIT_FAILED. */

@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "collector/cli/client.h"
-#include "collector/core/answer_json.h"
+#include "collector/cli/fleet_read.h"
 #include "collector/core/query.h"
 #include "collector/core/render.h"
 #include "proto/base/clock.h"
-#include "proto/text.h"
 
 #define PAGE_ROWS 1000
 
@@ -69,59 +68,6 @@ static json_t *fetch(const struct ask *a)
 	return NULL;
 }
 
-static struct hr_opt opt_of(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-
-	return json_is_number(v) ? (struct hr_opt){true, json_number_value(v)} : (struct hr_opt){0};
-}
-
-static void text_of(const json_t *o, const char *key, char *to, size_t cap)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	hr_text_clean(s ? s : "", to, cap);
-}
-
-static void read_row(const json_t *o, struct hr_fleet_row *r)
-{
-	const json_t *k = json_object_get(o, "headroom"), *b = json_object_get(o, "binding");
-	const json_t *d = json_object_get(o, "days_left");
-	const char *s;
-
-	memset(r, 0, sizeof(*r));
-	text_of(o, "host_id", r->id, sizeof(r->id));
-	text_of(o, "host", r->name, sizeof(r->name));
-	text_of(b, "device", r->device, sizeof(r->device));
-	if ((s = json_string_value(json_object_get(o, "answer"))) != NULL)
-		(void)hr_answer_kind_parse(s, &r->kind);
-	if ((s = json_string_value(json_object_get(o, "reason"))) != NULL)
-		(void)hr_reason_parse(s, &r->reason);
-	if ((s = json_string_value(json_object_get(b, "resource"))) != NULL)
-		(void)hr_resource_parse(s, &r->binding);
-	if ((s = json_string_value(json_object_get(o, "heard_at"))) != NULL)
-		(void)hr_rfc3339_parse(s, &r->heard_ms);
-	r->headroom.has = json_is_object(k);
-	r->headroom.at_least = opt_of(k, "at_least");
-	r->headroom.likely = opt_of(k, "likely");
-	r->headroom.at_most = opt_of(k, "at_most");
-	r->has_days = json_is_object(d);
-	r->days_at_least = opt_of(d, "at_least");
-	r->days_likely = opt_of(d, "likely");
-}
-
-static void read_counts(const json_t *o, struct hr_fleet *f)
-{
-	const json_t *answers = json_object_get(o, "answers");
-
-	memset(f, 0, sizeof(*f));
-	f->n = (uint32_t)json_integer_value(json_object_get(o, "count"));
-	for (enum hr_answer_kind k = 0; k < HR_ANSWER_N; k++)
-		f->by_kind[k] = (uint32_t)json_integer_value(
-			json_object_get(answers, hr_answer_kind_name(k)));
-	f->least = opt_of(o, "least");
-}
-
 typedef void draw_fn(const struct hr_fleet *f, const struct hr_fleet_row *const *rows, size_t n,
 	struct hr_out *o);
 
@@ -167,10 +113,10 @@ static int print_text(const struct hr_cli *cli, const json_t *doc, draw_fn *draw
 
 	if (rows && at && text) {
 		for (size_t i = 0; i < n; i++) {
-			read_row(json_array_get(hosts, i), &rows[i]);
+			hr_fleet_read_row(json_array_get(hosts, i), &rows[i]);
 			at[i] = &rows[i];
 		}
-		read_counts(doc, &f);
+		hr_fleet_read_counts(doc, &f);
 		hr_out_init(&out, text, cap, hr_cli_width(), hr_cli_color());
 		draw(&f, at, n, &out);
 		status = hr_cli_print(cli, text);

@@ -6,78 +6,15 @@
 
 #include "collector/cli/cli.h"
 
-#define SIZE_HELP                                                                                  \
-	"  --as NAME        the size HOST has, where the agent cannot read it\n"                   \
-	"  --catalogue FILE sizes to read instead of those of [sizes] in collector.conf\n"
-#define CONFIG_HELP "  --config FILE    agent.conf or collector.conf that names the collector\n\n"
-
-static const struct hr_cmd cmds[] = {
-	{"status", hr_cmd_status, "[HOST] [--json]",
-		"the answer for HOST, or for this VM, from the collector",
-		"  --json           the answer as JSON (headroom.answer/1)\n" CONFIG_HELP
-		"HOST is a name or id as 'headroom hosts list' shows it. 'headroom' alone is\n"
-		"'headroom status'.\n"},
-	{"explain", hr_cmd_explain, "[HOST | REASON] [--json]",
-		"every number behind an answer, or the paragraph behind a reason code",
-		"  --json           as JSON: the answer and the steps that led to it\n" CONFIG_HELP
-		"Reasons: headroom-left bigger-size-helps serial-thread steal local-limit\n"
-		"external-limit at-ceiling missing-evidence.\n"},
-	{"fleet", hr_cmd_fleet, "[--json] [--answer A] [--sort headroom|name|days]",
-		"the answer for every VM of the collector, tightest first",
-		"  --answer A       only VMs with this answer: yes, resize, no, unknown\n"
-		"  --sort KEY       headroom (least first), name, or days (soonest first)\n"
-		"  --json           as JSON (headroom.fleet/1)\n" CONFIG_HELP
-		"HEADROOM_COLLECTOR=URL in the environment names the collector, too.\n"},
-	{"measure", hr_cmd_measure, "[--for 30s] [--json] [-- CMD...]",
-		"sample this VM (while CMD runs), answer, exit; no collector needed",
-		"  --for TIME       how long to sample: 5s..24h (30s; with CMD: until it ends)\n"
-		"  --json           the answer as JSON (headroom.answer/1)\n"
-		"  --explain        every number behind the answer, instead of the answer\n"
-		"  --include NAMES  devices to measure although the rules leave them out\n"
-		"  --exclude NAMES  devices to leave out\n"
-		"  --config FILE    take target and service level from this collector.conf\n\n"
-		"Needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH).\n"
-		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"
-		"CMD still running after --for is sent SIGTERM; with --json its output goes to\n"
-		"stderr. Exit status: 0; 1 if nothing was measured or CMD failed; 2 usage.\n"},
-	{"sizes", hr_cmd_sizes, "[HOST] [--as NAME] [--json]",
-		"the sizes of a VM's family, with predicted headroom on each",
-		"  --json           as JSON (headroom.sizes/1)\n" SIZE_HELP CONFIG_HELP},
-	{"whatif", hr_cmd_whatif, "[HOST] --load x2 [--size NAME] [--add HOST2] [--json]",
-		"would a planned growth fit, here or on another size",
-		"  --load xN        N times today's load (x0.1 to x100)\n"
-		"  --size NAME      on this size instead of the present one\n"
-		"  --add HOST2      with the load of HOST2 added\n"
-		"  --json           as JSON (headroom.whatif/1)\n" SIZE_HELP CONFIG_HELP},
-	{"check", hr_cmd_check, "[HOST] [-w 1.5] [-c 1.2]",
-		"monitoring plugin (Nagios, Icinga): one line, perfdata, exit status 0..3",
-		"  -w, --warning K   WARNING when the VM carries less than K times its load (1.5)\n"
-		"  -c, --critical K  CRITICAL likewise (1.2); both judge the at_least "
-		"bound\n" CONFIG_HELP "Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n"},
-	{"doctor", hr_cmd_doctor, "[--json]",
-		"each signal of this VM: how it is read, why not better, what it costs",
-		"  --json           as JSON (headroom.doctor/1)\n\n"
-		"Needs root to see what root's agent would see. Takes two seconds.\n"
-		"HR_FORCE=raw_tp or HR_FORCE=file tries nothing better than that.\n"},
-	{"hosts", hr_cmd_hosts, "list [--json] | forget HOST [--yes] [--json]",
-		"the VMs that report to the collector; delete what it keeps of one",
-		"  --json           as JSON\n"
-		"  --yes            forget without asking; needed where there is no "
-		"terminal\n" CONFIG_HELP
-		"forget deletes windows, boots, facts, model state and answer of HOST. It needs\n"
-		"root or the collector's user on its machine.\n"},
-};
-
-#define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
-
 static void help(FILE *to)
 {
 	(void)fputs("usage: headroom [--config FILE] [COMMAND ...]\n"
 		    "Is vertical scaling headroom left? Without a command: this VM's answer from\n"
 		    "the configured collector.\n\n",
 		to);
-	for (size_t i = 0; i < N_CMDS; i++)
-		(void)fprintf(to, "  %s %s\n      %s\n", cmds[i].name, cmds[i].args, cmds[i].line);
+	for (size_t i = 0; i < hr_n_cmds; i++)
+		(void)fprintf(to, "  %s %s\n      %s\n", hr_cmds[i].name, hr_cmds[i].args,
+			hr_cmds[i].line);
 	(void)fputs("\n  --config FILE    agent.conf or collector.conf that names the collector\n"
 		    "  --help           this text, or after a command: its options\n"
 		    "  --version        the version\n\n"
@@ -103,9 +40,9 @@ static bool wants_help(int argc, char **argv)
 
 static const struct hr_cmd *find(const char *name)
 {
-	for (size_t i = 0; i < N_CMDS; i++)
-		if (strcmp(cmds[i].name, name) == 0)
-			return &cmds[i];
+	for (size_t i = 0; i < hr_n_cmds; i++)
+		if (strcmp(hr_cmds[i].name, name) == 0)
+			return &hr_cmds[i];
 	return NULL;
 }
 

@@ -114,19 +114,28 @@ static void demand(const struct hr_res_answer *r, char *to, size_t cap)
 	snprintf(to, cap, "%s%s", q, of);
 }
 
+static bool binds(const struct hr_answer *a, const struct hr_res_answer *r)
+{
+	return a->binding.resource == r->resource && strcmp(a->binding.device, r->device) == 0;
+}
+
+bool hr_render_unproven(const struct hr_answer *a, const struct hr_res_answer *r)
+{
+	return r->capacity.source == HR_CAP_LOWER_BOUND && !r->saturated && !binds(a, r) &&
+	       !r->headroom.likely.has && r->headroom.at_least.has && r->headroom.at_least.v <= 1;
+}
+
 static void resource_line(
 	const struct hr_answer *a, const struct hr_res_answer *r, struct hr_out *o)
 {
 	char name[HR_NAME_LEN + 16], lo[HR_FACTOR_LEN], mid[HR_FACTOR_LEN], hi[HR_FACTOR_LEN];
 	char used[96];
-	bool binds =
-		a->binding.resource == r->resource && strcmp(a->binding.device, r->device) == 0;
 
 	snprintf(name, sizeof(name), "%s%s%s", hr_resource_name(r->resource),
 		r->device[0] ? " " : "", r->device);
 	demand(r, used, sizeof(used));
-	hr_out_say(o, "%c %-14.24s ", binds ? '>' : ' ', name);
-	if (r->headroom.has) {
+	hr_out_say(o, "%c %-14.24s ", binds(a, r) ? '>' : ' ', name);
+	if (r->headroom.has && !hr_render_unproven(a, r)) {
 		hr_out_say(o, "%8s %8s %8s  ", hr_render_factor(&r->headroom.at_least, lo),
 			hr_render_factor(&r->headroom.likely, mid),
 			hr_render_factor(&r->headroom.at_most, hi));

@@ -31,6 +31,19 @@ void hr_render_answer(const struct hr_answer *a, struct hr_out *o);
  */
 void hr_render_explain(const struct hr_answer *a, const char *steps, struct hr_out *o);
 
+/*
+ * A device whose limit was never reached, and whose only bound says that it carries what it carries
+ * now ("at least 0.91x" of an idle disk): right, and nothing to read.  Not when it binds.
+ */
+bool hr_render_unproven(const struct hr_answer *a, const struct hr_res_answer *r);
+
+/* The interval on a logarithmic axis from 1/8 to 8: "....|[==o--]....". */
+#define HR_BAR_LEN 26
+void hr_render_bar(const struct hr_bounds *b, char to[HR_BAR_LEN]);
+
+/* What decides, in the order in which one looks, for a live terminal of 80x24. */
+void hr_render_top(const struct hr_answer *a, struct hr_out *o);
+
 /* One line per host, headed by the counts. @rows sorted by the caller. */
 void hr_render_fleet(const struct hr_fleet *f, const struct hr_fleet_row *const *rows, size_t n,
 	uint64_t now_ms, struct hr_out *o);

@@ -8,7 +8,7 @@ const MARGIN = 8; // rows kept above and below what is seen, so that a quick scr
 const $ = (id) => document.getElementById(id);
 
 let view = { q: '', answer: '', reason: '', sort: 'headroom' };
-let all = [], seen = [], counts = null, target = 1.3;
+let all = [], seen = [], counts = null, loaded = false, target = 1.3;
 let chosen = -1, go = () => {};
 let from = -1, to = -1, rowHeight = 0;
 
@@ -23,6 +23,8 @@ const orders = {
 function matches(r, words) {
   if (view.answer && r.answer !== view.answer) return false;
   if (view.reason && r.reason !== view.reason) return false;
+  if (words.length === 0) return true;
+  r.text ??= [r.host, r.answer, KINDS[r.answer]?.what, r.reason, REASONS[r.reason], r.binding?.resource, r.binding?.device].join(' ').toLowerCase();
   return words.every((w) => r.text.includes(w));
 }
 
@@ -97,7 +99,7 @@ function select() {
   chosen = -1;
   $('rows').style.height = seen.length * rowHeight + 'px';
   $('table').setAttribute('aria-rowcount', seen.length + 1);
-  $('found').textContent = seen.length === all.length && counts && all.length < counts.count
+  $('found').textContent = counts && !loaded
     ? `loading, ${all.length.toLocaleString()} so far`
     : seen.length === 1 ? '1 VM' : seen.length.toLocaleString() + ' VMs';
   $('table').classList.toggle('empty', seen.length === 0);
@@ -127,14 +129,12 @@ export function setView(v) {
   select();
 }
 
-/** @doc: a /v1/fleet document for the counts; @rows: all rows known by now. */
-export function setRows(doc, rows) {
+/** @doc: a /v1/fleet document for the counts; @rows: all rows known by now; @complete: none are to come. */
+export function setRows(doc, rows, complete) {
   counts = doc;
+  loaded = complete;
   target = doc.target ?? 1.3;
   const at = chosen >= 0 ? seen[chosen]?.host_id : null;
-  for (const r of rows) {
-    r.text ??= [r.host, r.answer, KINDS[r.answer]?.what, r.reason, REASONS[r.reason], r.binding?.resource, r.binding?.device].join(' ').toLowerCase();
-  }
   all = rows.slice().sort(orders.headroom);
   showCounts();
   select();

@@ -44,20 +44,29 @@ function evidence(r) {
   return el('details', {}, el('summary', {}, `Evidence (${rows.length})`), table(['Signal', 'Value', 'Source'], rows));
 }
 
+/**
+ * The interval to show: none for a device whose limit was never reached and whose only bound says that it carries what
+ * it carries now ("at least 0.91x" of an idle disk). As the terminal's hr_render_unproven().
+ */
+function shown(a, r) {
+  const h = r.headroom, binds = r.resource === a.binding?.resource && (r.device ?? null) === (a.binding?.device ?? null);
+  return h && r.capacity.source === 'lower-bound' && !r.saturated && !binds && h.likely === null && h.at_least !== null && h.at_least <= 1 ? null : h;
+}
+
 /** Tightest first; what makes no claim last. */
-function order(list) {
-  const key = (r) => r.headroom?.at_least ?? (r.headroom?.likely ?? 99);
-  return list.slice().sort((a, b) => key(a) - key(b));
+function order(a) {
+  const key = (r) => shown(a, r)?.at_least ?? (shown(a, r)?.likely ?? 99);
+  return a.resources.slice().sort((x, y) => key(x) - key(y));
 }
 
 export function resources(a) {
   return el('section', { 'aria-labelledby': 'h-res' }, el('h2', { id: 'h-res' }, 'Each resource'),
     el('p', { class: 'legend' }, 'The dot is the likely factor, the thick part reaches down to what is certain even if growth lands in today’s bursts. Left of 1× today’s load does not fit; the pale part is the reserve wanted.'),
     el('div', { class: 'axis wide-axis', 'aria-hidden': 'true' }, el('i', {}, '½×'), el('i', {}, '1×'), el('i', {}, '2×'), el('i', {}, '4×')),
-    ...order(a.resources).map((r) => el('div', { class: 'res' },
+    ...order(a).map((r) => el('div', { class: 'res' },
       el('h3', {}, resource(r.resource, r.device), r.saturated ? el('span', { class: 'sat' }, 'saturated') : null),
-      el('div', { class: 'res-pic' }, picture(r.headroom, TARGET)),
-      el('p', { class: 'res-k' }, interval(r.headroom)),
+      el('div', { class: 'res-pic' }, picture(shown(a, r), TARGET)),
+      el('p', { class: 'res-k' }, interval(shown(a, r))),
       el('p', { class: 'res-use' }, use(r), el('small', {}, ` confidence: ${r.confidence}`)),
       r.missing.length ? missing(r.missing) : null,
       evidence(r))));
