@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "collector/core/rank.h"
+
 /*
  * Fitted on every VM of the hourly Bitbrains traces (CPU, memory, both), lines at 1.1, 1.25, 1.49,
  * 2 and 3 times last week's peak, or, touched, at 0.75, 0.9 and 1.0 times; ridge 0.01.  Scores in
@@ -13,24 +15,25 @@ static const double weights[2][HR_CROSSING_KIND_N][1 + HR_CROSSING_FEATURES] =
 	{
 		[false] =
 			{
-				[HR_CROSSING_ANY] = {-2.5709, -0.5732, -0.8415, -1.5576, 0.8838,
-					2.6670},
-				[HR_CROSSING_CPU] = {-2.6551, -0.5777, -0.5235, -1.7574, 1.2321,
-					1.8150},
-				[HR_CROSSING_MEMORY] =
-					{-2.5495, -0.5828, -1.1330, -1.3089, 0.6837, 3.3724},
+				[HR_CROSSING_ANY] = {-3.3259, -0.4887, -0.5441, -1.4354, 0.8118,
+					2.7829, 1.0394, 0.3897, 0.2180},
+				[HR_CROSSING_CPU] = {-3.3102, -0.5098, -0.3540, -1.9940, 1.1800,
+					2.1499, 1.4624, 0.3482, 0.0780},
+				[HR_CROSSING_MEMORY] = {-3.4747, -0.4711, -0.6925, -0.6276,
+					0.6005, 3.2110, 0.4969, 0.4590, 0.4241},
 			},
 		[true] =
 			{
-				[HR_CROSSING_ANY] = {-1.3012, -0.0305, -1.5862, -0.8662,
-					0.9136, 0.7105},
-				[HR_CROSSING_CPU] =
-					{-1.1519, 0.0266, -1.3472, -0.1674, 0.7181, 0.1590},
-				[HR_CROSSING_MEMORY] =
-					{-1.2873, -0.1203, -2.1677, -1.9071, 0.9235, 1.7914},
+				[HR_CROSSING_ANY] = {-2.7535, -0.1480, -1.2375, -0.7759,
+					0.8701, 1.3084, 0.5655, 0.4224, 0.3686},
+				[HR_CROSSING_CPU] = {-2.0287, -0.0395, -1.1193, -0.4465,
+					0.7498, 0.7636, 0.7320, 0.1853, -0.0115},
+				[HR_CROSSING_MEMORY] = {-3.2584, -0.2525, -1.7368, -1.3844,
+					0.8770, 2.3580, 0.4047, 0.6002, 0.8430},
 			},
 };
 
+#define NEAR  0.8
 #define TOUCH 0.999 /* a peak this near to the line has reached it: the data are rounded */
 
 const double *hr_crossing_weights(enum hr_crossing_kind kind, bool touched)
@@ -60,11 +63,47 @@ double hr_crossing_level(const double *peak, uint32_t n)
 	return best;
 }
 
+/*
+ * The VM's own past: of the 15 days that have 7 days before them and 7 at or after them, after how
+ * many was a level reached and held that lies as far above those 7 days' peak as the line lies
+ * above the last 7 days' peak?
+ */
+static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
+{
+	double last = 0;
+	unsigned rose = 0, n = 0;
+
+	for (unsigned d = HR_CROSSING_DAYS - HR_CROSSING_WITHIN; d < HR_CROSSING_DAYS; d++)
+		last = isnan(peak[d]) ? last : fmax(last, peak[d]);
+	for (unsigned o = HR_CROSSING_WITHIN; o + HR_CROSSING_WITHIN <= HR_CROSSING_DAYS;
+		o++, n++) {
+		double before = 0;
+
+		for (unsigned d = o - HR_CROSSING_WITHIN; d < o; d++)
+			before = isnan(peak[d]) ? before : fmax(before, peak[d]);
+		rose += hr_crossing_level(peak + o, HR_CROSSING_DAYS - o) * fmax(last, 1e-3) >=
+			line * fmax(before, 1e-3);
+	}
+	return (double)rose / n;
+}
+
+static double median_slope(const double lw[HR_CROSSING_DAYS])
+{
+	double s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2];
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
+		for (unsigned j = i + 1; j < HR_CROSSING_DAYS; j++)
+			if (!isnan(lw[i]) && !isnan(lw[j]))
+				s[k++] = (lw[j] - lw[i]) / (j - i);
+	return k ? hr_rank_median(s, k) : 0;
+}
+
 void hr_crossing_features(
 	const double peak[HR_CROSSING_DAYS], double line, double ret_x[HR_CROSSING_FEATURES])
 {
 	double lw[HR_CROSSING_DAYS], max = -INFINITY, sum = 0, sq = 0, step = 0, level;
-	unsigned n = 0, n_step = 0, over = 0;
+	unsigned n = 0, n_step = 0, over = 0, near = 0;
 
 	for (unsigned d = 0; d < HR_CROSSING_DAYS; d++) {
 		lw[d] = isnan(peak[d]) ? NAN : log(fmax(peak[d] / line, HR_CROSSING_FLOOR));
@@ -74,6 +113,7 @@ void hr_crossing_features(
 		sum += lw[d];
 		max = fmax(max, lw[d]);
 		over += peak[d] >= line * TOUCH;
+		near += peak[d] >= line * NEAR;
 		if (d > 0 && !isnan(lw[d - 1])) {
 			step += fabs(lw[d] - lw[d - 1]);
 			n_step++;
@@ -88,6 +128,9 @@ void hr_crossing_features(
 	ret_x[2] = n ? sqrt(sq / n) : 0;
 	ret_x[3] = log(1.0 + over);
 	ret_x[4] = n_step ? step / n_step : 0;
+	ret_x[5] = own_rises(peak, line);
+	ret_x[6] = log(1.0 + near);
+	ret_x[7] = 30 * median_slope(lw);
 }
 
 void hr_crossing(const double peak[HR_CROSSING_DAYS], double line, enum hr_crossing_kind kind,

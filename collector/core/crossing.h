@@ -4,7 +4,7 @@
  * the 28 daily peaks before, without a date: on real VMs most sustained
  * crossings are returns to a level seen before, and lines through the past find
  * 1-9 % of them (FORECAST.md).  "Stay" = at or over the line on at least 3 days
- * of some 7.  Logistic over five numbers that have no unit, so that it serves
+ * of some 7.  Logistic over eight numbers that have no unit, so that it serves
  * utilisation against a limit and 1/k against 1/target alike.
  */
 #pragma once
@@ -17,7 +17,7 @@
 #define HR_CROSSING_HORIZON  30
 #define HR_CROSSING_NEED     3 /* days ... */
 #define HR_CROSSING_WITHIN   7 /* ... of so many: sustained */
-#define HR_CROSSING_FEATURES 5
+#define HR_CROSSING_FEATURES 8
 
 /*
  * Peaks below a fifth of the line count as a fifth: k is cut at 8, so a target
@@ -53,7 +53,9 @@ void hr_crossing(const double peak[HR_CROSSING_DAYS], double line, enum hr_cross
 /*
  * What the weights weigh: ln(line / highest peak), ln(line / highest level held for 3 days of some
  * 7), standard deviation of ln peak, ln(1 + days over the line), mean |day-to-day change of ln
- * peak|.  At least two peaks must be known.
+ * peak|, how often within these days a level as far above the seven days before was reached and
+ * held, ln(1 + days over 0.8 of the line), median slope of ln peak in 30 days.  At least two peaks
+ * must be known.
  */
 void hr_crossing_features(
 	const double peak[HR_CROSSING_DAYS], double line, double ret_x[HR_CROSSING_FEATURES]);

@@ -293,19 +293,19 @@ static void score(const char *name, struct cases *const *train, unsigned n_train
 	cross_fit(own, 1, c, true, &six);
 	level_score(c, &level);
 	printf("\n## %s: %zu cases, %zu events\n", name, c->n, events);
-	printf("%-34s Brier %.4f  AUC %.2f  alarms at 5 %%: FA %.1f hit %.0f, at 10 %%: FA %.1f "
+	printf("%-34s Brier %.4f  AUC %.3f  alarms at 5 %%: FA %.1f hit %.0f, at 10 %%: FA %.1f "
 	       "hit "
 	       "%.0f\n",
 		"ours (crossing.c)", brier(c, ours.p), st_auc(ours.p, c->y, c->n),
 		rate(ours.alarm[0], c->y, c->n, false), rate(ours.alarm[0], c->y, c->n, true),
 		rate(ours.alarm[1], c->y, c->n, false), rate(ours.alarm[1], c->y, c->n, true));
-	printf("%-34s Brier %.4f  AUC %.2f  alarms at 5 %%: FA %.1f hit %.0f, at 10 %%: FA %.1f "
+	printf("%-34s Brier %.4f  AUC %.3f  alarms at 5 %%: FA %.1f hit %.0f, at 10 %%: FA %.1f "
 	       "hit "
 	       "%.0f\n",
 		"six features of the reference", brier(c, six.p), st_auc(six.p, c->y, c->n),
 		rate(six.alarm[0], c->y, c->n, false), rate(six.alarm[0], c->y, c->n, true),
 		rate(six.alarm[1], c->y, c->n, false), rate(six.alarm[1], c->y, c->n, true));
-	printf("%-34s              AUC %.2f  alarms at 5 %%: FA %.1f hit %.0f, at 10 %%: FA %.1f "
+	printf("%-34s              AUC %.3f  alarms at 5 %%: FA %.1f hit %.0f, at 10 %%: FA %.1f "
 	       "hit "
 	       "%.0f\n",
 		"max of 28 d / line alone", st_auc(level.p, c->y, c->n),
