@@ -30,6 +30,7 @@
 /* 0.08 in the reference; 0.07: a third fewer wrong dates at 28 days of 10 % noise. */
 #define NOISY      0.07
 #define NOISY_DAYS 42
+#define SOON_DAYS  30 /* horizon of the probability */
 
 struct fit {
 	double z[DAYS]; /* deseasonalised */
@@ -255,6 +256,13 @@ static void find_level(struct fit *f)
 		tight = fmin(tight, f->season[w]);
 	f->level = n ? hr_rank_median(v, n) + tight : NAN;
 	noise(f->z, f->from[f->pieces - 1], f->n, &b0, &f->sigma);
+	/* a short last piece may look quiet by chance: the piece before it knows the noise, too */
+	for (uint8_t p = 0; p + 1 < f->pieces; p++) {
+		double b, s;
+
+		noise(f->z, f->from[p], f->from[p + 1], &b, &s);
+		f->sigma = fmax(f->sigma, s);
+	}
 	/* a median of n days, and the weekday's share from one day in seven */
 	if (n)
 		f->level_off = LEVEL_Z * MEDIAN_SE * f->sigma * sqrt(1.0 / n + (double)WEEK / f->n);
@@ -361,14 +369,18 @@ void hr_trend_fit(const struct hr_trend_in *whole, struct hr_trend *ret)
 	ret->sigma = f.sigma;
 	for (uint8_t i = 1; i < f.pieces; i++)
 		ret->cut[ret->n_cut++] = (uint16_t)(f.from[i] + whole->n - in.n);
+	above = f.level - in.target;
 	if (f.hi >= 0) {
-		ret->kind = HR_TREND_NONE;
+		/* "no trend" is said only where what the interval allows does not end within 30
+		 * days */
+		struct hr_opt worst = days_until(above - f.level_off, f.lo, SOON_DAYS);
+
+		ret->kind = worst.has && above > 0 ? HR_TREND_UNCONFIRMED : HR_TREND_NONE;
 		return;
 	}
 	ret->kind = confirmed(&in, &f) ? HR_TREND_CONFIRMED : HR_TREND_UNCONFIRMED;
 	if (ret->kind != HR_TREND_CONFIRMED)
 		return;
-	above = f.level - in.target;
 	widen(&f);
 	ret->early = days_until(above - f.level_off, f.lo, ret->limit_days);
 	ret->likely = days_until(above, f.slope, ret->limit_days);
