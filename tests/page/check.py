@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """check.py URL [REAL_URL]: the page in a real browser; URL serves fleet.py with 10 000 VMs, REAL_URL a collector.
 
-Prints what was seen; status 1 with the first thing that is wrong.  SHOTS=DIR keeps pictures.
+Prints what was seen; status 1 with the first thing that is wrong.  SHOTS=DIR keeps pictures; HEADROOM=PROGRAM looks at
+its reports, too; AXE=axe.min.js (npm's axe-core, MPL-2.0, not in Debian) runs its rules beside the checks here.
 """
+import base64
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from urllib.parse import urlsplit
 
@@ -76,15 +80,30 @@ return bad.slice(0, 8);
 """
 
 
+def accessible(b, what):
+    expect(b.js(ACCESS), [], f"accessibility of {what}")
+    expect(b.js(CONTRAST), [], f"contrast of {what}")
+    # colour is never alone: each kind of answer has a mark and a word of its own
+    marks = b.js("return [...document.querySelectorAll('.badge')].filter((e) => e.offsetParent).map((e) => e.textContent)")
+    if any(len(m) < 3 for m in marks):
+        raise AssertionError(f"an answer told by colour alone: {marks}")
+    if os.environ.get("AXE"):
+        with open(os.environ["AXE"], encoding="utf-8") as f:
+            b.js(f.read() + ";window.axe = axe;")
+        b.js("window.axeSays = null; axe.run({ resultTypes: ['violations'] }).then((r) => { window.axeSays = r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target).join(' ')); })")
+        b.wait("window.axeSays !== null", "axe", 60)
+        expect(b.js("return window.axeSays"), [], f"axe on {what}")
+
+
 def usable(b):
-    """Best of some loads, ms: the tightest VMs shown, and all 10 000 known."""
+    """Best of some loads, ms: the tightest VMs shown and keys answered, and all 10 000 known."""
     best = (1e9, 1e9)
-    for _ in range(4):
+    for _ in range(8):
         b.open(URL + "/")
         b.wait("performance.getEntriesByName('fleet-complete').length", "all VMs loaded", 60)
         got = b.js("return ['fleet-usable', 'fleet-complete'].map((n) => performance.getEntriesByName(n)[0].startTime)")
         best = (min(best[0], got[0]), min(best[1], got[1]))
-        if best[0] < 1000:
+        if max(best) < 1000:
             break
     return best
 
@@ -92,8 +111,8 @@ def usable(b):
 def fleet_view(b):
     first, last = usable(b)
     print(f"10 000 VMs: usable after {first:.0f} ms, complete after {last:.0f} ms")
-    if first > 3000:
-        raise AssertionError("not usable within 3 s (1 s is promised on a quiet machine)")
+    if first > 1000:
+        raise AssertionError("not usable within 1 s at the best of 8 loads")
     expect(b.js("return " + FOUND), count(N), "VMs found")
     rows = b.js("return document.querySelectorAll('#rows .row').length")
     if not 5 < rows < 120:
@@ -103,8 +122,7 @@ def fleet_view(b):
     short = sum(v.row(0)["answer"] in ("no", "resize") for v in vms)
     if f"{short:,} of {N:,} VMs are short" not in b.js("return document.getElementById('lead').textContent"):
         raise AssertionError("the first line does not count the VMs that are short")
-    expect(b.js(ACCESS), [], "accessibility of the fleet")
-    expect(b.js(CONTRAST), [], "contrast")
+    accessible(b, "the fleet")
     b.js("const s = document.getElementById('scroll'); s.scrollTop = s.scrollHeight")
     b.wait(f"document.querySelector('#rows .row:last-child').getAttribute('aria-rowindex') == '{N + 1}'", "the last row")
     shot(b, "fleet-end")
@@ -171,9 +189,71 @@ def vm_view(b, i, name):
     for m in a["missing"]:
         if m["evidence"] not in text:
             raise AssertionError(f"missing evidence not told: {m['evidence']}")
-    expect(b.js(ACCESS), [], f"accessibility of {name}")
-    expect(b.js(CONTRAST), [], f"contrast of {name}")
+    accessible(b, name)
     shot(b, name, True)
+
+
+def press(b, text):
+    b.js("[...document.querySelectorAll('#vm button')].find((e) => e.textContent === arguments[0]).click()", text)
+
+
+def history(b):
+    """Headroom over time with the threshold, the bursts of the tightest minute, and the cone to the day that is forecast."""
+    i = next(i for i, v in enumerate(vms) if v.days and v.headroom["at_least"] > 1.8 and v.days["at_most"])
+    v = vms[i]
+    b.open(URL + "/?host=" + v.id)
+    b.wait("document.querySelectorAll('#vm .plot canvas').length >= 12", "six plots of two layers", 20)
+    text = b.js("return document.getElementById('vm').textContent")
+    # 1180 of 7152 slots; the busiest second's bucket ends at 2.6 (fleet.py)
+    for want in ("wanted 1.30×", "In 16.5 % of its 7,152 slots of 8.4 ms all 4 CPUs were busy; averaged over a second, the busiest used 2.60 of 4.", "13 in the worst"):
+        if want not in text:
+            raise AssertionError(f"the history does not say: {want}")
+    press(b, "91 days")
+    b.wait("document.querySelector('.whole .readout')?.textContent.includes('reaches it in')", "the cone", 20)
+    told = b.js("return document.querySelector('.whole .readout').textContent")
+    days = [f"{d:.0f}" if 10 <= d < 100 else str(round(d / 10) * 10) if d >= 100 else f"{d:.1f}" for d in (v.days["at_least"], v.days["at_most"])]
+    if f"{days[0]} to {days[1]} days" not in told:
+        raise AssertionError(f"the cone's days: {told}, expected {days}")
+    expect(b.js("return document.getElementById('h-tight').parentElement.hidden"), True, "no burst view of days")
+    accessible(b, "91 days")
+    shot(b, "days", True)
+    clean(b, "history")
+
+
+def reports(b):
+    """headroom report: one file, opened from the disk, that asks for nothing and can be printed."""
+    for i in (1, 3, 6, 7):
+        v = vms[i]
+        made = subprocess.run([os.environ["HEADROOM"], "report", v.id], env={**os.environ, "HEADROOM_COLLECTOR": URL}, capture_output=True, check=False, timeout=60)
+        if made.returncode or made.stderr:
+            raise AssertionError(f"headroom report: status {made.returncode}, {made.stderr.decode()}")
+        with tempfile.NamedTemporaryFile(suffix=".html") as f:
+            f.write(made.stdout)
+            f.flush()
+            b.open("about:blank")
+            b.console(), b.requested()
+            b.open("file://" + f.name)
+            b.wait("document.body.dataset.done === 'true'", "the report drawn", 20)
+            expect(b.console(), [], "report: console")
+            expect([u for u in b.requested() if u not in ("file://" + f.name, "about:blank")], [], "report: requests")
+            expect(b.js("return document.querySelector('h1').textContent"), v.host, "report: name")
+            expect(b.js("return document.querySelector('.sentence').textContent"), v.answer(0)["sentence"], "report: sentence")
+            expect(b.js("return document.querySelectorAll('img').length"), 0, "markup of a host name in the report")
+            text = b.js("return document.body.innerText")
+            for want in ("Do we need to distribute?", "The bottleneck", "Two such VMs", "service level and steps of " + v.host):
+                if want not in text:
+                    raise AssertionError(f"the report of {v.host} does not say: {want}")
+            for word in ("undefined", "NaN", "[object"):
+                if word in text:
+                    raise AssertionError(f"'{word}' in the report of {v.host}")
+            accessible(b, "a report")
+            shot(b, "report-" + v.reason, True)
+            pdf = base64.b64decode(b.cdp("Page.printToPDF")["data"])
+            if not pdf.startswith(b"%PDF") or len(pdf) < 20000:
+                raise AssertionError("the report cannot be printed")
+            if os.environ.get("SHOTS"):
+                with open(os.path.join(os.environ["SHOTS"], f"report-{v.reason}.pdf"), "wb") as out:
+                    out.write(pdf)
 
 
 def real(b):
@@ -202,6 +282,9 @@ def main():
         for i in range(8):
             vm_view(b, i, "vm-" + vms[i].reason)
         clean(b, "fleet and VMs")
+        history(b)
+        if os.environ.get("HEADROOM"):
+            reports(b)
         if REAL:
             real(b)
         b.open(URL + "/?host=" + "f" * 32)
@@ -209,12 +292,12 @@ def main():
     with Browser(dark=True) as b:
         b.open(URL + "/")
         b.wait(ROWS, "rows")
-        expect(b.js(CONTRAST), [], "contrast in the dark")
+        accessible(b, "the fleet in the dark")
         vm_view(b, 5, "dark")
     with Browser(390, 844) as b:
         b.open(URL + "/")
         b.wait(ROWS, "rows on a phone")
-        expect(b.js(ACCESS), [], "a phone")
+        accessible(b, "a phone")
         shot(b, "phone")
         vm_view(b, 2, "phone-vm")
         clean(b, "phone")
