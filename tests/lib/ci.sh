@@ -44,7 +44,8 @@ ci_valgrind() {
 }
 
 # clang-tidy over every C file of ours in the clang build's list of commands (the clang build has
-# just proved that it parses); a file's log is kept, its findings are its failure.
+# just proved that it parses); a file's log is kept, its findings are its failure.  The analyzer walks 60,000 nodes
+# of a function instead of 225,000: a third of the time (HR_TIDY_NODES=225000 for all of it).
 ci_tidy() {
 	local list=$logs/tidy.list file log
 	stage clang-tidy
@@ -53,10 +54,11 @@ ci_tidy() {
 		while read -r file; do ! matches "tidy/${file#"$top"/}" || echo "$file"; done >"$list"
 	# shellcheck disable=SC2016  # expanded by the inner shell
 	timeout 420 xargs -a "$list" -P2 -d '\n' -n1 bash -c '
-		name=${3#"$2"/}
+		name=${4#"$2"/}
 		log=$1/tidy-${name//\//-}.log
-		clang-tidy-14 -p build/ci/clang --quiet "$3" >"$log" 2>&1
-		echo "exit status $?" >>"$log"' _ "$logs" "$top"
+		clang-tidy-14 -p build/ci/clang --quiet --extra-arg=-Xclang --extra-arg=-analyzer-config \
+			--extra-arg=-Xclang --extra-arg="max-nodes=$3" "$4" >"$log" 2>&1
+		echo "exit status $?" >>"$log"' _ "$logs" "$top" "${HR_TIDY_NODES:-60000}"
 	while read -r file; do
 		file=${file#"$top"/}
 		log=$logs/tidy-${file//\//-}.log
@@ -82,13 +84,12 @@ ci_untracked() {
 	fi
 }
 
+# One clang build is both the second compiler's warnings and the sanitizers (asserts on); clang-tidy reads its commands.
 ci_stages() {
-	if ci_build clang -DCMAKE_C_COMPILER=clang-14; then
-		ci_tidy
-	fi
-	if ci_build asan -DHR_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Debug; then # asserts on
+	if ci_build clang -DCMAKE_C_COMPILER=clang-14 -DHR_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Debug; then
 		stage ctest-asan
-		UBSAN_OPTIONS=print_stacktrace=1 run_ctests build/ci/asan asan/ '^(unit|io|fuzz)/'
+		UBSAN_OPTIONS=print_stacktrace=1 run_ctests build/ci/clang asan/ '^(unit|io|fuzz)/'
+		ci_tidy
 	fi
 	ci_valgrind
 }

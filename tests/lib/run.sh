@@ -60,12 +60,14 @@ build_tree() {
 	{ cmake -S "$top" -B "$dir" -G Ninja "${launcher[@]}" "$@" && ninja -C "$dir" -k 0; } >"$log" 2>&1
 }
 
-# run_ctests DIR PREFIX REGEX: each ctest of DIR is one result, named PREFIX + its name.
+# run_ctests DIR PREFIX REGEX [LOG]: each ctest of DIR whose name matches (with a ! before it: does not) is one
+# result, named PREFIX + its name.
 run_ctests() {
-	local dir=$1 prefix=$2 regex=$3 log junit verdict name why names
-	log=$logs/ctest${prefix:+-${prefix%/}}.log junit=${log%.log}.xml
+	local dir=$1 prefix=$2 regex=${3#!} invert='' log junit verdict name why names
+	[ "$regex" = "$3" ] || invert=-v
+	log=$logs/${4:-ctest${prefix:+-${prefix%/}}}.log junit=${log%.log}.xml
 	names=$(ctest --test-dir "$dir" -N 2>/dev/null | sed -n 's/^ *Test *#[0-9]*: //p' |
-		grep -E -- "$regex" | while read -r name; do matches "$prefix$name" && echo "$name"; done)
+		grep -E $invert -- "$regex" | while read -r name; do matches "$prefix$name" && echo "$name"; done)
 	[ -n "$names" ] || return 0
 	# ctest wants one regular expression: the exact names, dots and pluses taken literally
 	# (unlike --only's, which has been applied to prefix + name).
@@ -88,26 +90,47 @@ run_ctests() {
 	done < <(python3 "$top/tests/lib/junit.py" "$junit")
 }
 
-# run_scripts KIND: tests/KIND/*.sh, one after the other (they load the machine on purpose).
+# run_script SCRIPT: one result; its log ends with the exit status, the time it took and the CPU time of it and its children.
+run_script() {
+	local script=$1 name log status from why
+	name=$(basename "$(dirname "$script")")/$(basename "$script" .sh)
+	log=$logs/${name//\//-}.log
+	from=$(now_ms)
+	TIMEFORMAT='cpu %U + %S s'
+	{ time timeout --kill-after=20 "${HR_TEST_TIMEOUT:-300}" "$script" >"$log" 2>&1 </dev/null; } 2>"$log.cpu"
+	status=$?
+	why=$(tail -n 1 "$log")
+	echo "exit status $status after $(($(now_ms) - from)) ms, $(tail -n 1 "$log.cpu")" >>"$log"
+	rm -f "$log.cpu"
+	case $status in
+	0) result PASS "$name" ;;
+	77) result SKIP "$name" ": $why" ;;
+	124 | 137) result FAIL "$name" " (out of time; log $log)" ;;
+	*) tail -n 15 "$log" | sed 's/^/    /'; result FAIL "$name" " ($why; log $log)" ;;
+	esac
+}
+
+# Whole-VM measurements and judgements of time need the machine to themselves; all others bear company.
+alone() { sed -n 2,6p "$1" | grep -q '^# machine: alone$'; }
+
+# run_scripts KIND all|alone|shared [JOBS]: tests/KIND/*.sh of that class, JOBS at a time (default 1).
 run_scripts() {
-	local script name log status from why
+	local script jobs=${3:-1} running=0
 	for script in "$top/tests/$1"/*.sh; do
-		[ -e "$script" ] || continue
-		name=$1/$(basename "$script" .sh)
-		matches "$name" || continue
-		log=$logs/${name//\//-}.log
-		from=$(now_ms)
-		timeout --kill-after=20 "${HR_TEST_TIMEOUT:-300}" "$script" >"$log" 2>&1 </dev/null
-		status=$?
-		echo "exit status $status after $(($(now_ms) - from)) ms" >>"$log"
-		why=$(tail -n 2 "$log" | head -n 1)
-		case $status in
-		0) result PASS "$name" ;;
-		77) result SKIP "$name" ": $why" ;;
-		124 | 137) result FAIL "$name" " (out of time; log $log)" ;;
-		*) tail -n 15 "$log" | sed 's/^/    /'; result FAIL "$name" " ($why; log $log)" ;;
+		[ -e "$script" ] && matches "$1/$(basename "$script" .sh)" || continue
+		case $2 in
+		alone) alone "$script" || continue ;;
+		shared) ! alone "$script" || continue ;;
 		esac
+		if [ "$jobs" = 1 ]; then
+			run_script "$script"
+			continue
+		fi
+		[ $running -lt "$jobs" ] || { wait -n; running=$((running - 1)); }
+		run_script "$script" &
+		running=$((running + 1))
 	done
+	[ $running = 0 ] || wait
 }
 
 # Files git does not know and does not ignore: a build must leave none.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # Under stress-ng --cpu with two workers per CPU, CPU is saturated, binds, and the factor is at most 1.
 . "$(dirname "$0")/../lib/system.sh"
 need_root

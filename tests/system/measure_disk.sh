@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # A disk that is throttled below the request layer (as a cloud volume is) and offered more than it carries:
 # the disk binds.  The device is a loop device with direct I/O; its backing file's disk is limited for the cgroup
 # whose I/O it carries (blkio v1, 300 writes/s), so requests of loopN wait below loopN, unseen by its queue.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # On an idle VM the answer is yes, with the factor capped at 8.
 . "$(dirname "$0")/../lib/system.sh"
 need_root

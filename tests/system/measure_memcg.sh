@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # A memory cgroup that thrashes (a file larger than its limit, read at random) on a VM with memory to spare:
 # the answer is the local limit, not the VM's size.
 . "$(dirname "$0")/../lib/system.sh"

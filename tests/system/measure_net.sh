@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # iperf3 between namespaces through a traffic shaper on this VM: the limit is local (the shaper), not the VM.
 . "$(dirname "$0")/../lib/system.sh"
 need_root

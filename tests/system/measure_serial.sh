@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # One thread that spins on an otherwise idle VM of several CPUs: the thread is the limit, named; more vCPUs are not.
 . "$(dirname "$0")/../lib/system.sh"
 need_root

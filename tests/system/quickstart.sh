@@ -10,6 +10,7 @@ need git setpriv
 copy=$tmp/tree
 mkdir "$copy"
 (cd "$HR_TOP" && git -c safe.directory='*' ls-files -z | xargs -0 cp --parents -t "$copy")
+export CCACHE_BASEDIR=$copy # the same paths, seen from the copy
 left() { pgrep -f "$copy/build/bin/" || true; }
 
 status=0

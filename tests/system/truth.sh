@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: alone
 # The truth suite's machinery: its arithmetic by hand, its load, and its quick cases through the product's own JSON.
 # Whether the numbers are good is not judged here: that needs an otherwise idle machine (tests/truth/run).
 . "$(dirname "$0")/../lib/system.sh"
