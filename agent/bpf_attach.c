@@ -387,6 +387,17 @@ static void tell_event_ns(const struct hr_bpf *b, struct hr_signal_state *ret)
 	snprintf(ret->reason, sizeof(ret->reason), "%s", why);
 }
 
+static void tell_disk_sync(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_N])
+{
+	tell(b, HR_SIG_DISK_SYNC, HR_HOOK_BLOCK, HR_HOOK_N, signal);
+	if (b->facts.flags_sync || !(b->have & HR_SIG_BIT(HR_SIG_DISK_SYNC)))
+		return;
+	b->have &= ~HR_SIG_BIT(HR_SIG_DISK_SYNC);
+	hr_ladder_signal(HR_SIG_DISK_SYNC, HR_RUNG_MISSING,
+		"kernel's enum req_flag_bits has no __REQ_SYNC or __REQ_RAHEAD",
+		&signal[HR_SIG_DISK_SYNC]);
+}
+
 static void tell_signals(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_N])
 {
 	tell(b, HR_SIG_CPU_SLOTS, HR_HOOK_SWITCH, HR_HOOK_N, signal);
@@ -394,6 +405,7 @@ static void tell_signals(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_
 	tell(b, HR_SIG_BURSTS, HR_HOOK_SWITCH, HR_HOOK_N, signal);
 	tell(b, HR_SIG_THREADS, HR_HOOK_TASKS, HR_HOOK_N, signal);
 	tell(b, HR_SIG_DISK_IO, HR_HOOK_BLOCK, HR_HOOK_N, signal);
+	tell_disk_sync(b, signal);
 	tell(b, HR_SIG_NET_IO, HR_HOOK_RECEIVE, HR_HOOK_XMIT, signal);
 	tell(b, HR_SIG_TCP_RETRANS, HR_HOOK_RETRANS, HR_HOOK_N, signal);
 	tell(b, HR_SIG_RECLAIM, HR_HOOK_RECLAIM_BEGIN, HR_HOOK_RECLAIM_END, signal);
@@ -502,7 +514,8 @@ static const struct {
 } shed_table[HR_SHED_N] = {
 	[HR_SHED_BURST] = {{HR_HOOK_N, HR_HOOK_N}, HR_SIG_BIT(HR_SIG_REPLAY)},
 	[HR_SHED_NET] = {{HR_HOOK_RECEIVE, HR_HOOK_XMIT}, HR_SIG_BIT(HR_SIG_NET_IO)},
-	[HR_SHED_DISK] = {{HR_HOOK_BLOCK, HR_HOOK_N}, HR_SIG_BIT(HR_SIG_DISK_IO)},
+	[HR_SHED_DISK] = {{HR_HOOK_BLOCK, HR_HOOK_N},
+		HR_SIG_BIT(HR_SIG_DISK_IO) | HR_SIG_BIT(HR_SIG_DISK_SYNC)},
 	[HR_SHED_SCHED] = {{HR_HOOK_SWITCH, HR_HOOK_N},
 		HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
 			HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY)},

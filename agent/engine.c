@@ -130,6 +130,7 @@ static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 	r = hr_bpf_devices(e->bpf, dev, e->devs.n);
 	if (r < 0) {
 		hr_host_facts_signal(&e->facts, HR_SIG_DISK_IO, HR_RUNG_MISSING, strerror(-r));
+		hr_host_facts_signal(&e->facts, HR_SIG_DISK_SYNC, HR_RUNG_MISSING, strerror(-r));
 		hr_host_facts_signal(&e->facts, HR_SIG_NET_IO, HR_RUNG_MISSING, strerror(-r));
 	}
 	e->facts.map_bytes = hr_bpf_map_bytes(e->bpf);
@@ -423,7 +424,7 @@ static void mark_shed(struct hr_facts *f, enum hr_shed what, const char *reason)
 	static const uint64_t signals[HR_SHED_N] = {
 		[HR_SHED_BURST] = HR_SIG_BIT(HR_SIG_REPLAY),
 		[HR_SHED_NET] = HR_SIG_BIT(HR_SIG_NET_IO),
-		[HR_SHED_DISK] = HR_SIG_BIT(HR_SIG_DISK_IO),
+		[HR_SHED_DISK] = HR_SIG_BIT(HR_SIG_DISK_IO) | HR_SIG_BIT(HR_SIG_DISK_SYNC),
 		[HR_SHED_SCHED] = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
 				  HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY),
 	};

@@ -112,6 +112,33 @@ static void probe_ops(const struct btf *btf, uint8_t ret_class[HR_OPS_N])
 	}
 }
 
+/* enum req_flag_bits numbers the bits of cmd_flags; their places move with the enum. */
+static void probe_flags(const struct btf *btf, struct hr_kernel_facts *f)
+{
+	int id = btf__find_by_name_kind(btf, "req_flag_bits", BTF_KIND_ENUM);
+	const struct btf_type *t;
+	uint32_t sync = 0, with = 0;
+
+	if (id < 0)
+		return;
+	t = btf__type_by_id(btf, (__u32)id);
+	for (int i = 0; i < btf_vlen(t); i++) {
+		const char *name = btf__name_by_offset(btf, btf_enum(t)[i].name_off);
+		int bit = btf_enum(t)[i].val;
+
+		if (bit < HR_OP_BITS || bit > 31)
+			continue;
+		if (strcmp(name, "__REQ_SYNC") == 0)
+			sync = 1u << bit;
+		else if (strcmp(name, "__REQ_FUA") == 0 || strcmp(name, "__REQ_PREFLUSH") == 0)
+			with |= 1u << bit;
+		else if (strcmp(name, "__REQ_RAHEAD") == 0)
+			f->flags_ahead = 1u << bit;
+	}
+	if (sync && f->flags_ahead)
+		f->flags_sync = sync | with;
+}
+
 static void probe_hook(const struct btf *btf, enum hr_hook h, struct hr_hook_facts *ret)
 {
 	const struct btf_type *t;
@@ -146,6 +173,7 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
 	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
 	probe_ops(btf, ret_facts->op_class);
+	probe_flags(btf, ret_facts);
 	for (int h = 0; h < HR_HOOK_N; h++)
 		if (h != HR_HOOK_TASKS)
 			probe_hook(btf, (enum hr_hook)h, &ret_facts->hook[h]);

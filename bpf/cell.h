@@ -140,7 +140,8 @@ struct hr_disk_cell {
 	uint64_t flushes;
 	uint64_t unstamped;         /* completed without start_time_ns: counted, latency unknown */
 	struct hr_cell_hist lat[2]; /* us, start to completion */
-	uint64_t unused[4];
+	uint64_t sync_ns; /* residence of the requests somebody asked for: hr_flags_sync */
+	uint64_t unused[3];
 	struct hr_disk_slot slot[HR_RING_SLOTS];
 };
 

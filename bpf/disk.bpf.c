@@ -19,6 +19,13 @@ const volatile uint32_t hr_disks = 1; /* stride of hr_disk_cells */
 
 const volatile uint8_t hr_op_class[HR_OPS_N]; /* enum hr_op of each operation of this kernel */
 
+/*
+ * Bits of cmd_flags, looked up by name.  A write with one of the first is one that its
+ * submitter wants done (O_DIRECT, fsync, journal), whether it sleeps for it or, with libaio and
+ * io_uring, does not; without, it is write-back.  A read with the second is a guess ahead.
+ */
+const volatile uint32_t hr_flags_sync, hr_flags_ahead;
+
 struct hr_ctl hr_ctl;
 struct hr_disk_id hr_disk_ids[HR_DISKS_MAX]; /* index = device of the cells */
 
@@ -80,8 +87,8 @@ static __always_inline uint32_t which(uint32_t major, uint32_t minor)
 /* @start 1: a part of a request, whose bytes count and which is no request of its own. */
 #define A_PART 1
 
-static __always_inline void transfer(
-	struct hr_disk_cell *c, uint32_t index, uint32_t dir, uint64_t bytes, uint64_t start)
+static __always_inline void transfer(struct hr_disk_cell *c, uint32_t index, uint32_t flags,
+	uint64_t bytes, uint64_t start, uint32_t dir)
 {
 	uint64_t now = bpf_ktime_get_ns();
 	struct hr_disk_slot *s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
@@ -97,6 +104,8 @@ static __always_inline void transfer(
 		return;
 	}
 	count(&c->lat[dir], now - start);
+	if (dir ? flags & hr_flags_sync : !(flags & hr_flags_ahead))
+		INC(c->sync_ns, now - start);
 	hr_spread(index, start > hr_ctl.horizon ? start : hr_ctl.horizon, now, dir);
 }
 
@@ -106,7 +115,7 @@ static __always_inline int on_complete(
 	uint32_t len = HR_READ(typed, rq, __data_len), disk, index;
 	struct hr_disk_cell *c;
 	struct gendisk *gd;
-	uint32_t op;
+	uint32_t op, flags;
 	bool part;
 
 	gd = hr_request_disk(typed, rq);
@@ -123,15 +132,16 @@ static __always_inline int on_complete(
 	part = nr_bytes < len; /* the event comes before the length shrinks */
 	if (failed)
 		INC(c->errors, 1);
-	op = HR_READ(typed, rq, cmd_flags) & ((1u << HR_OP_BITS) - 1);
+	flags = HR_READ(typed, rq, cmd_flags);
+	op = flags & ((1u << HR_OP_BITS) - 1);
 	op = op < HR_OPS_N ? hr_op_class[op] : HR_OP_OTHER;
 	if (op == HR_OP_DISCARD)
 		INC(c->discards, !part);
 	else if (op == HR_OP_FLUSH)
 		INC(c->flushes, !part);
 	else if (op != HR_OP_OTHER && len > 0) /* an empty write only carries a flush */
-		transfer(c, index, op == HR_OP_WRITE, part ? nr_bytes : len,
-			part ? A_PART : HR_READ(typed, rq, start_time_ns));
+		transfer(c, index, flags, part ? nr_bytes : len,
+			part ? A_PART : HR_READ(typed, rq, start_time_ns), op == HR_OP_WRITE);
 	return 0;
 }
 

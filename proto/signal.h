@@ -51,7 +51,8 @@ enum hr_rung {
 	X(COST, "cost", "the agent's own CPU time, memory and map bytes")                          \
 	X(EVENT_NS, "event_ns", "nanoseconds per kernel event")                                    \
 	X(REPLAY, "replay", "recorded bursts replayed at larger loads")                            \
-	X(FS, "filesystems", "space and inodes of local file systems")
+	X(FS, "filesystems", "space and inodes of local file systems")                             \
+	X(DISK_SYNC, "disk_sync", "requests asked for, told from write-back and readahead")
 
 enum hr_signal {
 #define X(id, name, what) HR_SIG_##id,

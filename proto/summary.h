@@ -183,7 +183,8 @@ enum hr_dist {
 	X(WIN_CLEAN_OPS_MAX, DISK_IO, M, n) /* best 100 ms window that was not queued */           \
 	X(WIN_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
 	X(SEC_CLEAN_OPS_MAX, DISK_IO, M, n) /* best second without a queued window */              \
-	X(SEC_CLEAN_KIB_MAX, DISK_IO, M, KiB)
+	X(SEC_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
+	X(IO_SYNC_NS, DISK_SYNC, S, ns) /* residence of requests that somebody asked for */
 
 enum hr_dctr {
 #define X(id, sig, kind, unit) HR_DCTR_##id,

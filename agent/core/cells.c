@@ -30,7 +30,7 @@ struct prev_cpu {
 };
 
 struct prev_disk {
-	uint64_t n[2], bytes[2], errors, discards, flushes, unstamped;
+	uint64_t n[2], bytes[2], errors, discards, flushes, unstamped, sync_ns;
 	struct prev_hist lat[2];
 };
 
@@ -389,6 +389,7 @@ static void take_disk_counters(
 		now.discards += LOAD(x->discards);
 		now.flushes += LOAD(x->flushes);
 		now.unstamped += LOAD(x->unstamped);
+		now.sync_ns += LOAD(x->sync_ns);
 		for (int d = 0; d < 2; d++) {
 			now.n[d] += LOAD(x->n[d]);
 			now.bytes[d] += LOAD(x->bytes[d]);
@@ -398,6 +399,7 @@ static void take_disk_counters(
 	ret->errors = grown(now.errors, &p->errors);
 	ret->discards = grown(now.discards, &p->discards);
 	ret->flushes = grown(now.flushes, &p->flushes);
+	ret->sync_ns = grown(now.sync_ns, &p->sync_ns);
 	for (int d = 0; d < 2; d++) {
 		ret->n[d] = grown(now.n[d], &p->n[d]);
 		ret->bytes[d] = grown(now.bytes[d], &p->bytes[d]);

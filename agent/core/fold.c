@@ -159,7 +159,7 @@ static void cpu_counters(const struct hr_take *t, struct hr_summary *s)
 	}
 }
 
-static void disk_counters(const struct hr_take_disk *k, struct hr_dev_summary *d)
+static void disk_counters(uint64_t have, const struct hr_take_disk *k, struct hr_dev_summary *d)
 {
 	for (int i = 0; i < 2; i++) {
 		d->ctr[HR_DCTR_IO_RD_N + i] += k->n[i];
@@ -169,6 +169,8 @@ static void disk_counters(const struct hr_take_disk *k, struct hr_dev_summary *d
 	d->ctr[HR_DCTR_IO_ERROR_N] += k->errors;
 	d->ctr[HR_DCTR_IO_DISCARD_N] += k->discards;
 	d->ctr[HR_DCTR_IO_FLUSH_N] += k->flushes;
+	if (has(have, HR_SIG_DISK_SYNC))
+		d->ctr[HR_DCTR_IO_SYNC_NS] += k->sync_ns;
 }
 
 static void mem_counters(const struct hr_take *t, struct hr_summary *s)
@@ -195,6 +197,6 @@ uint64_t hr_fold_take(
 	mem_counters(take, s);
 	for (uint8_t i = 0; i < f->n_dev; i++)
 		if (f->win[i].kind == HR_DEV_DISK && has(take->have, HR_SIG_DISK_IO))
-			disk_counters(&take->disk[i], &s->dev[i]);
+			disk_counters(take->have, &take->disk[i], &s->dev[i]);
 	return whole ? take->have : take->have & ~SLOT_SIGNALS;
 }

@@ -49,6 +49,8 @@ struct hr_kernel_facts {
 	bool request_times;         /* request.start_time_ns */
 	bool locked_down;           /* kernel lockdown "confidentiality" refuses BPF reads */
 	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */
+	uint32_t flags_sync;        /* REQ_SYNC, REQ_FUA, REQ_PREFLUSH of this kernel; 0 unknown */
+	uint32_t flags_ahead;       /* REQ_RAHEAD */
 	struct hr_hook_facts hook[HR_HOOK_N];
 };
 

@@ -48,6 +48,7 @@ struct hr_take_cpu {
 struct hr_take_disk {
 	uint64_t n[2], bytes[2];
 	uint64_t errors, discards, flushes;
+	uint64_t sync_ns;      /* residence of what somebody asked for: write-back, readahead not */
 	struct hr_hist lat[2]; /* us, insert to completion */
 };
 

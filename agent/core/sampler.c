@@ -227,9 +227,11 @@ static void fold_tick(struct hr_sampler *s, const struct hr_raw *raw, uint64_t d
 
 		have |= took;
 		for (uint8_t i = 0; i < s->conf.n_dev; i++)
-			s->tick_dev[i] |= took & HR_SIG_BIT(s->conf.dev_kind[i] == HR_DEV_DISK
-								    ? HR_SIG_DISK_IO
-								    : HR_SIG_NET_IO);
+			s->tick_dev[i] |=
+				took & (s->conf.dev_kind[i] == HR_DEV_DISK
+						       ? HR_SIG_BIT(HR_SIG_DISK_IO) |
+								 HR_SIG_BIT(HR_SIG_DISK_SYNC)
+						       : HR_SIG_BIT(HR_SIG_NET_IO));
 	}
 	s->have &= have | SLOW_SIGNALS;
 	for (uint8_t i = 0; i < s->conf.n_dev; i++)

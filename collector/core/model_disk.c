@@ -13,14 +13,16 @@
 #define QUIET_BYTES    3e6
 #define QUIET_INFLIGHT 0.1
 #define QUEUE_INFLIGHT 2.0  /* mean in-flight that is a queue when l0 is unknown */
-#define PSI_IO_WAITED  0.01 /* below it nobody waited for the late requests (write-back) */
+#define PSI_IO_WAITED  0.01 /* below it nobody slept for the late requests (write-back) */
+#define SYNC_INFLIGHT                                                                              \
+	2.0 /* mean in flight of asked-for requests that is a queue, slept for or not */
 
 struct disk {
 	const struct hr_minute_dev *d;
 	double t_s, ops, bytes, inflight; /* means per second, mean concurrency */
 	double write_share;
-	double late_share, psi_io;
-	bool l0_known, has_psi, waited, late_bad, queue_bad;
+	double late_share, psi_io, sync;
+	bool l0_known, has_psi, has_sync, waited, late_bad, queue_bad;
 };
 
 static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, struct disk *k)
@@ -39,7 +41,10 @@ static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, st
 	k->write_share = n > 0 ? (double)c[HR_DCTR_IO_WR_N] / n : 0;
 	k->has_psi = hr_minute_has(x->m, HR_SIG_PSI_IO);
 	k->psi_io = k->has_psi ? (double)x->m->ctr[HR_CTR_PSI_IO_SOME_US] / 1e6 / k->t_s : 0;
-	k->waited = !k->has_psi || k->psi_io >= PSI_IO_WAITED;
+	k->has_sync = d->have & HR_SIG_BIT(HR_SIG_DISK_SYNC);
+	k->sync = k->has_sync ? (double)c[HR_DCTR_IO_SYNC_NS] / 1e9 / k->t_s : 0;
+	/* libaio and io_uring sleep for events, not for I/O: pressure stalls do not see them. */
+	k->waited = !k->has_psi || k->psi_io >= PSI_IO_WAITED || k->sync > SYNC_INFLIGHT;
 	k->l0_known = judged > 0 && judged >= n / 2;
 	if (!k->l0_known) {
 		judged = n;
@@ -125,6 +130,9 @@ static void disk_report(const struct hr_ctx *x, const struct disk *k, struct hr_
 	if (k->has_psi)
 		hr_estimate_evidence(
 			e, "psi_io_some", k->psi_io, HR_UNIT_RATIO, "/proc/pressure/io");
+	if (k->has_sync)
+		hr_estimate_evidence(e, "in_flight_asked_for", k->sync, HR_UNIT_COUNT,
+			hr_signal_source(x->facts, HR_SIG_DISK_SYNC));
 	hr_trace_say(x->t,
 		"  requests = %.1f/s, %.0f KB/s, in flight %.2f, late %.2f %% (%s), waited for: %s",
 		k->ops, k->bytes / 1e3, k->inflight, 100 * k->late_share,

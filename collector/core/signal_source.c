@@ -22,6 +22,7 @@ static const struct source source_of[HR_SIG_N] = {
 	[HR_SIG_CPU_QUOTA] = {NULL, "cgroup cpu.stat"},
 	[HR_SIG_MEMCG] = {NULL, "cgroup memory"},
 	[HR_SIG_DISK_IO] = {"block_rq_complete", NULL},
+	[HR_SIG_DISK_SYNC] = {"block_rq_complete", NULL},
 	[HR_SIG_DISK_STAT] = {NULL, "/proc/diskstats"},
 	[HR_SIG_NET_IO] = {"netif_receive_skb", NULL},
 	[HR_SIG_NET_STAT] = {NULL, "/proc/net/dev"},

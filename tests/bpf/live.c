@@ -161,6 +161,7 @@ static void add_counters(struct live_record *r)
 	r->mem.ooms += r->take->mem.ooms;
 	r->mem.retransmits += r->take->mem.retransmits;
 	r->disk.errors += r->take->disk[0].errors;
+	r->disk.sync_ns += r->take->disk[0].sync_ns;
 	for (int d = 0; d < 2; d++) {
 		r->disk.n[d] += r->take->disk[0].n[d];
 		r->disk.bytes[d] += r->take->disk[0].bytes[d];

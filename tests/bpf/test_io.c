@@ -122,7 +122,45 @@ static void requests_and_bytes_are_those_of_diskstats(void **state)
 	/* Little's law; latencies are cut to whole us, the parts in slots rounded to 64 ns */
 	assert_true(inflight >= latency - n * 64);
 	assert_true(inflight <= latency + n * 1064);
+	/* somebody asked for every one of them */
+	print_message("asked for %.3f ms\n", (double)r->disk.sync_ns / 1e6);
+	assert_true((double)r->disk.sync_ns >= latency);
+	assert_true((double)r->disk.sync_ns <= latency + n * 1000);
 	assert_int_equal(r->disk.errors, 0);
+	live_stop(r);
+}
+
+/* Pages written back because somebody may want the memory: nobody asked for the writes. */
+static void write_back_is_not_asked_for_and_fsync_is(void **state)
+{
+	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK};
+	struct live_record *r;
+	uint64_t written;
+	char buf[BLOCK];
+	int fd = scratch_disk(COUNT * BLOCK, &dev.major, &dev.minor);
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0); /* through the page cache */
+	memset(buf, 0x33, sizeof(buf));
+	r = live_start(arg_rung, &dev, 1);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(pwrite(fd, buf, BLOCK, (off_t)i * BLOCK), BLOCK);
+	assert_int_equal(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), 0);
+	assert_int_equal(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_AFTER), 0);
+	live_record_until(r, live_now());
+	written = r->disk.n[1];
+	print_message("write-back: %llu writes, asked for %llu ns\n", (unsigned long long)written,
+		(unsigned long long)r->disk.sync_ns);
+	assert_true(written > 0);
+	assert_int_equal(r->disk.sync_ns, 0);
+	assert_int_equal(pwrite(fd, buf, BLOCK, 0), BLOCK);
+	assert_int_equal(fsync(fd), 0);
+	live_record_until(r, live_now());
+	assert_true(r->disk.n[1] > written);
+	assert_true(r->disk.sync_ns > 0);
+	close(fd);
 	live_stop(r);
 }
 
@@ -405,6 +443,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_and_bytes_are_those_of_diskstats),
+		cmocka_unit_test(write_back_is_not_asked_for_and_fsync_is),
 		cmocka_unit_test(a_request_completed_in_parts_is_one_request),
 		cmocka_unit_test(a_disk_that_was_not_named_counts_nothing),
 		cmocka_unit_test(another_namespaces_device_of_the_same_number_is_left_out),

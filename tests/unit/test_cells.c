@@ -246,6 +246,7 @@ static void devices_land_under_their_number(void **state)
 	f->disk[1].n[1] = 2;
 	f->disk[1].bytes[1] = 8192;
 	f->disk[1].flushes = 1;
+	f->disk[1].sync_ns = 5000;
 	f->disk[1].slot[RING(503)].ops[1] = 2;
 	f->disk[1].slot[RING(503)].sectors[1] = 16;
 	f->disk[1].slot[RING(503)].inflight[1] = 100; /* 64 ns each */
@@ -255,6 +256,7 @@ static void devices_land_under_their_number(void **state)
 	assert_int_equal(f->take.disk[0].n[1], 2);
 	assert_int_equal(f->take.disk[0].bytes[1], 8192);
 	assert_int_equal(f->take.disk[0].flushes, 1);
+	assert_int_equal(f->take.disk[0].sync_ns, 5000);
 	assert_int_equal(f->take.dev_slot[0][2].ops[1], 2);
 	assert_int_equal(f->take.dev_slot[0][2].bytes[1], 8192);
 	assert_int_equal(f->take.dev_slot[0][2].inflight_ns[1], 6400);

@@ -293,6 +293,25 @@ static void late_write_back_that_nobody_waits_for_is_not_bad(void **state)
 	assert_false(b->e.r.saturated);
 }
 
+/* libaio and io_uring: the queue is one of asked-for requests, and no task sleeps for I/O. */
+static void late_requests_that_were_asked_for_are_bad_without_a_sleeper(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 300, 15.9);
+	b->dev[0].late[0] = 3000;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000;          /* 0.01 % */
+	b->dev[0].ctr[HR_DCTR_IO_SYNC_NS] = 21000000000; /* 2.1 in flight over 10 s */
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_false(b->e.r.saturated); /* the kernel did not tell them apart */
+	b->dev[0].have |= HR_SIG_BIT(HR_SIG_DISK_SYNC);
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated);
+	b->dev[0].ctr[HR_DCTR_IO_SYNC_NS] = 19000000000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_false(b->e.r.saturated);
+}
+
 static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 {
 	struct bench *b = *state;
@@ -481,6 +500,7 @@ int main(void)
 		T(a_disk_that_never_met_its_limit_has_a_lower_bound_only),
 		T(late_requests_saturate_a_disk),
 		T(late_write_back_that_nobody_waits_for_is_not_bad),
+		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
 		T(a_quiet_disk_of_unknown_limit_does_not_decide),
 		T(a_vendor_counter_or_a_local_shaper_saturates_a_link),

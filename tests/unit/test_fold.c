@@ -119,8 +119,12 @@ static void counters_and_histograms_add(void **state)
 	t.mem = (struct hr_take_mem){
 		.reclaims = 4, .reclaim_ns = 9000, .ooms = 1, .retransmits = 6};
 	assert_true(hr_hist_add(&t.mem.reclaim, 2, 4));
-	t.disk[0] = (struct hr_take_disk){
-		.n = {5, 6}, .bytes = {5000, 6000}, .errors = 1, .discards = 2, .flushes = 3};
+	t.disk[0] = (struct hr_take_disk){.n = {5, 6},
+		.bytes = {5000, 6000},
+		.errors = 1,
+		.discards = 2,
+		.flushes = 3,
+		.sync_ns = 700};
 	assert_true(hr_hist_add(&t.disk[0].lat[1], 900, 6));
 	(void)hr_fold_take(&f, &t, 0, &s);
 	(void)hr_fold_take(&f, &t, 0, &s);
@@ -146,6 +150,10 @@ static void counters_and_histograms_add(void **state)
 	assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_DISCARD_N], 4);
 	assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_FLUSH_N], 6);
 	assert_int_equal(s.dev[0].dist[HR_DDIST_WR_LAT].total, 12);
+	assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_SYNC_NS], 0); /* no bit */
+	t.have |= BIT(HR_SIG_DISK_SYNC);
+	(void)hr_fold_take(&f, &t, 0, &s);
+	assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_SYNC_NS], 700);
 }
 
 static void device_slots_go_to_their_device(void **state)
