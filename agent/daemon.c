@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/caps.h"
+#include "agent/enrol.h"
 #include "agent/loop.h"
 #include "proto/base/conffile.h"
 #include "proto/base/log.h"
@@ -18,14 +19,54 @@ struct program {
 	struct hr_loop loop;
 };
 
-static int open_ship(const struct hr_agent_config *c, struct hr_ship **ret, char err[512])
+int hr_daemon_join(const struct hr_agent_config *c, const char *join, char err[HR_CONF_ERR_LEN])
 {
-	const struct hr_ship_opts o = {.url = c->collector,
-		.token_file = c->token_file,
-		.ca_file = c->ca_file,
+	const struct hr_enrol_opts o = {.state = c->state,
+		.join = join,
+		.name = c->name,
+		.cert_file = c->cert_file,
+		.key_file = c->key_file,
 		.timeout_ns = c->timeout_ns};
 
-	return hr_ship_open(ret, &o, err);
+	return hr_enrol_join(&o, err);
+}
+
+/* The collector that was joined, joined now if the configuration says how; 1: none. */
+static int find_enrolled(const struct hr_agent_config *c, struct hr_enrolled *e, char err[512])
+{
+	int r = hr_enrol_load(c->state, e, err);
+
+	if (r != 1 || !c->join[0])
+		return r;
+	r = hr_daemon_join(c, c->join, err);
+	if (r < 0)
+		return r;
+	hr_log(HR_LOG_NOTICE, "joined", "file=%s", c->join);
+	return hr_enrol_load(c->state, e, err);
+}
+
+static int open_ship(const struct hr_agent_config *c, struct hr_ship **ret, char err[512])
+{
+	struct hr_ship_opts o = {.url = c->collector,
+		.token_file = c->token_file,
+		.ca_file = c->ca_file,
+		.cert_file = c->cert_file,
+		.key_file = c->key_file,
+		.timeout_ns = c->timeout_ns};
+	struct hr_enrolled e;
+	int r = find_enrolled(c, &e, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0 && hr_enrol_applies(&e, c->collector, HR_AGENT_COLLECTOR)) {
+		o.url = e.url;
+		o.pin = e.pin;
+		o.secret = e.secret;
+		hr_log(HR_LOG_NOTICE, "collector", "url=%s pinned=yes", e.url);
+	}
+	r = hr_ship_open(ret, &o, err);
+	explicit_bzero(&e, sizeof e);
+	return r;
 }
 
 /* SIGHUP: all of the new configuration is valid, or nothing changes. */

@@ -6,6 +6,9 @@
 
 #include "agent/core/config.h"
 
+/* Joins a collector by the string in the file @join ("-": standard input).  0 or -errno, @err. */
+int hr_daemon_join(const struct hr_agent_config *c, const char *join, char err[HR_CONF_ERR_LEN]);
+
 /*
  * Runs until SIGTERM.  @path (and whether it must exist) is what SIGHUP reads again.  0 after
  * a clean stop; -errno with what, why and what to do in @err.

@@ -1,86 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* headroom-agent: arguments, configuration, wiring; then one thread in loop.c. */
-#include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/core/config.h"
 #include "agent/daemon.h"
-#include "proto/base/conffile.h"
+#include "proto/base/args.h"
 #include "proto/base/log.h"
 
 #define DEFAULT_CONFIG "/etc/headroom/agent.conf"
 
-static const char *arg_config = DEFAULT_CONFIG;
-static bool arg_config_named;
+static const char usage[] =
+	"usage: headroom-agent [--config FILE] [--check-config | --print-config | --join FILE]\n"
+	"Measures this VM and sends a summary every 10 s to the collector.\n\n"
+	"  --config FILE    read FILE and FILE.d/*.conf (" DEFAULT_CONFIG ")\n"
+	"  --check-config   say whether the configuration is valid, exit 0 or 1\n"
+	"  --print-config   print it as it is in effect, each value with its origin\n"
+	"  --join FILE      join the collector of the join string in FILE (mode 0600), or\n"
+	"                   on standard input (-), and exit; then start the service\n"
+	"  --help           this text\n"
+	"  --version        the version\n\n"
+	"SIGHUP reloads the configuration, SIGTERM stops. See headroom-agent(8).\n";
 
-static void usage(FILE *to)
+static int fail(const char *err)
 {
-	(void)fputs("usage: headroom-agent [--config FILE] [--check-config | --print-config]\n"
-		    "Measures this VM and sends a summary every 10 s to the collector.\n\n"
-		    "  --config FILE    read FILE and FILE.d/*.conf (" DEFAULT_CONFIG ")\n"
-		    "  --check-config   say whether the configuration is valid, exit 0 or 1\n"
-		    "  --print-config   print it as it is in effect, each value with its origin\n"
-		    "  --help           this text\n"
-		    "  --version        the version\n\n"
-		    "SIGHUP reloads the configuration, SIGTERM stops. See headroom-agent(8).\n",
-		to);
+	(void)fprintf(stderr, "headroom-agent: %s\n", err);
+	return 1;
 }
 
-static int print_config(const struct hr_agent_config *c, const struct hr_conf_origin *origin)
+/* The string itself would be on the process list, for everybody to read. */
+static int join(const struct hr_agent_config *conf, const char *from)
 {
-	static char text[65536];
+	char err[HR_CONF_ERR_LEN];
 
-	if (hr_conf_print(hr_agent_config_table(), c, origin, true, text, sizeof text) == 0)
-		return 1;
-	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0;
+	if (strncmp(from, "hr1.", 4) == 0) {
+		(void)fputs("headroom-agent: --join wants a file, or - for standard input: as an "
+			    "argument everybody could read the join string; make a new one\n",
+			stderr);
+		return 2;
+	}
+	if (hr_daemon_join(conf, from, err) < 0)
+		return fail(err);
+	return puts("Joined. Start the agent, or restart it: systemctl restart headroom-agent") < 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'}, {"config", required_argument, NULL, 'c'},
-		{"check-config", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
-		{0}};
 	static struct hr_agent_config conf;
-	static struct hr_conf_origin origin;
+	struct hr_args a = {.program = "headroom-agent",
+		.usage = usage,
+		.extra = "join",
+		.table = hr_agent_config_table(),
+		.config = DEFAULT_CONFIG};
 	char err[HR_CONF_ERR_LEN];
-	int what = 0, c;
+	int status = hr_args_read(&a, argc, argv, &conf);
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'c') {
-			arg_config = optarg;
-			arg_config_named = true;
-		} else if (c == '?') {
-			(void)fputs("headroom-agent: see --help\n", stderr);
-			return 2;
-		} else {
-			what = c;
-		}
-	}
-	if (optind < argc) {
-		(void)fprintf(stderr, "headroom-agent: unexpected argument '%s'; see --help\n",
-			argv[optind]);
-		return 2;
-	}
-	if (what == 'h') {
-		usage(stdout);
-		return 0;
-	}
-	if (what == 'V')
-		return puts("headroom-agent " HR_VERSION) < 0;
-	if (hr_conffile_load(hr_agent_config_table(), arg_config, arg_config_named, &conf, &origin,
-		    err) < 0) {
-		(void)fprintf(stderr, "headroom-agent: %s\n", err);
-		return 1;
-	}
-	if (what == 'k')
-		return 0;
-	if (what == 'p')
-		return print_config(&conf, &origin);
+	if (status != HR_ARGS_RUN)
+		return status;
+	if (a.extra_value)
+		return join(&conf, a.extra_value);
 	hr_log_init("headroom-agent", (enum hr_log_prio)conf.log_level);
-	if (hr_daemon_run(&conf, arg_config, arg_config_named, err) < 0) {
-		(void)fprintf(stderr, "headroom-agent: %s\n", err);
-		return 1;
-	}
-	return 0;
+	return hr_daemon_run(&conf, a.config, a.config_named, err) < 0 ? fail(err) : 0;
 }

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "proto/base/clock.h"
-#include "proto/base/fsio.h"
+#include "proto/base/secure.h"
 #include "proto/units.h"
 
 #define REPLY_MAX      16384 /* bytes of an answer read before it is cut off */
@@ -154,8 +154,19 @@ static int set_options(struct hr_ship *s, const struct hr_ship_opts *o)
 	SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
 	/* without this GnuTLS reads every file of /etc/ssl/certs: 7 MB of private memory */
 	SET(CAPATH, NULL);
-	if (o->ca_file[0])
+	if (o->pin && o->pin[0]) {
+		/* the pin is the whole of the check: nobody else has the key */
+		SET(PINNEDPUBLICKEY, o->pin);
+		SET(SSL_VERIFYPEER, 0L);
+		SET(SSL_VERIFYHOST, 0L);
+		SET(CAINFO, NULL);
+	} else if (o->ca_file[0]) {
 		SET(CAINFO, o->ca_file);
+	}
+	if (o->cert_file && o->cert_file[0]) {
+		SET(SSLCERT, o->cert_file);
+		SET(SSLKEY, o->key_file);
+	}
 	SET(WRITEFUNCTION, on_body);
 	SET(WRITEDATA, s);
 	SET(HEADERFUNCTION, on_header);
@@ -170,16 +181,16 @@ static int set_options(struct hr_ship *s, const struct hr_ship_opts *o)
 
 static int read_token(struct hr_ship *s, const char *path, char err[512])
 {
-	ssize_t n;
+	long n;
 
 	if (!path[0])
 		return 0;
-	n = hr_fs_read(path, s->token, sizeof s->token);
+	n = hr_secret_file_read(path, s->token, sizeof s->token);
 	if (n < 0) {
 		(void)snprintf(err, 512,
-			"cannot read the token file %.200s: %s; make it readable for this user "
-			"(0600), or leave token_file empty",
-			path, strerror((int)-n));
+			"cannot use the token file %.200s: %s; it must be this user's with mode "
+			"0600, or leave token_file empty",
+			path, hr_secret_file_why(n));
 		return (int)n;
 	}
 	s->token[strcspn(s->token, "\r\n")] = '\0';
@@ -204,7 +215,13 @@ int hr_ship_open(struct hr_ship **ret_ship, const struct hr_ship_opts *opts, cha
 	}
 	(void)snprintf(s->sent, sizeof s->sent, "Headroom-Sent: 0");
 	(void)snprintf(err, 512, "out of memory while preparing to send");
-	r = read_token(s, opts->token_file, err);
+	if (opts->secret && opts->secret[0])
+		r = (size_t)snprintf(s->token, sizeof s->token, "%s", opts->secret) <
+				    sizeof s->token
+			    ? 0
+			    : -EINVAL;
+	else
+		r = read_token(s, opts->token_file, err);
 	if (r == 0)
 		r = add_headers(s);
 	if (r == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) != 0)

@@ -18,7 +18,10 @@ struct hr_ship_opts {
 	const char *url;        /* http://127.0.0.1:7867; the path is added */
 	const char *token_file; /* "" none; read at each open, never logged */
 	const char *ca_file;    /* "" the system's */
-	uint64_t timeout_ns;    /* of one POST, connecting included */
+	const char *pin; /* "sha256//...": the collector's key, and nothing else; "" or NULL none */
+	const char *secret; /* credential itself, instead of token_file; "" or NULL none */
+	const char *cert_file, *key_file; /* client certificate; "" or NULL none */
+	uint64_t timeout_ns;              /* of one POST, connecting included */
 };
 
 /* What became of a POST; see collector.md 6. */

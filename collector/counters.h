@@ -42,6 +42,7 @@
 	X(REQUESTS, "requests_total", "", "HTTP requests whose headers arrived.")                  \
 	X(CONNECTIONS, "connections_total", "", "Connections accepted.")                           \
 	X(DEADLINES, "connections_closed_total", "deadline", "Connections closed by us.")          \
+	X(CONNECT_RATE, "connections_closed_total", "rate", NULL)                                  \
 	X(BODIES_BUSY, "bodies_refused_total", "busy", "Bodies refused, by reason.")
 
 enum hr_count {

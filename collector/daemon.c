@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "collector/alerts.h"
+#include "collector/auth.h"
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
+#include "collector/tls.h"
 #include "collector/writer.h"
 #include "proto/base/clock.h"
 #include "proto/base/conffile.h"
@@ -48,6 +50,7 @@ struct program {
 	struct hr_writer *writer;
 	struct hr_serve *serve;
 	char admin[sizeof(((struct hr_collector_config *)0)->state) + 16]; /* socket's path */
+	struct hr_auth *auth;
 	struct hr_alerts *alerts;
 	bool reload_failed;
 };
@@ -77,6 +80,10 @@ static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_C
 		.idle_ns = 2 * c->period_ns + IDLE_NS,
 		.receive_ns = RECEIVE_NS,
 		.send_ns = SEND_NS,
+		.auth = p->auth,
+		.loopback_tokens = !c->loopback_open,
+		.connect_per_s = (double)c->connect_per_s,
+		.address = c->tls_address,
 		.admin = p->admin,
 		.page_dir = c->page,
 		.plots_dir = c->plots};
@@ -109,6 +116,31 @@ static bool open_store(struct program *p, struct hr_store **ret, char err[HR_CON
 	return true;
 }
 
+static int load_tls(const struct hr_collector_config *c, char err[HR_CONF_ERR_LEN])
+{
+	const struct hr_tls_conf conf = {.state = c->state,
+		.certificate = c->tls_certificate,
+		.key = c->tls_key,
+		.client_ca = c->tls_client_ca};
+	struct hr_listen listen[HR_LISTEN_MAX];
+	unsigned n = hr_collector_listen(c->listen, listen, err);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (listen[i].tls)
+			return hr_tls_load(&conf, err);
+	}
+	return 0;
+}
+
+static bool open_auth(struct program *p, char err[HR_CONF_ERR_LEN])
+{
+	char path[sizeof(p->conf.state) + 16];
+
+	(void)snprintf(path, sizeof(path), "%s/auth.db", p->conf.state);
+	p->auth = hr_auth_open(path, hr_clock_wall_ms(), err);
+	return p->auth && load_tls(&p->conf, err) == 0;
+}
+
 static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 {
 	struct hr_writer_conf wc;
@@ -116,8 +148,12 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 	struct hr_store *store;
 	int r;
 
-	if (!serve_conf(p, &sc, err) || !open_store(p, &store, err))
+	if (!open_store(p, &store, err))
 		return false;
+	if (!open_auth(p, err) || !serve_conf(p, &sc, err)) {
+		store->ops->close(store);
+		return false;
+	}
 	if (hr_sizes_load(p->conf.catalogue, p->conf.ladder, &p->sizes, err) < 0)
 		return false;
 	writer_conf(&p->conf, &wc);
@@ -154,6 +190,8 @@ static void close_all(struct program *p)
 	if (p->serve)
 		(void)unlink(p->admin);
 	hr_writer_close(p->writer);
+	hr_auth_close(p->auth);
+	hr_tls_done();
 	hr_sizes_done(&p->sizes);
 	hr_closep(&p->lock);
 }
@@ -184,7 +222,7 @@ static void reload(struct program *p)
 	notify(p, ready);
 	ok = hr_conffile_load(
 		     hr_collector_config_table(), p->path, p->must_exist, &next, NULL, err) == 0 &&
-	     hr_collector_listen(next.listen, listen, err) > 0 &&
+	     hr_collector_listen(next.listen, listen, err) > 0 && load_tls(&next, err) == 0 &&
 	     hr_alerts_reconfigure(p->alerts, &next, err) == 0;
 	p->reload_failed = !ok;
 	if (ok) {

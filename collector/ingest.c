@@ -92,6 +92,7 @@ enum MHD_Result hr_ingest_end(struct hr_request *r)
 		503, "stopping", "The collector is stopping; send it again.", 5};
 	struct hr_door *d = r->door;
 	struct hr_post *p = &r->u.post;
+	const struct hr_refusal *not_its_own;
 	struct hr_wire_batch b;
 	enum hr_wire_error e;
 
@@ -106,6 +107,9 @@ enum MHD_Result hr_ingest_end(struct hr_request *r)
 		atomic_fetch_add(&d->serve->count->wire[e], 1);
 		return hr_reply_problem(r, &why);
 	}
+	not_its_own = hr_gate_body(r, b.head.host);
+	if (not_its_own)
+		return hr_reply_problem(r, not_its_own);
 	p->head = b.head;
 	if (b.head.has_facts && !take_facts(d, &b, p))
 		return hr_reply_problem(r, &no_memory);

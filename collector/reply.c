@@ -73,6 +73,9 @@ static enum MHD_Result problem(
 		(void)snprintf(seconds, sizeof(seconds), "%u", why->retry_after_s);
 		(void)MHD_add_response_header(p, "Retry-After", seconds);
 	}
+	if (why->status == 401)
+		(void)MHD_add_response_header(
+			p, "WWW-Authenticate", "Bearer, Basic realm=\"headroom\"");
 	if (allow)
 		(void)MHD_add_response_header(p, "Allow", allow);
 	return hr_reply(r, why->status, p);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/auth.h"
 #include "collector/core/answer_json.h"
 #include "collector/core/fleet_json.h"
 #include "collector/core/query.h"
@@ -168,20 +169,39 @@ static enum MHD_Result ask(struct hr_request *r, const struct args *a)
 		       : hr_reply_problem(r, &stopping);
 }
 
-static enum MHD_Result forget(struct hr_request *r)
+static enum MHD_Result forget(struct hr_request *r, const struct args *a)
 {
+	static const char key[] = "revoke";
+	bool revoke = a->n == 1 && a->arg[0].key_len == sizeof(key) - 1 &&
+		      memcmp(a->arg[0].key, key, sizeof(key) - 1) == 0;
+
+	if (a->n > 0 && !revoke)
+		return bad_query(r, "Only ?revoke is known at this path.");
 	r->u.ask.host = r->v.id;
+	r->u.ask.revoke = revoke;
 	return hr_serve_hold(r, HR_WORK_FORGET) ? MHD_YES : hr_reply_problem(r, &stopping);
 }
 
 static enum MHD_Result forgotten(struct hr_request *r)
 {
 	const struct hr_forgotten *f = &r->u.ask.forgotten;
+	struct hr_auth *auth = r->door->serve->conf.auth;
+	unsigned revoked = 0;
 	char id[2 * HR_HOST_ID_LEN + 1], *text;
 	json_t *o = json_object();
 
 	hr_host_id_print(f->id, id);
+	if (r->u.ask.revoke && auth &&
+		hr_auth_revoke(auth, HR_SECRET_AGENT, id, &revoked) != HR_AUTH_OK) {
+		static const struct hr_refusal kept = {503, "auth-store",
+			"The host is forgotten, but its secret could not be revoked: see the log.",
+			30};
+
+		json_decref(o);
+		return hr_reply_problem(r, &kept);
+	}
 	json_object_set_new(o, "schema", json_string("headroom.forgotten/1"));
+	json_object_set_new(o, "revoked", json_boolean(revoked > 0));
 	json_object_set_new(o, "host", json_string(f->name));
 	json_object_set_new(o, "host_id", json_string(id));
 	json_object_set_new(o, "boots", json_integer(f->boots));
@@ -249,8 +269,11 @@ enum MHD_Result hr_routes_get(struct hr_request *r)
 		return get_fleet(r, &a);
 	if (r->v.route == HR_ROUTE_HISTORY)
 		return ask(r, &a);
+	if (r->v.route >= HR_ROUTE_ENROL && r->v.route != HR_ROUTE_FORGET)
+		return hr_tokens_get(r, a.arg, a.n);
 	/* the page's own files may carry a version in the query */
-	if (r->v.route != HR_ROUTE_PAGE && !hr_query_none(a.arg, a.n, err))
+	if (r->v.route != HR_ROUTE_PAGE && r->v.route != HR_ROUTE_FORGET &&
+		!hr_query_none(a.arg, a.n, err))
 		return bad_query(r, err);
 	switch (r->v.route) {
 	case HR_ROUTE_HOST:
@@ -259,7 +282,7 @@ enum MHD_Result hr_routes_get(struct hr_request *r)
 	case HR_ROUTE_EXPLAIN:
 		return ask(r, &a);
 	case HR_ROUTE_FORGET:
-		return forget(r);
+		return forget(r, &a);
 	case HR_ROUTE_HEALTHZ:
 	case HR_ROUTE_READYZ:
 		return get_health(r);

@@ -26,13 +26,16 @@
 
 #include "collector/listen.h"
 #include "collector/serve_private.h"
+#include "collector/tls.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/units.h"
 
 #define CONN_MEMORY       8192         /* request line, headers and a piece of the body */
 #define DRAIN_MAX         (256 * 1024) /* of a refused body, to answer without a reset */
-#define DESCRIPTORS       64           /* besides connections: database, log, timers, page */
+#define DRAIN_UNKNOWN     (16 * 1024)
+#define FIRST_NS          (10 * HR_NS_PER_S) /* over TLS: accept to the first request's headers */
+#define DESCRIPTORS       64                 /* besides connections: database, log, timers, page */
 #define CLOSE_WAIT_MS     2000
 #define ADMIN_CONNECTIONS 4 /* one person at a time, and a script */
 
@@ -62,7 +65,7 @@ static void on_connection(
 			return; /* its requests are refused */
 		c->serve = s;
 		c->fd = info->connect_fd;
-		conn_deadline(c, s->conf.idle_ns);
+		conn_deadline(c, d->tls && s->conf.idle_ns > FIRST_NS ? FIRST_NS : s->conf.idle_ns);
 		pthread_mutex_lock(&s->lock);
 		c->next = s->conns;
 		c->link = &s->conns;
@@ -167,6 +170,9 @@ static bool may_drain(const struct hr_request *r, const struct headers *all)
 	bool framed = !all->too_many && how_often(all, "Transfer-Encoding") == 0 &&
 		      how_often(all, "Content-Length") <= 1;
 
+	/* whoever is not known is not listened to for longer than an agent's own POST takes */
+	if ((r->v.status == 401 || r->v.status == 403) && r->v.content_length > DRAIN_UNKNOWN)
+		return false;
 	return framed && r->v.status != 400 && r->v.status != 411 && r->v.status != 431 &&
 	       r->v.content_length <= DRAIN_MAX && how_often(all, "Expect") == 0;
 }
@@ -184,6 +190,7 @@ static void count_refusal(struct hr_serve *s, const char *reason)
 /* Headers are complete and no byte of the body was read. */
 static enum MHD_Result begin(struct hr_request *r, const char *method, const char *path)
 {
+	const struct hr_refusal *kept_out = NULL;
 	struct headers all = {.n = 0};
 	struct hr_http_request req = {.method = method, .path = path, .header = all.h};
 	struct hr_refusal why = {0};
@@ -193,6 +200,13 @@ static enum MHD_Result begin(struct hr_request *r, const char *method, const cha
 	req.too_many = all.too_many;
 	req.admin = r->door->admin;
 	hr_http_check(&req, HR_BODY_MAX, &r->v);
+	if (r->v.status == 0)
+		kept_out = hr_gate(r, &req);
+	if (kept_out) {
+		r->v.status = kept_out->status;
+		r->v.reason = kept_out->reason;
+		r->v.detail = kept_out->detail;
+	}
 	if (r->v.status != 0) {
 		count_refusal(r->door->serve, r->v.reason);
 	} else if (r->v.route == HR_ROUTE_SUMMARIES && !hr_ingest_begin(r, &why)) {
@@ -329,21 +343,30 @@ __attribute__((format(printf, 2, 0))) static void on_library_message(
 	hr_log(HR_LOG_DEBUG, "http", "%s", text);
 }
 
-static struct MHD_Daemon *start(
-	struct hr_door *d, int fd, unsigned more_flags, unsigned connections)
+/* The logger first: what the other options say is said to it. */
+#define DOOR_OPTIONS                                                                               \
+	MHD_OPTION_EXTERNAL_LOGGER, on_library_message, d, MHD_OPTION_LISTEN_SOCKET, fd,           \
+		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,      \
+		(unsigned)conf->per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,                   \
+		(size_t)CONN_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,                              \
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, d, MHD_OPTION_NOTIFY_COMPLETED,       \
+		on_completed, d, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, d
+
+static struct MHD_Daemon *start(struct hr_door *d, int fd, unsigned flags, unsigned connections)
 {
 	const struct hr_serve_conf *conf = &d->serve->conf;
+	const char *ca = hr_tls_client_ca();
 
-	/* the logger first: what the other options say is said to it */
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-					MHD_USE_ITC | MHD_USE_ERROR_LOG | more_flags,
-		0, NULL, NULL, on_request, d, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, d,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)conf->per_address,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, d, MHD_OPTION_URI_LOG_CALLBACK,
-		on_request_line, d, MHD_OPTION_END);
+	flags |= MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+		 MHD_USE_ERROR_LOG;
+	if (!d->tls)
+		return MHD_start_daemon(
+			flags, 0, NULL, NULL, on_request, d, DOOR_OPTIONS, MHD_OPTION_END);
+	/* an option of value END ends the list: the CA stands last */
+	return MHD_start_daemon(flags | MHD_USE_TLS, 0, hr_gate_accept, d, on_request, d,
+		DOOR_OPTIONS, MHD_OPTION_HTTPS_PRIORITIES, HR_TLS_PRIORITIES,
+		MHD_OPTION_HTTPS_CERT_CALLBACK, hr_tls_retrieve,
+		ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, ca, MHD_OPTION_END);
 }
 
 static bool open_door(struct hr_serve *s, unsigned i, char error[HR_SERVE_ERROR_LEN])
@@ -354,6 +377,7 @@ static bool open_door(struct hr_serve *s, unsigned i, char error[HR_SERVE_ERROR_
 	if (fd < 0)
 		return fd == -EAFNOSUPPORT; /* left out */
 	d->serve = s;
+	d->tls = s->conf.listen[i].tls;
 	d->arena = malloc(sizeof(*d->arena));
 	d->facts = malloc(sizeof(*d->facts));
 	if (d->arena && d->facts)
@@ -423,6 +447,7 @@ struct hr_serve *hr_serve_open(const struct hr_serve_conf *conf, struct hr_write
 	s->count = counters;
 	s->board = board;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->rate_lock, NULL);
 	if (enough_descriptors(conf, error)) {
 		unsigned i = 0;
 
@@ -492,5 +517,6 @@ void hr_serve_close(struct hr_serve *s)
 		free(d->facts);
 	}
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->rate_lock);
 	free(s);
 }

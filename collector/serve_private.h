@@ -7,7 +7,10 @@
 #include <stdatomic.h>
 
 #include "collector/core/http_check.h"
+#include "collector/core/query.h"
+#include "collector/core/rate.h"
 #include "collector/serve.h"
+#include "proto/secret.h"
 #include "proto/wire.h"
 
 /* One listening address: its thread, and what that thread needs for decoding. */
@@ -15,6 +18,7 @@ struct hr_door {
 	struct hr_serve *serve;
 	struct MHD_Daemon *mhd;
 	uint16_t port;
+	bool tls;
 	bool admin; /* the local socket of whoever runs the collector */
 	struct hr_wire_arena *arena;
 	struct hr_facts *facts;
@@ -35,6 +39,8 @@ struct hr_serve {
 	struct hr_counters *count;
 	struct hr_board *board;
 	struct hr_door door[HR_LISTEN_MAX + 1]; /* the last one is the admin's */
+	pthread_mutex_t rate_lock;              /* of rate */
+	struct hr_rate rate;                    /* by client address */
 	pthread_mutex_t lock;                   /* of what follows */
 	struct hr_conn *conns;
 	bool stopping; /* nothing is submitted any more */
@@ -60,8 +66,9 @@ struct hr_request {
 	struct hr_conn *conn;
 	struct MHD_Connection *mhd;
 	struct hr_http_verdict v;
-	_Atomic int state; /* enum hr_request_state */
-	uint64_t reserved; /* bytes counted as in flight */
+	struct hr_secret cred; /* checked; NONE: came without one */
+	_Atomic int state;     /* enum hr_request_state */
+	uint64_t reserved;     /* bytes counted as in flight */
 	size_t got;
 };
 
@@ -77,6 +84,14 @@ enum MHD_Result hr_reply_refused(struct hr_request *r);
 
 /* Suspends the connection and gives the work to the writer; false: stopping, nothing was done. */
 bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind);
+
+/* gate.c: NULL, or why not.  _body: the windows' host, once they are decoded. */
+const struct hr_refusal *hr_gate(struct hr_request *r, const struct hr_http_request *req);
+const struct hr_refusal *hr_gate_body(struct hr_request *r, const uint8_t host[HR_HOST_ID_LEN]);
+enum MHD_Result hr_gate_accept(void *arg, const struct sockaddr *addr, socklen_t len);
+
+/* tokens.c */
+enum MHD_Result hr_tokens_get(struct hr_request *r, const struct hr_query_arg *args, size_t n_args);
 
 /* ingest.c */
 /* Headers are fine: room for the body, or a refusal in *ret_why. */

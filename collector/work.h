@@ -73,6 +73,7 @@ struct hr_ask {
 	struct hr_work work;
 	uint32_t host_no;
 	struct hr_query_history history;
+	bool revoke;                   /* FORGET: its secret, too; the asker's part */
 	const char *host;              /* FORGET: id or name */
 	struct hr_forgotten forgotten; /* result of FORGET unless refused */
 	/* result: text is malloc'd and the asker's; NULL: refused */

@@ -16,14 +16,21 @@
 	}
 
 static const struct hr_conf_key keys[] = {
-	KEY("agent", "collector", HR_CONF_TEXT, collector, 0, 0, "http://127.0.0.1:7867",
-		"Where summaries go. The default is a collector on this machine; anything beyond "
-		"loopback must be https."),
+	KEY("agent", "collector", HR_CONF_TEXT, collector, 0, 0, HR_AGENT_COLLECTOR,
+		"Where summaries go. The default is a collector on this machine, or the one that "
+		"was joined (headroom-agent --join); anything beyond loopback must be https."),
+	KEY("agent", "join", HR_CONF_TEXT, join, 0, 0, "",
+		"File (mode 0600) with a join string of headroom hosts enrol, used at a start "
+		"when no collector was joined yet: for cloud-init and images. Empty: none."),
 	KEY("agent", "token_file", HR_CONF_TEXT, token_file, 0, 0, "",
 		"File with this host's token, read at start. Empty: none, which a collector on "
 		"loopback accepts."),
 	KEY("agent", "ca_file", HR_CONF_TEXT, ca_file, 0, 0, "",
 		"Certificates that may sign the collector's. Empty: those of the system."),
+	KEY("agent", "cert_file", HR_CONF_TEXT, cert_file, 0, 0, "",
+		"PEM file of a client certificate, where the collector asks for one. Empty: none."),
+	KEY("agent", "key_file", HR_CONF_TEXT, key_file, 0, 0, "",
+		"PEM file of the client certificate's key. Empty: none."),
 	KEY("agent", "timeout", HR_CONF_DURATION, timeout_ns, 1e9, 120e9, "20s",
 		"Longest time one POST may take. 20 s is two windows: a collector that is slower "
 		"is as good as away."),

@@ -9,14 +9,17 @@
 #include "proto/conf.h"
 #include "proto/limits.h"
 
-#define HR_AGENT_PATH_LEN 256
-#define HR_AGENT_LIST_LEN 192 /* libinih cuts a line at 200 bytes */
+#define HR_AGENT_COLLECTOR "http://127.0.0.1:7867" /* the default of collector= */
+#define HR_AGENT_PATH_LEN  256
+#define HR_AGENT_LIST_LEN  192 /* libinih cuts a line at 200 bytes */
 
 struct hr_agent_config {
 	/* [agent] */
 	char collector[HR_AGENT_PATH_LEN]; /* http://127.0.0.1:7867 */
 	char token_file[HR_AGENT_PATH_LEN];
 	char ca_file[HR_AGENT_PATH_LEN];
+	char join[HR_AGENT_PATH_LEN]; /* file with a join string */
+	char cert_file[HR_AGENT_PATH_LEN], key_file[HR_AGENT_PATH_LEN];
 	uint64_t timeout_ns;
 	char state[HR_AGENT_PATH_LEN]; /* directory; the spool is in state/spool */
 	char name[HR_NAME_LEN];        /* "" = host name */

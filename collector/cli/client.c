@@ -11,6 +11,7 @@
 
 #include "proto/base/fsio.h"
 #include "proto/base/identity.h"
+#include "proto/base/secure.h"
 #include "proto/cleanup.h"
 #include "proto/text.h"
 
@@ -72,26 +73,40 @@ static void refusal(const struct hr_reply *r, long status, char err[HR_CLIENT_ER
 	json_decref(o);
 }
 
-/* Adds the token's header; false with a message when the file named cannot be used. */
-static bool add_token(struct curl_slist **headers, char err[HR_CLIENT_ERR_LEN])
+/*
+ * The credential: of the file that HEADROOM_TOKEN_FILE names (a token, and on a second line the
+ * collector's pin, as headroom hosts token prints them), else this host's own.  False with a
+ * message when the file cannot be used.
+ */
+static bool add_token(
+	struct hr_cli_target *t, struct curl_slist **headers, char err[HR_CLIENT_ERR_LEN])
 {
 	const char *path = getenv("HEADROOM_TOKEN_FILE");
-	char token[TOKEN_MAX], line[TOKEN_MAX + 32];
+	char text[TOKEN_MAX], line[TOKEN_MAX + 32], *pin;
 	struct curl_slist *more;
-	ssize_t n;
+	long n;
 
-	if (!path || !path[0])
-		return true;
-	n = hr_fs_read(path, token, sizeof(token));
-	if (n < 0) {
-		(void)snprintf(err, HR_CLIENT_ERR_LEN,
-			"cannot read the token in %s (HEADROOM_TOKEN_FILE): %s", path,
-			strerror((int)-n));
-		return false;
+	(void)snprintf(text, sizeof(text), "%s", t->token);
+	if (path && path[0]) {
+		n = hr_secret_file_read(path, text, sizeof(text));
+		if (n < 0) {
+			(void)snprintf(err, HR_CLIENT_ERR_LEN,
+				"cannot use the token in %s (HEADROOM_TOKEN_FILE): %s", path,
+				hr_secret_file_why(n));
+			return false;
+		}
+		pin = strchr(text, '\n');
+		if (pin && strncmp(pin + 1, "sha256//", 8) == 0)
+			(void)snprintf(t->pin, sizeof(t->pin), "%.*s",
+				(int)strcspn(pin + 1, "\r\n"), pin + 1);
+		text[strcspn(text, "\r\n")] = '\0';
 	}
-	token[strcspn(token, "\r\n")] = '\0';
-	(void)snprintf(line, sizeof(line), "Authorization: Bearer %s", token);
+	if (!text[0])
+		return true;
+	(void)snprintf(line, sizeof(line), "Authorization: Bearer %s", text);
 	more = curl_slist_append(*headers, line);
+	explicit_bzero(text, sizeof(text));
+	explicit_bzero(line, sizeof(line));
 	if (!more) {
 		(void)snprintf(err, HR_CLIENT_ERR_LEN, "out of memory");
 		return false;
@@ -124,8 +139,14 @@ static CURLcode prepare(CURL *c, const struct hr_cli_target *t, const char *meth
 	SET(HTTPHEADER, headers);
 	SET(WRITEFUNCTION, take);
 	SET(WRITEDATA, body);
-	if (t->ca_file[0])
+	if (t->pin[0]) {
+		/* the pin is the whole of the check */
+		SET(PINNEDPUBLICKEY, t->pin);
+		SET(SSL_VERIFYPEER, 0L);
+		SET(SSL_VERIFYHOST, 0L);
+	} else if (t->ca_file[0]) {
 		SET(CAINFO, t->ca_file);
+	}
 #undef SET
 	return r;
 }
@@ -164,6 +185,7 @@ int hr_client_ask(const struct hr_cli_target *t, const char *method, const char 
 	struct hr_reply *ret, char err[HR_CLIENT_ERR_LEN])
 {
 	struct curl_slist *headers = NULL;
+	struct hr_cli_target with = *t; /* and what the token's file says */
 	struct hr_reply body = {0};
 	char url[1024];
 	CURL *c;
@@ -174,9 +196,9 @@ int hr_client_ask(const struct hr_cli_target *t, const char *method, const char 
 		return -ENOMEM;
 	}
 	(void)snprintf(url, sizeof(url), "%s%s", t->url, path);
-	if (!t->socket[0] && !add_token(&headers, err))
+	if (!t->socket[0] && !add_token(&with, &headers, err))
 		r = -EACCES;
-	else if (prepare(c, t, method, url, headers, &body) != CURLE_OK)
+	else if (prepare(c, &with, method, url, headers, &body) != CURLE_OK)
 		r = no_answer(t, "not an address that can be asked", err);
 	else
 		r = perform(c, t, &body, err);

@@ -64,12 +64,19 @@ const struct hr_cmd hr_cmds[] = {
 		"  --json           as JSON (headroom.doctor/1)\n\n"
 		"Needs root to see what root's agent would see. Takes two seconds.\n"
 		"HR_FORCE=raw_tp or HR_FORCE=file tries nothing better than that.\n"},
-	{"hosts", hr_cmd_hosts, "list [--json] | forget HOST [--yes] [--json]",
-		"the VMs that report to the collector; delete what it keeps of one",
+	{"hosts", hr_cmd_hosts, "list | forget HOST | enrol | token | tokens | revoke WHAT",
+		"the VMs that report to the collector, and who may come in",
+		"  list             the VMs; forget deletes all that is kept of one\n"
+		"  enrol            a join string, by which a new VM's agent joins\n"
+		"  token            a token for reading the API; tokens lists who may come in,\n"
+		"                   revoke ends a credential by its id or name\n"
 		"  --json           as JSON\n"
-		"  --yes            forget without asking; needed where there is no "
-		"terminal\n" CONFIG_HELP
-		"forget deletes windows, boots, facts, model state and answer of HOST. It needs\n"
-		"root or the collector's user on its machine.\n"},
+		"  --yes            forget without asking; needed where there is no terminal\n"
+		"  --revoke         forget: its secret, too\n"
+		"  --expires TIME   of a token: 1h for enrol, never for token\n"
+		"  --uses N         enrol: how many VMs (1)\n"
+		"  --host HOST      enrol: only this VM, also when it is known already\n"
+		"  --name TEXT      whom a token is for, for the list\n" CONFIG_HELP
+		"All but list need root or the collector's user, on its machine.\n"},
 };
 const size_t hr_n_cmds = sizeof(hr_cmds) / sizeof(hr_cmds[0]);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/core/config.h"
+#include "agent/enrol.h"
 #include "collector/core/config.h"
 #include "proto/base/conffile.h"
 #include "proto/base/fsio.h"
@@ -51,12 +52,21 @@ static int from_agent(
 	const char *path, bool must, struct hr_cli_target *ret, char err[HR_CONF_ERR_LEN])
 {
 	struct hr_agent_config c;
+	struct hr_enrolled e;
+	char ignored[512];
 	size_t n;
 	int r = hr_conffile_load(hr_agent_config_table(), path, must, &c, NULL, err);
 
 	if (r < 0)
 		return r;
 	(void)snprintf(ret->url, sizeof(ret->url), "%s", c.collector);
+	/* readable for root and the agent's user; others name a token of their own */
+	if (hr_enrol_load(c.state, &e, ignored) == 0 &&
+		hr_enrol_applies(&e, c.collector, HR_AGENT_COLLECTOR)) {
+		(void)snprintf(ret->url, sizeof(ret->url), "%s", e.url);
+		(void)snprintf(ret->pin, sizeof(ret->pin), "%s", e.pin);
+		(void)snprintf(ret->token, sizeof(ret->token), "%s", e.secret);
+	}
 	(void)snprintf(ret->ca_file, sizeof(ret->ca_file), "%s", c.ca_file);
 	n = strlen(ret->url);
 	if (n > 0 && ret->url[n - 1] == '/')
@@ -75,8 +85,8 @@ static int from_collector(
 		return r;
 	if (hr_collector_listen(c.listen, l, err) == 0)
 		return -EINVAL;
-	(void)snprintf(ret->url, sizeof(ret->url), l[0].v6 ? "http://[%s]:%u" : "http://%s:%u",
-		l[0].host, l[0].port);
+	(void)snprintf(ret->url, sizeof(ret->url), l[0].v6 ? "http%s://[%s]:%u" : "http%s://%s:%u",
+		l[0].tls ? "s" : "", l[0].host, l[0].port);
 	return 0;
 }
 

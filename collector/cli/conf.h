@@ -18,6 +18,8 @@ int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret);
 struct hr_cli_target {
 	char url[300];     /* "http://127.0.0.1:7867", no slash at the end */
 	char ca_file[256]; /* "" the system's */
+	char pin[64];      /* "sha256//..."; "" none */
+	char token[104];   /* this host's own credential, when the agent's state says so */
 	char socket[280];  /* path of the admin's socket; "": over TCP */
 	char from[320];    /* where the address comes from, for messages */
 };

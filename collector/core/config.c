@@ -21,9 +21,9 @@
 
 static const struct hr_conf_key keys[] = {
 	KEY("collector", "listen", HR_CONF_TEXT, listen, 0, 0, DEFAULT_LISTEN,
-		"Numeric loopback addresses with port, separated by commas, at most 4. Anything "
-		"else needs TLS and tokens, which this version does not have. Without IPv6 the "
-		"default's [::1] is left out."),
+		"Numeric addresses with port, separated by commas, at most 4. On loopback plain "
+		"HTTP (with tls: before it, TLS); any other address has TLS and needs tokens, "
+		"always. Without IPv6 the default's [::1] is left out."),
 	KEY("collector", "state", HR_CONF_TEXT, state, 0, 0, "/var/lib/headroom",
 		"Directory of the database headroom.db and its lock. On a local disk: SQLite's "
 		"locks do not hold on network file systems."),
@@ -35,6 +35,21 @@ static const struct hr_conf_key keys[] = {
 	KEY("collector", "log_level", HR_CONF_U64, log_level, 3, 7, "6",
 		"What goes to stderr: 3 errors, 4 warnings, 5 notices, 6 changes of state, 7 "
 		"debugging."),
+	KEY("tls", "certificate", HR_CONF_TEXT, tls_certificate, 0, 0, "",
+		"PEM file of the certificate and its chain. Empty: a self-signed one, made at the "
+		"first start with a TLS address; agents know it by its pin."),
+	KEY("tls", "key", HR_CONF_TEXT, tls_key, 0, 0, "",
+		"PEM file (mode 0600) of its key. A renewed certificate should keep the key: the "
+		"pin is the key's."),
+	KEY("tls", "client_ca", HR_CONF_TEXT, tls_client_ca, 0, 0, "",
+		"PEM file of the CA that signs clients' certificates. Set: whoever comes over TLS "
+		"must show one, besides its token. Empty: none is asked for."),
+	KEY("tls", "address", HR_CONF_TEXT, tls_address, 0, 0, "",
+		"Host and port that join strings name, as agents reach this collector. Empty: the "
+		"first TLS address of listen."),
+	KEY("tls", "loopback_open", HR_CONF_BOOL, loopback_open, 0, 0, "yes",
+		"Whether plain loopback is open without a token: every user of this machine may "
+		"then read answers and post as a machine that has no secret of its own."),
 	KEY("limits", "hosts", HR_CONF_U64, hosts, 1, 1000000, "10000",
 		"VMs kept. One more is refused with 503 and counted; a limit, because every host "
 		"takes memory."),
@@ -42,6 +57,10 @@ static const struct hr_conf_key keys[] = {
 		"Open connections per address. Must stay below the limit of open files."),
 	KEY("limits", "per_address", HR_CONF_U64, per_address, 1, 100000, "64",
 		"Open connections from one client address; the excess is closed unanswered."),
+	KEY("limits", "connect_rate", HR_CONF_U64, connect_per_s, 0, 100000, "20",
+		"New TLS connections per second from one client address, after a burst of ten "
+		"times as many; the excess is closed unanswered. 0: no limit. A refused token "
+		"counts as ten."),
 	KEY("limits", "inflight", HR_CONF_BYTES, inflight_bytes, 65536, 1073741824, "64M",
 		"Request bodies in memory at once; beyond it 503. 64 MiB are 1000 of the largest "
 		"bodies."),
@@ -146,6 +165,9 @@ bool hr_collector_config_needs_restart(
 	const struct hr_collector_config *a, const struct hr_collector_config *b)
 {
 	return strcmp(a->listen, b->listen) != 0 || strcmp(a->state, b->state) != 0 ||
+	       strcmp(a->tls_client_ca, b->tls_client_ca) != 0 ||
+	       strcmp(a->tls_address, b->tls_address) != 0 ||
+	       a->loopback_open != b->loopback_open || a->connect_per_s != b->connect_per_s ||
 	       strcmp(a->page, b->page) != 0 || strcmp(a->plots, b->plots) != 0 ||
 	       a->connections != b->connections || a->per_address != b->per_address ||
 	       a->hosts != b->hosts || a->file_bytes != b->file_bytes ||
@@ -156,14 +178,12 @@ bool hr_collector_config_needs_restart(
 	       strcmp(a->catalogue, b->catalogue) != 0 || strcmp(a->ladder, b->ladder) != 0;
 }
 
-/* A dotted quad of four decimal numbers that begins with 127. */
-static bool loopback_v4(const char *s)
+/* A dotted quad of four decimal numbers; its first one in *ret_first. */
+static bool quad(const char *s, uint64_t *ret_first)
 {
-	unsigned part = 0;
+	const char *p = s;
 
-	if (strncmp(s, "127.", 4) != 0)
-		return false;
-	for (const char *p = s; part < 4; part++) {
+	for (unsigned part = 0; part < 4; part++) {
 		char num[4] = "";
 		size_t n = strspn(p, "0123456789");
 		uint64_t v;
@@ -173,42 +193,60 @@ static bool loopback_v4(const char *s)
 		memcpy(num, p, n);
 		if (!hr_num_u64(num, 0, 255, &v) || p[n] != (part < 3 ? '.' : '\0'))
 			return false;
+		if (part == 0)
+			*ret_first = v;
 		p += n + 1;
 	}
+	return true;
+}
+
+/* @s is "[ADDRESS" or "ADDRESS". */
+static bool listen_host(const char *s, struct hr_listen *l, char err[256])
+{
+	const char *host = l->v6 ? s + 1 : s;
+	uint64_t first = 0;
+	bool fine = l->v6 ? strchr(host, ':') &&
+				    strspn(host, "0123456789abcdefABCDEF:.") == strlen(host)
+			  : quad(host, &first);
+
+	if (!fine || strlen(host) >= sizeof(l->host)) {
+		snprintf(err, 256,
+			"listen '%.100s': expected a numeric address, such as 127.0.0.1, 10.0.0.5, "
+			"[::1] or 0.0.0.0 for all",
+			host);
+		return false;
+	}
+	if (!(l->v6 ? strcmp(host, "::1") == 0 : first == 127))
+		l->tls = true;
+	memcpy(l->host, host, strlen(host) + 1);
 	return true;
 }
 
 /* One entry without spaces around it. */
 static bool listen_one(char *s, struct hr_listen *l, char err[256])
 {
-	char *host = s, *port = strrchr(s, ':');
+	static const char tls[] = "tls:";
+	bool wants_tls = strncmp(s, tls, sizeof(tls) - 1) == 0;
+	char *port;
 	uint64_t number;
 
+	if (wants_tls)
+		s += sizeof(tls) - 1;
+	port = strrchr(s, ':');
 	if (!port || port == s || !hr_num_u64(port + 1, 0, 65535, &number)) {
 		snprintf(err, 256, "listen '%.100s': expected ADDRESS:PORT", s);
 		return false;
 	}
 	*port = '\0';
-	*l = (struct hr_listen){.port = (uint16_t)number, .v6 = s[0] == '['};
+	*l = (struct hr_listen){.port = (uint16_t)number, .v6 = s[0] == '[', .tls = wants_tls};
 	if (l->v6) {
 		if (port[-1] != ']') {
 			snprintf(err, 256, "listen '%.100s': expected [ADDRESS]:PORT", s);
 			return false;
 		}
 		port[-1] = '\0';
-		host = s + 1;
 	}
-	if (strlen(host) >= sizeof(l->host) ||
-		!(l->v6 ? strcmp(host, "::1") == 0 : loopback_v4(host))) {
-		snprintf(err, 256,
-			"listen '%.100s': only loopback (127.0.0.1 or [::1]) is possible: beyond "
-			"it "
-			"TLS and tokens are needed, and this version does not have them yet",
-			host);
-		return false;
-	}
-	memcpy(l->host, host, strlen(host) + 1);
-	return true;
+	return listen_host(s, l, err);
 }
 
 unsigned hr_collector_listen(const char *text, struct hr_listen ret[HR_LISTEN_MAX], char err[256])

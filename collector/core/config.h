@@ -23,8 +23,13 @@ struct hr_collector_config {
 	char page[256];     /* directory of `GET /` */
 	char plots[256];    /* directory of dygraphs */
 	uint64_t log_level; /* 3 error .. 7 debug, as syslog */
+	/* [tls] */
+	char tls_certificate[256], tls_key[256], tls_client_ca[256]; /* files; "" see the table */
+	char tls_address[96]; /* what join strings name; "" the first TLS address */
+	bool loopback_open;   /* plain loopback needs no token */
 	/* [limits] */
 	uint64_t hosts, connections, per_address;
+	uint64_t connect_per_s; /* per address, over TLS */
 	uint64_t inflight_bytes;
 	uint64_t file_bytes; /* 0 none */
 	uint64_t reserve_bytes;
@@ -63,13 +68,14 @@ bool hr_collector_config_needs_restart(
 
 struct hr_listen {
 	bool v6;
+	bool tls;                      /* everything but loopback, and what begins with "tls:" */
 	char host[HR_LISTEN_HOST_LEN]; /* numeric, without brackets */
 	uint16_t port;                 /* 0: any free one (tests) */
 	bool optional;                 /* [::1] of the default: no IPv6 is no error */
 };
 
 /*
- * "127.0.0.1:7867, [::1]:7867" -> list.  Numeric loopback addresses only, until
- * TLS and tokens exist.  Number of addresses, or 0 with a message in @err.
+ * "127.0.0.1:7867, 10.0.0.5:7867" -> list.  Numeric addresses; plain HTTP only on loopback,
+ * TLS and tokens anywhere else.  Number of addresses, or 0 with a message in @err.
  */
 unsigned hr_collector_listen(const char *text, struct hr_listen ret[HR_LISTEN_MAX], char err[256]);

@@ -29,6 +29,11 @@ enum {
 	R_ENCODING,
 	R_TYPE,
 	R_SENT,
+	R_CREDENTIAL,
+	R_FORBIDDEN,
+	R_CERTIFICATE,
+	R_RATE,
+	R_IDENTITY,
 	R_N
 };
 static const struct refusal refusals[R_N] = {
@@ -47,6 +52,12 @@ static const struct refusal refusals[R_N] = {
 	[R_TOO_LARGE] = {413, "too-large", "The body is larger than 65536 bytes."},
 	[R_ENCODING] = {415, "content-encoding", "The body must not be compressed."},
 	[R_TYPE] = {415, "content-type", "Content-Type must be application/x-protobuf."},
+	/* decided in gate.c and ingest.c */
+	[R_CREDENTIAL] = {401, "credential", ""},
+	[R_FORBIDDEN] = {403, "forbidden", ""},
+	[R_CERTIFICATE] = {403, "client-certificate", ""},
+	[R_RATE] = {429, "rate", ""},
+	[R_IDENTITY] = {403, "identity", ""},
 	[R_SENT] = {400, "sent", "Headroom-Sent is not a time in Unix milliseconds."},
 };
 
@@ -80,8 +91,14 @@ const char *hr_route_name(enum hr_route r)
 		return "readyz";
 	case HR_ROUTE_PAGE:
 		return "page";
+	case HR_ROUTE_ENROL:
+		return "enrol";
 	case HR_ROUTE_FORGET:
 		return "forget";
+	case HR_ROUTE_TOKENS:
+	case HR_ROUTE_TOKEN_NEW:
+	case HR_ROUTE_TOKEN_REVOKE:
+		return "tokens";
 	case HR_ROUTE_NONE:
 	case HR_ROUTE_N:
 		break;
@@ -126,6 +143,7 @@ static enum hr_route find_route(const char *path, struct hr_http_verdict *v)
 	} whole[] =
 		{
 			{"/v1/summaries", HR_ROUTE_SUMMARIES},
+			{"/v1/enrol", HR_ROUTE_ENROL},
 			{"/v1/fleet", HR_ROUTE_FLEET},
 			{"/v1/hosts", HR_ROUTE_HOSTS},
 			{"/metrics", HR_ROUTE_METRICS},
@@ -161,21 +179,43 @@ static enum hr_route find_route(const char *path, struct hr_http_verdict *v)
 	return end && *end == '\0' ? HR_ROUTE_PAGE : HR_ROUTE_NONE;
 }
 
+/* Routes that only the admin's socket has. */
+static bool find_admin(const struct hr_http_request *req, struct hr_http_verdict *v)
+{
+	static const char tokens[] = "/v1/tokens", hosts[] = "/v1/hosts/";
+	size_t n = sizeof(tokens) - 1;
+	bool delete = strcmp(req->method, "DELETE") == 0;
+	const char *end = NULL;
+
+	if (strcmp(req->path, tokens) == 0 && strcmp(req->method, "GET") == 0)
+		v->route = HR_ROUTE_TOKENS;
+	else if (strcmp(req->path, tokens) == 0 && strcmp(req->method, "POST") == 0)
+		v->route = HR_ROUTE_TOKEN_NEW;
+	else if (delete &&strncmp(req->path, hosts, sizeof(hosts) - 1) == 0 &&
+		 (end = take_id(req->path + sizeof(hosts) - 1, v)) && *end == '\0')
+		v->route = HR_ROUTE_FORGET;
+	else if (delete &&strncmp(req->path, tokens, n) == 0 && req->path[n] == '/' &&
+		 (end = take_id(req->path + n + 1, v)) && *end == '\0')
+		v->route = HR_ROUTE_TOKEN_REVOKE;
+	return v->route != HR_ROUTE_NONE;
+}
+
 static bool check_route(const struct hr_http_request *req, struct hr_http_verdict *v)
 {
 	bool post = strcmp(req->method, "POST") == 0;
 	bool get = strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0;
 
+	bool to_post;
+
+	if (req->admin && find_admin(req, v))
+		return true;
 	v->route = find_route(req->path, v);
 	if (v->route == HR_ROUTE_NONE)
 		return refuse(v, R_NOT_FOUND);
-	if (req->admin && v->route == HR_ROUTE_HOST && strcmp(req->method, "DELETE") == 0) {
-		v->route = HR_ROUTE_FORGET;
+	to_post = v->route == HR_ROUTE_SUMMARIES || v->route == HR_ROUTE_ENROL;
+	if (to_post ? post : get)
 		return true;
-	}
-	if (v->route == HR_ROUTE_SUMMARIES ? post : get)
-		return true;
-	v->allow = v->route == HR_ROUTE_SUMMARIES ? "POST" : "GET, HEAD";
+	v->allow = to_post ? "POST" : "GET, HEAD";
 	return refuse(v, R_METHOD);
 }
 

@@ -27,8 +27,12 @@ enum hr_route {
 	HR_ROUTE_METRICS,
 	HR_ROUTE_HEALTHZ,
 	HR_ROUTE_READYZ,
-	HR_ROUTE_PAGE,   /* / and /<file>; id is the file's name */
-	HR_ROUTE_FORGET, /* DELETE /v1/hosts/{id}; this one and the next only for the admin */
+	HR_ROUTE_PAGE,         /* / and /<file>; id is the file's name */
+	HR_ROUTE_ENROL,        /* POST /v1/enrol */
+	HR_ROUTE_FORGET,       /* DELETE /v1/hosts/{id}; from here on only for the admin */
+	HR_ROUTE_TOKENS,       /* GET /v1/tokens */
+	HR_ROUTE_TOKEN_NEW,    /* POST /v1/tokens */
+	HR_ROUTE_TOKEN_REVOKE, /* DELETE /v1/tokens/{id} */
 	HR_ROUTE_N,
 };
 const char *hr_route_name(enum hr_route r); /* for metrics: "summaries" */

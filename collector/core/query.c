@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "proto/num.h"
+#include "proto/secret.h"
+#include "proto/text.h"
 #include "proto/units.h"
 
-#define VALUE_MAX  40 /* longer than any right value */
+#define VALUE_MAX  72 /* a hash in hex is the longest right value */
 #define YEAR_NS    (366ULL * 86400 * HR_NS_PER_S)
 #define LIMIT_MAX  1000
 #define CURSOR_MAX 0xffffff
@@ -217,6 +219,64 @@ bool hr_query_history(const struct hr_query_arg *args, size_t n, uint64_t now_ms
 	if (q.from_ms >= q.to_ms || q.to_ms - q.from_ms > most)
 		return wrong(
 			err, "from", "a time before to, by at most 6 h (91 days with step=1d)");
+	*ret = q;
+	return true;
+}
+
+/* A name as hosts have it: printable, not too long. */
+static bool name_of(const char *s, char to[HR_NAME_LEN])
+{
+	if (strlen(s) >= HR_NAME_LEN)
+		return false;
+	hr_text_clean(s, to, HR_NAME_LEN);
+	return true;
+}
+
+bool hr_query_enrol(const struct hr_query_arg *args, size_t n, struct hr_query_enrol *ret,
+	char err[HR_QUERY_ERR_LEN])
+{
+	struct value v[] = {{.key = "host"}, {.key = "hash"}, {.key = "name"}};
+	struct hr_query_enrol q = {0};
+
+	if (!collect(args, n, v, 3, err))
+		return false;
+	if (!hr_hex_parse(v[0].text, strlen(v[0].text), q.host, sizeof(q.host)))
+		return wrong(err, "host", "a host id of 32 hex digits");
+	if (!hr_hex_parse(v[1].text, strlen(v[1].text), q.hash, sizeof(q.hash)))
+		return wrong(err, "hash", "64 hex digits");
+	if (!name_of(v[2].text, q.name))
+		return wrong(err, "name", "at most 63 bytes");
+	*ret = q;
+	return true;
+}
+
+bool hr_query_token(const struct hr_query_arg *args, size_t n, struct hr_query_token *ret,
+	char err[HR_QUERY_ERR_LEN])
+{
+	struct value v[] = {
+		{.key = "kind"}, {.key = "ttl"}, {.key = "uses"}, {.key = "name"}, {.key = "host"}};
+	struct hr_query_token q = {.uses = 1};
+	uint64_t u = 3600 * HR_NS_PER_S;
+
+	if (!collect(args, n, v, 5, err))
+		return false;
+	q.enrol = strcmp(v[0].text, "enrol") == 0;
+	if (!q.enrol && strcmp(v[0].text, "read") != 0)
+		return wrong(err, "kind", "enrol or read");
+	if (v[1].text[0] && !hr_num_duration(v[1].text, HR_NS_PER_S, 10 * YEAR_NS, &u))
+		return wrong(err, "ttl", "a time from 1s to 3650d");
+	q.ttl_ms = q.enrol || v[1].text[0] ? hr_ns_to_ms(u) : 0;
+	if (v[2].text[0]) {
+		if (!q.enrol || !hr_num_u64(v[2].text, 1, 100000, &u))
+			return wrong(err, "uses", "1 to 100000, with kind=enrol");
+		q.uses = (uint32_t)u;
+	}
+	if (!name_of(v[3].text, q.name))
+		return wrong(err, "name", "at most 63 bytes");
+	q.has_host = v[4].text[0] != '\0';
+	if (q.has_host &&
+		(!q.enrol || !hr_hex_parse(v[4].text, strlen(v[4].text), q.host, sizeof(q.host))))
+		return wrong(err, "host", "a host id of 32 hex digits, with kind=enrol");
 	*ret = q;
 	return true;
 }

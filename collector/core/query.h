@@ -12,6 +12,7 @@
 
 #include "collector/core/answer.h"
 #include "collector/core/fleet.h"
+#include "proto/limits.h"
 
 #define HR_QUERY_ARGS_MAX 16
 #define HR_QUERY_ERR_LEN  200
@@ -52,6 +53,25 @@ bool hr_query_fleet(const struct hr_query_arg *args, size_t n, struct hr_query_f
  * the last hour, 1 min steps; with step=1d the last 91 days. */
 bool hr_query_history(const struct hr_query_arg *args, size_t n, uint64_t now_ms,
 	struct hr_query_history *ret, char err[HR_QUERY_ERR_LEN]);
+/* POST /v1/enrol: ?host=<32 hex>&hash=<64 hex>[&name=vm-17] */
+struct hr_query_enrol {
+	uint8_t host[HR_HOST_ID_LEN];
+	uint8_t hash[32]; /* SHA-256 of the secret that the agent made for itself */
+	char name[HR_NAME_LEN];
+};
+bool hr_query_enrol(const struct hr_query_arg *args, size_t n, struct hr_query_enrol *ret,
+	char err[HR_QUERY_ERR_LEN]);
+/* POST /v1/tokens: ?kind=enrol|read [&ttl=1h][&uses=1][&name=who][&host=<32 hex>] */
+struct hr_query_token {
+	bool enrol;
+	uint64_t ttl_ms; /* 0: for ever, read tokens only */
+	uint32_t uses;
+	bool has_host;
+	uint8_t host[HR_HOST_ID_LEN];
+	char name[HR_NAME_LEN];
+};
+bool hr_query_token(const struct hr_query_arg *args, size_t n, struct hr_query_token *ret,
+	char err[HR_QUERY_ERR_LEN]);
 /* Routes without parameters. */
 bool hr_query_none(const struct hr_query_arg *args, size_t n, char err[HR_QUERY_ERR_LEN]);
 

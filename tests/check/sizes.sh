@@ -12,12 +12,12 @@ fi
 over() {
 	local file lines limit
 	# A parameter list's commas + 1; a function pointer's own parameters are counted too, on purpose.
-	# libmicrohttpd's callbacks have the signature it imposes.
+	# Callbacks of libmicrohttpd and GnuTLS have the signature these impose.
 	find "$@" -name '*.[ch]' -print0 | xargs -0 -r ctags -x --languages=C --map-C=+.h --kinds-C=f --fields=+neS \
 		--_xformat=$'%{name}\t%{input}\t%{line}\t%{end}\t%{signature}' |
 		awk -F'\t' '
 			$4 - $3 + 1 > 100 { print $2 ":" $3 ": " $1 "() has " $4 - $3 + 1 " lines, limit 100" }
-			{ n = gsub(",", ",", $5) + 1; if (n > 6 && $5 !~ /struct MHD_Connection \*/) print $2 ":" $3 ": " $1 "() has " n " parameters, limit 6" }'
+			{ n = gsub(",", ",", $5) + 1; if (n > 6 && $5 !~ /struct MHD_Connection \*|gnutls_pk_algorithm_t/) print $2 ":" $3 ": " $1 "() has " n " parameters, limit 6" }'
 	find "$@" \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -print | while read -r file; do
 		lines=$(wc -l <"$file")
 		limit=600

@@ -63,6 +63,8 @@ static void check_request(const struct hr_http_request *r)
 		HR_FUZZ_CHECK(strcmp(r->method, "POST") == 0);
 		HR_FUZZ_CHECK(named(r, "Content-Length") == 1 && v.content_length <= BODY_MAX);
 		HR_FUZZ_CHECK(named(r, "Content-Encoding") == 0);
+	} else if (v.route == HR_ROUTE_ENROL) {
+		HR_FUZZ_CHECK(strcmp(r->method, "POST") == 0 && v.content_length == 0);
 	} else {
 		HR_FUZZ_CHECK(strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0);
 		HR_FUZZ_CHECK(v.content_length == 0);

@@ -100,4 +100,5 @@ def main():
         sys.exit("refused: " + refused[0])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -59,11 +59,12 @@ static void a_file_changes_what_it_names(void **state)
 	assert_non_null(strstr(err, "c.conf:3"));
 }
 
-static void only_numeric_loopback_is_listened_on(void **state)
+static void only_numeric_addresses_are_listened_on(void **state)
 {
-	static const char *const bad[] = {"0.0.0.0:7867", "10.0.0.1:7867", "[::]:7867", "*:7867",
-		"localhost:7867", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", ":7867",
-		"127.0.0.1.evil:80", "127.0.0.256:1", "[::1:7867", "127.0.0.1:1,", "",
+	static const char *const bad[] = {"*:7867", "tls:", "tls:x:1", "[10.0.0.1]:7867",
+		"0x7f.0.0.1:7867", "127.1:7867", "http:127.0.0.1:1", "localhost:7867", "127.0.0.1",
+		"127.0.0.1:", "127.0.0.1:70000", ":7867", "127.0.0.1.evil:80", "127.0.0.256:1",
+		"[::1:7867", "127.0.0.1:1,", "",
 		"127.0.0.1:1,127.0.0.1:2,127.0.0.1:3,127.0.0.1:4,127.0.0.1:5", "127.0.0.1:-1"};
 	struct hr_listen l[HR_LISTEN_MAX];
 	char err[256];
@@ -75,8 +76,16 @@ static void only_numeric_loopback_is_listened_on(void **state)
 			fail_msg("accepted: %s", bad[i]);
 		assert_int_not_equal(err[0], '\0');
 	}
-	assert_int_equal(hr_collector_listen("0.0.0.0:7867", l, err), 0);
-	assert_non_null(strstr(err, "TLS and tokens"));
+	/* plain HTTP nowhere but on loopback, whatever is asked for */
+	assert_int_equal(
+		hr_collector_listen("0.0.0.0:7867,[::]:1,10.0.0.5:2,[fe80::1]:3", l, err), 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(l[i].tls);
+	assert_int_equal(hr_collector_listen("127.0.0.1:1, tls:127.0.0.1:2, [::1]:3", l, err), 3);
+	assert_false(l[0].tls);
+	assert_true(l[1].tls);
+	assert_string_equal(l[1].host, "127.0.0.1");
+	assert_false(l[2].tls);
 	assert_int_equal(hr_collector_listen(" 127.0.0.53:80 ,[::1]:0", l, err), 2);
 	assert_string_equal(l[0].host, "127.0.0.53");
 	assert_int_equal(l[0].port, 80);
@@ -89,7 +98,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_contract),
 		cmocka_unit_test(a_file_changes_what_it_names),
-		cmocka_unit_test(only_numeric_loopback_is_listened_on),
+		cmocka_unit_test(only_numeric_addresses_are_listened_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

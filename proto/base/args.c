@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/base/args.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "proto/base/conffile.h"
+
+#define PRINT_MAX 65536
+
+static int print_config(
+	const struct hr_args *a, const void *conf, const struct hr_conf_origin *origin)
+{
+	static char text[PRINT_MAX];
+
+	if (hr_conf_print(a->table, conf, origin, true, text, sizeof(text)) == 0)
+		return 1;
+	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0;
+}
+
+/* What to do ('h', 'V', 'k', 'p', 0: run), or '?' after a message. */
+static int read_options(struct hr_args *a, int argc, char **argv)
+{
+	const struct option options[] = {{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
+		{a->extra, required_argument, NULL, 'x'}, {0}};
+	int what = 0, c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'c') {
+			a->config = optarg;
+			a->config_named = true;
+		} else if (c == 'x') {
+			a->extra_value = optarg;
+		} else if (c == '?') {
+			(void)fprintf(stderr, "%s: see --help\n", a->program);
+			return '?';
+		} else {
+			what = c;
+		}
+	}
+	if (optind == argc)
+		return what;
+	(void)fprintf(
+		stderr, "%s: unexpected argument '%s'; see --help\n", a->program, argv[optind]);
+	return '?';
+}
+
+int hr_args_read(struct hr_args *a, int argc, char **argv, void *conf)
+{
+	static struct hr_conf_origin origin;
+	char err[HR_CONF_ERR_LEN];
+	int what = read_options(a, argc, argv);
+
+	if (what == '?')
+		return 2;
+	if (what == 'h')
+		return fputs(a->usage, stdout) < 0 || fflush(stdout) != 0;
+	if (what == 'V')
+		return printf("%s " HR_VERSION "\n", a->program) < 0 || fflush(stdout) != 0;
+	if (hr_conffile_load(a->table, a->config, a->config_named, conf, &origin, err) < 0 ||
+		(a->check && !a->check(conf, err))) {
+		(void)fprintf(stderr, "%s: %s\n", a->program, err);
+		return 1;
+	}
+	if (what == 'k')
+		return 0;
+	return what == 'p' ? print_config(a, conf, &origin) : HR_ARGS_RUN;
+}
