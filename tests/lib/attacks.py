@@ -76,9 +76,9 @@ def bearer(token):
 def want(what, got, *good):
     if got not in good:
         failed.append(what)
-        print(f"BAD  {what}: {got}, wanted {good}")
+        sys.stdout.write(f"BAD  {what}: {got}, wanted {good}\n")
     else:
-        print(f"held {what}: {got}")
+        sys.stdout.write(f"held {what}: {got}\n")
 
 
 def plain_http():
