@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* headroom whatif [HOST] --load x2 [--size NAME] [--add HOST2]: a planned growth, judged
  * beforehand. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/cli/minutes.h"
 #include "collector/cli/size_ask.h"
 #include "collector/core/json_util.h"
+#include "collector/core/merge.h"
 #include "collector/core/render.h"
+#include "proto/base/clock.h"
 #include "proto/num.h"
+
+#define TIGHT 0.005 /* share of minutes above the demand that is compared, as q of the model */
 
 struct plan {
 	struct hr_size_ask q;
@@ -16,6 +22,10 @@ struct plan {
 	const char *size, *add;
 	struct hr_answer *other;
 	struct hr_bounds merged; /* with the other's load, on this size */
+	/* both hosts' recorded minutes; ratio: tight minutes alone / together */
+	uint32_t minutes;
+	struct hr_opt ratio, memory_peak;
+	enum hr_resource ratio_of;
 	struct hr_ladder_rung rung;
 	bool json;
 };
@@ -57,6 +67,71 @@ static int options(struct plan *p, int argc, char **argv)
 	return HR_EXIT_DONE;
 }
 
+/* What the recorded minutes of both say; without enough of them there is no likely figure. */
+static void compare(struct plan *p, struct hr_minutes *m)
+{
+	for (enum hr_history_series s = 0; s < HR_HISTORY_N; s++) {
+		uint32_t minutes;
+		struct hr_opt ratio;
+
+		if (s == HR_HISTORY_MEMORY) { /* recorded as what is left: need is the rest */
+			for (size_t i = 0; i < HR_MINUTES; i++) {
+				m[0].v[s][i] = (double)p->q.a->size.mem_bytes - m[0].v[s][i];
+				m[1].v[s][i] = (double)p->other->size.mem_bytes - m[1].v[s][i];
+			}
+			p->memory_peak = hr_merge_peak(m[0].v[s], 1, m[1].v[s], HR_MINUTES);
+			continue;
+		}
+		ratio = hr_merge_ratio(m[0].v[s], p->load, m[1].v[s], HR_MINUTES, TIGHT, &minutes);
+		if (s == HR_HISTORY_CPU)
+			p->minutes = minutes;
+		if (s == HR_HISTORY_CPU ? ratio.has
+					: p->ratio.has && ratio.has && ratio.v < p->ratio.v) {
+			p->ratio = ratio;
+			p->ratio_of = hr_history_resource(s);
+		}
+	}
+}
+
+static int add_minutes(struct plan *p, const char *host)
+{
+	uint64_t to_s = hr_clock_wall_ms() / 60000 * 60;
+	struct hr_cli_target target;
+	struct hr_minutes *m;
+	int r = hr_cli_target(&p->q.cli, &target);
+
+	if (r != HR_EXIT_DONE)
+		return r;
+	m = malloc(2 * sizeof(*m));
+	if (!m)
+		return hr_cli_fail(&p->q.cli, "out of memory");
+	r = hr_minutes_read(&p->q.cli, &target, host, to_s, &m[0]);
+	if (r == HR_EXIT_DONE)
+		r = hr_minutes_read(&p->q.cli, &target, p->add, to_s, &m[1]);
+	if (r == HR_EXIT_DONE)
+		compare(p, m);
+	free(m);
+	return r;
+}
+
+/* likely shrinks as the tight minutes grew; what their memory needs together must fit. */
+static void take_minutes(struct plan *p, const struct hr_size_row *to)
+{
+	struct hr_bounds *k = &p->rung.headroom;
+	double mem = to->mem_bytes ? (double)to->mem_bytes : (double)p->q.a->size.mem_bytes;
+
+	if (!p->ratio.has || !k->likely.has) {
+		k->likely.has = false;
+		return;
+	}
+	k->likely.v *= p->ratio.v;
+	if (p->memory_peak.has && p->memory_peak.v > mem && mem > 0) {
+		k->likely.v = fmin(k->likely.v, mem / p->memory_peak.v);
+		p->rung.binding = HR_RES_MEMORY;
+	}
+	k->likely.v = fmax(k->likely.v, k->at_least.has ? k->at_least.v : 0);
+}
+
 /* The rung; with --add its headroom is cut by what the other host's load takes. */
 static int judge(struct plan *p)
 {
@@ -81,8 +156,9 @@ static int judge(struct plan *p)
 		if (lo->has) {
 			p->rung.headroom.at_least.v =
 				lo->v * fmin(p->merged.at_least.v / now->v, 1);
-			p->rung.headroom.likely.has = p->rung.headroom.at_most.has = false;
+			p->rung.headroom.at_most.has = false;
 			p->rung.headroom.capped = false;
+			take_minutes(p, to);
 		}
 	}
 	p->rung.enough =
@@ -111,11 +187,25 @@ static void text(const struct plan *p, struct hr_out *o)
 	hr_out_say(o, "  at least %s, likely %s of that load; %s binds\n",
 		hr_render_factor(&k->at_least, lo), hr_render_factor(&k->likely, mid),
 		hr_resource_name(p->rung.binding));
-	if (p->add)
-		hr_out_wrap(o, "",
-			"Both hosts at their tightest at the same time was assumed: how "
-			"their peaks fall together was not looked at, so there is no likely "
-			"figure.");
+	if (p->add && p->ratio.has) {
+		(void)snprintf(line, sizeof(line),
+			"At least: both hosts at their tightest at once. Likely: their recorded %s "
+			"added minute by minute, %u minutes of the last %u days; together the "
+			"tight "
+			"minutes need %.2fx what they need alone. A CPU there is taken to be as "
+			"fast "
+			"as a CPU here.",
+			hr_resource_name(p->ratio_of), p->minutes, HR_MINUTES_DAYS,
+			1 / fmax(p->ratio.v, 1e-3));
+		hr_out_wrap(o, "", line);
+	} else if (p->add) {
+		(void)snprintf(line, sizeof(line),
+			"Both hosts at their tightest at the same time was assumed: only %u "
+			"minutes "
+			"of both are recorded, and a day of them is needed for a likely figure.",
+			p->minutes);
+		hr_out_wrap(o, "", line);
+	}
 	(void)snprintf(line, sizeof(line),
 		"From %.3g days of measurement, %s confidence at best in what was never seen: a "
 		"growth beyond the load seen so far can meet limits that are not known.",
@@ -135,14 +225,21 @@ int hr_cmd_whatif(const struct hr_cli *cli, int argc, char **argv)
 	r = hr_size_ask(&p.q, optind < argc ? argv[optind] : NULL);
 	if (r == HR_EXIT_DONE && p.add)
 		r = hr_size_ask_other(&p.q, p.add, &p.other);
+	if (r == HR_EXIT_DONE && p.add)
+		r = add_minutes(&p, optind < argc ? argv[optind] : NULL);
 	if (r == HR_EXIT_DONE)
 		r = judge(&p);
 	if (r == HR_EXIT_DONE && p.json) {
-		r = hr_size_print(
-			&p.q.cli, json_pack("{s:s, s:s, s:f, s:s?, s:f, s:o}", "schema",
-					  "headroom.whatif/1", "host", p.q.a->host, "load", p.load,
-					  "added", p.add ? p.other->host : NULL, "target",
-					  p.q.target, "size", hr_size_rung_json(&p.rung)));
+		json_t *o = json_pack("{s:s, s:s, s:f, s:s?, s:f, s:o}", "schema",
+			"headroom.whatif/1", "host", p.q.a->host, "load", p.load, "added",
+			p.add ? p.other->host : NULL, "target", p.q.target, "size",
+			hr_size_rung_json(&p.rung));
+
+		if (o && p.add) {
+			json_object_set_new(o, "minutes", json_integer(p.minutes));
+			json_object_set_new(o, "tight_minutes_ratio", hr_json_opt(p.ratio));
+		}
+		r = hr_size_print(&p.q.cli, o);
 	} else if (r == HR_EXIT_DONE) {
 		struct hr_out *o = hr_cli_out();
 

@@ -5,6 +5,7 @@
 
 #include "collector/core/catalogue.h"
 #include "collector/core/ladder.h"
+#include "collector/core/merge.h"
 
 #define HEAD                                                                                       \
 	"# a comment\n"                                                                            \
@@ -243,6 +244,39 @@ static void two_vms_on_one_add_their_tightest_moments(void **state)
 	assert_false(hr_ladder_merge(&a, &b).has);
 }
 
+static void two_days_of_minutes_are_added_minute_by_minute(void **state)
+{
+	static double a[2880], b[2880];
+	uint32_t minutes;
+	struct hr_opt r;
+
+	(void)state;
+	for (unsigned i = 0; i < 2880; i++) { /* by day one, by night the other */
+		a[i] = i % 1440 < 720 ? 2 : 0.5;
+		b[i] = i % 1440 < 720 ? 0.25 : 1;
+	}
+	r = hr_merge_ratio(a, 1, b, 2880, 0.005, &minutes);
+	assert_true(r.has);
+	assert_int_equal(minutes, 2880);
+	fx_near(r.v, 2 / 2.25, 1e-12); /* peak + peak would be 2/3 */
+	fx_near(hr_merge_peak(a, 1, b, 2880).v, 2.25, 1e-12);
+	r = hr_merge_ratio(a, 2, b, 2880, 0.005, &minutes);
+	fx_near(r.v, 4 / 4.25, 1e-12);
+	/* 14 minutes of 2880 lie above the rank of the 0.5 % quantile: 15 count */
+	for (unsigned i = 0; i < 14; i++)
+		b[i] = 6;
+	fx_near(hr_merge_ratio(a, 1, b, 2880, 0.005, &minutes).v, 2 / 2.25, 1e-12);
+	b[14] = 6;
+	fx_near(hr_merge_ratio(a, 1, b, 2880, 0.005, &minutes).v, 2.0 / 8, 1e-12);
+	fx_near(hr_merge_peak(a, 1, b, 2880).v, 8, 1e-12);
+	/* only minutes that both have: 1439 of them are no day */
+	for (unsigned i = 0; i < 2880; i++)
+		a[i] = i < 1441 ? NAN : a[i];
+	assert_false(hr_merge_ratio(a, 1, b, 2880, 0.005, &minutes).has);
+	assert_int_equal(minutes, 1439);
+	assert_false(hr_merge_peak(a, 1, b, 2880).has);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +287,7 @@ int main(void)
 		cmocka_unit_test(twice_the_load_is_half_the_headroom),
 		cmocka_unit_test(the_smallest_size_that_does_is_found_and_the_largest_has_no_next),
 		cmocka_unit_test(two_vms_on_one_add_their_tightest_moments),
+		cmocka_unit_test(two_days_of_minutes_are_added_minute_by_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
