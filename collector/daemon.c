@@ -154,7 +154,9 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 		store->ops->close(store);
 		return false;
 	}
-	if (hr_sizes_load(p->conf.catalogue, p->conf.ladder, &p->sizes, err) < 0)
+	if (hr_sizes_load(
+		    &(struct hr_sizes_paths){p->conf.catalogue, p->conf.ladder, p->conf.prices},
+		    &p->sizes, err) < 0)
 		return false;
 	writer_conf(&p->conf, &wc);
 	wc.model.catalogue = &p->sizes;

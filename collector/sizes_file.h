@@ -7,10 +7,12 @@
 #define HR_SIZES_FILE_MAX (2 * 1024 * 1024) /* bytes */
 #define HR_SIZES_ERR_LEN  512
 
-/*
- * @catalogue may be missing (then there is none), @ladder "" is none; otherwise it must exist.
- * 0 with *ret to be given to hr_sizes_done(), or -errno with "file: line N: what" in @err.
- */
-int hr_sizes_load(const char *catalogue, const char *ladder, struct hr_catalogue *ret,
-	char err[HR_SIZES_ERR_LEN]);
+/* The catalogue may be missing (then there is none); "" is none, what else is named must exist. */
+struct hr_sizes_paths {
+	const char *catalogue, *ladder, *prices;
+};
+
+/* 0 with *ret to be given to hr_sizes_done(), or -errno with "file: line N: what" in @err. */
+int hr_sizes_load(
+	const struct hr_sizes_paths *path, struct hr_catalogue *ret, char err[HR_SIZES_ERR_LEN]);
 void hr_sizes_done(struct hr_catalogue *c);

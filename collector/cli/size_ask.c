@@ -52,7 +52,9 @@ static int load(struct hr_size_ask *q)
 			return hr_cli_fail(
 				&q->cli, "cannot read %s; see --catalogue", q->catalogue);
 	}
-	if (hr_sizes_load(q->catalogue ? q->catalogue : c.catalogue, c.ladder, &q->sizes, err) < 0)
+	if (hr_sizes_load(&(struct hr_sizes_paths){q->catalogue ? q->catalogue : c.catalogue,
+				  c.ladder, q->catalogue ? "" : c.prices},
+		    &q->sizes, err) < 0)
 		return hr_cli_fail(&q->cli, "%s", err);
 	if (q->sizes.n == 0)
 		return hr_cli_fail(&q->cli,
@@ -128,6 +130,10 @@ json_t *hr_size_rung_json(const struct hr_ladder_rung *r)
 			json_array_append_new(
 				unknown, json_string(hr_resource_name((enum hr_resource)i)));
 	json_object_set_new(o, "unknown", unknown);
+	json_object_set_new(o, "price",
+		r->size->price > 0 ? json_pack("{s:f, s:s}", "value", r->size->price, "unit",
+					     r->size->price_unit)
+				   : json_null());
 	return o;
 }
 

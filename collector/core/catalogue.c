@@ -172,3 +172,61 @@ const struct hr_size_row *hr_catalogue_family(
 	*ret_n = (uint32_t)(last - first) + 1;
 	return first;
 }
+
+static bool price_line(char *line, struct hr_catalogue *c, const char **ret_what)
+{
+	char *f[4], *p = line;
+	const struct hr_size_row *r;
+	unsigned n = 0;
+	double v;
+
+	for (; p && n < 4; n++) {
+		f[n] = p;
+		p = strchr(p, '\t');
+		if (p)
+			*p++ = '\0';
+	}
+	*ret_what = "expected provider, name, price and unit with tabs between";
+	if (n != 4 || p)
+		return false;
+	*ret_what = "price: expected a number above 0";
+	if (!hr_num_f64(f[2], 1e-9, 1e12, &v))
+		return false;
+	*ret_what = "no such size in the catalogue or the ladder";
+	r = hr_catalogue_find(c, f[0], f[1]);
+	if (!r)
+		return false;
+	*ret_what = "unit: expected a word of at most 15 characters, like USD/h";
+	if (!word(f[3], c->row[r - c->row].price_unit, sizeof(r->price_unit)))
+		return false;
+	c->row[r - c->row].price = v;
+	return true;
+}
+
+bool hr_catalogue_prices(const char *text, size_t len, struct hr_catalogue *c, char err[160])
+{
+	uint32_t line_no = 0;
+
+	for (size_t at = 0; at < len;) {
+		const char *end = memchr(text + at, '\n', len - at);
+		size_t part = end ? (size_t)(end - (text + at)) : len - at;
+		const char *what = "line too long, or with a NUL";
+		char line[LINE_MAX];
+
+		line_no++;
+		if (part >= sizeof(line) || memchr(text + at, '\0', part)) {
+			(void)snprintf(err, 160, "line %u: %s", line_no, what);
+			return false;
+		}
+		memcpy(line, text + at, part);
+		line[part] = '\0';
+		at += part + 1;
+		if (part == 0 || line[0] == '#')
+			continue;
+		if (!price_line(line, c, &what)) {
+			(void)snprintf(err, 160, "line %u: %s", line_no, what);
+			return false;
+		}
+	}
+	return true;
+}

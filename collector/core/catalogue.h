@@ -32,6 +32,8 @@ struct hr_size_row {
 	uint64_t mem_bytes; /* as sold; Linux sees up to 13 % less; 0 not known */
 	char arch[12];
 	double limit[HR_SIZE_LIMIT_N]; /* 0 not known */
+	double price;                  /* as the operator told it; 0 not told, never guessed */
+	char price_unit[16];           /* "USD/h" */
 };
 
 struct hr_catalogue {
@@ -45,6 +47,12 @@ struct hr_catalogue {
  */
 bool hr_catalogue_parse(
 	const char *text, size_t len, struct hr_size_row *row, uint32_t *n, char err[160]);
+/*
+ * Prices of the operator: lines "provider, name, price, unit" with tabs between, '#' begins a
+ * comment, no line of names.  @c is sorted.  False with "line N: ..." in @err when a line is wrong
+ * or names a size that @c does not have: a price must not quietly be left out.
+ */
+bool hr_catalogue_prices(const char *text, size_t len, struct hr_catalogue *c, char err[160]);
 /* Orders the rows; to be called once after parsing. */
 void hr_catalogue_sort(struct hr_catalogue *c);
 

@@ -106,6 +106,9 @@ static const struct hr_conf_key keys[] = {
 	KEY("sizes", "ladder", HR_CONF_TEXT, ladder, 0, 0, "",
 		"File of the operator's own sizes, with the same columns, read besides the "
 		"catalogue: for VMware, Proxmox or libvirt, or a provider that is not in it."),
+	KEY("sizes", "prices", HR_CONF_TEXT, prices, 0, 0, "",
+		"File of the operator's prices: provider, name, price and unit (USD/h), a size a "
+		"line, tabs between. Without it no price is said; none is guessed."),
 	KEY("alert", "at_least", HR_CONF_F64, alert_at_least, 0, 8, "1.1",
 		"Alert below this lower bound of the headroom factor; 0: never. Below the target, "
 		"because a resize can be planned while 1.1x are left."),

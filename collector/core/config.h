@@ -45,7 +45,7 @@ struct hr_collector_config {
 	uint64_t min_history_ns;
 	uint64_t max_vcpus, max_mem_bytes;
 	/* [sizes] */
-	char catalogue[256], ladder[256]; /* files; "" none */
+	char catalogue[256], ladder[256], prices[256]; /* files; "" none */
 	/* [alert] */
 	double alert_at_least, alert_days; /* 0 off */
 	uint64_t alert_quiet_ns, alert_wait_ns, alert_remind_ns;

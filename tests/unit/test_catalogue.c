@@ -277,6 +277,36 @@ static void two_days_of_minutes_are_added_minute_by_minute(void **state)
 	assert_false(hr_merge_peak(a, 1, b, 2880).has);
 }
 
+static void prices_are_the_operators_and_a_wrong_line_is_named(void **state)
+{
+	struct hr_size_row row[2] = {
+		{.provider = "own", .name = "s"}, {.provider = "own", .name = "m"}};
+	struct hr_catalogue c = {.row = row, .n = 2};
+	static const char good[] = "# ours\nown\tm\t0.25\tEUR/h\n";
+	static const struct {
+		const char *text, *err;
+	} bad[] = {
+		{"own\tm\t0.25\n",
+			"line 1: expected provider, name, price and unit with tabs between"},
+		{"own\tm\t0\tEUR/h\n", "line 1: price: expected a number above 0"},
+		{"own\tm\tfree\tEUR/h\n", "line 1: price: expected a number above 0"},
+		{"\nown\tl\t1\tEUR/h\n", "line 2: no such size in the catalogue or the ladder"},
+		{"own\tm\t1\tEuros an hour\n",
+			"line 1: unit: expected a word of at most 15 characters, like USD/h"},
+	};
+	char err[160];
+
+	(void)state;
+	assert_true(hr_catalogue_prices(good, strlen(good), &c, err));
+	fx_near(row[1].price, 0.25, 0);
+	assert_string_equal(row[1].price_unit, "EUR/h");
+	fx_near(row[0].price, 0, 0); /* not told */
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(hr_catalogue_prices(bad[i].text, strlen(bad[i].text), &c, err));
+		assert_string_equal(err, bad[i].err);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +318,7 @@ int main(void)
 		cmocka_unit_test(the_smallest_size_that_does_is_found_and_the_largest_has_no_next),
 		cmocka_unit_test(two_vms_on_one_add_their_tightest_moments),
 		cmocka_unit_test(two_days_of_minutes_are_added_minute_by_minute),
+		cmocka_unit_test(prices_are_the_operators_and_a_wrong_line_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
