@@ -8,5 +8,7 @@ void eval_week(const char *dir);  /* A: next week's demand */
 void eval_hours(const char *dir); /* the same by hour */
 void eval_cross(const char *dir); /* B: sustained crossings within 30 days */
 void eval_store(const char *dir); /* C: dates of full storage */
+/* CPU time of a refit, no data needed. */
+void eval_refit(void);
 /* Known truth, no data needed.  Returns how many of its bounds were missed. */
 int eval_known(unsigned series);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* usage: forecast_eval known | week DIR | hours DIR | cross DIR | store DIR  (DIR: plain CSV files)
+/* usage: forecast_eval known | refit | week DIR | hours DIR | cross DIR | store DIR  (DIR: plain
+ * CSV files)
  */
 #include "tests/forecast/eval.h"
 
@@ -18,12 +19,16 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "known") == 0)
 		return eval_known(SERIES) ? 1 : 0;
+	if (argc == 2 && strcmp(argv[1], "refit") == 0) {
+		eval_refit();
+		return 0;
+	}
 	for (unsigned i = 0; argc == 3 && i < sizeof(part) / sizeof(*part); i++)
 		if (strcmp(argv[1], part[i].name) == 0) {
 			part[i].run(argv[2]);
 			return 0;
 		}
-	fprintf(stderr, "usage: %s known | week DIR | hours DIR | cross DIR | store DIR\n",
+	fprintf(stderr, "usage: %s known | refit | week DIR | hours DIR | cross DIR | store DIR\n",
 		argv[0]);
 	return 2;
 }

@@ -279,9 +279,9 @@ static void two_days_of_minutes_are_added_minute_by_minute(void **state)
 
 static void prices_are_the_operators_and_a_wrong_line_is_named(void **state)
 {
-	struct hr_size_row row[2] = {
+	struct hr_size_row two[2] = {
 		{.provider = "own", .name = "s"}, {.provider = "own", .name = "m"}};
-	struct hr_catalogue c = {.row = row, .n = 2};
+	struct hr_catalogue c = {.row = two, .n = 2};
 	static const char good[] = "# ours\nown\tm\t0.25\tEUR/h\n";
 	static const struct {
 		const char *text, *err;
@@ -298,9 +298,9 @@ static void prices_are_the_operators_and_a_wrong_line_is_named(void **state)
 
 	(void)state;
 	assert_true(hr_catalogue_prices(good, strlen(good), &c, err));
-	fx_near(row[1].price, 0.25, 0);
-	assert_string_equal(row[1].price_unit, "EUR/h");
-	fx_near(row[0].price, 0, 0); /* not told */
+	fx_near(two[1].price, 0.25, 0);
+	assert_string_equal(two[1].price_unit, "EUR/h");
+	fx_near(two[0].price, 0, 0); /* not told */
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_false(hr_catalogue_prices(bad[i].text, strlen(bad[i].text), &c, err));
 		assert_string_equal(err, bad[i].err);
