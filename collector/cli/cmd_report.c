@@ -90,7 +90,10 @@ static char *page_file(struct report *r, const char *path)
 
 	if (hr_client_get(&r->target, path, &reply, err) == 0)
 		return reply.body;
-	(void)hr_cli_fail(&r->cli, "%s of the collector's page: %s", path + 1, err);
+	(void)hr_cli_fail(&r->cli,
+		"%s of the collector's page: %s Is page= in [collector] of "
+		"its configuration right?",
+		path + 1, err);
 	return NULL;
 }
 

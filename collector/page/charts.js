@@ -6,7 +6,7 @@ import { el } from './draw.js';
 import { plot } from './plot.js';
 import { amount, clock, days, factor, interval, number, RESOURCES, resource, when } from './words.js';
 
-const DAY_MS = 86400000;
+const DAY_MS = 86400000, HORIZON_DAYS = 91;
 
 function figure(box, label, ...more) {
   const f = el('figure', {}, el('figcaption', {}, label), ...more);
@@ -54,7 +54,8 @@ function headroomPlot(doc, x, cone) {
 export function coneOf(doc, d, now = Date.now()) {
   const last = doc.headroom.at_least.findLast?.((v) => v !== null) ?? null;
   if (!d || d.at_least === null || last === null || last <= doc.threshold) return null;
-  const end = Math.max(d.at_least, d.likely ?? 0, d.at_most ?? 0) || 1;
+  // as far ahead as the days go back: a date in two years would press them flat
+  const end = Math.min(HORIZON_DAYS, Math.max(d.at_least, d.likely ?? 0, d.at_most ?? HORIZON_DAYS) || 1);
   const at = (gone, left) => (left === null || left === undefined ? last : Math.max(doc.threshold * 0.9, last + (doc.threshold - last) * Math.min(1.1, left > 0 ? gone / left : 1.1)));
   const steps = Array.from({ length: 25 }, (_, i) => end * i / 24);
   return {
@@ -81,6 +82,19 @@ function demandPlot(doc, s, x, limit) {
   };
 }
 
+/** The bound of the next week, hour by hour (document's "forecast" of a series). */
+function forecastPlot(s) {
+  const f = s.forecast, from = Date.parse(f.from), x = f.values.map((_, i) => new Date(from + (i + 0.5) * f.step_seconds * 1000));
+  const words = f.bound === 'at_most' ? 'at most' : 'at least', share = `${Math.round(f.share * 10)} hours of 10`;
+  return {
+    label: 'next week', x, limit: null, series: [{ name: 'bound', colour: '--resize', mid: f.values }],
+    summary: `${words} ${amount(Math.min(...f.values), s.unit)} to ${amount(Math.max(...f.values), s.unit)} in ${share}` +
+      (f.hours ? `; it held in ${f.hours_held} of the ${f.hours} hours before` : '; not proved on its own past yet'),
+    format: (v) => amount(v, s.unit),
+    tell: (t, i) => `${t.toLocaleString(undefined, { weekday: 'short', hour: '2-digit', minute: '2-digit' })}: ${words} ${amount(f.values[i], s.unit)} in ${share}`,
+  };
+}
+
 /** Plots of @doc for the VM of answer @a into @box. Returns what ends them. */
 export async function drawHistory(box, doc, a) {
   const x = times(doc), ends = [];
@@ -92,6 +106,9 @@ export async function drawHistory(box, doc, a) {
     const limit = of && of.capacity.unit === s.unit && of.capacity.source !== 'lower-bound' && s.what === 'demand' ? of.capacity.value : null;
     const label = s.unit === 'ratio' ? `${RESOURCES[s.resource]}, 95th percentile of 5 minutes, share of its capacity` : `${RESOURCES[s.resource] || s.resource} ${s.what}`;
     ends.push(await plot(figure(box, label), demandPlot(doc, s, x, limit)));
+  }
+  for (const s of doc.series.filter((one) => one.forecast && Date.parse(doc.to) - Date.parse(doc.from) > 2 * 3600000)) {
+    ends.push(await plot(figure(box, `${RESOURCES[s.resource]} ${s.what}, next week`), forecastPlot(s)));
   }
   return () => ends.forEach((f) => f());
 }

@@ -25,7 +25,7 @@ function colour(name) {
 const FACTORS = [0.125, 0.25, 0.5, 1, 2, 4, 8];
 
 /** What dygraphs is told for a plot of @s with the series @names; its looks come from the page's colours. */
-function options(s, names, most, readout) {
+function options(s, names, most, few, readout) {
   const log = s.scale === 'factor';
   const strokes = Object.fromEntries(names.map((n) => [n, s.limit && n === s.limit.name ? { strokePattern: [6, 4], strokeWidth: 1.5 }
     : s.series.find((x) => x.name === n)?.dash ? { strokePattern: [3, 3] } : {}]));
@@ -37,6 +37,8 @@ function options(s, names, most, readout) {
     legend: 'never',
     valueRange: log ? [0.11, 9] : [0, (s.top || most * 1.08) || 1],
     connectSeparatedPoints: !!s.steps,
+    drawPoints: few,
+    pointSize: 2.5,
     stepPlot: !!s.steps,
     fillAlpha: 0.22,
     strokeWidth: 1.8,
@@ -90,6 +92,6 @@ export async function plot(box, s) {
   const readout = el('output', { class: 'readout' }, s.summary);
   box.append(draw, readout);
   const names = [...s.series.map((one) => one.name), ...(s.limit ? [s.limit.name] : [])];
-  const g = new window.Dygraph(draw, rows, options(s, names, most, readout));
+  const g = new window.Dygraph(draw, rows, options(s, names, most, known.length <= 3, readout));
   return () => g.destroy();
 }

@@ -7,8 +7,8 @@ import { badge, el } from './draw.js';
 import { cost, facts, missing, resources, sizes, users } from './parts.js';
 import { ago, REASONS, when } from './words.js';
 
-const SPANS = { '1 h': '?from=-1h&step=30s', '6 h': '?from=-6h&step=2m', '91 days': '?step=1d' };
-let ends = [], chosenSpan = '1 h', drawn = 0;
+const SPANS = { '10 min': '?from=-10m&step=10s', '1 h': '?from=-1h&step=30s', '6 h': '?from=-6h&step=2m', '91 days': '?step=1d' };
+let ends = [], chosenSpan = null, drawn = 0;
 
 export function hide() {
   ends.forEach((f) => f());
@@ -46,6 +46,7 @@ async function draw(a, to, signal) {
 }
 
 function past(a, signal) {
+  chosenSpan ??= a.window.seconds < 1800 ? '10 min' : '1 h'; // a new VM's first minutes are a dot in an hour
   const to = { plots: el('div', { class: 'plots' }), bursts: el('div', { class: 'plots' }),
     csv: el('a', { href: '#', download: 'headroom-history.csv' }, 'CSV'), json: el('a', { href: '#' }, 'JSON') };
   to.tight = el('section', { 'aria-labelledby': 'h-tight', hidden: true }, el('h2', { id: 'h-tight' }, 'The tightest minute, in slots of 8 ms'),

@@ -22,7 +22,7 @@ export const REASONS = {
 };
 
 export const RESOURCES = {
-  cpu: 'CPU', serial: 'One thread', steal: 'Stolen time', memory: 'Memory', disk: 'Disk', network: 'Network', softirq: 'Interrupt work',
+  cpu: 'CPU', serial: 'One thread', steal: 'Stolen time', memory: 'Memory', disk: 'Disk', network: 'Network', softirq: 'Interrupt work', filesystem: 'File system',
 };
 
 export const CONFIDENCE = { high: 'high', medium: 'medium', low: 'low', none: 'none' };

@@ -112,6 +112,11 @@ class Vm:
             one = {"resource": r, "what": w, "unit": u, "values": [f(b, i) for i in range(n)]}
             if w == "demand":
                 one.update(over="1 s" if r == "cpu" else "100 ms, busiest device", p99=[v and v * 1.5 for v in one["values"]], max=[v and v * 1.9 for v in one["values"]])
+            if r in ("cpu", "memory") and self.i % 2:
+                one["forecast"] = {"from": stamp(now), "step_seconds": 3600, "shape": "hour-of-day", "share": 0.9, "bound": "at_most" if r == "cpu" else "at_least",
+                                   "values": [b * (1.2 + 0.3 * math.sin(h * math.pi / 12)) for h in range(168)], "hours_held": 151, "hours": 168}
+            else:
+                one["forecast"] = None
             series.append(one)
         tight = None
         if self.headroom:
@@ -176,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send(f"service level and steps of {vm.host}\n".encode(), "text/plain; charset=utf-8")
             if q["step"] == "1d":
                 return self.json(vm.days_kept(now))
-            return self.json(vm.history(now, int(q["from"].strip("-h")) * 3600, {"30s": 30, "2m": 120}[q["step"]]))
+            return self.json(vm.history(now, {"-10m": 600, "-1h": 3600, "-6h": 21600}[q["from"]], {"10s": 10, "30s": 30, "2m": 120}[q["step"]]))
         name = part[0] or "index.html"
         path = os.path.join(plots if name.startswith("dygraph") else page, os.path.basename(name))
         kind = TYPES.get(os.path.splitext(name)[1])

@@ -8,7 +8,7 @@ need_root
 need jq python3 stress-ng curl
 
 write_conf
-printf '[model]\nmin_history = 30s\n' >>"$tmp/collector.conf"
+printf 'page = %s\n[model]\nmin_history = 30s\n' "$HR_TOP/collector/page" >>"$tmp/collector.conf"
 headroom() { "$bin/headroom" "$@" --config "$tmp/collector.conf"; }
 
 status=0
@@ -53,6 +53,19 @@ LC_ALL=C grep -q "$(printf '\033')" "$tmp/out" && fail "colour without a termina
 headroom fleet | grep -qE '^tested +(resize|no) ' || fail "the VM is not in the fleet: $(headroom fleet)"
 headroom fleet --answer yes --json | jq -e '.hosts | length == 0' >/dev/null || fail "--answer does not filter"
 headroom hosts list | grep -q ' tested ' || fail "hosts list does not show it"
+if command -v promtool >/dev/null; then
+	get /metrics >"$tmp/metrics" && grep -q '^headroom_ratio{' "$tmp/metrics" || fail "/metrics has no headroom of the VM"
+	promtool check metrics <"$tmp/metrics" >"$tmp/out" 2>&1 || fail "promtool check metrics: $(cat "$tmp/out")"
+fi
+# the history judges the same minutes, and knows the threshold
+get '/v1/hosts/tested/history?from=-5m&step=10s' >"$tmp/history.json"
+jq -e '.threshold == 1.3 and ([.headroom.at_least[] | numbers] | length > 0 and min <= 1)
+	and .tightest.resource == "cpu" and .tightest.slots_all_busy > 0.5 * .tightest.slots
+	and (.series[] | select(.resource == "cpu") | [.p99[] | numbers] | length > 3)' "$tmp/history.json" >/dev/null ||
+	fail "the history does not show the load: $(head -c 3000 "$tmp/history.json")"
+headroom report >"$tmp/report.html" 2>"$tmp/err" || fail "report: $(cat "$tmp/err")"
+! grep -qE '^@[a-z.]+@$|(src|href)="?https?:' "$tmp/report.html" && grep -q '"slots_all_busy":' "$tmp/report.html" && [ ! -s "$tmp/err" ] ||
+	fail "the report is not whole: $(grep -nE '^@[a-z.]+@$|https?:' "$tmp/report.html" | head -n 3)"
 headroom explain tested >"$tmp/explain" || fail "explain failed"
 for word in 'late bursts = ' 'k(cpu) = ' 'K of the VM = ' 'verdict = ' 'sched_switch'; do
 	grep -qF "$word" "$tmp/explain" || fail "explain does not say '$word'"
