@@ -271,7 +271,8 @@ int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *o
 	update_conf(e);
 	hr_sampler_init(&e->sampler, &e->conf);
 	if (e->bpf && e->facts.signal[HR_SIG_REPLAY].rung != HR_RUNG_MISSING)
-		(void)hr_record_open(&e->record, hr_clock_wall_ms(), now); /* none: no slices */
+		(void)hr_record_open(
+			&e->record, hr_clock_wall_ms(), opts->dense, now); /* none: no slices */
 	e->next_ns = e->stats_ns = now;
 	e->rescan_ns = now + RESCAN_NS;
 	if (e->bpf && e->bpf_stats)
@@ -465,6 +466,13 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 	mark_shed(&e->facts, what, reason);
 }
 
+static void record(struct hr_engine *e)
+{
+	if (e->record && e->facts.signal[HR_SIG_REPLAY].rung != HR_RUNG_MISSING)
+		hr_record_tick(e->record, e->bpf, e->raw.mono_ns, e->facts.cpus_online, e->ending,
+			&e->sampler);
+}
+
 int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 {
 	struct hr_raw *raw = &e->raw;
@@ -488,9 +496,11 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 	if (!e->begun || e->ending || ended || hr_sampler_closes(&e->sampler, raw->boot_ns))
 		read_slow(e);
 	e->begun = true;
+	if (e->ending)
+		record(e);
 	r = hr_sampler_tick(&e->sampler, raw, &closed);
-	if (e->record && e->facts.signal[HR_SIG_REPLAY].rung != HR_RUNG_MISSING)
-		hr_record_tick(e->record, e->bpf, raw->mono_ns, e->facts.cpus_online, &e->sampler);
+	if (!e->ending)
+		record(e);
 	e->next_ns = hr_sampler_next_ns(&e->sampler, raw->mono_ns, raw->boot_ns);
 	if (closed)
 		guard_budget(e, closed);

@@ -19,6 +19,7 @@ struct hr_engine_opts {
 	const char *root;   /* prefix of /proc and /sys (tests), "" normally */
 	enum hr_rung force; /* HR_RUNG_RAW_TP, HR_RUNG_FILE: try nothing better; 0: best */
 	bool align; /* windows end at multiples of 10 s of boot time (agent); else 10 s from now */
+	bool dense; /* record bursts all the time, not 5 s a minute (measure) */
 	bool bpf_stats;      /* measure ns per event in short samples (needs CAP_SYS_ADMIN) */
 	uint64_t no_hooks;   /* bit per enum hr_shed: hooks not to load (operator's choice) */
 	const char *include; /* device names to measure although the rules leave them out ("loop0

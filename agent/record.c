@@ -10,35 +10,29 @@
 #include "agent/core/replay.h"
 #include "proto/units.h"
 
-#define PERIOD_NS (60 * HR_NS_PER_S)
-#define FIRST_NS                                                                                   \
-	(3 * HR_NS_PER_S) /* measure's windows are short: the first slice comes at once            \
-			   */
-#define LOST_SHARE 1000   /* more than one of this many: the slice is no evidence */
+#define PERIOD_NS  (60 * HR_NS_PER_S)
+#define FIRST_NS   (3 * HR_NS_PER_S)
+#define LOST_SHARE 1000 /* more than one of this many: the slice is no evidence */
 
 struct scratch {
-	struct hr_stints stints;
+	struct hr_stints stints[2]; /* one is recorded while the other is replayed */
 	struct hr_replay_work work;
 };
 
-enum state {
-	IDLE,
-	ARMED,
-	REPLAY,
-};
-
 struct hr_record {
-	enum state state;
+	bool dense;
+	bool armed;     /* stints[at] is being recorded */
+	bool replaying; /* the other one is being replayed, @row is next */
+	unsigned at, row;
 	uint64_t seed;
 	uint64_t start_ns, slices; /* slices begun */
 	uint64_t next_ns;
 	uint64_t lost;
-	unsigned row;
 	struct scratch *mem; /* touched only while a slice is worked on */
 	struct hr_sampler_slice out;
 };
 
-int hr_record_open(struct hr_record **ret_record, uint64_t seed, uint64_t now_ns)
+int hr_record_open(struct hr_record **ret_record, uint64_t seed, bool dense, uint64_t now_ns)
 {
 	struct hr_record *r = calloc(1, sizeof *r);
 
@@ -51,8 +45,9 @@ int hr_record_open(struct hr_record **ret_record, uint64_t seed, uint64_t now_ns
 		return -ENOMEM;
 	}
 	r->seed = seed;
+	r->dense = dense;
 	r->start_ns = now_ns;
-	r->next_ns = now_ns + FIRST_NS;
+	r->next_ns = dense ? now_ns : now_ns + FIRST_NS;
 	*ret_record = r;
 	return 0;
 }
@@ -63,13 +58,6 @@ void hr_record_close(struct hr_record *r)
 		return;
 	(void)munmap(r->mem, sizeof *r->mem);
 	free(r);
-}
-
-static void rest(struct hr_record *r, struct hr_sampler *sampler)
-{
-	hr_sampler_replay(sampler, &r->out);
-	(void)madvise(r->mem, sizeof *r->mem, MADV_DONTNEED);
-	r->state = IDLE;
 }
 
 static void drop(const struct hr_stint_rec *rec, void *arg)
@@ -87,12 +75,13 @@ static void arm(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns)
 		     (r->seed ^ minute * 0x9e3779b97f4a7c15ULL) % 50 * HR_NS_PER_S;
 	if (r->next_ns < now_ns + 2 * HR_SLICE_NS) /* ticks were missing: not twice at once */
 		r->next_ns = now_ns + PERIOD_NS;
-	hr_stints_begin(&r->mem->stints, now_ns, now_ns + HR_SLICE_NS);
-	memset(&r->out, 0, sizeof r->out);
+	if (r->dense)
+		r->next_ns = now_ns;
+	hr_stints_begin(&r->mem->stints[r->at], now_ns, now_ns + HR_SLICE_NS);
 	r->lost = 0;
 	(void)hr_bpf_stints(b, drop, NULL); /* late ones of the slice before */
 	hr_bpf_record(b, now_ns + HR_SLICE_NS);
-	r->state = ARMED;
+	r->armed = true;
 }
 
 static void add(const struct hr_stint_rec *rec, void *arg)
@@ -100,33 +89,39 @@ static void add(const struct hr_stint_rec *rec, void *arg)
 	hr_stints_add(arg, rec);
 }
 
-static void collect(
-	struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, struct hr_sampler *sampler)
+/* The slice being recorded, as far as it is; when it is over, its replay is begun. */
+static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool last,
+	struct hr_sampler *sampler)
 {
-	struct hr_stints *s = &r->mem->stints;
-	uint64_t until = s->from + HR_SLICE_NS;
+	struct hr_stints *s = &r->mem->stints[r->at];
 
 	r->lost += hr_bpf_stints(b, add, s);
-	if (now_ns < until)
+	if (now_ns < s->from + HR_SLICE_NS && !last)
 		return;
+	if (now_ns < s->until)
+		s->until = now_ns;
 	hr_bpf_record(b, 0);
+	r->armed = false;
 	s->hogs = hr_bpf_running_since(b, s->from);
 	hr_stints_end(s);
+	memset(&r->out, 0, sizeof r->out);
 	if (r->lost > (s->n + s->cut) / LOST_SHARE) {
 		r->out.lost = true;
-		rest(r, sampler);
+		hr_sampler_replay(sampler, &r->out);
 		return;
 	}
 	r->out.bursts = s->n;
 	r->out.late = s->late;
 	r->out.ms = (uint32_t)((s->until - s->from) / HR_NS_PER_MS);
 	r->row = 0;
-	r->state = REPLAY;
+	r->replaying = true;
+	r->at ^= 1;
 }
 
+/* One row of the slice recorded last. */
 static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sampler)
 {
-	const struct hr_stints *s = &r->mem->stints;
+	const struct hr_stints *s = &r->mem->stints[r->at ^ 1];
 	const struct hr_replay_in in = {.burst = s->burst,
 		.n = s->n,
 		.length_ns = s->until - s->from,
@@ -135,17 +130,28 @@ static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sample
 
 	if (s->n > 0)
 		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum);
-	if (++r->row == HR_VQ_ROWS)
-		rest(r, sampler);
+	if (++r->row < HR_VQ_ROWS)
+		return;
+	hr_sampler_replay(sampler, &r->out);
+	r->replaying = false;
+	if (!r->armed)
+		(void)madvise(r->mem, sizeof *r->mem, MADV_DONTNEED);
 }
 
 void hr_record_tick(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, uint32_t cpus,
-	struct hr_sampler *sampler)
+	bool last, struct hr_sampler *sampler)
 {
-	if (r->state == ARMED)
-		collect(r, b, now_ns, sampler);
-	else if (r->state == REPLAY)
+	/* Four rows take four ticks, a slice five: the one before is done when the next is full. */
+	if (r->replaying)
 		replay(r, cpus, sampler);
-	else if (now_ns >= r->next_ns)
+	while (last && r->replaying)
+		replay(r, cpus, sampler);
+	if (r->armed && !r->replaying)
+		collect(r, b, now_ns, last, sampler);
+	else if (r->armed)
+		r->lost += hr_bpf_stints(b, add, &r->mem->stints[r->at]);
+	if (!r->armed && !last && now_ns >= r->next_ns)
 		arm(r, b, now_ns);
+	while (last && r->replaying)
+		replay(r, cpus, sampler);
 }

@@ -33,16 +33,19 @@ static uint64_t arrival(
 	const struct hr_replay_in *in, uint32_t i, uint32_t copy, enum hr_replay_mode mode)
 {
 	uint64_t at = in->burst[i].wake_ns < in->length_ns ? in->burst[i].wake_ns : in->length_ns;
-	double u;
+	uint64_t gap;
 
 	if (copy == 0)
 		return at;
 	if (mode == HR_REPLAY_S)
 		return in->length_ns == 0 ? 0
 					  : (at + in->length_ns * 37 / 100 * copy) % in->length_ns;
-	u = share(mix(in->seed ^ ((uint64_t)copy << 32 | i)));
-	at += (uint64_t)(u * 2 * (double)HR_REPLAY_JITTER_NS);
-	at = at > HR_REPLAY_JITTER_NS ? at - HR_REPLAY_JITTER_NS : 0;
+	gap = HR_REPLAY_NEAR_NS;
+	if (i > 0 && at - in->burst[i - 1].wake_ns < gap)
+		gap = at - in->burst[i - 1].wake_ns;
+	if (i + 1 < in->n && in->burst[i + 1].wake_ns - at < gap)
+		gap = in->burst[i + 1].wake_ns - at;
+	at += (uint64_t)(share(mix(in->seed ^ ((uint64_t)copy << 32 | i))) * (double)gap);
 	return at < in->length_ns ? at : in->length_ns;
 }
 
@@ -73,6 +76,18 @@ static void sort(struct hr_replay_work *w, uint32_t n)
 
 _Static_assert(DIGITS % 2 == 1, "the sorted keys end in key[1]");
 
+/*
+ * CPU time of a copy.  Independent growth repeats the slice as it was.  Inside a burst of arrivals
+ * come more requests like those around: copy z of a request takes the size of the z-th next, so
+ * that every size comes as often as it did, but a long one not again and again at one instant.
+ */
+static uint64_t cpu_of(const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode)
+{
+	uint32_t order = key & ORDER_MASK, i = order % in->n, copy = order / in->n;
+
+	return in->burst[mode == HR_REPLAY_S ? i : (i + copy) % in->n].cpu_ns;
+}
+
 static uint32_t fill(
 	const struct hr_replay_in *in, double k, enum hr_replay_mode mode, struct hr_replay_work *w)
 {
@@ -89,7 +104,7 @@ static uint32_t fill(
 		}
 	sort(w, n);
 	for (uint32_t p = 0; p < n; p++) {
-		uint64_t cpu = in->burst[(w->key[1][p] & ORDER_MASK) % in->n].cpu_ns;
+		uint64_t cpu = cpu_of(in, w->key[1][p], mode);
 
 		w->left[p] = cpu > UINT32_MAX ? UINT32_MAX : (uint32_t)cpu;
 	}
@@ -186,16 +201,17 @@ static bool slice_over(struct sim *s, uint32_t job)
 	return false;
 }
 
-static bool is_late(const struct hr_replay_in *in, uint64_t key, uint64_t now)
+static bool is_late(
+	const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode, uint64_t now)
 {
-	uint64_t cpu = in->burst[(key & ORDER_MASK) % in->n].cpu_ns;
+	uint64_t cpu = cpu_of(in, key, mode);
 	uint64_t wait = now - (key >> ORDER_BITS) - cpu;
 
 	return wait > HR_STINTS_LATE_NS && wait > cpu;
 }
 
-static uint32_t simulate(
-	const struct hr_replay_in *in, uint32_t n, uint32_t servers, struct hr_replay_work *w)
+static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_replay_mode mode,
+	uint32_t servers, struct hr_replay_work *w)
 {
 	struct sim s = {
 		.w = w, .servers = servers, .room = HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX};
@@ -216,7 +232,7 @@ static uint32_t simulate(
 				break;
 			job = finish_first(&s);
 			if (slice_over(&s, job)) {
-				late += is_late(in, w->key[1][job], at);
+				late += is_late(in, w->key[1][job], mode, at);
 				done++;
 			}
 		} else {
@@ -232,7 +248,7 @@ void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode m
 {
 	uint32_t n = fill(in, k, mode, w);
 
-	ret[0] = n > 0 ? simulate(in, n, servers, w) : 0;
+	ret[0] = n > 0 ? simulate(in, n, mode, servers, w) : 0;
 	ret[1] = n;
 }
 

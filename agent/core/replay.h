@@ -5,9 +5,10 @@
  * than max(X, own CPU time), on the grid of the virtual queue, so that the counts of
  * slices add.  No clock, no random numbers but those of the seed.
  *
- * Growth inside today's bursts (mode A): further copies of a burst come within 5 ms of
- * it.  Independent growth (mode S): the whole slice again, 0.37 of its length later for
- * each copy, around the end to its begin.
+ * Growth inside today's bursts (mode A): further wake-ups come as close to one as its nearest
+ * neighbour, at most 10 ms later; they take their CPU times from the bursts that follow, so that
+ * every size comes as often as it did.  Independent growth (mode S): the whole slice again, 0.37 of
+ * its length later for each copy, around the end to its begin.
  */
 #pragma once
 
@@ -17,7 +18,7 @@
 #include "proto/summary.h"
 
 #define HR_REPLAY_SLICE_NS    3000000ULL /* 1 and 3 ms: no difference */
-#define HR_REPLAY_JITTER_NS   5000000ULL
+#define HR_REPLAY_NEAR_NS     10000000ULL
 #define HR_REPLAY_TAIL_NS     20000000000ULL /* after the last arrival; unfinished is late */
 #define HR_REPLAY_COPIES_MAX  (9 * HR_BURSTS_MAX)
 #define HR_REPLAY_SERVERS_MAX 512
@@ -28,7 +29,7 @@ enum hr_replay_mode {
 	HR_REPLAY_S,
 };
 
-/* What is replayed.  Bursts need no order; @length_ns <= 2^33. */
+/* What is replayed.  Bursts by wake_ns; @length_ns <= 2^33. */
 struct hr_replay_in {
 	const struct hr_burst *burst;
 	uint32_t n; /* <= HR_BURSTS_MAX */

@@ -3,6 +3,7 @@
 #include "agent/core/stints.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until)
@@ -92,9 +93,18 @@ void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r)
 	forget(s, i);
 }
 
+static int by_wake(const void *a, const void *b)
+{
+	const struct hr_burst *x = a, *y = b;
+
+	return x->wake_ns < y->wake_ns ? -1 : x->wake_ns > y->wake_ns;
+}
+
 void hr_stints_end(struct hr_stints *s)
 {
 	for (uint32_t i = 0; i < HR_STINTS_OPEN; i++)
 		if (s->open[i].pid != 0 && s->until > s->open[i].wake + HR_HOG_NS)
 			s->hogs++;
+	if (s->n > 1)
+		qsort(s->burst, s->n, sizeof(s->burst[0]), by_wake);
 }

@@ -40,5 +40,5 @@ struct hr_stints {
 void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until);
 /* One record, in the order of a task's stints; those of other tasks may come in between. */
 void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r);
-/* Nothing more comes: bursts still open are hogs or left out. */
+/* Nothing more comes: bursts still open are hogs or left out, the others are sorted by wake. */
 void hr_stints_end(struct hr_stints *s);

@@ -226,6 +226,7 @@ static int open_engine(struct measure *m)
 	const struct hr_engine_opts o = {.root = "",
 		.force = hr_engine_force_from_env(),
 		.bpf_stats = true,
+		.dense = true,
 		.include = m->include,
 		.exclude = m->exclude};
 	const struct hr_signal_state *cpu;

@@ -192,6 +192,20 @@ static void add_dev(
 	md->seen = true;
 }
 
+static uint32_t add_sat32(uint32_t a, uint32_t b)
+{
+	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+static void add_replay(struct hr_replay_sum *to, const struct hr_replay_sum *s)
+{
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			to->late[i][g] = add_sat32(to->late[i][g], s->late[i][g]);
+			to->tot[i][g] = add_sat32(to->tot[i][g], s->tot[i][g]);
+		}
+}
+
 void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 {
 	uint64_t from = s->t_end_ms > s->dur_ms ? s->t_end_ms - s->dur_ms : 0;
@@ -211,6 +225,7 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 	for (unsigned z = 0; z < HR_VQ_ROWS; z++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			m->vq_bad[z][g] += s->vq_bad[z][g];
+	add_replay(&m->replay, &s->replay);
 	for (unsigned i = 0; i < HR_DIST_N; i++)
 		add_spread(&m->dist[i], &s->dist[i]);
 	for (uint8_t i = 0; i < s->n_top && i < HR_TOP_MAX; i++)

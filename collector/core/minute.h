@@ -59,6 +59,7 @@ struct hr_minute {
 	uint64_t have; /* signals measured in every window */
 	uint64_t ctr[HR_CTR_N];
 	uint64_t vq_bad[HR_VQ_ROWS][HR_VQ_GRID];
+	struct hr_replay_sum replay;
 	struct hr_spread dist[HR_DIST_N];
 	uint8_t n_use;
 	struct hr_use use[HR_USES_MAX];

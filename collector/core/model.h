@@ -15,6 +15,7 @@
 #include "collector/core/answer.h"
 #include "collector/core/limit.h"
 #include "collector/core/minute.h"
+#include "collector/core/stage2.h"
 #include "collector/core/trace.h"
 #include "collector/core/vm.h"
 
@@ -34,6 +35,7 @@ struct hr_ctx {
 	const struct hr_model_conf *conf;
 	const struct hr_facts *facts; /* of the minute's epoch; NULL: not known */
 	const struct hr_limit *limit; /* learned limits by device number, HR_DEVS_MAX; NULL: none */
+	const struct hr_pool *pool;   /* replays of the last hour, @m included; NULL: none */
 	uint64_t peak_anon_bytes;     /* over the lookback, 0: only this minute's */
 	uint64_t serial_since_ms;     /* since when its hottest thread is hot; see model_serial.c */
 	struct hr_trace *t;

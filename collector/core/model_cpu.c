@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU: stage 0 (late bursts, measured), stage 1 (virtual queue, solved here for
- * c and 2c), work conservation, shared cores; and the frozen-concurrency bound.
+ * CPU: stage 0 (late bursts, measured), stage 1 (virtual queue, solved here for c and 2c), stage 2
+ * (replayed bursts, stage2.c), work conservation, shared cores; and the frozen-concurrency bound.
  * Definitions and constants: collector/MODEL.md "CPU".
  */
 #include "collector/core/model.h"
@@ -65,6 +65,9 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 					    f.late / f.bursts)
 				  : 1;
 	}
+	f.s2.why = "no bursts were recorded";
+	if (f.has_bursts && x->pool)
+		hr_stage2_of(x->pool, x->conf->eps, &f.s2);
 	if (f.has_slots && m->ctr[HR_CTR_SLOT_N])
 		f.busy_all = (double)m->ctr[HR_CTR_BUSY_ALL_N] / (double)m->ctr[HR_CTR_SLOT_N];
 	f.busy_p99 = (double)m->dist[HR_DIST_BUSY_1S].p99_hi / 1e3;
@@ -136,42 +139,84 @@ static double cube_law(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 	return cbrt(x->conf->eps * f->bursts / f->late);
 }
 
-/* Bounds at c2 vCPUs from the virtual queue and work conservation. */
+/* Load factors at c2 vCPUs, and what they are off by. */
+struct vq_k {
+	bool below, capped;
+	double inside, apart;
+	double m_lo, m_hi;
+};
+
+/* Stage 1: the virtual queue, anchored at the measured late share. */
+static void stage1(const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z,
+	const struct hr_vq_k *v, struct vq_k *ret)
+{
+	double apart = hr_vq_reach(
+		x->m->vq_bad[HR_VQ_SPREAD + z], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps);
+
+	/* Growth outside the bursts never fits less than growth inside them. */
+	*ret = (struct vq_k){.below = v->below,
+		.inside = v->k,
+		.apart = fmax(fmax(apart, v->k) / f->today, z ? 0 : cube_law(x, f)),
+		.m_lo = x->conf->m_lo,
+		.m_hi = x->conf->m_hi};
+}
+
+/* Stage 2: what the replay of recorded bursts found instead, carried over by the queue. */
+static void stage2(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct vq_k *ret)
+{
+	const struct hr_stage2 *s2 = &f->s2;
+	uint64_t total = x->m->ctr[HR_CTR_VQ_TOT_N];
+	double in = hr_vq_reach(x->m->vq_bad[z], total, x->conf->eps);
+	double apart = hr_vq_reach(x->m->vq_bad[HR_VQ_SPREAD + z], total, x->conf->eps);
+
+	*ret = (struct vq_k){.inside = hr_stage2_k(in, s2->inside[z], s2->vq_inside[z]),
+		.apart = hr_stage2_k(apart, s2->apart[z], s2->vq_apart[z]),
+		.m_lo = x->conf->m2_lo,
+		.m_hi = x->conf->m2_hi};
+	hr_trace_say(x->t,
+		"  stage 2, %g vCPUs: replay %.3f inside, %.3f independent; queue of the same time "
+		"%.3f and %.3f, of this minute %.3f and %.3f -> %.3f and %.3f",
+		f->c * (z + 1), s2->inside[z], s2->apart[z], s2->vq_inside[z], s2->vq_apart[z], in,
+		apart, ret->inside, ret->apart);
+	ret->apart = fmax(ret->apart, ret->inside);
+}
+
+/* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
 static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
 {
 	double c2 = f->c * (z ? 2 : 1), c_eff = c2 * f->delivered;
 	double work = hr_work_bound(c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
 	struct derate d = derate_of(x, f, c2);
-	uint64_t total = x->m->ctr[HR_CTR_VQ_TOT_N];
-	const uint64_t *far = x->m->vq_bad[HR_VQ_SPREAD + z];
+	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
 
 	*b = (struct hr_bounds){0};
 	if (f->has_slots)
 		b->at_most = hr_opt_of(work);
-	if (f->has_bursts && hr_vq_solve(x->m->vq_bad[z], total, x->conf->eps, &v)) {
-		/* Growth outside the bursts never fits less than growth inside them. */
-		double k_s =
-			hr_k_clamp(fmax(fmax(hr_vq_reach(far, total, x->conf->eps), v.k) / f->today,
-				z ? 0 : cube_law(x, f)));
-
+	if (f->has_bursts &&
+		hr_vq_solve(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v)) {
 		/* A fair scheduler gives a hog up to half of the CPU it shares. */
 		double shared = 1 - f->hogs / (2 * c2);
 
+		stage1(x, f, z, &v, &k);
+		say_vq(x, &v, c2, k.apart, f);
+		if (f->s2.used)
+			stage2(x, f, z, &k);
+		k.apart = hr_k_clamp(k.apart);
 		b->at_least =
-			hr_opt_of(v.below ? HR_K_MIN : v.k * shared * d.at_least / x->conf->m_lo);
-		b->likely = hr_opt_of(k_s * d.likely);
-		b->capped = k_s >= HR_K_MAX;
-		if (v.below && f->today >= 1)
+			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
+		b->likely = hr_opt_of(k.apart * d.likely);
+		b->capped = k.apart >= HR_K_MAX;
+		if (k.below && f->today >= 1)
 			b->at_most = hr_opt_of(fmin(work, 0.63));
-		else if (k_s < HR_K_MAX && f->busy_max >= IDLE_BUSY * f->c)
-			b->at_most = hr_opt_of(fmin(work, k_s * x->conf->m_hi));
-		say_vq(x, &v, c2, k_s, f);
+		else if (k.apart < HR_K_MAX && f->busy_max >= IDLE_BUSY * f->c)
+			b->at_most = hr_opt_of(fmin(work, k.apart * k.m_hi));
 		hr_trace_say(x->t,
-			"  at_least = the first / %.2f x %.2f x %.2f, likely = the second x %.2f  "
+			"  at_least = %.3f / %.2f x %.2f x %.2f, likely = %.3f x %.2f  "
 			"(model error; threads that never sleep; shared cores)",
-			x->conf->m_lo, shared, d.at_least, d.likely);
+			k.inside, k.m_lo, shared, d.at_least, k.apart, d.likely);
 	}
 	if (f->has_slots)
 		hr_trace_say(x->t,
@@ -180,10 +225,27 @@ static void vq_bounds(
 	if (b->at_least.has && b->at_most.has && b->at_most.v < b->likely.v) {
 		/* The work bound cuts the extrapolation: keep the model error below it. */
 		b->likely = b->at_most;
-		b->at_least.v = fmin(b->at_least.v, b->at_most.v * d.at_least / x->conf->m_lo);
+		b->at_least.v = fmin(b->at_least.v, b->at_most.v * d.at_least / k.m_lo);
 		b->capped = b->capped && b->at_most.v > HR_K_MAX;
 	}
 	hr_bounds_tidy(b);
+}
+
+/* The recorded bursts, and whether the replay may be believed (answer-model 4.7). */
+static void say_stage2(const struct hr_ctx *x, const struct hr_cpu_facts *f)
+{
+	const struct hr_stage2 *s = &f->s2;
+
+	if (s->used)
+		hr_trace_say(x->t,
+			"  stage 2: %.0f bursts of %.0f recorded slices, fading over an hour; late "
+			"today by replay %.3f %%, as they ran %.3f %%: believed",
+			s->bursts, s->slices, 100 * s->predicted, 100 * s->measured);
+	else
+		hr_trace_say(x->t,
+			"  stage 2 not used: %s  (%.0f bursts recorded, late by replay %.3f %%, as "
+			"they ran %.3f %%)",
+			s->why, s->bursts, 100 * s->predicted, 100 * s->measured);
 }
 
 static void say_inputs(const struct hr_ctx *x, const struct hr_cpu_facts *f)
@@ -202,6 +264,8 @@ static void say_inputs(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 			"limit %.2g %%)",
 			f->late, f->bursts, f->bursts > 0 ? 100 * f->late / f->bursts : 0,
 			x->conf->x_ms, 100 * x->conf->eps);
+	if (f->has_bursts)
+		say_stage2(x, f);
 	if (f->has_steal)
 		hr_trace_say(x->t, "  steal = %.3f s of %.3f s wanted (%.2f %%, limit %.0f %%)",
 			f->steal_s, f->run_s + f->steal_s, 100 * f->steal_share, 100 * STEAL_BAD);
@@ -310,7 +374,8 @@ static void self_check(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	double measured = f->late / f->bursts, predicted;
 	struct hr_vq_k v;
 
-	if (!hr_vq_solve(x->m->vq_bad[0], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v))
+	if (f->s2.used || /* it has passed its own check */
+		!hr_vq_solve(x->m->vq_bad[0], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v))
 		return;
 	predicted = v.f_1;
 	if (hr_self_check(predicted, measured))
@@ -431,8 +496,9 @@ void hr_model_cpu(
 		hr_estimate_no_signal(e, x, HR_SIG_CPU_SLOTS);
 	if (!f.has_bursts)
 		hr_estimate_no_signal(e, x, HR_SIG_BURSTS);
-	e->reason = e->r.headroom.at_least.has ? "virtual queue over the kernel's time slots"
-					       : "waiting for a CPU was not measured";
+	e->reason = !e->r.headroom.at_least.has ? "waiting for a CPU was not measured"
+		    : f.s2.used                 ? "recorded bursts, replayed at larger loads"
+						: "virtual queue over the kernel's time slots";
 	cpu_demand(x, &f, &e->r);
 	cpu_evidence(x, &f, e);
 	cpu_confidence(x, &f, e);

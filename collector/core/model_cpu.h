@@ -16,6 +16,7 @@ struct hr_cpu_facts {
 	double busy_p99, busy_max; /* CPUs busy in a second */
 	double hogs;               /* CPUs taken by threads that never sleep */
 	double today;              /* where today's load lies on the virtual queue's scale */
+	struct hr_stage2 s2;       /* replay of recorded bursts */
 	double unknown;            /* share of CPU time unaccounted for */
 	double throttled;          /* CPU-s per s */
 	bool late_bad, steal_bad, quota_bad;

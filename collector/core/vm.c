@@ -19,6 +19,8 @@ void hr_model_conf_default(struct hr_model_conf *c)
 		.k_target = 1.3,
 		.m_lo = 1.25,
 		.m_hi = 2.6,
+		.m2_lo = 1.05,
+		.m2_hi = 1.7,
 		.lookback_days = 7,
 		.min_history_h = 30,
 	};
@@ -85,8 +87,10 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index)
 void hr_vm_eval(
 	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret)
 {
+	struct hr_pool pool = vm->pool;
 	struct hr_ctx x = {
 		.m = m,
+		.pool = &pool,
 		.conf = &vm->conf,
 		.facts = vm->has_facts ? &vm->facts : NULL,
 		.limit = vm->limit,
@@ -94,6 +98,7 @@ void hr_vm_eval(
 		.t = t,
 	};
 
+	hr_pool_add(&pool, m);
 	hr_serial_follow(&vm->serial, m);
 	x.serial_since_ms = vm->serial.since_ms;
 	hr_eval_minute(&x, ret);
@@ -168,6 +173,7 @@ static void close_minute(struct hr_vm *vm, const struct hr_minute *m)
 	if (m->windows == 0)
 		return;
 	hr_vm_eval(vm, m, NULL, &v);
+	hr_pool_add(&vm->pool, m);
 	hr_vm_day_minute(vm, &v, day, w);
 	n = hr_vm_votes(&v, votes);
 	for (uint32_t i = 0; i < n; i++)
@@ -182,6 +188,7 @@ static void reset_history(struct hr_vm *vm, uint64_t at_ms)
 	hr_lookback_forget(&vm->back, 0, TRACK_DEMAND(0) - 1);
 	hr_lookback_forget(&vm->back, TRACK_FROZEN, TRACK_LOAD);
 	vm->closed = 0;
+	memset(&vm->pool, 0, sizeof(vm->pool)); /* replayed on as many CPUs as there were */
 	vm->cut_ms = at_ms;
 }
 

@@ -13,9 +13,10 @@
 #include <string.h>
 
 #define VM_MAGIC "HRVM"
-#define VM_VERSION                                                                                 \
-	4 /* 2: without days, 3: without hours and file systems; still read, those begin anew */
-#define VM_OLDEST 2
+/* 2: without days, 3: without hours and file systems, 4: without replays; still read, those begin
+ * anew */
+#define VM_VERSION 5
+#define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
 struct codec {
@@ -186,6 +187,17 @@ static void minute_use(struct codec *c, struct hr_use *u)
 	text(c, u->process, sizeof(u->process));
 }
 
+/* Mostly empty: a slice a minute, few of the large loads. */
+static void replay(struct codec *c, struct hr_replay_sum *r)
+{
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			FIELD(c, r->tot[i][g], UINT32_MAX);
+			if (r->tot[i][g])
+				FIELD(c, r->late[i][g], UINT32_MAX);
+		}
+}
+
 static void minute(struct codec *c, struct hr_vm *vm)
 {
 	struct hr_minute *m = &vm->open;
@@ -270,6 +282,16 @@ static void f32(struct codec *c, float *v)
 		c->bad = true;
 		*v = 0;
 	}
+}
+
+static void pool(struct codec *c, struct hr_pool *p)
+{
+	float *v = (float *)p;
+	bool any = p->vq_tot > 0 || p->slices > 0;
+
+	FIELD(c, any, 1);
+	for (unsigned i = 0; any && i < sizeof(*p) / sizeof(*v); i++)
+		f32(c, &v[i]);
 }
 
 static void open_day(struct codec *c, struct hr_day_open *o)
@@ -419,6 +441,10 @@ static void walk(struct codec *c, struct hr_vm *vm)
 	if (c->version >= 4) {
 		hours(c, &vm->hours);
 		stocks(c, &vm->stocks);
+	}
+	if (c->version >= 5) {
+		replay(c, &vm->open.replay);
+		pool(c, &vm->pool);
 	}
 }
 

@@ -59,6 +59,7 @@ struct hr_vm {
 	uint64_t peak_anon_bytes;
 	uint32_t closed; /* minutes in the lookback */
 	uint32_t lost_windows;
+	struct hr_pool pool; /* replays of the closed minutes, fading */
 	struct hr_limit limit[HR_DEVS_MAX];
 	struct hr_serial_watch serial;
 	struct hr_lookback back;

@@ -242,8 +242,8 @@ static int run_stat(const struct args *a)
 static const char usage[] =
 	"usage: load open|closed|stat [--arrive poisson|mmpp|batch|tick] [--size "
 	"exp|lognormal|bimodal|fixed]\n"
-	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--for S] [--seed "
-	"N]\n"
+	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--other FACTOR] "
+	"[--for S] [--seed N]\n"
 	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n";
 
 static int choice(const char *v, const char *const *names, int n)
@@ -262,6 +262,7 @@ static bool set(struct args *a, int c, const char *v)
 	double *number[128] = {['r'] = &a->plan.rate_per_s,
 		['m'] = &a->plan.mean_s,
 		['k'] = &a->plan.k,
+		['o'] = &a->plan.other,
 		['f'] = &a->plan.for_s,
 		['x'] = &a->late_s,
 		['z'] = &a->sleep_s,
@@ -307,9 +308,10 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"arrive", 1, NULL, 'a'}, {"size", 1, NULL, 's'},
 		{"grow", 1, NULL, 'g'}, {"rate", 1, NULL, 'r'}, {"mean-ms", 1, NULL, 'm'},
-		{"k", 1, NULL, 'k'}, {"for", 1, NULL, 'f'}, {"seed", 1, NULL, 'e'},
-		{"threads", 1, NULL, 't'}, {"late-ms", 1, NULL, 'x'}, {"sleep-ms", 1, NULL, 'z'},
-		{"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+		{"k", 1, NULL, 'k'}, {"other", 1, NULL, 'o'}, {"for", 1, NULL, 'f'},
+		{"seed", 1, NULL, 'e'}, {"threads", 1, NULL, 't'}, {"late-ms", 1, NULL, 'x'},
+		{"sleep-ms", 1, NULL, 'z'}, {"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'},
+		{NULL, 0, NULL, 0}};
 	struct args a = {
 		.plan = {.rate_per_s = 100, .mean_s = 0.002, .for_s = 10, .k = 1, .seed = 1},
 		.threads = 64,

@@ -160,14 +160,13 @@ static int by_time(const void *a, const void *b)
 struct job *plan_make(const struct plan_opts *o, size_t *ret_n)
 {
 	uint64_t sizes = o->seed ^ 0x517e5;
+	double other = o->other > 0 ? o->other : 1;
+	double copies = o->grow == GROW_COPIES ? o->k : other;
+	double inside = o->grow == GROW_COPIES ? other : o->k;
 	struct list l = {0};
 
-	if (o->grow == GROW_COPIES) {
-		for (unsigned z = 0; z < o->k - 1e-9; z++)
-			stream(&l, o, o->seed + 1000 * (uint64_t)z, 1, fmin(o->k - z, 1));
-	} else {
-		stream(&l, o, o->seed, o->k, 1);
-	}
+	for (unsigned z = 0; z < copies - 1e-9; z++)
+		stream(&l, o, o->seed + 1000 * (uint64_t)z, inside, fmin(copies - z, 1));
 	if (l.failed) {
 		free(l.job);
 		return NULL;

@@ -42,6 +42,7 @@ struct plan_opts {
 	double mean_s;     /* CPU time of a job */
 	double for_s;
 	double k;
+	double other; /* the other way to grow, as well; 0 and 1: not */
 	uint64_t seed;
 };
 

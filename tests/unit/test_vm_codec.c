@@ -142,23 +142,26 @@ static void forged_bytes_do_no_harm(void **state)
 #define NO_DAYS 29
 /* No hour, no file system. */
 #define NO_MORE 2
+/* 4 x 12 loads not replayed, no pool. */
+#define NO_REPLAYS 49
 
 static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
 {
-	static const size_t lack[] = {[2] = NO_DAYS + NO_MORE, [3] = NO_MORE};
+	static const size_t lack[] = {
+		[2] = NO_DAYS + NO_MORE + NO_REPLAYS, [3] = NO_MORE + NO_REPLAYS, [4] = NO_REPLAYS};
 	struct hr_model_conf c = conf();
 	struct hr_facts f = fx_facts();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
-	static unsigned char a[65536], zero[NO_DAYS + NO_MORE], b[65536];
+	static unsigned char a[65536], zero[NO_DAYS + NO_MORE + NO_REPLAYS], b[65536];
 	size_t n;
 
 	(void)state;
 	assert_non_null(vm);
 	hr_vm_facts(vm, &f, FX_T0_MS);
 	n = hr_vm_encode(vm, a, sizeof(a));
-	assert_int_equal(a[4], 4);
+	assert_int_equal(a[4], 5);
 	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
-	for (unsigned version = 2; version <= 3; version++) {
+	for (unsigned version = 2; version <= 4; version++) {
 		size_t len = n - lack[version];
 
 		memcpy(b, a, len);
@@ -169,7 +172,7 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
-	a[4] = 5; /* of a newer program */
+	a[4] = 6; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n));
 	hr_vm_free(vm);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pooled replays; see stage2.h. */
+#include "collector/core/stage2.h"
+
+#include <math.h>
+
+#define K_MIN        0.125
+#define K_MAX        8.0
+#define BURSTS_MIN   500   /* fewer: 1 % of them is less than 5 (answer-model 4.6) */
+#define SLOPE_MIN    1.0   /* two bursts meet at least in proportion to the load */
+#define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
+
+static void fade(float *v, unsigned n, float keep)
+{
+	for (unsigned i = 0; i < n; i++)
+		v[i] *= keep;
+}
+
+void hr_pool_add(struct hr_pool *p, const struct hr_minute *m)
+{
+	float keep = (float)exp(-hr_minute_s(m) / HR_POOL_S);
+
+	_Static_assert(sizeof(*p) % sizeof(float) == 0, "nothing but floats");
+	fade((float *)p, sizeof(*p) / sizeof(float), keep);
+	if (hr_minute_has(m, HR_SIG_BURSTS)) {
+		p->vq_tot += (float)m->ctr[HR_CTR_VQ_TOT_N];
+		for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+			for (unsigned g = 0; g < HR_VQ_GRID; g++)
+				p->vq_bad[i][g] += (float)m->vq_bad[i][g];
+	}
+	if (!hr_minute_has(m, HR_SIG_REPLAY))
+		return;
+	p->bursts += (float)m->ctr[HR_CTR_REPLAY_BURST_N];
+	p->late_n += (float)m->ctr[HR_CTR_REPLAY_LATE_N];
+	p->slices += (float)m->ctr[HR_CTR_REPLAY_SLICE_N];
+	p->lost += (float)m->ctr[HR_CTR_REPLAY_LOST_N];
+	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			p->late[i][g] += (float)m->replay.late[i][g];
+			p->tot[i][g] += (float)m->replay.tot[i][g];
+		}
+}
+
+static double grid_k(double g)
+{
+	return exp2((g - 2.0) / 3.0);
+}
+
+static void never_falls(struct hr_curve *c)
+{
+	for (unsigned g = 1; g < HR_VQ_GRID; g++)
+		c->f[g] = fmax(c->f[g], c->f[g - 1]);
+}
+
+/*
+ * A slice that had more than a fifth late at one load was not replayed at larger ones: its bursts
+ * are missing there.  They count as late.  Copies are drawn, so up to three standard deviations
+ * fewer than k per burst is chance.
+ */
+bool hr_pool_replay(const struct hr_pool *p, unsigned row, struct hr_curve *ret)
+{
+	double n = (double)p->bursts;
+
+	if (!(p->tot[row][0] > 0))
+		return false;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		double all = n * grid_k(g), missing = all - (double)p->tot[row][g];
+
+		if (missing <= 1 + 1.5 * sqrt(n)) {
+			missing = 0;
+			all = (double)p->tot[row][g];
+		}
+		ret->f[g] = all > 0 ? ((double)p->late[row][g] + missing) / all : 0;
+	}
+	ret->n = n;
+	never_falls(ret);
+	return true;
+}
+
+bool hr_pool_queue(const struct hr_pool *p, unsigned row, struct hr_curve *ret)
+{
+	if (!(p->vq_tot > 0))
+		return false;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		ret->f[g] = (double)p->vq_bad[row][g] / (double)p->vq_tot;
+	ret->n = (double)p->vq_tot;
+	never_falls(ret);
+	return true;
+}
+
+/* 1e-5 stands for "none seen": the curve stays finite where none was late (answer-model 4.3). */
+static double ln_share(double f)
+{
+	return log(f + 1e-5);
+}
+
+double hr_curve_k(const struct hr_curve *c, double share)
+{
+	double lo, hi, slope;
+	unsigned g = 0;
+
+	while (g < HR_VQ_GRID && (c->f[g] <= share || c->f[g] * c->n * grid_k(g) <= 1.5))
+		g++;
+	if (g == HR_VQ_GRID)
+		return K_MAX;
+	hi = ln_share(c->f[g]);
+	if (g == 0) {
+		slope = (ln_share(c->f[1]) - hi) / (log(2) / 3);
+		return grid_k(0) * exp((ln_share(share) - hi) / fmax(slope, SLOPE_MIN));
+	}
+	lo = ln_share(fmin(c->f[g - 1], share));
+	return grid_k(g - 1 + (hi > lo ? (ln_share(share) - lo) / (hi - lo) : 1));
+}
+
+void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
+{
+	struct hr_curve c;
+
+	*ret = (struct hr_stage2){.bursts = (double)p->bursts, .slices = (double)p->slices};
+	if (!(p->slices > 0)) {
+		ret->why = "no bursts were recorded";
+		return;
+	}
+	if (p->bursts < BURSTS_MIN) {
+		ret->why = "too few bursts were recorded";
+		return;
+	}
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++) {
+		if (!hr_pool_replay(p, z, &c)) {
+			ret->why = "the replay covers no size as large";
+			return;
+		}
+		ret->inside[z] = hr_curve_k(&c, eps);
+		if (z == 0)
+			ret->predicted = c.f[2];
+		(void)hr_pool_replay(p, HR_VQ_SPREAD + z, &c);
+		ret->apart[z] = hr_curve_k(&c, eps);
+		(void)hr_pool_queue(p, z, &c);
+		ret->vq_inside[z] = hr_curve_k(&c, eps);
+		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
+		ret->vq_apart[z] = hr_curve_k(&c, eps);
+	}
+	ret->measured = (double)(p->late_n / p->bursts);
+	ret->used = fabs(log((ret->predicted + CHECK_OFFSET) / (ret->measured + CHECK_OFFSET))) <=
+		    log(2);
+	if (!ret->used)
+		ret->why = "the replay does not see what was measured at today's load";
+}
+
+double hr_stage2_k(double k_vq, double replay, double pool_vq)
+{
+	/* Beyond the grid the queue says nothing that could be scaled. */
+	if (k_vq >= K_MAX && pool_vq >= K_MAX)
+		return replay;
+	return fmin(fmax(k_vq * replay / pool_vq, K_MIN), K_MAX);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stage 2 of the CPU estimate: recorded bursts, replayed by the agent at larger loads
+ * (answer-model 4.6), pooled over the last hour, and what the virtual queue said of the
+ * same time.  Pure; counts decay, so a pool needs no list of slices.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector/core/minute.h"
+
+#define HR_POOL_S 3600 /* counts lose 1/e in it */
+
+/* In float: 24 bits are far more than a share needs.  All zero: empty. */
+struct hr_pool {
+	float late[HR_VQ_ROWS][HR_VQ_GRID], tot[HR_VQ_ROWS][HR_VQ_GRID]; /* as hr_replay_sum */
+	float vq_bad[HR_VQ_ROWS][HR_VQ_GRID], vq_tot;
+	float bursts, late_n; /* recorded, and late as they ran */
+	float slices, lost;
+};
+
+void hr_pool_add(struct hr_pool *p, const struct hr_minute *m);
+
+/* Late share at each point of the grid, never falling; 1 where more than a fifth was late before.
+ */
+struct hr_curve {
+	double f[HR_VQ_GRID];
+	double n; /* bursts behind f at k = 1 */
+};
+/* Row of the replay (answer-model 4.6), or of the virtual queue over the same time. */
+bool hr_pool_replay(const struct hr_pool *p, unsigned row, struct hr_curve *ret);
+bool hr_pool_queue(const struct hr_pool *p, unsigned row, struct hr_curve *ret);
+
+/*
+ * Load factor at which the late share passes @share, interpolated in ln f over ln k; below the
+ * grid its first slope goes on; HR_K_MAX where it never does.  One late burst passes nothing.
+ */
+double hr_curve_k(const struct hr_curve *c, double share);
+
+/* What the replays say, to be applied to the virtual queue of any minute of the pool's time. */
+struct hr_stage2 {
+	bool used;
+	const char *why; /* not: plain phrase */
+	double bursts, slices;
+	double predicted, measured;                     /* late shares of the recorded bursts */
+	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES]; /* k of the replay, modes A and S */
+	double vq_inside[HR_VQ_SIZES], vq_apart[HR_VQ_SIZES]; /* k of the queue, same time */
+};
+void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret);
+
+/* k of a minute: its queue's @k_vq times what the replay found against @pool_vq. */
+double hr_stage2_k(double k_vq, double replay, double pool_vq);

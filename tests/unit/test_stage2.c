@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stage 2 of the CPU estimate: pooled replays, by hand.  Grid: 0.63 0.79 1 1.26 1.59 2 .. 8. */
+#include "tests/unit/hr_cmocka.h"
+#include "tests/unit/model_fixture.h"
+
+#include "collector/core/model.h"
+
+/* A minute with 1000 bursts recorded and replayed; late shares per mille from @pm on, one row. */
+static void replayed(struct hr_minute *m, const uint32_t pm[HR_VQ_GRID])
+{
+	memset(m, 0, sizeof(*m));
+	m->windows = 1;
+	m->have = (1ULL << HR_SIG_N) - 1;
+	m->covered_ms = 1;
+	m->ctr[HR_CTR_REPLAY_BURST_N] = 1000;
+	m->ctr[HR_CTR_REPLAY_SLICE_N] = 2;
+	m->ctr[HR_CTR_VQ_TOT_N] = 1000;
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			uint32_t n = (uint32_t)lround(1000 * pow(2, (g - 2.0) / 3));
+
+			m->replay.tot[r][g] = n;
+			m->replay.late[r][g] = (uint32_t)lround(n * pm[g] / 1000.0);
+		}
+}
+
+static void the_largest_load_with_one_percent_late_is_k(void **state)
+{
+	/* 0.4 % at 1.26, 3 % at 1.59: w = ln(1001/401)/ln(3001/401) = 0.454507 in ln(f + 1e-5) */
+	const uint32_t pm[HR_VQ_GRID] = {0, 0, 0, 4, 30, 60, 100, 200, 300, 400, 500, 600};
+	struct hr_pool p = {0};
+	struct hr_stage2 s;
+	struct hr_minute m;
+
+	(void)state;
+	replayed(&m, pm);
+	hr_pool_add(&p, &m);
+	hr_stage2_of(&p, 0.01, &s);
+	assert_true(s.used);
+	fx_near(s.inside[0], 1.259921 * pow(1.259921, 0.454), 0.005);
+	fx_near(s.apart[1], s.inside[0], 1e-9);
+	fx_near(s.predicted, 0, 1e-9);
+	fx_near(s.vq_inside[0], 8, 1e-9); /* no wake was late in the queue */
+}
+
+static void loads_that_were_not_replayed_count_as_late(void **state)
+{
+	const uint32_t pm[HR_VQ_GRID] = {0};
+	struct hr_pool p = {0};
+	struct hr_stage2 s;
+	struct hr_curve c;
+	struct hr_minute m;
+
+	(void)state;
+	replayed(&m, pm);
+	/* one of two equal slices stopped at k = 2 (g = 5): half of the bursts are missing above */
+	for (unsigned g = 6; g < HR_VQ_GRID; g++)
+		m.replay.tot[0][g] /= 2;
+	hr_pool_add(&p, &m);
+	assert_true(hr_pool_replay(&p, 0, &c));
+	fx_near(c.f[5], 0, 1e-9);
+	fx_near(c.f[6], 0.5, 1e-3);
+	hr_stage2_of(&p, 0.01, &s);
+	/* from 0 to a half: ln(1001)/ln(50001) of a grid step beyond 2 */
+	fx_near(s.inside[0], 2 * pow(1.259921, log(1001) / log(50001)), 0.002);
+	/* and copies that chance drew fewer of, 30 of 1260, are not missing */
+	replayed(&m, pm);
+	m.replay.tot[0][3] -= 30;
+	memset(&p, 0, sizeof(p));
+	hr_pool_add(&p, &m);
+	assert_true(hr_pool_replay(&p, 0, &c));
+	fx_near(c.f[3], 0, 1e-9);
+}
+
+static void it_is_not_used_without_evidence(void **state)
+{
+	const uint32_t pm[HR_VQ_GRID] = {0, 0, 9, 9, 30, 60, 100, 200, 300, 400, 500, 600};
+	struct hr_pool p = {0};
+	struct hr_stage2 s;
+	struct hr_minute m;
+
+	(void)state;
+	hr_stage2_of(&p, 0.01, &s);
+	assert_false(s.used);
+	assert_non_null(s.why);
+	replayed(&m, pm);
+	m.ctr[HR_CTR_REPLAY_BURST_N] = 499;
+	hr_pool_add(&p, &m);
+	hr_stage2_of(&p, 0.01, &s);
+	assert_false(s.used);
+	/* 0.9 % by replay: (0.009 + 0.002) / 2 - 0.002 = 0.35 % as they ran is the least allowed */
+	replayed(&m, pm);
+	memset(&p, 0, sizeof(p));
+	m.ctr[HR_CTR_REPLAY_LATE_N] = 4;
+	hr_pool_add(&p, &m);
+	hr_stage2_of(&p, 0.01, &s);
+	assert_true(s.used);
+	p.late_n = 3;
+	hr_stage2_of(&p, 0.01, &s);
+	assert_false(s.used);
+	p.late_n = 19; /* below (0.009 + 0.002) x 2 - 0.002 = 2 % */
+	hr_stage2_of(&p, 0.01, &s);
+	assert_true(s.used);
+	p.late_n = 21;
+	hr_stage2_of(&p, 0.01, &s);
+	assert_false(s.used);
+}
+
+static void a_pool_fades_over_an_hour(void **state)
+{
+	const uint32_t pm[HR_VQ_GRID] = {0};
+	struct hr_pool p = {0};
+	struct hr_minute m;
+
+	(void)state;
+	replayed(&m, pm);
+	hr_pool_add(&p, &m);
+	memset(&m, 0, sizeof(m));
+	m.windows = 1;
+	m.covered_ms = HR_POOL_S * 1000; /* an hour without any of it: 1000/e left */
+	hr_pool_add(&p, &m);
+	fx_near(p.bursts, 367.88, 0.01);
+	fx_near(p.tot[3][2], 367.88, 0.01);
+	fx_near(p.vq_tot, 367.88, 0.01);
+}
+
+static void the_queue_carries_it_to_other_minutes(void **state)
+{
+	(void)state;
+	/* the queue says 1.5 of a minute where it said 2 of the pool, and the replay 3: 2.25 */
+	fx_near(hr_stage2_k(1.5, 3, 2), 2.25, 1e-12);
+	/* where it never gets late it says nothing: the replay alone */
+	fx_near(hr_stage2_k(8, 3, 8), 3, 1e-12);
+	fx_near(hr_stage2_k(8, 8, 2), 8, 1e-12);
+	fx_near(hr_stage2_k(0.13, 0.2, 2), 0.125, 1e-12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_largest_load_with_one_percent_late_is_k),
+		cmocka_unit_test(loads_that_were_not_replayed_count_as_late),
+		cmocka_unit_test(it_is_not_used_without_evidence),
+		cmocka_unit_test(a_pool_fades_over_an_hour),
+		cmocka_unit_test(the_queue_carries_it_to_other_minutes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
