@@ -176,10 +176,17 @@ static void stage2(
 		.m_hi = x->conf->m2_hi};
 	hr_trace_say(x->t,
 		"  stage 2, %g vCPUs: replay %.3f inside, %.3f independent; queue of the same time "
-		"%.3f and %.3f, of this minute %.3f and %.3f -> %.3f and %.3f",
+		"%.3f and %.3f, of this minute %.3f and %.3f -> %.3f and %.3f; today lies at %.2f "
+		"of "
+		"its scale",
 		f->c * (z + 1), s2->inside[z], s2->apart[z], s2->vq_inside[z], s2->vq_apart[z], in,
-		apart, ret->inside, ret->apart);
-	ret->apart = fmax(ret->apart, ret->inside);
+		apart, ret->inside, ret->apart, s2->today);
+	/*
+	 * Anchored at the measured late share: half of the way, for that is one sample and the
+	 * replay another; all of it where the replay says short and the measurement does not.
+	 */
+	ret->apart /= ret->apart < 1 ? s2->today : sqrt(s2->today);
+	ret->apart = fmax(fmax(ret->apart, ret->inside), z ? 0 : cube_law(x, f));
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */

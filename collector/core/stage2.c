@@ -6,8 +6,11 @@
 
 #define K_MIN        0.125
 #define K_MAX        8.0
-#define BURSTS_MIN   500   /* fewer: 1 % of them is less than 5 (answer-model 4.6) */
-#define SLOPE_MIN    1.0   /* two bursts meet at least in proportion to the load */
+#define BURSTS_MIN   500 /* fewer: 1 % of them is less than 5 (answer-model 4.6) */
+#define SLOPE_MIN    1.0 /* two bursts meet at least in proportion to the load */
+#define TODAY_MIN    0.25
+#define TODAY_MAX    2.0
+#define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
 
 static void fade(float *v, unsigned n, float keep)
@@ -112,6 +115,14 @@ double hr_curve_k(const struct hr_curve *c, double share)
 	return grid_k(g - 1 + (hi > lo ? (ln_share(share) - lo) / (hi - lo) : 1));
 }
 
+/* As hr_vq_today: one burst is the resolution, few late ones say nothing against the replay. */
+static double today_of(const struct hr_curve *c, double measured)
+{
+	double k = hr_curve_k(c, fmax(measured, 1 / c->n));
+
+	return fmin(fmax(k, TODAY_MIN), measured * c->n >= LATE_SEEN ? TODAY_MAX : 1);
+}
+
 void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 {
 	struct hr_curve c;
@@ -125,6 +136,7 @@ void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 		ret->why = "too few bursts were recorded";
 		return;
 	}
+	ret->measured = (double)(p->late_n / p->bursts);
 	for (unsigned z = 0; z < HR_VQ_SIZES; z++) {
 		if (!hr_pool_replay(p, z, &c)) {
 			ret->why = "the replay covers no size as large";
@@ -135,12 +147,13 @@ void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 			ret->predicted = c.f[2];
 		(void)hr_pool_replay(p, HR_VQ_SPREAD + z, &c);
 		ret->apart[z] = hr_curve_k(&c, eps);
+		if (z == 0)
+			ret->today = today_of(&c, ret->measured);
 		(void)hr_pool_queue(p, z, &c);
 		ret->vq_inside[z] = hr_curve_k(&c, eps);
 		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
 		ret->vq_apart[z] = hr_curve_k(&c, eps);
 	}
-	ret->measured = (double)(p->late_n / p->bursts);
 	ret->used = fabs(log((ret->predicted + CHECK_OFFSET) / (ret->measured + CHECK_OFFSET))) <=
 		    log(2);
 	if (!ret->used)

@@ -44,8 +44,9 @@ struct hr_stage2 {
 	bool used;
 	const char *why; /* not: plain phrase */
 	double bursts, slices;
-	double predicted, measured;                     /* late shares of the recorded bursts */
-	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES]; /* k of the replay, modes A and S */
+	double today;               /* where today lies on mode S's scale, by the measured share */
+	double predicted, measured; /* late shares of the recorded bursts */
+	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES];       /* k of the replay, modes A and S */
 	double vq_inside[HR_VQ_SIZES], vq_apart[HR_VQ_SIZES]; /* k of the queue, same time */
 };
 void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret);

@@ -5,7 +5,7 @@
 #define GAIN_NONE    1.10 /* below it a larger size gives nothing worth having */
 #define GAIN_HELPS   1.25 /* from it a larger size helps beyond the model's error */
 #define FROZEN_PROOF 1.05
-#define LIKELY_ERR   1.15
+#define LIKELY_ERR   1.25
 
 static struct hr_verdict verdict(
 	enum hr_answer_kind kind, enum hr_reason reason, uint8_t row, int8_t size)
@@ -47,8 +47,8 @@ static struct hr_verdict larger(const struct hr_verdict_in *in)
 }
 
 /*
- * Is less than the target left?  likely is off by x1.35 (tests/truth/RESULTS.md): what it misses
- * the target by less than 1.15 is no proof, unless nothing more fits for sure.
+ * Is less than the target left?  likely is off by x1.2 (tests/truth): what it misses the target by
+ * less than 1.25 is no proof, unless nothing more fits for sure.
  */
 static bool is_short(const struct hr_bounds *k, double target)
 {

@@ -11,6 +11,7 @@ static struct hr_verdict_in in_of(double at_least, double likely, enum hr_resour
 	in.k.has = true;
 	in.k.at_least = hr_opt_of(at_least);
 	in.k.likely = hr_opt_of(likely);
+	in.k.at_most = hr_opt_of(likely * 1.15); /* 1.1 x 1.15 = 1.265: less than 1.3 for sure */
 	for (unsigned z = 0; z < HR_SIZE_N; z++)
 		in.gain[z] = (struct hr_gain){
 			.exists = true, .gain = {true, {true, 1}, {true, 1}, {true, 1}, false}};
@@ -49,18 +50,20 @@ static void bounds_on_both_sides_of_the_target_are_unknown(void **state)
 	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
 }
 
-/* likely is off by x1.35: 1.19 x 1.15 = 1.37 >= 1.3 says nothing against 1.3, 1.12 x 1.15 = 1.288
+/* likely is off by x1.2: 1.05 x 1.25 = 1.3125 >= 1.3 says nothing against 1.3, 1.03 x 1.25 = 1.2875
  * does. */
 static void what_misses_the_target_by_less_than_the_models_error_is_unknown(void **state)
 {
-	struct hr_verdict_in in = in_of(1.0, 1.19, HR_RES_CPU);
+	struct hr_verdict_in in = in_of(1.0, 1.05, HR_RES_CPU);
 
 	(void)state;
 	with_gain(&in, 1.5, 1.9);
+	in.k.at_most = hr_opt_of(1.6);
 	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
 	in.k.at_most = hr_opt_of(1.25); /* for sure */
 	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
-	in = in_of(1.0, 1.12, HR_RES_CPU);
+	in = in_of(1.0, 1.03, HR_RES_CPU);
+	in.k.at_most = hr_opt_of(1.6);
 	with_gain(&in, 1.5, 1.9);
 	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
 }
