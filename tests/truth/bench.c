@@ -4,7 +4,7 @@
  * slots, virtual queue and replay, the collector's own model; only the kernel is simulated
  * (sched.h).  Thousands of rows in minutes on any machine: what MODEL.md marks [S].
  *
- *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--rows]
+ *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--rows] [--stage1]
  */
 #include <getopt.h>
 #include <math.h>
@@ -30,6 +30,8 @@ static const char *const arrive_name[] = {"poisson", "bursts", "batches", "ticks
 static const char *const size_name[] = {"exp", "lognormal", "bimodal"};
 
 /* --- one run of the product on simulated jobs ----------------------------------- */
+
+static bool stage1; /* without the replay of recorded bursts */
 
 struct feed {
 	struct hr_slot_cpu *slot;
@@ -160,7 +162,8 @@ static void ask(struct job *job, size_t n, unsigned cpus, unsigned windows,
 			(void)hr_fold_take(&fold, &take, 0, &s);
 		}
 		counters(&s, job, n, LEAD_NS + w * WINDOW_S * NS);
-		replay_window(&s, job, n, LEAD_NS + w * WINDOW_S * NS);
+		if (!stage1)
+			replay_window(&s, job, n, LEAD_NS + w * WINDOW_S * NS);
 		hr_vm_add(vm, &s);
 	}
 	hr_vm_answer(vm, "bench", 1790000000000ULL + windows * WINDOW_S * 1000ULL, ret);
@@ -317,7 +320,8 @@ static void add_tally(struct tally *to, const struct tally *t)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
-		{"seeds", 1, NULL, 'e'}, {"rows", 0, NULL, 'r'}, {NULL, 0, NULL, 0}};
+		{"seeds", 1, NULL, 'e'}, {"rows", 0, NULL, 'r'}, {"stage1", 0, NULL, '1'},
+		{NULL, 0, NULL, 0}};
 	static const double mean_ms[] = {0.5, 2, 10}, fraction[] = {0.15, 0.3, 0.6, 1.25};
 	unsigned cpus = 1, seconds = 20, first = 1, last = 1;
 	struct tally all = {0}, by_f[4] = {{0}};
@@ -333,6 +337,8 @@ int main(int argc, char **argv)
 			last = first;
 		else if (c == 'r')
 			rows = true;
+		else if (c == '1')
+			stage1 = true;
 		else if (c == '?')
 			return 2;
 	}
