@@ -29,3 +29,7 @@ ALL["network"] = devices.network
 ALL["memory"] = devices.memory
 GUEST |= {"quota", "idle"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}
+# What --all runs: some 25 minutes on a quiet machine, the guest's cases first (other load does not reach those).
+IN_GUEST = ("cpu/c1-poisson-lognormal", "cpu/c1-bursts-more", "cpu/c1-batches-in", "cpu/c1-ticks-more")
+ON_HOST = ("idle", "quota", "serial/single-server", "serial/pool-of-8", "serial/lock-pool", *(f"gain/{n}" for n in closed.GAIN),
+           "disk", "network", "memory", "server/postgres", "cpu/c2-poisson-exp", "cpu/c2-bursts-more", "cpu/c2-batches-in")
