@@ -43,7 +43,7 @@ def gain(name, o):
     true = info["two"] / info["one"]
     told = next((b["gain"] for b in answer["bigger"] if b["change"] == "vcpus x2"), None)
     yield Row(f"gain/{name}", 1, answer, true, "c -> 2c gain", headroom=told or
-              {"at_least": None, "likely": None, "at_most": None}, k_max=math.inf, info=info,
+              {"at_least": None, "likely": None, "at_most": None}, k_max=math.inf, info=info, judge="gain",
               want=None if true > CANNOT else "no/serial-thread" if spec[0] == 1 else None)
 
 

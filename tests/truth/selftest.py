@@ -32,6 +32,7 @@ def rows():
     assert Row("c", 1.25, yes, 0.8, "g").verdict() == "wrong"
     # 1.667 fits where 1.3 is asked for: no shortage; 1.5 is within the model's error of it.
     assert Row("i", 0.6, answer("resize", "bigger-size-helps", 1, 1.1, 3), 1 / 0.6, "g").verdict() == "wrong"
+    assert Row("l", 1, answer("resize", "bigger-size-helps", 1, 1.1, 3), 2.0, "g", judge="gain").verdict() is None
     assert Row("j", 0.67, answer("resize", "bigger-size-helps", 1, 1.1, 3), 1.5, "g").verdict() is None
     assert Row("d", 1, answer("no", "local-limit", 1, 1, 1), None, "g", want="no/serial-thread").verdict() == "wrong"
     assert Row("e", 1, answer("no", "serial-thread", 1, 1, 1), None, "g", forbid="serial-thread").verdict() == "wrong"

@@ -20,7 +20,7 @@ class Row:
     binding: str = None  # resource that must bind
     forbid: str = None  # reason that would be wrong
     k_max: float = K_MAX  # no claim is larger; infinite where the row is about a rate
-    judge: str = "both"  # which bounds the truth speaks about: both, at_least, likely
+    judge: str = "both"  # what the truth speaks about: both (bounds), at_least, gain (of twice the vCPUs, no k)
     headroom: dict = None  # the bounds to judge, the answer's own unless told
     info: dict = field(default_factory=dict)
 
@@ -42,7 +42,7 @@ class Row:
             return "wrong" if self.answer["reason"] == self.forbid else "right"
         if self.want is None:
             # Not clear enough to demand an answer, but a wrong one is wrong all the same.
-            if self.truth is None:
+            if self.truth is None or self.judge == "gain":
                 return None
             short = got in ("resize", "no")
             return "wrong" if got == "yes" and self.truth < 1.0 or short and self.truth > OVER * TARGET else None
