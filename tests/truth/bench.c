@@ -128,8 +128,8 @@ static void counters(struct hr_summary *s, const struct job *job, size_t n, uint
 }
 
 /* Feeds @windows windows of the jobs, which have run, into a new VM and asks it. */
-static void ask(struct job *job, size_t n, unsigned cpus, unsigned windows,
-	struct hr_slot_cpu *slot, uint32_t n_slots, struct hr_answer *ret)
+static void ask(
+	const struct feed *f, size_t n, unsigned cpus, unsigned windows, struct hr_answer *ret)
 {
 	static struct hr_fold fold;
 	static struct hr_take take;
@@ -152,18 +152,18 @@ static void ask(struct job *job, size_t n, unsigned cpus, unsigned windows,
 	hr_fold_init(&fold, cpus, NULL, 0, 0);
 	for (unsigned w = 0; w < windows; w++) {
 		base(&s, cpus, w);
-		for (uint64_t i = lead + w * per; i < lead + (w + 1) * per && i < n_slots;) {
+		for (uint64_t i = lead + w * per; i < lead + (w + 1) * per && i < f->n_slots;) {
 			memset(&take, 0, sizeof(take));
 			take.have = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
 				    HR_SIG_BIT(HR_SIG_BURSTS);
 			take.first_slot = i;
-			while (take.n_slots < 119 && i < lead + (w + 1) * per && i < n_slots)
-				take.cpu_slot[take.n_slots++] = slot[i++];
+			while (take.n_slots < 119 && i < lead + (w + 1) * per && i < f->n_slots)
+				take.cpu_slot[take.n_slots++] = f->slot[i++];
 			(void)hr_fold_take(&fold, &take, 0, &s);
 		}
-		counters(&s, job, n, LEAD_NS + w * WINDOW_S * NS);
+		counters(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
 		if (!stage1)
-			replay_window(&s, job, n, LEAD_NS + w * WINDOW_S * NS);
+			replay_window(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
 		hr_vm_add(vm, &s);
 	}
 	hr_vm_answer(vm, "bench", 1790000000000ULL + windows * WINDOW_S * 1000ULL, ret);
@@ -196,7 +196,7 @@ static void measure(
 	}
 	for (uint32_t i = 0; i < f.n_slots; i++) /* there, but not running */
 		f.slot[i].wait_ns -= f.slot[i].oncpu_ns;
-	ask(job, n, cpus, seconds / WINDOW_S, f.slot, f.n_slots, ret);
+	ask(&f, n, cpus, seconds / WINDOW_S, ret);
 	free(f.slot);
 	free(job);
 }
