@@ -18,9 +18,11 @@ function(headroom_bpf_skeleton name)
   set(raw ${dir}/${name}.raw.o)
   set(obj ${dir}/${name}.bpf.o)
   set(skel ${dir}/${name}.skel.h)
+  # The line table is part of the program: with the prefix map it is the same bytes from any folder.
   add_custom_command(OUTPUT ${raw}
     COMMAND ${HR_BPF_CLANG} -target bpf -mcpu=v3 -g -O2 -std=gnu17 -Wall -Wextra -Wno-unused-parameter
       -Werror -D__TARGET_ARCH_${HR_BPF_ARCH} -I${PROJECT_SOURCE_DIR}
+      -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
       -idirafter /usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE}
       -MD -MF ${raw}.d -MT ${raw} -c ${src} -o ${raw}
     DEPENDS ${src} DEPFILE ${raw}.d VERBATIM COMMENT "BPF ${name}.bpf.c")
