@@ -1,50 +1,73 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The Debian packages: built by one command, lintian without error or warning; in a fresh Debian 12 tree they install
-# and ask nothing, the shipped files are the defaults, the programs run as their own users with the unit's rights and
-# answer; an upgrade keeps data and configuration, remove keeps both, purge leaves nothing.
+# The Debian packages install and ask nothing, the shipped files are the defaults, the programs run as their own users with
+# the unit's rights and answer; a wrong configuration is refused; an upgrade keeps data and configuration and asks about an
+# administrator's own changes only; remove keeps both, purge leaves nothing.
+# Always: what build/ holds, packed as it is and installed in a copy-on-write copy of this machine.
+# HR_PACKAGES=1: deploy/build-packages, lintian without error or warning, and a fresh Debian 12 tree (some minutes).
 . "$(dirname "$0")/../lib/system.sh"
+# shellcheck source=tests/packages/lib.sh
+. "$HR_TOP/tests/packages/lib.sh"
 need_root
-need mmdebstrap dh lintian ip jq
-[ -n "${HR_PACKAGES:-}" ] || skip "only with HR_PACKAGES=1: it builds the packages and makes a Debian tree (some minutes)"
-
-out=$HR_BUILD/packages base=$HR_BUILD/cache/bookworm.tar root=$tmp/root
-say "build"
-"$HR_TOP/deploy/build-packages" --quick --no-install >"$tmp/build.log" 2>&1 || fail "deploy/build-packages"
-say "lintian"
-lintian --fail-on error,warning --tag-display-limit 0 "$out"/*.changes >"$tmp/lintian.log" 2>&1 || fail "lintian"
-! grep -E '^[EW]: ' "$tmp/lintian.log" || fail "lintian has errors or warnings"
-
-# The tree holds what the packages depend on, so that installing them needs no network.
-if [ ! -s "$base" ]; then
-	say "debian tree"
-	mkdir -p "${base%/*}"
-	deps=$(for f in "$out"/headroom{,-agent,-collector}_*.deb; do dpkg-deb -f "$f" Depends; done | tr ',' '\n' |
-		sed -E 's/[|(].*//; s/ //g' | grep -vE '^(libc6|)$' | sort -u | paste -sd,)
-	rm -f "${base%.tar}.new.tar"
-	timeout 240 mmdebstrap --variant=minbase --include="$deps,systemd-sysv" bookworm "${base%.tar}.new.tar" >"$tmp/mmdebstrap.log" 2>&1 ||
-		skip "no Debian tree can be made here (offline?): $(grep -m 1 -E "^E:" "$tmp/mmdebstrap.log")"
-	mv "${base%.tar}.new.tar" "$base"
+need dh unshare jq curl setpriv
+# Mounts and network of its own: nothing to take down, and port 7867 is free.
+if [ -z "${HR_PACKAGES_INSIDE:-}" ]; then
+	rmdir "$tmp"
+	HR_PACKAGES_INSIDE=1 exec unshare --mount --net --propagation private "$0"
 fi
-mkdir "$root"
-tar -x -C "$root" -f "$base"
-mount -t tmpfs -o mode=755 none "$root/run" && mounts+=("$root/run")
-for m in proc sys dev; do mount --rbind --make-rslave /$m "$root/$m"; done
-unmount() { for m in proc sys dev; do umount -R -l "$root/$m" 2>/dev/null; done; }
-trap 'status=$?; set +e; unmount; (exit $status); cleanup' EXIT
+ip link set lo up
+root=$tmp/root out=$tmp/debs
+mkdir "$root" "$out" "$tmp/copy"
+
+if [ -n "${HR_PACKAGES:-}" ]; then
+	need mmdebstrap lintian
+	say "build"
+	"$HR_TOP/deploy/build-packages" --quick --no-install --out "$out" >"$tmp/build.log" 2>&1 || fail "deploy/build-packages"
+	say "lintian"
+	lintian --fail-on error,warning --tag-display-limit 0 "$out"/*.changes >"$tmp/lintian.log" 2>&1 || fail "lintian"
+	! grep -E '^[EW]: ' "$tmp/lintian.log" || fail "lintian has errors or warnings"
+	say "debian tree"
+	make_tree || skip "no Debian tree can be made here (offline?)"
+	tar -x -C "$root" -f "$tree_tar"
+	changed=$root
+else
+	[ -x "$bin/headroom" ] || skip "nothing is built in $HR_BUILD"
+	! dpkg-query -W headroom-agent headroom-collector headroom >/dev/null 2>&1 || skip "headroom is installed on this machine"
+	say "pack what is built"
+	mkdir "$tmp/src"
+	cp -r "$HR_TOP/deploy/debian" "$tmp/src/debian"
+	(cd "$tmp/src" && HR_BUILT=$HR_BUILD DEB_BUILD_OPTIONS=noautodbgsym debian/rules binary) >"$tmp/build.log" 2>&1 || fail "debian/rules binary"
+	mv "$tmp"/*.deb "$out/"
+	mount -t tmpfs -o size=1G none "$tmp/copy" && mkdir "$tmp/copy/upper" "$tmp/copy/work"
+	mount -t overlay -o "lowerdir=/,upperdir=$tmp/copy/upper,workdir=$tmp/copy/work" none "$root" || skip "no overlay file system here"
+	changed=$tmp/copy/upper
+fi
+mount -t tmpfs -o mode=755 none "$root/run"
+mount -t tmpfs -o mode=1777 none "$root/tmp"
+trap 'status=$?; umount -R -l "$root" "$tmp/copy" 2>/dev/null || true; (exit $status); cleanup' EXIT
+for m in proc sys dev; do mount --rbind /$m "$root/$m"; done
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
-in_root() { chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
-# Everything but what dpkg and the system itself write about having installed something.
+# Triggers are other packages' (man-db would read every page of this machine).
+dpkg_in() { in_root dpkg --no-triggers --force-unsafe-io "$@"; }
+in_root() { chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@" </dev/null; }
+# Everything but what dpkg and the system itself write about having installed something, and directories that were there.
 list() {
-	(cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./var/log \
-		-o -path ./var/lib/dpkg -o -path ./var/cache -o -path './var/lib/systemd/deb-systemd-*' \) -prune -o -print | sort)
+	(cd "$changed" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./var/log \
+		-o -path ./var/lib/dpkg -o -path ./root -o -path ./var/cache -o -path './var/lib/systemd/deb-systemd-*' \) -prune -o -print | sort) |
+		while read -r f; do # of a copy-on-write layer: not what only marks a removal, nor a directory that was there
+			[ -e "$root/$f" ] || [ -L "$root/$f" ] || continue
+			[ "$changed" = "$root" ] || [ ! -d "/$f" ] || continue
+			echo "$f"
+		done
 }
 
 tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id" # as the first boot would
 list >"$tmp/before"
-mkdir "$root/tmp/deb" && cp "$out"/headroom{,-agent,-collector}_*.deb "$root/tmp/deb/"
+mkdir "$root/tmp/deb" "$root/tmp/next"
+cp "$out"/headroom{,-agent,-collector}_*.deb "$root/tmp/deb/"
+make_next "$out" "$root/tmp/next"
 say "install"
-in_root sh -c 'dpkg -i /tmp/deb/*.deb' </dev/null >"$tmp/install.log" 2>&1 || { cat "$tmp/install.log"; fail "the packages do not install"; }
+dpkg_in -R -i /tmp/deb >"$tmp/install.log" 2>&1 || fail "the packages do not install"
 for d in agent:headroom-agent:headroom-agent collector:headroom:headroom; do
 	IFS=: read -r name user state <<<"$d"
 	in_root headroom-"$name" --check-config || fail "headroom-$name refuses the shipped configuration"
@@ -53,22 +76,32 @@ for d in agent:headroom-agent:headroom-agent collector:headroom:headroom; do
 	! grep -qE '^[a-z_]+ *=' "$conf" || fail "$conf sets something"
 	diff <(sed -nE 's/^#([a-z_]+ =.*)/\1/p' "$conf") <(in_root headroom-"$name" --config /dev/null --print-config |
 		sed -nE 's/ +$//; /^[a-z_]+ =/p') || fail "$conf is not the key table"
+	# and a reason: no key stands without a comment of its own above it
+	awk '/^#[a-z_]+ =/ { if (!why) { print FILENAME ": " $0 ": no reason"; bad = 1 } why = 0; next } /^# ./ { why = 1 } END { exit bad }' "$conf" ||
+		fail "a key of $conf has no reason"
 	[ "$(in_root stat -c %U:%a "/var/lib/$state")" = "$user:750" ] || fail "/var/lib/$state is not $user's alone"
 	[ -L "$root/etc/systemd/system/multi-user.target.wants/headroom-$name.service" ] || fail "headroom-$name is not enabled"
-	in_root systemd-analyze verify --man=no headroom-"$name".service >"$tmp/verify.log" 2>&1 || fail "systemd-analyze verify"
-	! grep headroom "$tmp/verify.log" || fail "systemd-analyze verify complains"
+	# what a reload asks first: file and line of a mistake, and the program refuses to start with it
+	printf '[%s]\n\nnosuchkey = 1\n' "$name" >"$root/etc/headroom/$name.conf.d/wrong.conf"
+	for how in --check-config --print-config ''; do
+		! in_root timeout 20 headroom-"$name" $how >"$tmp/wrong.log" 2>&1 || fail "headroom-$name $how takes a wrong key"
+		grep -q "$name.conf.d/wrong.conf:3: .*nosuchkey" "$tmp/wrong.log" || fail "headroom-$name $how does not name file and line"
+	done
+	rm "$root/etc/headroom/$name.conf.d/wrong.conf"
+done
+# the same bytes from any folder: no program knows where it was built (a BPF object's line table did)
+for program in sbin/headroom-agent sbin/headroom-collector bin/headroom; do
+	! grep -qaF "$HR_TOP/" "$root/usr/$program" || fail "/usr/$program holds the path of its build"
 done
 for page in man1/headroom.1 man8/headroom-agent.8 man8/headroom-collector.8 man5/headroom-agent.conf.5 man5/headroom-collector.conf.5; do
 	grep -qhF "$page.gz" "$root"/var/lib/dpkg/info/headroom*.list || fail "no man page $page"
 done
-say "run as the unit does"
-netns+=("hr-pkg-$$")
-ip netns add "hr-pkg-$$"
-ip -n "hr-pkg-$$" link set lo up
+
+say "run as the units do"
 as() { # USER CAPS COMMAND...
 	local user=$1 caps=$2
 	shift 2
-	exec ip netns exec "hr-pkg-$$" chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
+	exec chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
 		--inh-caps="-all$caps" --ambient-caps="-all$caps" --bounding-set="-all$caps" "$@"
 }
 as headroom '' headroom-collector >"$tmp/collector.log" 2>&1 &
@@ -77,34 +110,36 @@ as headroom-agent ',+bpf,+perfmon' headroom-agent >"$tmp/agent.log" 2>&1 &
 agent=$!
 register "$agent"
 answer() { (as headroom '' headroom status --json) >"$tmp/answer.json" 2>"$tmp/status.log" && jq -e .answer "$tmp/answer.json"; }
-wait_for 40 "an answer from the installed collector" answer
+wait_for 60 "an answer from the installed collector" answer
 validate "$tmp/answer.json"
 grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$agent/status" || fail "the agent kept capabilities"
 holds '[.resources[] | select(.resource == "cpu")] | length == 1' "no CPU in the answer"
 for p in "${registered[@]}"; do end "$p" || fail "pid $p does not end"; done
 
-say "upgrade, remove, purge"
+say "upgrade"
 echo kept >"$root/var/lib/headroom-agent/kept"
 printf '[agent]\nlog_level = 5\n' >"$root/etc/headroom/agent.conf.d/site.conf"
 printf '\n[limits]\nhosts = 77\n' >>"$root/etc/headroom/collector.conf"
-for p in headroom headroom-agent headroom-collector; do
-	rm -rf "$tmp/deb"
-	dpkg-deb -R "$out/${p}"_*_*.deb "$tmp/deb"
-	sed -i 's/^Version: .*/&+next/' "$tmp/deb/DEBIAN/control"
-	dpkg-deb -b "$tmp/deb" "$root/tmp/deb/next-$p.deb" >/dev/null
-done
-in_root sh -c 'dpkg -i /tmp/deb/next-*.deb' </dev/null >"$tmp/upgrade.log" 2>&1 || fail "the upgrade fails or asks"
+# nobody answers: dpkg stops at the file that both have changed, and at no other
+! dpkg_in -R -i /tmp/next >"$tmp/upgrade.log" 2>&1 || fail "the administrator's change was not asked about"
+[ "$(grep -c '^ ==> Modified' "$tmp/upgrade.log")" = 1 ] && grep -q "'/etc/headroom/collector.conf'" "$tmp/upgrade.log" || fail "other questions were asked"
+dpkg_in --force-confold --configure headroom-collector >"$tmp/upgrade.log" 2>&1 || fail "the upgrade fails"
 kept() {
 	[ -s "$root/var/lib/headroom/headroom.db" ] && [ -e "$root/var/lib/headroom-agent/kept" ] &&
 		grep -q 'hosts = 77' "$root/etc/headroom/collector.conf" && [ -e "$root/etc/headroom/agent.conf.d/site.conf" ]
 }
 kept || fail "the upgrade lost data or configuration"
+grep -q 'a line of the next version' "$root/etc/headroom/agent.conf" || fail "an unchanged file is not the new one"
 in_root headroom-collector --print-config | grep -qx 'hosts = 77' || fail "the kept configuration is not in effect"
-in_root dpkg -r headroom headroom-agent headroom-collector >"$tmp/remove.log" 2>&1 || fail "remove"
+
+say "remove, purge"
+dpkg_in -r headroom headroom-agent headroom-collector >"$tmp/remove.log" 2>&1 || fail "remove"
 kept || fail "remove took data or configuration"
-! in_root sh -c 'command -v headroom-agent headroom-collector headroom' || fail "remove left programs"
-in_root dpkg -P headroom headroom-agent headroom-collector >"$tmp/purge.log" 2>&1 || fail "purge"
+for program in sbin/headroom-agent sbin/headroom-collector bin/headroom; do
+	[ ! -e "$root/usr/$program" ] || fail "remove left /usr/$program"
+done
+dpkg_in -P headroom headroom-agent headroom-collector >"$tmp/purge.log" 2>&1 || fail "purge"
 list >"$tmp/after"
-left=$(comm -13 "$tmp/before" "$tmp/after" | grep -vE '^./etc/(passwd|group|g?shadow|subuid|subgid)-?$' || true)
+left=$(comm -13 "$tmp/before" "$tmp/after" | grep -vE '^./etc/((passwd|group|g?shadow|subuid|subgid)-?|\.pwd\.lock)$' || true)
 [ -z "$left" ] || fail "purge left: $left"
 pass "packages build, install, answer, upgrade, and leave nothing"
