@@ -89,6 +89,11 @@ for d in agent:headroom-agent:headroom-agent collector:headroom:headroom; do
 	done
 	rm "$root/etc/headroom/$name.conf.d/wrong.conf"
 done
+# Grafana's provisioning names the folder that the package fills, and the boards are JSON with a data source to choose
+boards=$root$(sed -n 's/^ *path: //p' "$root/usr/share/headroom/grafana/provisioning.yml")
+for board in "$boards"/headroom-{fleet,vm}.json; do
+	jq -e 'any(.templating.list[]; .type == "datasource" and .name == "DS_PROMETHEUS")' "$board" >/dev/null || fail "$board has no data source to choose"
+done
 # the same bytes from any folder: no program knows where it was built (a BPF object's line table did)
 for program in sbin/headroom-agent sbin/headroom-collector bin/headroom; do
 	! grep -qaF "$HR_TOP/" "$root/usr/$program" || fail "/usr/$program holds the path of its build"
