@@ -41,8 +41,8 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no)
 		" ON w.id=l.id AND w.n=l.n WHERE (l.id&16777215)=?1)"
 		"+(SELECT ifnull(sum(x.last-x.seq+1),0) FROM late l JOIN w10x x"
 		" ON x.id=l.id AND x.n=l.n WHERE (l.id&16777215)=?1) WHERE tier=1",
-		"UPDATE tally SET bad_windows=bad_windows+(SELECT ifnull(sum(windows),0) FROM r300"
-		" WHERE id>=((bin+(?1<tally.host))*12)<<24 AND (id&16777215)=?1) WHERE tier=2",
+		("UPDATE tally SET bad_windows=bad_windows+(SELECT ifnull(sum(windows),0) FROM r300"
+		 " WHERE id>=((bin+(?1<tally.host))*12)<<24 AND (id&16777215)=?1) WHERE tier=2"),
 		"DELETE FROM late WHERE (id&16777215)=?1",
 		"DELETE FROM seen WHERE host=?1",
 		"DELETE FROM state WHERE host=?1",
