@@ -30,7 +30,9 @@
 		"Clocks of hosts that moved by more than 10 min within a boot.")                   \
 	X(FORGOTTEN, "sequences_forgotten_total", "",                                              \
 		"Sequences given up when a gap list was full.")                                    \
-	X(EXPIRED, "rows_expired_total", "", "Windows removed by age.")                            \
+	X(EXPIRED, "rows_expired_total", "", "Rows removed by age.")                               \
+	X(NOT_CONSERVED, "not_conserved_total", "",                                                \
+		"Roll-ups whose counts differ from what went in; 0 unless there is a bug.")        \
 	X(DAMAGED, "rows_damaged_total", "", "Stored windows that could not be read back.")        \
 	X(REPLAYED, "rows_replayed_total", "", "Windows the model was given again at start.")      \
 	X(STATES_SAVED, "states_saved_total", "", "Model states written.")                         \
@@ -60,7 +62,8 @@ struct hr_counters {
 	_Atomic uint64_t http[HR_HTTP_REASONS_MAX]; /* requests refused, by hr_http_reason() */
 	_Atomic int64_t inflight_bytes;             /* bodies in memory */
 	_Atomic int64_t connections;                /* open now */
-	_Atomic uint64_t hosts, vm_bytes, queue;    /* gauges of the writer */
+	_Atomic uint64_t stall_us;               /* longest transaction of upkeep since the start */
+	_Atomic uint64_t hosts, vm_bytes, queue; /* gauges of the writer */
 	_Atomic uint64_t file_bytes, wal_bytes, quarantined, collisions, journal;
 };
 

@@ -108,6 +108,8 @@ void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 	w->save_at = 0;
 	hr_writer_publish(w);
 	r = hr_writer_purge(w, f->no, &f->windows);
+	if (r == 0)
+		r = hr_rollup_reload(w);
 	if (r != 0) {
 		/* said so: what is left goes at the next start, or by age */
 		hr_writer_failed(w, r, "deleting a forgotten host's windows");

@@ -188,21 +188,28 @@ static struct hr_host *host_of(struct hr_writer *w, struct hr_post *p)
 	return host;
 }
 
-static struct hr_boot *boot_of(struct hr_writer *w, struct hr_host *host, struct hr_post *p)
+/*
+ * The oldest boot makes room for a new one, but not before this transaction is durable: until
+ * then its sequences are what tells a resend from news.  *ret_going: its number, if one goes.
+ */
+static struct hr_boot *boot_of(
+	struct hr_writer *w, struct hr_host *host, struct hr_post *p, uint64_t *ret_going)
 {
 	static const struct hr_refusal full = {
 		503, "boots", "This host has rebooted too often to keep its sequences apart.", 300};
 	struct hr_boot *b = hr_host_boot(host, p->head.boot);
 
-	if (b)
+	if (b && !b->going)
 		return b;
-	if (host->n_boots >= HR_BOOTS_MAX) {
+	if (!b && host->n_boots >= HR_BOOTS_MAX) {
 		struct hr_boot *old = hr_host_oldest_boot(host, p->received_ms);
 
-		if (old && w->store->ops->drop_boot(w->store, host->no, old->now.boot) == 0)
-			hr_host_drop_boot(host, old->now.boot);
+		if (old) {
+			old->going = true;
+			*ret_going = old->now.boot;
+		}
 	}
-	b = hr_host_add_boot(host, p->head.boot, 0);
+	b = b ? NULL : hr_host_add_boot(host, p->head.boot, 0);
 	if (!b) {
 		refuse(w, p, &full, HR_COUNT_REFUSED_BUSY);
 		return NULL;
@@ -235,13 +242,14 @@ static void judge_post(struct hr_writer *w, struct hr_post *p)
 {
 	uint32_t hosts_before = w->hosts.n, rows_before = w->n_rows, boots_before;
 	struct hr_host *host = host_of(w, p);
+	uint64_t going = 0;
 	struct hr_boot *b;
 	struct judged j;
 
 	if (!host)
 		return;
 	boots_before = host->n_boots;
-	b = boot_of(w, host, p);
+	b = boot_of(w, host, p, &going);
 	j = b ? (struct judged){.boot = b->now} : (struct judged){0};
 	if (!b || !judge(w, host, p, &j)) {
 		w->n_rows = rows_before;
@@ -249,6 +257,8 @@ static void judge_post(struct hr_writer *w, struct hr_post *p)
 			hr_hosts_undo_add(&w->hosts);
 		else if (host->n_boots > boots_before)
 			hr_host_drop_boot(host, p->head.boot);
+		if (going)
+			hr_host_boot(host, going)->going = false;
 		return;
 	}
 	touch(w, host, b);
@@ -282,6 +292,13 @@ static int by_n(const void *a, const void *b)
 	return (x->n > y->n) - (x->n < y->n);
 }
 
+static int drop_boot(struct hr_writer *w, const struct hr_host *host, const struct hr_boot *b)
+{
+	int r = w->store->ops->drop_boot(w->store, host->no, b->now.boot);
+
+	return r ? r : hr_rollup_boot_gone(w, b->stored.windows);
+}
+
 /* Step 2. */
 static int write_hosts(struct hr_writer *w)
 {
@@ -299,8 +316,10 @@ static int write_hosts(struct hr_writer *w)
 			r = s->ops->put_host(s, &h);
 		}
 		for (uint32_t k = 0; k < host->n_boots && r == 0; k++) {
+			if (host->boot[k].going)
+				r = drop_boot(w, host, &host->boot[k]);
 			/* a boot without a window has nothing to remember */
-			if (host->boot[k].touched && host->boot[k].now.seq.any)
+			if (r == 0 && host->boot[k].touched && host->boot[k].now.seq.any)
 				r = s->ops->put_boot(s, &host->boot[k].now);
 		}
 	}
@@ -324,8 +343,11 @@ static int write_all(struct hr_writer *w)
 				   .facts_len = f->post->facts_len,
 				   .at_ms = f->post->received_ms});
 	}
-	for (uint32_t i = 0; i < w->n_rows && r == 0; i++)
+	for (uint32_t i = 0; i < w->n_rows && r == 0; i++) {
 		r = s->ops->put_row(s, &w->row[i].row);
+		if (r == 0)
+			r = hr_rollup_row(w, &w->row[i].row);
+	}
 	return r;
 }
 
@@ -339,6 +361,19 @@ static int commit(struct hr_writer *w)
 		hr_count(w->count, HR_COUNT_COMMIT_US, hr_ns_to_us(hr_clock_mono_ns() - t));
 	}
 	return r;
+}
+
+/* Boots that went, or the new ones for which none went after all: they come again. */
+static void make_room(struct hr_host *host, bool durable)
+{
+	for (uint32_t k = host->n_boots; k > 0; k--) {
+		struct hr_boot *b = &host->boot[k - 1];
+
+		if (durable ? b->going : !b->is_stored && host->n_boots > HR_BOOTS_MAX)
+			hr_host_drop_boot(host, b->now.boot);
+		else
+			b->going = false;
+	}
 }
 
 /* Step 3, in memory: the dedupe state follows what the store did. */
@@ -371,6 +406,7 @@ static void settle(struct hr_writer *w, bool durable)
 		}
 		if (!durable)
 			host->is_stored = false; /* name and row are written again next time */
+		make_room(host, durable);
 	}
 }
 
@@ -485,6 +521,7 @@ void hr_group_run(struct hr_writer *w, struct hr_work *posts)
 			atomic_store(&w->count->v[HR_COUNT_DUPLICATE], duplicates_were);
 		}
 		settle(w, durable);
+		hr_rollup_settle(w, durable);
 	}
 	if (!durable)
 		hr_writer_failed(w, r, "storing windows");

@@ -176,7 +176,7 @@ struct hr_boot *hr_host_oldest_boot(const struct hr_host *host, uint64_t now_ms)
 	for (uint32_t i = 0; i < host->n_boots; i++) {
 		struct hr_boot *b = &host->boot[i];
 
-		if (!b->touched && (!oldest || b->now.heard_ms < oldest->now.heard_ms))
+		if (!b->touched && !b->going && (!oldest || b->now.heard_ms < oldest->now.heard_ms))
 			oldest = b;
 	}
 	return oldest && oldest->now.heard_ms + HR_BOOT_KEEP_MS < now_ms ? oldest : NULL;
@@ -195,8 +195,11 @@ void hr_host_drop_boot(struct hr_host *host, uint64_t boot)
 struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord)
 {
 	struct hr_boot *b;
+	uint32_t staying = 0;
 
-	if (host->n_boots >= HR_BOOTS_MAX)
+	for (uint32_t i = 0; i < host->n_boots; i++)
+		staying += !host->boot[i].going;
+	if (staying >= HR_BOOTS_MAX)
 		return NULL;
 	if (host->n_boots == host->cap_boots) {
 		uint32_t cap = host->cap_boots ? 2 * host->cap_boots : 2;

@@ -16,6 +16,7 @@ struct hr_boot {
 	struct hr_store_boot now;    /* as of the open transaction */
 	struct hr_store_boot stored; /* as committed; valid if is_stored */
 	bool is_stored, touched;
+	bool going; /* makes room for another: gone when the open transaction is durable */
 };
 
 struct hr_view;
@@ -63,7 +64,7 @@ void hr_hosts_undo_add(struct hr_hosts *h);
 void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host);
 
 struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot);
-/* A new boot, @ord 0: the next.  NULL: HR_BOOTS_MAX reached and none may go, or out of memory. */
+/* A new boot, @ord 0: the next.  NULL: HR_BOOTS_MAX reached and none is going, or out of memory. */
 struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord);
 /* The boot that may be forgotten to make room, or NULL. */
 struct hr_boot *hr_host_oldest_boot(const struct hr_host *host, uint64_t now_ms);

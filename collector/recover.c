@@ -219,6 +219,8 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	for (size_t i = 0; i < l.n_gone && r == 0; i++)
 		r = purge_again(w, l.gone[i]);
 	free(l.gone);
+	if (r == 0) /* after what changes its sums */
+		r = hr_rollup_open(w, &w->rollup);
 	if (r != 0) {
 		snprintf(error, HR_STORE_ERROR_LEN, "loading the database: %s",
 			l.out_of_memory ? "out of memory" : hr_store_error(s));

@@ -13,9 +13,9 @@
 #include "proto/base/identity.h"
 #include "proto/units.h"
 
-#define EXPIRE_ROWS     1000               /* per transaction: it delays the next group */
-#define EXPIRE_EVERY    (2 * HR_NS_PER_S)  /* 500 rows/s: 5000 hosts at 10 s */
-#define EXPIRE_IDLE     (30 * HR_NS_PER_S) /* nothing was left over last time */
+#define EXPIRE_ROWS     1000                 /* per transaction: it delays the next group */
+#define EXPIRE_EVERY    (100 * HR_NS_PER_MS) /* 10 000 rows/s: 100 000 hosts at 10 s */
+#define EXPIRE_IDLE     (30 * HR_NS_PER_S)   /* nothing was left over last time */
 #define STATS_EVERY     (5 * HR_NS_PER_S)
 #define SAVE_AT_ONCE    64                /* states per transaction */
 #define SAVE_LOOK       2000              /* hosts looked at per pass */
@@ -140,6 +140,14 @@ void hr_writer_publish(struct hr_writer *w)
 	w->published_ns = hr_clock_mono_ns();
 }
 
+void hr_writer_stall(struct hr_writer *w, uint64_t ns)
+{
+	uint64_t us = hr_ns_to_us(ns);
+
+	if (us > atomic_load(&w->count->stall_us))
+		atomic_store(&w->count->stall_us, us);
+}
+
 static int save_one(struct hr_writer *w, struct hr_host *host)
 {
 	size_t len = hr_vm_encode(host->vm, NULL, 0);
@@ -215,18 +223,19 @@ static uint64_t first_unsaved(const struct hr_writer *w)
 /* Trims the journal and removes a chunk of old rows.  True: there may be more. */
 static bool expire(struct hr_writer *w)
 {
-	uint64_t keep_from = (hr_clock_wall_ms() - w->conf.windows_ms) / HR_STORE_SLOT_MS;
 	uint64_t below = first_unsaved(w);
-	uint64_t windows = 0;
+	uint64_t t = hr_clock_mono_ns();
 	uint32_t rows = 0;
 	int r = w->store->ops->begin(w->store);
 
 	if (r == 0)
 		r = w->store->ops->trim_journal(w->store, below);
 	if (r == 0)
-		r = w->store->ops->expire(w->store, keep_from, below, EXPIRE_ROWS, &rows, &windows);
+		r = hr_rollup_expire(w, below, EXPIRE_ROWS, &rows);
 	if (r == 0)
 		r = w->store->ops->commit(w->store);
+	hr_rollup_settle(w, r == 0);
+	hr_writer_stall(w, hr_clock_mono_ns() - t);
 	if (r != 0) {
 		w->store->ops->rollback(w->store);
 		hr_writer_failed(w, r, "expiring windows");
@@ -278,6 +287,8 @@ void hr_writer_upkeep(struct hr_writer *w)
 		hr_writer_failed(w, r, "saving model states");
 	else if (now >= w->next_expire_ns)
 		w->next_expire_ns = now + (expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
+	if (r == 0)
+		w->behind |= hr_rollup_step(w);
 	r = w->store->ops->maintain(w->store);
 	if (r != 0)
 		hr_writer_failed(w, r, "checkpoint");

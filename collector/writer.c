@@ -71,7 +71,7 @@ void hr_writer_failed(struct hr_writer *w, int result, const char *doing)
 	if (state == HR_WRITER_DISK_FULL)
 		hr_log(HR_LOG_ERR, "disk_full",
 			"%s: %s; windows are refused with 503 (agents keep them), answers go on; "
-			"free space or lower windows= in [keep]",
+			"free space or lower windows= in [retention]",
 			doing, hr_store_error(w->store));
 	else if (state == HR_WRITER_FOREIGN)
 		hr_log(HR_LOG_ERR, "foreign_writer",
@@ -317,6 +317,7 @@ void hr_writer_close(struct hr_writer *w)
 	free(w->facts_scratch);
 	free(w->answer);
 	free(w->pack_room);
+	hr_rollup_close(w->rollup);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

@@ -29,7 +29,8 @@ struct hr_writer_conf {
 	uint32_t max_hosts;
 	uint32_t backlog; /* told to agents */
 	uint64_t group_ns, period_ns;
-	uint64_t windows_ms; /* age at which rows expire */
+	uint64_t windows_ms, five_min_ms, hours_ms; /* age at which rows of each tier expire */
+	bool brief;                                 /* 5 minute rows with less detail */
 	uint64_t save_ns, answer_ns;
 	uint64_t reserve_bytes;
 	const char *state_dir; /* for statvfs; NULL: not asked (tests) */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "collector/hosts.h"
+#include "collector/rollup.h"
 #include "collector/writer.h"
 
 #define HR_GROUP_ROWS 5000 /* 30-40 ms of SQLite; a longer transaction would hold up the acks */
@@ -30,8 +31,9 @@ struct hr_writer {
 	struct hr_counters *count;
 	struct hr_board *board;
 	struct hr_hosts hosts;
-	uint64_t last_n;    /* given last */
-	_Atomic int state;  /* enum hr_writer_state */
+	struct hr_rollup *rollup; /* NULL: a store without tiers */
+	uint64_t last_n;          /* given last */
+	_Atomic int state;        /* enum hr_writer_state */
 	bool full_in_store; /* DISK_FULL was met by a write, not seen before it: a commit ends it */
 	uint64_t next_expire_ns, stats_ns;
 
@@ -100,6 +102,8 @@ void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host);
 /* At the start: the answers of a small fleet at once, of a large one as far as time allows. */
 void hr_writer_answer_first(struct hr_writer *w);
 void hr_writer_publish(struct hr_writer *w);
+/* A transaction of upkeep kept groups waiting for so long. */
+void hr_writer_stall(struct hr_writer *w, uint64_t ns);
 /* Enough free disk to take windows; follows it in the writer's state. */
 bool hr_writer_space_left(struct hr_writer *w);
 /* A commit was durable: whatever kept the writer from storing is over. */

@@ -78,9 +78,16 @@ static const struct hr_conf_key keys[] = {
 		"takes a sixth of the requests."),
 	KEY("ingest", "backlog", HR_CONF_U64, backlog, 0, 64, "30",
 		"Old windows an agent may add to each POST after an outage."),
-	KEY("keep", "windows", HR_CONF_DURATION, windows_ns, 3600e9, 3.2e15, "1d",
-		"Age at which 10 s windows expire. About 7 MB per VM and day; the model keeps its "
-		"own lookback."),
+	KEY("retention", "windows", HR_CONF_DURATION, windows_ns, 3600e9, 3.2e15, "1d",
+		"Age at which 10 s windows expire. 4 (idle) to 9 MB (busy) per VM and day; the "
+		"model keeps its own lookback."),
+	KEY("retention", "five_minutes", HR_CONF_DURATION, five_min_ns, 86400e9, 3.2e16, "14d",
+		"Age at which sums of 5 minutes expire: two weeks show every weekday twice."),
+	KEY("retention", "hours", HR_CONF_DURATION, hours_ns, 86400e9, 3.2e17, "730d",
+		"Age at which sums of an hour expire: two years show every season twice."),
+	KEY("retention", "brief", HR_CONF_BOOL, brief, 0, 0, "no",
+		"Keep of 5 minutes only what hours have: half the space. With windows = 2h this "
+		"is the lean setting of headroom-collector(8)."),
 	KEY("keep", "save", HR_CONF_DURATION, save_ns, 1e9, 3600e9, "2m",
 		"How often the model's state of a host is written. After a crash the windows "
 		"since then are replayed, so a longer time costs start-up, never data."),

@@ -35,8 +35,10 @@ struct hr_collector_config {
 	uint64_t reserve_bytes;
 	/* [ingest] */
 	uint64_t group_ns, period_ns, backlog;
+	/* [retention] */
+	uint64_t windows_ns, five_min_ns, hours_ns;
+	bool brief;
 	/* [keep] */
-	uint64_t windows_ns;
 	uint64_t save_ns;
 	uint64_t answer_ns;
 	/* [model] */

@@ -53,7 +53,10 @@ void sim_collector_start(void)
 	struct hr_writer_conf conf = {.max_hosts = 1000,
 		.backlog = 60,
 		.period_ns = 10000 * MS,
-		.windows_ms = 1000ULL * 86400000, /* nothing expires: the store is compared whole */
+		/* nothing expires: the store is compared whole */
+		.windows_ms = 10000ULL * 86400000,
+		.five_min_ms = 10000ULL * 86400000,
+		.hours_ms = 10000ULL * 86400000,
 		.save_ns = sim.weather.save_ns,
 		.answer_ns = 3600000 * MS};
 	char error[HR_STORE_ERROR_LEN];

@@ -119,6 +119,8 @@ static inline void world_open(struct world *w)
 		.group_ns = 2 * MS,
 		.period_ns = 10 * HR_NS_PER_S,
 		.windows_ms = 86400000,
+		.five_min_ms = 14 * 86400000ULL,
+		.hours_ms = 730 * 86400000ULL,
 		.save_ns = 3600 * HR_NS_PER_S,
 		.answer_ns = 0};
 	char err[HR_SERVE_ERROR_LEN];

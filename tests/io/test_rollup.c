@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tiers by the real writer over a real file, against sums made while sending. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "collector/core/digest.h"
+#include "collector/writer_private.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "tests/unit/hr_sample.h"
+
+struct world {
+	char dir[64], path[96];
+	struct hr_writer_conf conf;
+	struct hr_counters count;
+	struct hr_board board;
+	struct hr_writer *w;
+	struct hr_rand r;
+	uint64_t base_ms; /* start of an hour, three hours ago */
+	uint64_t switches, waits, windows;
+	struct hr_post post;
+	uint8_t body[HR_BODY_MAX];
+	struct hr_digest sum;
+	uint64_t row_windows;
+};
+
+static void open_writer(struct world *t)
+{
+	char note[HR_STORE_ERROR_LEN], error[HR_STORE_ERROR_LEN];
+	struct hr_store *s =
+		hr_store_sqlite_open(&(struct hr_store_sqlite_conf){.path = t->path}, note, error);
+
+	if (!s)
+		fail_msg("%s", error);
+	assert_string_equal(note, "");
+	t->w = hr_writer_open(&t->conf, s, &t->count, &t->board, error);
+	if (!t->w)
+		fail_msg("%s", error);
+}
+
+static int setup(void **state)
+{
+	struct world *t = calloc(1, sizeof(*t));
+
+	hr_log_init("test", HR_LOG_ERR);
+	t->r = (struct hr_rand){.s = 3};
+	strcpy(t->dir, "/tmp/hr-rollup-XXXXXX");
+	assert_non_null(mkdtemp(t->dir));
+	snprintf(t->path, sizeof(t->path), "%s/t.db", t->dir);
+	t->conf = (struct hr_writer_conf){.max_hosts = 100,
+		.period_ns = 10000000000,
+		.windows_ms = 30 * 86400000ULL,
+		.five_min_ms = 30 * 86400000ULL,
+		.hours_ms = 730 * 86400000ULL};
+	hr_model_conf_default(&t->conf.model);
+	assert_int_equal(hr_board_init(&t->board), 0);
+	t->base_ms = hr_clock_wall_ms() / 3600000 * 3600000 - 3 * 3600000;
+	open_writer(t);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *t = *state;
+	char cmd[128];
+
+	hr_writer_close(t->w);
+	hr_board_done(&t->board);
+	hr_digest_done(&t->sum);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", t->dir);
+	assert_int_equal(system(cmd), 0);
+	free(t);
+	return 0;
+}
+
+static void on_done(struct hr_work *k)
+{
+	(void)k;
+}
+
+/* One window of @host in boot @boot that ends @at_ms after the base; what is acknowledged counts.
+ */
+static unsigned send(struct world *t, uint8_t host, uint64_t boot, uint64_t seq, uint64_t at_ms)
+{
+	static struct hr_summary s;
+	static struct hr_wire_arena arena;
+	uint8_t id[HR_HOST_ID_LEN] = {host, 1}, one[8192];
+	struct hr_post *p = &t->post;
+	struct hr_wire_builder b;
+	struct hr_wire_batch batch;
+	size_t len;
+
+	hr_sample_work(&t->r, &s, seq, 200, 1.0);
+	s.t_end_ms = t->base_ms + at_ms;
+	s.dur_ms = 10000;
+	len = hr_wire_encode_summary(&s, one, sizeof(one));
+	assert_true(hr_wire_batch_begin(&b, t->body, sizeof(t->body), id, boot) &&
+		    hr_wire_batch_add(&b, one, len));
+	assert_int_equal(hr_wire_open(&arena, t->body, b.len, &batch), HR_WIRE_OK);
+	*p = (struct hr_post){.work = {.kind = HR_WORK_POST, .done = on_done},
+		.body = t->body,
+		.len = b.len,
+		.head = batch.head,
+		.n_rows = 1,
+		.received_ms = hr_clock_wall_ms()};
+	p->row[0] = (struct hr_post_row){
+		.seq_first = seq, .seq_last = seq, .t_end_ms = s.t_end_ms, .dur_ms = s.dur_ms};
+	assert_int_equal(hr_wire_summary_bytes(t->body, b.len, 0, &p->row[0].bytes, &p->row[0].len),
+		HR_WIRE_OK);
+	hr_group_run(t->w, &p->work);
+	if (p->refused.status == 0) {
+		t->windows++;
+		t->switches += s.ctr[HR_CTR_ONCPU_NS];
+		t->waits += s.dist[HR_DIST_RUNQ_WAIT].total;
+	}
+	return p->refused.status;
+}
+
+static void roll(struct world *t)
+{
+	for (int i = 0; i < 1000 && hr_rollup_step(t->w); i++)
+		;
+	assert_false(hr_rollup_step(t->w));
+	assert_int_equal(atomic_load(&t->count.v[HR_COUNT_NOT_CONSERVED]), 0);
+	assert_int_equal(hr_writer_state(t->w), HR_WRITER_OK);
+}
+
+static int see_tier(void *arg, const struct hr_tier_row *row)
+{
+	struct world *t = arg;
+
+	assert_false(row->damaged);
+	t->row_windows += row->windows;
+	assert_int_equal(hr_digest_decode(&t->sum, row->body, row->len), HR_DIGEST_OK);
+	return 0;
+}
+
+/* All of a tier holds what was acknowledged: no more, no less. */
+static void assert_tier(struct world *t, enum hr_tier tier)
+{
+	uint64_t bin_ms = tier == HR_TIER_HOUR ? HR_HOUR_MS : HR_5MIN_MS, cpu = 0, waits = 0;
+
+	hr_digest_clear(&t->sum);
+	t->row_windows = 0;
+	for (uint32_t i = 0; i < t->w->hosts.n; i++)
+		assert_int_equal(
+			t->w->store->ops->tier(t->w->store,
+				&(struct hr_tier_span){tier, t->w->hosts.by_no[i]->no,
+					t->base_ms / bin_ms - 50, t->base_ms / bin_ms + 50},
+				see_tier, t),
+			0);
+	for (uint32_t i = 0; i < t->sum.n; i++) {
+		cpu += t->sum.piece[i].s->ctr[HR_CTR_ONCPU_NS];
+		waits += t->sum.piece[i].s->dist[HR_DIST_RUNQ_WAIT].total;
+	}
+	assert_int_equal(t->row_windows, t->windows);
+	assert_int_equal(t->sum.windows, t->windows);
+	assert_true(cpu == t->switches && waits == t->waits);
+}
+
+static void every_tier_holds_what_was_acknowledged_also_late_and_after_a_restart(void **state)
+{
+	struct world *t = *state;
+
+	for (uint64_t i = 0; i < 90; i++) {
+		assert_int_equal(send(t, 1, 11, i, i * 10000 + 500), 0);
+		assert_int_equal(send(t, 2, 22, i, i * 10000 + 700), 0);
+	}
+	roll(t);
+	assert_tier(t, HR_TIER_5MIN);
+	assert_tier(t, HR_TIER_HOUR);
+	/* late: into a bin of either tier that is closed; a reboot inside it; twice the same */
+	assert_int_equal(send(t, 1, 11, 200, 5000), 0);
+	assert_int_equal(send(t, 1, 12, 0, 6000), 0);
+	assert_int_equal(send(t, 2, 22, 201, 1800000), 0);
+	hr_writer_close(t->w);
+	open_writer(t);
+	roll(t);
+	assert_tier(t, HR_TIER_5MIN);
+	assert_tier(t, HR_TIER_HOUR);
+}
+
+static void nothing_leaves_a_tier_before_the_next_one_has_it(void **state)
+{
+	struct world *t = *state;
+	uint32_t rows;
+
+	for (uint64_t i = 0; i < 40; i++)
+		assert_int_equal(send(t, 1, 11, i, i * 10000), 0);
+	t->w->conf.windows_ms = 3600000;
+	t->w->conf.five_min_ms = 3600000;
+	assert_int_equal(t->w->store->ops->begin(t->w->store), 0);
+	assert_int_equal(hr_rollup_expire(t->w, UINT64_MAX >> 1, 1000, &rows), 0);
+	assert_int_equal(t->w->store->ops->commit(t->w->store), 0);
+	hr_rollup_settle(t->w, true);
+	assert_int_equal(rows, 0);
+	roll(t);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(t->w->store->ops->begin(t->w->store), 0);
+		assert_int_equal(hr_rollup_expire(t->w, UINT64_MAX >> 1, 1000, &rows), 0);
+		assert_int_equal(t->w->store->ops->commit(t->w->store), 0);
+		hr_rollup_settle(t->w, true);
+		assert_int_equal(rows, i == 0 ? 40 : 0);
+	}
+	assert_tier(t, HR_TIER_HOUR);
+}
+
+/* 64 boots, the 65th is refused for its window: the oldest one's sequences stay known. */
+static void a_refused_post_makes_no_boot_go(void **state)
+{
+	struct world *t = *state;
+	struct hr_host *host;
+
+	for (uint64_t i = 0; i < HR_BOOTS_MAX; i++)
+		assert_int_equal(send(t, 1, 100 + i, 5, i * 10000), 0);
+	host = t->w->hosts.by_no[0];
+	assert_int_equal(host->n_boots, HR_BOOTS_MAX);
+	for (uint32_t i = 0; i < host->n_boots; i++) /* all were last heard long ago */
+		host->boot[i].now.heard_ms = host->boot[i].stored.heard_ms = 1000 + i;
+	assert_int_equal(send(t, 1, 500, 5, 100 * 86400000ULL), 409); /* ends in the future */
+	assert_int_equal(host->n_boots, HR_BOOTS_MAX);
+	assert_non_null(hr_host_boot(host, 100));
+	assert_null(hr_host_boot(host, 500));
+	/* the same window of the oldest boot is known still, and not stored again */
+	assert_int_equal(send(t, 1, 100, 5, 0), 0);
+	t->windows--; /* a duplicate */
+	assert_int_equal(atomic_load(&t->count.v[HR_COUNT_DUPLICATE]), 1);
+	/* one that is taken makes the oldest go, in the store as well */
+	assert_int_equal(send(t, 1, 501, 5, 3600000), 0);
+	assert_int_equal(host->n_boots, HR_BOOTS_MAX);
+	assert_null(hr_host_boot(host, 100));
+	hr_writer_close(t->w);
+	open_writer(t);
+	host = t->w->hosts.by_no[0];
+	assert_int_equal(host->n_boots, HR_BOOTS_MAX);
+	assert_null(hr_host_boot(host, 100));
+	assert_non_null(hr_host_boot(host, 501));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			every_tier_holds_what_was_acknowledged_also_late_and_after_a_restart, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			nothing_leaves_a_tier_before_the_next_one_has_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_refused_post_makes_no_boot_go, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
