@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/core/digest.h"
 #include "collector/core/history_json.h"
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
@@ -33,6 +34,8 @@ struct reading {
 	struct hr_host *host;
 	struct hr_history h;
 	struct hr_past past;
+	struct hr_digest sum; /* of a tier's bin */
+	uint64_t bin_ms;
 };
 
 static int read_row(void *arg, const struct hr_store_row *row)
@@ -54,6 +57,73 @@ static int read_row(void *arg, const struct hr_store_row *row)
 	return 0;
 }
 
+/* A bin is the mean of all steps in it; the headroom of then cannot be had from it. */
+static int read_tier(void *arg, const struct hr_tier_row *row)
+{
+	struct reading *rd = arg;
+	uint64_t begin = row->bin * rd->bin_ms;
+	uint64_t parts = rd->h.step_ms < rd->bin_ms ? rd->bin_ms / rd->h.step_ms : 1;
+
+	hr_digest_clear(&rd->sum);
+	if (row->damaged || hr_digest_decode(&rd->sum, row->body, row->len) != HR_DIGEST_OK)
+		return 0;
+	for (uint64_t k = 1; k <= parts; k++)
+		for (uint32_t i = 0; i < rd->sum.n; i++)
+			hr_history_add(&rd->h, rd->sum.piece[i].s, begin + k * rd->bin_ms / parts);
+	return 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int read_bins(struct reading *rd, enum hr_tier tier, uint64_t from_ms, uint64_t to_ms)
+{
+	struct hr_store *s = rd->w->store;
+
+	rd->bin_ms = tier == HR_TIER_HOUR ? HR_HOUR_MS : HR_5MIN_MS;
+	if (from_ms >= to_ms)
+		return 0;
+	return s->ops->tier(s,
+		&(struct hr_tier_span){
+			tier, rd->host->no, from_ms / rd->bin_ms, (to_ms - 1) / rd->bin_ms},
+		read_tier, rd);
+}
+
+/*
+ * The coarsest tier that is as fine as the steps, from it what it has; before that what is old
+ * enough to have left the finer ones.  Each moment is read from one tier only.
+ */
+static int read_tiers(struct hr_writer *w, const struct hr_query_history *q, struct reading *rd)
+{
+	uint64_t now = hr_clock_wall_ms(), raw_from = 0, five_from = 0;
+	int r = 0;
+
+	if (w->rollup) {
+		raw_from = hr_rollup_upto_ms(w, HR_TIER_5MIN);
+		five_from = hr_rollup_upto_ms(w, HR_TIER_HOUR);
+		if (q->step_ms % HR_5MIN_MS != 0)
+			raw_from = least(
+				raw_from, (now - w->conf.windows_ms) / HR_5MIN_MS * HR_5MIN_MS);
+		if (q->step_ms % HR_HOUR_MS != 0)
+			five_from = least(
+				five_from, (now - w->conf.five_min_ms) / HR_HOUR_MS * HR_HOUR_MS);
+		five_from = least(five_from, raw_from);
+		r = read_bins(rd, HR_TIER_HOUR, q->from_ms, least(five_from, q->to_ms));
+		if (r == 0)
+			r = read_bins(rd, HR_TIER_5MIN,
+				q->from_ms > five_from ? q->from_ms : five_from,
+				least(raw_from, q->to_ms));
+	}
+	raw_from = q->from_ms > raw_from ? q->from_ms : raw_from;
+	if (r == 0 && raw_from <= q->to_ms)
+		r = w->store->ops->range(w->store, rd->host->no, raw_from / HR_STORE_SLOT_MS,
+			q->to_ms / HR_STORE_SLOT_MS, read_row, rd);
+	hr_digest_done(&rd->sum);
+	return r;
+}
+
 /* Steps from the stored windows: the demand that was, and the headroom as the model sees it now. */
 static char *steps(struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, struct hr_ask *ask,
 	struct reading *rd)
@@ -72,8 +142,7 @@ static char *steps(struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, 
 	hr_past_init(&rd->past);
 	if (!rd->h.cell || !rd->past.step) {
 		ask->refused = no_memory;
-	} else if (w->store->ops->range(w->store, host->no, q->from_ms / HR_STORE_SLOT_MS,
-			   q->to_ms / HR_STORE_SLOT_MS, read_row, rd) != 0) {
+	} else if (read_tiers(w, q, rd) != 0) {
 		ask->refused = no_store;
 	} else {
 		hr_history_end(&rd->h);

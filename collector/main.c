@@ -2,6 +2,7 @@
 /* headroom-collector: arguments and configuration; wiring and threads are in daemon.c. */
 #include <stdio.h>
 
+#include "collector/check_store.h"
 #include "collector/core/config.h"
 #include "collector/daemon.h"
 #include "proto/base/args.h"
@@ -10,11 +11,14 @@
 #define DEFAULT_CONFIG "/etc/headroom/collector.conf"
 
 static const char usage[] =
-	"usage: headroom-collector [--config FILE] [--check-config | --print-config]\n"
+	"usage: headroom-collector [--config FILE] [--check-config | --print-config | "
+	"--check-store]\n"
 	"Receives summaries from agents, stores them and answers over HTTP.\n\n"
 	"  --config FILE    read FILE and FILE.d/*.conf (" DEFAULT_CONFIG ")\n"
 	"  --check-config   say whether the configuration is valid, exit 0 or 1\n"
 	"  --print-config   print it as it is in effect, each value with its origin\n"
+	"  --check-store    read all of the database and check that nothing is missing,\n"
+	"                   exit 0 or 1; also beside a running collector\n"
 	"  --help           this text\n"
 	"  --version        the version\n\n"
 	"SIGHUP reloads the configuration, SIGTERM stops. See headroom-collector(8).\n";
@@ -27,11 +31,20 @@ static bool check(const void *conf, char err[HR_CONF_ERR_LEN])
 		       ((const struct hr_collector_config *)conf)->listen, listen, err) > 0;
 }
 
+static int check_store(const struct hr_collector_config *c)
+{
+	char db[sizeof(c->state) + 16];
+
+	(void)snprintf(db, sizeof(db), "%s/headroom.db", c->state);
+	return hr_check_store(db, stdout) && fflush(stdout) == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct hr_collector_config conf;
 	struct hr_args a = {.program = "headroom-collector",
 		.usage = usage,
+		.action = "check-store",
 		.table = hr_collector_config_table(),
 		.check = check,
 		.config = DEFAULT_CONFIG};
@@ -40,6 +53,8 @@ int main(int argc, char **argv)
 
 	if (status != HR_ARGS_RUN)
 		return status;
+	if (a.act)
+		return check_store(&conf);
 	hr_log_init("headroom-collector", (enum hr_log_prio)conf.log_level);
 	if (hr_daemon_run(&conf, a.config, a.config_named, err) == 0)
 		return 0;

@@ -283,7 +283,8 @@ static int find_bin(struct hr_writer *w, enum hr_tier tier, uint64_t closed)
 
 static int roll_some(struct hr_writer *w, enum hr_tier tier, uint64_t closed)
 {
-	uint64_t end = hr_clock_mono_ns() + SLICE_NS;
+	uint64_t slice = w->conf.roll_slice_ns ? w->conf.roll_slice_ns : SLICE_NS;
+	uint64_t end = hr_clock_mono_ns() + slice;
 	struct hr_tally *t = &w->rollup->now[tier];
 	int r = 0;
 
@@ -328,10 +329,13 @@ static int fold_late(struct hr_rollup *u, enum hr_tier tier, const struct hr_sto
 	start_sum(u);
 	r = w->store->ops->tier(
 		w->store, &(struct hr_tier_span){tier, row->host_no, bin, bin}, add_tier, u);
+	t->out_windows += u->bad_windows; /* of a damaged sum, which is replaced */
+	u->bad_windows = 0;
 	windows = u->sum.windows;
 	samples = u->sum.samples;
 	(void)add_window(u, row);
-	t->bad_windows += u->bad_windows;
+	if (tier == HR_TIER_5MIN) /* what it lacks, hours cannot have */
+		t->bad_windows += u->bad_windows;
 	if (r == 0 && u->sum.windows > windows)
 		r = put_sum(w, tier, row->host_no, bin);
 	t->in_windows += u->sum.windows - windows;

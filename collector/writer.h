@@ -30,7 +30,8 @@ struct hr_writer_conf {
 	uint32_t backlog; /* told to agents */
 	uint64_t group_ns, period_ns;
 	uint64_t windows_ms, five_min_ms, hours_ms; /* age at which rows of each tier expire */
-	bool brief;                                 /* 5 minute rows with less detail */
+	uint64_t roll_slice_ns; /* roll-up in one transaction; 0: 8 ms (simulations: no end) */
+	bool brief;             /* 5 minute rows with less detail */
 	uint64_t save_ns, answer_ns;
 	uint64_t reserve_bytes;
 	const char *state_dir; /* for statvfs; NULL: not asked (tests) */

@@ -30,8 +30,8 @@ static const enum hr_dctr brief_dctr[] = {HR_DCTR_RD_N, HR_DCTR_WR_N, HR_DCTR_RD
 	HR_DCTR_ALLOWANCE_EXCEEDED_N};
 static const enum hr_dist brief_dist[] = {
 	HR_DIST_RUNQ_WAIT, HR_DIST_BUSY_1S, HR_DIST_STEAL_1S, HR_DIST_SOFTIRQ_CPU, HR_DIST_RECLAIM};
-static const enum hr_ddist brief_ddist[] = {
-	HR_DDIST_RD_LAT, HR_DDIST_WR_LAT, HR_DDIST_RX_KIB_100MS, HR_DDIST_TX_KIB_100MS};
+static const enum hr_ddist brief_ddist[] = {HR_DDIST_RD_LAT, HR_DDIST_WR_LAT, HR_DDIST_OPS_100MS,
+	HR_DDIST_RX_KIB_100MS, HR_DDIST_TX_KIB_100MS};
 
 #define SHIFT(detail) ((detail) == HR_DIGEST_FULL ? 1u : 2u) /* log2 of buckets in a group */
 #define LEN(a)        ((uint32_t)(sizeof(a) / sizeof((a)[0])))
@@ -229,14 +229,21 @@ static void get_hist(struct coder *c, struct hr_hist *h)
 	for (uint32_t i = g.first; c->ok && i <= g.last; i++) {
 		c->ok = hr_bits_get_count(&c->b, before, &g.n[i]);
 		before = g.n[i];
-		h->n[i << shift] = g.n[i];
 		h->total += g.n[i];
 	}
 	c->ok = c->ok && g.n[g.first] != 0 && g.n[g.last] != 0 && sum_range(&g, shift, &lo, &bits);
 	if (!c->ok)
 		return;
 	h->max = lo_of(g.last, shift) + (uint32_t)get(c, max_bits(&g, shift));
+	c->ok = c->ok && h->max <= hi_of(g.last, shift);
+	if (!c->ok)
+		return;
 	h->sum = lo + get(c, bits);
+	for (uint32_t i = g.first; i <= g.last; i++) {
+		uint32_t at = (i << shift) + (1u << shift) - 1;
+
+		h->n[i == g.last ? hr_bucket(h->max) : at] = g.n[i];
+	}
 }
 
 static void put_hists(struct coder *c, unsigned which, const struct hr_hist *h, uint64_t have)

@@ -68,7 +68,8 @@ enum hr_digest_result {
 	HR_DIGEST_MEMORY,
 };
 /*
- * Adds what @bytes hold.  Of a distribution, the count of a group of buckets stands in its lowest
- * one: groups of 2 (full), 4 (brief).
+ * Adds what @bytes hold.  Of a distribution, the count of a group of buckets stands in its highest
+ * one, of the last group in that of the maximum: groups of 2 (full), 4 (brief).  So the upper edge
+ * of a quantile is one.
  */
 enum hr_digest_result hr_digest_decode(struct hr_digest *d, const void *bytes, size_t len);

@@ -206,7 +206,10 @@ bool hr_query_history(const struct hr_query_arg *args, size_t n, uint64_t now_ms
 		return false;
 	if (!step(v[2].text, &q.step_ms))
 		return wrong(err, "step", "a multiple of 10s up to 6h, or 1d");
-	most = q.step_ms == HR_QUERY_DAY_MS ? HR_QUERY_DAYS_MAX_MS : HR_QUERY_SPAN_MAX_MS;
+	most = q.step_ms == HR_QUERY_DAY_MS ? HR_QUERY_DAYS_MAX_MS
+	       : q.step_ms % 3600000 == 0   ? HR_QUERY_SPAN_HOUR_MS
+	       : q.step_ms % 300000 == 0    ? HR_QUERY_SPAN_5MIN_MS
+					    : HR_QUERY_SPAN_MAX_MS;
 	span = q.step_ms == HR_QUERY_DAY_MS ? most - HR_QUERY_DAY_MS : 3600000;
 	if (v[1].text[0] && !point_in_time(v[1].text, now_ms, &q.to_ms))
 		return wrong(err, "to", "a time as 2026-11-23T17:00:00Z, Unix seconds or -1h");
@@ -217,8 +220,9 @@ bool hr_query_history(const struct hr_query_arg *args, size_t n, uint64_t now_ms
 		(!hr_resource_parse(v[3].text, &q.resource) || q.resource == HR_RES_NONE))
 		return wrong(err, "resource", "cpu, memory, disk or network");
 	if (q.from_ms >= q.to_ms || q.to_ms - q.from_ms > most)
-		return wrong(
-			err, "from", "a time before to, by at most 6 h (91 days with step=1d)");
+		return wrong(err, "from",
+			"a time before to, by at most 6 h (14 days with steps of "
+			"5m, 183 days of 1h, 91 days with step=1d)");
 	*ret = q;
 	return true;
 }

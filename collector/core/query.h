@@ -33,15 +33,18 @@ struct hr_query_fleet {
 };
 
 #define HR_QUERY_SPAN_MAX_MS (6 * 3600 * 1000ULL) /* one request reads at most 6 h of 10 s rows */
-#define HR_QUERY_STEP_MIN_MS 10000ULL
-#define HR_QUERY_POINTS_MAX  2160
-#define HR_QUERY_DAY_MS      86400000ULL /* step=1d: days that the model remembers */
-#define HR_QUERY_DAYS_MAX_MS (92 * HR_QUERY_DAY_MS)
+/* ... or as many sums: 14 days by 5 minutes, half a year by hours */
+#define HR_QUERY_SPAN_5MIN_MS (14 * 86400000ULL)
+#define HR_QUERY_SPAN_HOUR_MS (183 * 86400000ULL)
+#define HR_QUERY_STEP_MIN_MS  10000ULL
+#define HR_QUERY_POINTS_MAX   4392
+#define HR_QUERY_DAY_MS       86400000ULL /* step=1d: days that the model remembers */
+#define HR_QUERY_DAYS_MAX_MS  (92 * HR_QUERY_DAY_MS)
 
 /* GET /v1/hosts/{id}/history: ?from&to&step&resource */
 struct hr_query_history {
-	uint64_t from_ms, to_ms;   /* Unix ms; from < to, at most HR_QUERY_SPAN_MAX_MS apart, or
-				      with steps of a day HR_QUERY_DAYS_MAX_MS */
+	uint64_t from_ms, to_ms;   /* Unix ms; from < to, apart by at most what the steps
+				      allow */
 	uint64_t step_ms;          /* multiple of 10 s, or HR_QUERY_DAY_MS */
 	enum hr_resource resource; /* NONE: all that can be shown */
 };

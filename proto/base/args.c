@@ -21,12 +21,15 @@ static int print_config(
 /* What to do ('h', 'V', 'k', 'p', 0: run), or '?' after a message. */
 static int read_options(struct hr_args *a, int argc, char **argv)
 {
-	const struct option options[] = {{"help", no_argument, NULL, 'h'},
+	struct option options[8] = {{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'}, {"config", required_argument, NULL, 'c'},
-		{"check-config", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
-		{a->extra, required_argument, NULL, 'x'}, {0}};
-	int what = 0, c;
+		{"check-config", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'}};
+	int what = 0, c, n = 5; /* a nameless one ends the array */
 
+	if (a->extra)
+		options[n++] = (struct option){a->extra, required_argument, NULL, 'x'};
+	if (a->action)
+		options[n] = (struct option){a->action, no_argument, NULL, 'a'};
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'c') {
 			a->config = optarg;
@@ -66,5 +69,6 @@ int hr_args_read(struct hr_args *a, int argc, char **argv, void *conf)
 	}
 	if (what == 'k')
 		return 0;
+	a->act = what == 'a';
 	return what == 'p' ? print_config(a, conf, &origin) : HR_ARGS_RUN;
 }

@@ -10,6 +10,7 @@ struct hr_args {
 	const char *program; /* for messages */
 	const char *usage;   /* text of --help */
 	const char *extra;   /* one more option, with a value: "join"; NULL none */
+	const char *action;  /* one more option, without a value: "check-store"; NULL none */
 	const struct hr_conf_table *table;
 	/* More than the table can say; false with a message in @err.  NULL: nothing. */
 	bool (*check)(const void *conf, char err[HR_CONF_ERR_LEN]);
@@ -17,6 +18,7 @@ struct hr_args {
 	const char *config;
 	bool config_named;       /* the user named it, so it must exist */
 	const char *extra_value; /* NULL: not given */
+	bool act;                /* @action was given */
 };
 
 #define HR_ARGS_RUN (-1)

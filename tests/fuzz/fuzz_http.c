@@ -98,7 +98,7 @@ static void check_query(const char *text, size_t len)
 	else
 		HR_FUZZ_CHECK(err[0] && strlen(err) < sizeof(err));
 	if (hr_query_history(arg, n, NOW_MS, &h, err))
-		HR_FUZZ_CHECK(h.from_ms < h.to_ms && h.to_ms - h.from_ms <= HR_QUERY_SPAN_MAX_MS &&
+		HR_FUZZ_CHECK(h.from_ms < h.to_ms && h.to_ms - h.from_ms <= HR_QUERY_SPAN_HOUR_MS &&
 			      h.step_ms >= HR_QUERY_STEP_MIN_MS &&
 			      h.step_ms % HR_QUERY_STEP_MIN_MS == 0 && h.resource < HR_RES_N);
 	HR_FUZZ_CHECK(hr_query_none(arg, n, err) == (n == 0));

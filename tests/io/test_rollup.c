@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiers by the real writer over a real file, against sums made while sending. */
+#include <jansson.h>
+#include <math.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "collector/check_store.h"
 #include "collector/core/digest.h"
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
@@ -206,6 +210,87 @@ static void nothing_leaves_a_tier_before_the_next_one_has_it(void **state)
 	assert_tier(t, HR_TIER_HOUR);
 }
 
+/* Asked in steps of 5 minutes, of an hour and of 10 s: the same mean from whichever tier. */
+static void history_reads_the_same_demand_from_every_tier(void **state)
+{
+	static const uint64_t step_ms[] = {HR_5MIN_MS, HR_HOUR_MS, 10000};
+	struct world *t = *state;
+	double want;
+
+	for (uint64_t i = 1; i <= 360; i++)
+		assert_int_equal(send(t, 1, 11, i, i * 10000 - 1), 0);
+	want = (double)t->switches / 1e9 / 3600; /* cores over the hour */
+	roll(t);
+	for (int expired = 0; expired < 2; expired++) {
+		for (unsigned i = 0; i < 3; i++) {
+			struct hr_ask ask = {.work = {.kind = HR_WORK_HISTORY, .done = on_done},
+				.host_no = t->w->hosts.by_no[0]->no,
+				.history = {.from_ms = t->base_ms,
+					.to_ms = t->base_ms + HR_HOUR_MS,
+					.step_ms = step_ms[i],
+					.resource = HR_RES_CPU}};
+			json_t *o, *v;
+			double sum = 0;
+			size_t k, n = 0;
+
+			hr_ask_run(t->w, &ask);
+			assert_non_null(ask.text);
+			o = json_loads(ask.text, 0, NULL);
+			assert_non_null(o);
+			json_array_foreach(
+				json_object_get(
+					json_array_get(json_object_get(o, "series"), 0), "values"),
+				k, v)
+			{
+				if (json_is_null(v))
+					continue;
+				sum += json_real_value(v);
+				n++;
+			}
+			assert_int_equal(n, HR_HOUR_MS / step_ms[i]);
+			assert_true(fabs(sum / (double)n / want - 1) < 1e-3);
+			json_decref(o);
+			free(ask.text);
+		}
+		/* again when the 10 s rows and the sums of 5 minutes have gone by age */
+		uint32_t rows;
+
+		t->w->conf.windows_ms = t->w->conf.five_min_ms = HR_HOUR_MS;
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(t->w->store->ops->begin(t->w->store), 0);
+			assert_int_equal(hr_rollup_expire(t->w, UINT64_MAX >> 1, 1000, &rows), 0);
+			assert_int_equal(t->w->store->ops->commit(t->w->store), 0);
+			hr_rollup_settle(t->w, true);
+		}
+	}
+}
+
+/* The operator's check finds nothing, and finds one window that is taken out behind its back. */
+static void the_check_of_the_store_finds_a_missing_window(void **state)
+{
+	struct world *t = *state;
+	sqlite3 *db;
+	FILE *to = fopen("/dev/null", "w");
+
+	assert_non_null(to);
+	for (uint64_t i = 0; i < 70; i++)
+		assert_int_equal(send(t, 1, 11, i, i * 10000), 0);
+	roll(t);
+	assert_int_equal(send(t, 1, 11, 70, 0), 0); /* late, not folded in yet */
+	assert_true(hr_check_store(t->path, to));
+	roll(t);
+	assert_true(hr_check_store(t->path, to));
+	hr_writer_close(t->w);
+	t->w = NULL;
+	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM r300 WHERE id=(SELECT max(id) FROM r300)",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	assert_false(hr_check_store(t->path, to));
+	fclose(to);
+}
+
 /* 64 boots, the 65th is refused for its window: the oldest one's sequences stay known. */
 static void a_refused_post_makes_no_boot_go(void **state)
 {
@@ -246,6 +331,10 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			nothing_leaves_a_tier_before_the_next_one_has_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			history_reads_the_same_demand_from_every_tier, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_check_of_the_store_finds_a_missing_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_post_makes_no_boot_go, setup, teardown),
 	};
 

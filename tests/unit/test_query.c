@@ -102,6 +102,10 @@ static void history_takes_its_four_parameters(void **state)
 	assert_true(HISTORY(&q, err, "step=1d", "from=-30d"));
 	assert_int_equal(q.to_ms - q.from_ms, 30 * 86400000ULL);
 	assert_int_equal(q.step_ms, 86400000);
+	/* as coarse as the tier that is read: 14 days by 5 minutes, half a year by hours */
+	assert_true(HISTORY(&q, err, "step=5m", "from=-14d"));
+	assert_true(HISTORY(&q, err, "step=1h", "from=-183d"));
+	assert_int_equal(q.to_ms - q.from_ms, 183 * 86400000ULL);
 }
 
 static void wrong_parameters_are_named(void **state)
@@ -112,6 +116,8 @@ static void wrong_parameters_are_named(void **state)
 	(void)state;
 	assert_false(HISTORY(&q, err, "from=-7h")); /* more than one request may read */
 	assert_non_null(strstr(err, "6 h"));
+	assert_false(HISTORY(&q, err, "step=5m", "from=-15d"));
+	assert_false(HISTORY(&q, err, "step=2h", "from=-184d"));
 	assert_false(HISTORY(&q, err, "from=2025-11-23T16:00:00Z")); /* empty span */
 	assert_false(HISTORY(&q, err, "step=15s"));
 	assert_non_null(strstr(err, "step"));
