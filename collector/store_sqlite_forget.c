@@ -27,20 +27,20 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no)
 {
 	static const char *const steps[] = {
 		/* accounted for as a boot that was dropped, windows that were not rolled up */
-		"UPDATE tally SET in_windows=in_windows+(SELECT ifnull(sum(windows),0) FROM seen"
-		" WHERE host=?1), out_windows=out_windows+(SELECT ifnull(sum(last-seq+1),0)"
-		" FROM quarantine WHERE (id&16777215)=?1) WHERE tier=0",
-		"UPDATE tally SET bad_windows=bad_windows"
-		"+(SELECT ifnull(sum(last-seq+1),0) FROM w10"
-		" WHERE id>=((bin+(?1<tally.host))*30)<<24 AND (id&16777215)=?1"
-		" AND n NOT IN (SELECT n FROM late))"
-		"+(SELECT ifnull(sum(last-seq+1),0) FROM w10x"
-		" WHERE id>=((bin+(?1<tally.host))*30)<<24 AND (id&16777215)=?1"
-		" AND n NOT IN (SELECT n FROM late))"
-		"+(SELECT ifnull(sum(w.last-w.seq+1),0) FROM late l JOIN w10 w"
-		" ON w.id=l.id AND w.n=l.n WHERE (l.id&16777215)=?1)"
-		"+(SELECT ifnull(sum(x.last-x.seq+1),0) FROM late l JOIN w10x x"
-		" ON x.id=l.id AND x.n=l.n WHERE (l.id&16777215)=?1) WHERE tier=1",
+		("UPDATE tally SET in_windows=in_windows+(SELECT ifnull(sum(windows),0) FROM seen"
+		 " WHERE host=?1), out_windows=out_windows+(SELECT ifnull(sum(last-seq+1),0)"
+		 " FROM quarantine WHERE (id&16777215)=?1) WHERE tier=0"),
+		("UPDATE tally SET bad_windows=bad_windows"
+		 "+(SELECT ifnull(sum(last-seq+1),0) FROM w10"
+		 " WHERE id>=((bin+(?1<tally.host))*30)<<24 AND (id&16777215)=?1"
+		 " AND n NOT IN (SELECT n FROM late))"
+		 "+(SELECT ifnull(sum(last-seq+1),0) FROM w10x"
+		 " WHERE id>=((bin+(?1<tally.host))*30)<<24 AND (id&16777215)=?1"
+		 " AND n NOT IN (SELECT n FROM late))"
+		 "+(SELECT ifnull(sum(w.last-w.seq+1),0) FROM late l JOIN w10 w"
+		 " ON w.id=l.id AND w.n=l.n WHERE (l.id&16777215)=?1)"
+		 "+(SELECT ifnull(sum(x.last-x.seq+1),0) FROM late l JOIN w10x x"
+		 " ON x.id=l.id AND x.n=l.n WHERE (l.id&16777215)=?1) WHERE tier=1"),
 		("UPDATE tally SET bad_windows=bad_windows+(SELECT ifnull(sum(windows),0) FROM r300"
 		 " WHERE id>=((bin+(?1<tally.host))*12)<<24 AND (id&16777215)=?1) WHERE tier=2"),
 		"DELETE FROM late WHERE (id&16777215)=?1",
