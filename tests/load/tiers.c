@@ -145,6 +145,7 @@ static void size_of(const char *dir, int kind, bool lean)
 	char path[4096];
 
 	(void)snprintf(path, sizeof(path), "%s/tiers-%d.db", dir, kind);
+	(void)unlink(path); /* of a run that was ended */
 	for (int step = 0; step < 4; step++) {
 		struct hr_store *s = open_store(path);
 
