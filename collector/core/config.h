@@ -38,7 +38,7 @@ struct hr_collector_config {
 	/* [retention] */
 	uint64_t windows_ns, five_min_ns, hours_ns;
 	bool brief;
-	/* [retention] */
+	/* [keep] */
 	uint64_t save_ns;
 	uint64_t answer_ns;
 	/* [model] */
