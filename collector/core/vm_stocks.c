@@ -72,8 +72,13 @@ static void one(
 	r->capacity.source = HR_CAP_KNOWN;
 	r->saturated = used >= HR_STOCKS_FULL * usable;
 	r->confidence = HR_CONFIDENCE_LOW;
-	if (vm->conf.min_history_h > 0)
+	if (vm->conf.min_history_h > 0) {
 		date(f, inodes, r);
+		return;
+	}
+	(void)snprintf(r->missing[0].evidence, sizeof(r->missing[0].evidence),
+		"how it fills (%d days of samples)", HR_STOCK_DAYS_MIN);
+	r->n_missing = 1;
 }
 
 void hr_vm_stocks(const struct hr_vm *vm, struct hr_answer *a)
