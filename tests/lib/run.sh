@@ -97,7 +97,7 @@ run_script() {
 	log=$logs/${name//\//-}.log
 	from=$(now_ms)
 	TIMEFORMAT='cpu %U + %S s'
-	{ time timeout --kill-after=20 "${HR_TEST_TIMEOUT:-300}" "$script" >"$log" 2>&1 </dev/null; } 2>"$log.cpu"
+	{ time timeout --kill-after=20 "${HR_TEST_TIMEOUT:-600}" "$script" >"$log" 2>&1 </dev/null; } 2>"$log.cpu"
 	status=$?
 	why=$(tail -n 1 "$log")
 	echo "exit status $status after $(($(now_ms) - from)) ms, $(tail -n 1 "$log.cpu")" >>"$log"
@@ -111,13 +111,23 @@ run_script() {
 }
 
 # Whole-VM measurements and judgements of time need the machine to themselves; all others bear company.
-alone() { sed -n 2,6p "$1" | grep -q '^# machine: alone$'; }
+machine() { sed -n 2,6p "$1" | grep -q "^# machine: $2\$"; }
+alone() { machine "$1" alone; }
+
+# The scripts of a kind, those that take longest first.
+scripts() {
+	local script
+	for script in "$top/tests/$1"/*.sh; do
+		[ -e "$script" ] || continue
+		machine "$script" slow && echo "0 $script" || echo "1 $script"
+	done | sort -s -k1,1 | cut -d' ' -f2-
+}
 
 # run_scripts KIND all|alone|shared [JOBS]: tests/KIND/*.sh of that class, JOBS at a time (default 1).
 run_scripts() {
 	local script jobs=${3:-1} running=0
-	for script in "$top/tests/$1"/*.sh; do
-		[ -e "$script" ] && matches "$1/$(basename "$script" .sh)" || continue
+	for script in $(scripts "$1"); do
+		matches "$1/$(basename "$script" .sh)" || continue
 		case $2 in
 		alone) alone "$script" || continue ;;
 		shared) ! alone "$script" || continue ;;

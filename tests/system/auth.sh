@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: slow
 # Two machines (network namespaces with their own machine-id): one enrols over TLS at the collector of the other
 # and its answer appears; then what an attacker would try, and what an operator takes back.
 . "$(dirname "$0")/../lib/system.sh"

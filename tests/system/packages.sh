@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: slow
 # The Debian packages install and ask nothing, the shipped files are the defaults, the programs run as their own users with
 # the unit's rights and answer; a wrong configuration is refused; an upgrade keeps data and configuration and asks about an
 # administrator's own changes only; remove keeps both, purge leaves nothing.

@@ -49,9 +49,10 @@ refused() {
 refused "$tmp/collector" 127.0.0.1:0 'another headroom-collector uses this database'
 touch "$tmp/file"
 refused "$tmp/file/state" 127.0.0.1:0 'set state= in'
-refused "$tmp/other" 0.0.0.0:0 'only loopback'
-refused "$tmp/other" 192.0.2.1:7867 'only loopback'
-"$bin/headroom-collector" --config "$tmp/refused.conf" --check-config >"$tmp/out" 2>&1 && fail "--check-config accepts an address beyond loopback"
+refused "$tmp/other" 192.0.2.1:7867 'this machine has no such address'
+printf '[collector]\nstate = %s\nlisten = somewhere\n' "$tmp/other" >"$tmp/refused.conf"
+"$bin/headroom-collector" --config "$tmp/refused.conf" --check-config >"$tmp/out" 2>&1 && fail "--check-config accepts 'somewhere' as an address"
+grep -q 'expected ADDRESS:PORT' "$tmp/out" || fail "what an address looks like is not told: $(cat "$tmp/out")"
 
 # SIGHUP: a valid file is taken over, an invalid one changes nothing.
 said() { grep -c "event=$1" "$tmp/collector.log" || true; }

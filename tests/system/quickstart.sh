@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# machine: slow
 # deploy/quickstart --once: exit 0, an answer within 30 s of the start, nothing left running; its errors say
 # what, why and what to do.  A copy of the tree is used, so that build/ of this run is left alone.
 . "$(dirname "$0")/../lib/system.sh"
