@@ -85,7 +85,7 @@ void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 	int r;
 
 	if (!host) {
-		ask->refused = *why;
+		ask->refused = why ? *why : none;
 		return;
 	}
 	r = ops->begin(w->store);

@@ -151,7 +151,7 @@ void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host)
 
 	while (h->by_no[i] != host)
 		i++;
-	memmove(&h->by_no[i], &h->by_no[i + 1], (h->n - i - 1) * sizeof(h->by_no[0]));
+	memmove(&h->by_no[i], &h->by_no[i + 1], (h->n - i - 1) * sizeof(struct hr_host *));
 	h->n--;
 	/* every index behind it moved */
 	memset(h->slot, 0, h->n_slots * sizeof(*h->slot));

@@ -92,8 +92,10 @@ static const struct {
 		"UPDATE tally SET out_windows=out_windows+?1,out_samples=out_samples+?2"
 		" WHERE tier=2"},
 };
-#define PURGES     (sizeof(purges) / sizeof(purges[0]))
-#define PLACE_BITS 38
+#define PURGES (sizeof(purges) / sizeof(purges[0]))
+enum {
+	PLACE_BITS = 38
+};
 _Static_assert(HR_STORE_SLOT_MAX == (1ULL << PLACE_BITS) - 1, "a slot or bin and a table");
 
 struct purge {

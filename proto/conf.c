@@ -65,6 +65,8 @@ __attribute__((format(printf, 2, 3))) static int fail(struct parse *p, const cha
 
 static uint64_t u64_of(double d)
 {
+	if (!(d > 0)) /* also the least of a signed real, which is no number of this kind */
+		return 0;
 	return d >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)d;
 }
 

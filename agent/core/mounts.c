@@ -120,9 +120,11 @@ static void line(const char *p, const char *end, struct hr_mounts *ret)
 	struct hr_mount *m = &ret->m[ret->n];
 	uint64_t no;
 
-	if (!next(&p, end, &f) || !next(&p, end, &f) || !next(&p, end, &dev) ||
-		!next(&p, end, &f) || !next(&p, end, &mount))
-		return;
+	struct field *const head[] = {&f, &f, &dev, &f, &mount}; /* two ids, device, root, where */
+
+	for (unsigned i = 0; i < sizeof(head) / sizeof(head[0]); i++)
+		if (!next(&p, end, head[i]))
+			return;
 	do
 		if (!next(&p, end, &f))
 			return;

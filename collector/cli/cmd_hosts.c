@@ -215,6 +215,7 @@ static int make(const struct hr_cli *cli, int argc, char **argv, struct want *w)
 	struct hr_cli mine = *cli;
 	struct hr_cli_target t;
 	char path[700], id[NAME_LEN];
+	const char *host;
 	json_t *o;
 	int c;
 
@@ -236,13 +237,14 @@ static int make(const struct hr_cli *cli, int argc, char **argv, struct want *w)
 	c = hr_cli_admin(&mine, &t);
 	if (c != HR_EXIT_DONE)
 		return c;
-	if (w->host && !(w->host = host_id(&mine, &t, w->host, id)))
+	host = w->host ? host_id(&mine, &t, w->host, id) : NULL;
+	if (w->host && !host)
 		return HR_EXIT_FAILED;
 	(void)snprintf(path, sizeof(path), "/v1/tokens?kind=%s", w->kind);
 	if (!add_arg(path, sizeof(path), "ttl", w->expires) ||
 		!add_arg(path, sizeof(path), "uses", w->uses) ||
 		!add_arg(path, sizeof(path), "name", w->name) ||
-		!add_arg(path, sizeof(path), "host", w->host))
+		!add_arg(path, sizeof(path), "host", host))
 		return hr_cli_usage(&mine, "a value is too long");
 	o = ask(&mine, &t, "POST", path);
 	if (!o)

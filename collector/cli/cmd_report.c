@@ -29,7 +29,7 @@ struct report {
 
 static void put(struct report *r, const char *s, size_t n)
 {
-	if (r->len + n + 1 > r->cap) {
+	if (!r->out || r->len + n + 1 > r->cap) {
 		size_t cap = 2 * (r->len + n + 1);
 		char *grown = realloc(r->out, cap);
 

@@ -48,8 +48,8 @@ int hr_minutes_read(const struct hr_cli *cli, const struct hr_cli_target *target
 		bool ok;
 
 		(void)snprintf(what, sizeof(what), "/history?from=%llu&to=%llu&step=1m",
-			(unsigned long long)(from_s + at * 60),
-			(unsigned long long)(from_s + at * 60 + PART_S));
+			(unsigned long long)from_s + at * 60ULL,
+			(unsigned long long)from_s + at * 60ULL + PART_S);
 		if (hr_client_get_host(target, host, what, &reply, err) != 0)
 			return hr_cli_fail(cli, "%s", err);
 		ok = part(reply.body, reply.len, ret, at);

@@ -62,7 +62,8 @@ long hr_secret_file_read(const char *path, char *buf, size_t cap)
 	int fd = STDIN_FILENO;
 
 	if (!standard) {
-		fd = own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = own;
 		if (fd < 0 || fstat(fd, &st) < 0)
 			return -errno;
 		if (!S_ISREG(st.st_mode))

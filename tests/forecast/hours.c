@@ -40,7 +40,7 @@ static void build(const struct tr_grid *g, struct cases *c)
 /* Margin of a shape that the VMs of the other folds needed. */
 static double fit(const struct cases *c, enum hr_cone_shape s, int fold)
 {
-	double *e = malloc(c->n * WEEK * sizeof(*e)), b[WEEK], m;
+	double *e = malloc((c->n + 1) * WEEK * sizeof(*e)), b[WEEK], m;
 	size_t n = 0;
 
 	if (!e)

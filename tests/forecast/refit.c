@@ -37,9 +37,9 @@ static void fill(struct hr_days *d, uint64_t *seed)
 		}
 		c.bits = (1U << GROUPS) - 1U + (1U << HR_DAYS_VM);
 		(void)hr_days_add(d, day, HR_DAY_SEEN, c.bits);
-		for (uint8_t what = HR_DAY_CPU_P95; what <= HR_DAY_MEM_WEEK; what++) {
+		for (int what = HR_DAY_CPU_P95; what <= HR_DAY_MEM_WEEK; what++) {
 			c.v = (float)(20 + 0.3 * (day - DAY0) + 10 * uniform(seed));
-			(void)hr_days_add(d, day, what, c.bits);
+			(void)hr_days_add(d, day, (uint8_t)what, c.bits);
 		}
 	}
 }

@@ -9,6 +9,11 @@
 
 #include "proto/secret.h"
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void check_join(const char *s, size_t len)
 {
 	struct hr_join j;
@@ -19,9 +24,9 @@ static void check_join(const char *s, size_t len)
 	HR_FUZZ_CHECK(memchr(j.address, '\0', sizeof(j.address)));
 	HR_FUZZ_CHECK(strchr(j.address, ':') && !strpbrk(j.address, "/@?#%\\ \"'"));
 	hr_join_print(&j, again);
-	while (len > 0 && memchr(" \t\r\n", s[len - 1], 4))
+	while (len > 0 && is_space(s[len - 1]))
 		len--;
-	while (len > 0 && memchr(" \t\r\n", *s, 4)) {
+	while (len > 0 && is_space(*s)) {
 		s++;
 		len--;
 	}

@@ -29,7 +29,7 @@ ci_valgrind() {
 	xargs -a "$logs/valgrind.list" -P2 -d '\n' -n1 bash -c '
 		IFS=$'"'\t'"' read -r name cmd <<<"$2"
 		log=$1/valgrind-${name//\//-}.log
-		cd build && timeout 240 valgrind -q --error-exitcode=9 --leak-check=full \
+		cd build && HR_TEST_QUICK=1 timeout 240 valgrind -q --error-exitcode=9 --leak-check=full \
 			--errors-for-leak-kinds=definite,indirect "$cmd" >"$log" 2>&1
 		echo "exit status $?" >>"$log"' _ "$logs"
 	while IFS=$'\t' read -r name cmd; do

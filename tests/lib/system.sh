@@ -186,17 +186,17 @@ own_ticks() {
 		}'
 }
 
-# attempts WANT COMMAND...: COMMAND measures; again, up to three times, until the jq expression WANT holds.
+# attempts WANT COMMAND...: COMMAND measures; again, up to $tries (3) times, until the jq expression WANT holds.
 # Somebody else's load is no fault of the answer: when others took a third of a CPU each time, skip.
 attempts() {
 	local want=$1 try quiet=0
 	shift
-	for try in 1 2 3; do
+	for ((try = 1; try <= ${tries:-3}; try++)); do
 		"$@"
 		jq -e "$want" "$tmp/answer.json" >/dev/null && return
 		say "not as expected; others took $others CPUs, load $(cut -d' ' -f1 /proc/loadavg) (attempt $try)"
 		awk -v o="$others" 'BEGIN { exit !(o < 0.33) }' && quiet=$((quiet + 1))
-		[ $quiet -lt 2 ] || return 0
+		[ $quiet -lt $((${tries:-3} - 1)) ] || return 0
 	done
 	[ $quiet -gt 0 ] || skip "never alone on this VM: others took $others CPUs; answer: $(ask .sentence)"
 }

@@ -230,7 +230,7 @@ static void stall(const char *dir, uint32_t hosts)
 	(void)printf(
 		"roll-up: %u hosts, %llu windows: %llu transactions in %.1f s, %.1f us of CPU per "
 		"window, longest %.1f ms\n",
-		hosts, (unsigned long long)(slots * hosts), (unsigned long long)steps,
+		hosts, (unsigned long long)slots * hosts, (unsigned long long)steps,
 		(double)all / 1e9, (double)cpu / (double)(slots * hosts),
 		(double)atomic_load(&count.stall_us) / 1e3);
 	atomic_store(&count.stall_us, 0);

@@ -129,7 +129,7 @@ static void pull(struct sim *s, struct rq *q)
 
 static void wake(struct sim *s, uint32_t i, uint64_t now)
 {
-	unsigned at = s->last = (s->last + 1) % s->cpus;
+	unsigned cpus = s->cpus > 0 ? s->cpus : 1, at = s->last = (s->last + 1) % cpus;
 	struct rq *q;
 
 	for (unsigned c = 0; c < s->cpus; c++)

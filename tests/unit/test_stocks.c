@@ -87,13 +87,14 @@ static struct hr_vm *filling_vm(unsigned days, double gib)
 	hr_vm_facts(vm, &f, t0);
 	for (unsigned i = 0; i < days * 288; i++) {
 		struct hr_summary *s = fx_idle(i);
+		unsigned day = i / 288;
 
 		s->dur_ms = 300000;
 		s->t_end_ms = t0 + (i + 1) * 300000ULL - 1; /* the last of a day is of that day */
 		s->n_fs = 2;
 		s->fs[0] = fs_of("/", 40);
-		s->fs[1] = fs_of("/srv", 50 + gib * (double)(i / 288));
-		s->fs[1].used_inodes = 1000 * (i / 288);
+		s->fs[1] = fs_of("/srv", 50 + gib * day);
+		s->fs[1].used_inodes = 1000 * day;
 		hr_vm_add(vm, s);
 		free(s);
 	}
