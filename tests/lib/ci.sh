@@ -87,7 +87,7 @@ ci_untracked() {
 # One clang build is both the second compiler's warnings and the sanitizers (asserts on); clang-tidy reads its commands.
 ci_stages() {
 	if ci_build clang -DCMAKE_C_COMPILER=clang-14 -DHR_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Debug \
-		-DCMAKE_C_FLAGS_DEBUG='-O1 -gline-tables-only'; then
+		-DCMAKE_C_FLAGS_DEBUG=-gline-tables-only -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=gold; then
 		stage ctest-asan
 		UBSAN_OPTIONS=print_stacktrace=1 run_ctests build/ci/clang asan/ '^(unit|io|fuzz)/'
 		ci_tidy
