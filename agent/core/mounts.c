@@ -179,6 +179,7 @@ bool hr_fs_of(const char *path, const struct hr_fs_raw *raw, struct hr_fs *ret)
 	uint64_t used = raw->blocks - raw->blocks_free;
 
 	if (raw->block_bytes == 0 || raw->blocks == 0 || raw->blocks_free > raw->blocks ||
+		raw->blocks_avail > raw->blocks_free ||
 		raw->blocks > HR_VALUE_MAX / raw->block_bytes)
 		return false;
 	*ret = (struct hr_fs){.used_bytes = used * raw->block_bytes,

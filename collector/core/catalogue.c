@@ -87,43 +87,63 @@ static bool parse_row(char *line, struct hr_size_row *r, const char **ret_what)
 	return true;
 }
 
+struct lines {
+	const char *text;
+	size_t len, at;
+	uint32_t no; /* of the line that next_line gave */
+};
+
+static bool line_error(const struct lines *l, const char *what, char err[160])
+{
+	(void)snprintf(err, 160, "line %u: %s", l->no, what);
+	return false;
+}
+
+/* The next line that is neither empty nor a comment: 1; 0 at the end, -1 with @err. */
+static int next_line(struct lines *l, char line[LINE_MAX], char err[160])
+{
+	while (l->at < l->len) {
+		const char *from = l->text + l->at, *end = memchr(from, '\n', l->len - l->at);
+		size_t part = end ? (size_t)(end - from) : l->len - l->at;
+
+		l->no++;
+		if (part >= LINE_MAX || memchr(from, '\0', part)) {
+			line_error(l, "line too long, or with a NUL", err);
+			return -1;
+		}
+		memcpy(line, from, part);
+		line[part] = '\0';
+		l->at += part + 1;
+		if (part > 0 && line[0] != '#')
+			return 1;
+	}
+	return 0;
+}
+
 bool hr_catalogue_parse(
 	const char *text, size_t len, struct hr_size_row *row, uint32_t *n, char err[160])
 {
-	uint32_t used = *n, line_no = 0;
+	struct lines l = {.text = text, .len = len};
+	uint32_t used = *n;
 	bool begun = false;
+	char line[LINE_MAX];
+	int r;
 
-	for (size_t at = 0; at < len;) {
-		const char *end = memchr(text + at, '\n', len - at);
-		size_t part = end ? (size_t)(end - (text + at)) : len - at;
-		char line[LINE_MAX];
-		const char *what = "line too long, or with a NUL";
+	while ((r = next_line(&l, line, err)) > 0) {
+		const char *what = "more than 8192 sizes";
 
-		line_no++;
-		if (part >= sizeof(line) || memchr(text + at, '\0', part)) {
-			snprintf(err, 160, "line %u: %s", line_no, what);
-			return false;
-		}
-		memcpy(line, text + at, part);
-		line[part] = '\0';
-		at += part + 1;
-		if (part == 0 || line[0] == '#')
-			continue;
-		if (!begun && strcmp(line, head) != 0) {
-			snprintf(err, 160, "line %u: expected the line of column names", line_no);
-			return false;
-		}
+		if (!begun && strcmp(line, head) != 0)
+			return line_error(&l, "expected the line of column names", err);
 		if (!begun) {
 			begun = true;
 			continue;
 		}
-		if (used == HR_CATALOGUE_MAX || !parse_row(line, &row[used], &what)) {
-			snprintf(err, 160, "line %u: %s", line_no,
-				used == HR_CATALOGUE_MAX ? "more than 8192 sizes" : what);
-			return false;
-		}
+		if (used == HR_CATALOGUE_MAX || !parse_row(line, &row[used], &what))
+			return line_error(&l, what, err);
 		used++;
 	}
+	if (r < 0)
+		return false;
 	*n = used;
 	return true;
 }
@@ -205,28 +225,15 @@ static bool price_line(char *line, struct hr_catalogue *c, const char **ret_what
 
 bool hr_catalogue_prices(const char *text, size_t len, struct hr_catalogue *c, char err[160])
 {
-	uint32_t line_no = 0;
+	struct lines l = {.text = text, .len = len};
+	char line[LINE_MAX];
+	int r;
 
-	for (size_t at = 0; at < len;) {
-		const char *end = memchr(text + at, '\n', len - at);
-		size_t part = end ? (size_t)(end - (text + at)) : len - at;
-		const char *what = "line too long, or with a NUL";
-		char line[LINE_MAX];
+	while ((r = next_line(&l, line, err)) > 0) {
+		const char *what = NULL;
 
-		line_no++;
-		if (part >= sizeof(line) || memchr(text + at, '\0', part)) {
-			(void)snprintf(err, 160, "line %u: %s", line_no, what);
-			return false;
-		}
-		memcpy(line, text + at, part);
-		line[part] = '\0';
-		at += part + 1;
-		if (part == 0 || line[0] == '#')
-			continue;
-		if (!price_line(line, c, &what)) {
-			(void)snprintf(err, 160, "line %u: %s", line_no, what);
-			return false;
-		}
+		if (!price_line(line, c, &what))
+			return line_error(&l, what, err);
 	}
-	return true;
+	return r == 0;
 }

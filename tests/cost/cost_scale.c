@@ -15,7 +15,10 @@
 #include "agent/core/cells.h"
 #include "agent/core/sampler.h"
 #include "bpf/cell.h"
+#include "proto/num.h"
 #include "proto/units.h"
+
+#define STAT_LINE 128 /* bytes of a line of /proc/stat, at most */
 
 #define TICKS 41
 
@@ -86,16 +89,18 @@ static void busy_second(struct machine *m, uint64_t from_ns)
 			busy_slot(m, cpu, s);
 }
 
-static long write_stat(char *p, uint32_t cpus, uint64_t tick)
+static long write_stat(char *p, size_t cap, uint32_t cpus, uint64_t tick)
 {
-	char *at = p;
+	size_t at = 0;
 	unsigned long long t = tick * 50;
 
-	at += sprintf(at, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", t * cpus, t * cpus, t * cpus);
+	at += (size_t)snprintf(p + at, cap - at, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", t * cpus,
+		t * cpus, t * cpus);
 	for (uint32_t i = 0; i < cpus; i++)
-		at += sprintf(at, "cpu%u %llu 0 %llu %llu 0 0 0 0 0 0\n", i, t, t, t);
-	at += sprintf(at, "ctxt %llu\nprocs_running 3\n", t * cpus * 100);
-	return at - p;
+		at += (size_t)snprintf(
+			p + at, cap - at, "cpu%u %llu 0 %llu %llu 0 0 0 0 0 0\n", i, t, t, t);
+	at += (size_t)snprintf(p + at, cap - at, "ctxt %llu\nprocs_running 3\n", t * cpus * 100);
+	return at < cap ? (long)at : -1;
 }
 
 static struct machine *build(uint32_t cpus)
@@ -114,7 +119,7 @@ static struct machine *build(uint32_t cpus)
 	m->nic = zeroed(cpus, sizeof *m->nic);
 	m->mem = zeroed(cpus, sizeof *m->mem);
 	m->cells = zeroed(1, hr_cells_size(cpus, 1, 1));
-	m->stat = zeroed(cpus + 8, 128);
+	m->stat = zeroed(cpus + 8, STAT_LINE);
 	hr_cells_init(m->cells, cpus, 1, 1);
 	m->view = (struct hr_cells_view){.cpus = cpus,
 		.disks = 1,
@@ -142,7 +147,8 @@ static void one_tick(struct machine *m, uint64_t tick, double *ret_take_us, doub
 	m->raw.take = &m->take;
 	for (int i = 0; i < HR_FILE_N; i++)
 		m->raw.file[i] = (struct hr_text){"", -ENOENT};
-	m->raw.file[HR_FILE_STAT] = (struct hr_text){m->stat, write_stat(m->stat, m->cpus, tick)};
+	m->raw.file[HR_FILE_STAT] = (struct hr_text){
+		m->stat, write_stat(m->stat, (m->cpus + 8) * (size_t)STAT_LINE, m->cpus, tick)};
 	t0 = real_ns();
 	(void)hr_cells_plan(m->cells, now);
 	hr_cells_take(m->cells, &m->view, &m->take);
@@ -193,10 +199,13 @@ int main(int argc, char **argv)
 	printf("%6s %10s %10s %10s %20s %12s\n", "CPUs", "take us", "fold us", "tick us",
 		"[least, largest]", "us per CPU");
 	for (int i = 1; i < argc; i++) {
-		unsigned long cpus = strtoul(argv[i], NULL, 10);
+		uint64_t cpus;
 
-		if (cpus < 1 || cpus > HR_CPUS_MAX)
+		if (!hr_num_u64(argv[i], 1, HR_CPUS_MAX, &cpus)) {
+			fprintf(stderr, "cost_scale: '%s': expected 1 to %u CPUs\n", argv[i],
+				(unsigned)HR_CPUS_MAX);
 			return 2;
+		}
 		report((uint32_t)cpus);
 	}
 	return 0;

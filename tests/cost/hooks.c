@@ -18,6 +18,7 @@
 
 #include "agent/kernel_probe.h"
 #include "bpf/cell.h"
+#include "proto/num.h"
 
 /* A tool has attached when the number of its links has not changed for this long. */
 #define SETTLED_MS 300
@@ -165,8 +166,9 @@ void hooks_load(struct mode *m, enum load load, const struct hooks_where *w)
  */
 static unsigned each_fd(int pid, const char *key, void (*fn)(uint32_t value, void *arg), void *arg)
 {
-	char path[320], line[128];
+	char path[320], line[128], *at;
 	struct dirent *d;
+	uint64_t id;
 	unsigned n = 0;
 	DIR *dir;
 
@@ -180,9 +182,11 @@ static unsigned each_fd(int pid, const char *key, void (*fn)(uint32_t value, voi
 		while (f && fgets(line, sizeof line, f)) {
 			if (strncmp(line, key, strlen(key)) != 0)
 				continue;
+			at = line + strlen(key);
+			at += strspn(at, " \t");
 			n++;
-			if (fn)
-				fn((uint32_t)strtoul(line + strlen(key), NULL, 10), arg);
+			if (fn && hr_num_u64_n(at, strspn(at, "0123456789"), &id))
+				fn((uint32_t)id, arg);
 		}
 		if (f)
 			(void)fclose(f);

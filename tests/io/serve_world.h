@@ -22,6 +22,7 @@
 #include "collector/writer.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/num.h"
 #include "proto/units.h"
 #include "proto/wire.h"
 
@@ -107,7 +108,7 @@ static inline struct world *world_new(void)
 		.receive_ns = 20 * HR_NS_PER_S,
 		.send_ns = 20 * HR_NS_PER_S,
 		.page_dir = w->page};
-	strcpy(w->page, "/tmp/hr-page-XXXXXX");
+	(void)snprintf(w->page, sizeof(w->page), "/tmp/hr-page-XXXXXX");
 	assert_non_null(mkdtemp(w->page));
 	return w;
 }
@@ -249,6 +250,7 @@ static inline void header(const struct answer_head *a, const char *name, char to
 static inline void read_answer(int fd, bool head, struct answer_head *a)
 {
 	char *end = NULL, length[256];
+	uint64_t value = 0;
 
 	memset(a, 0, offsetof(struct answer_head, text));
 	a->len = 0;
@@ -263,9 +265,13 @@ static inline void read_answer(int fd, bool head, struct answer_head *a)
 		end = a->len >= 4 && strcmp(a->text + a->len - 4, "\r\n\r\n") == 0 ? a->text : NULL;
 	}
 	a->head_len = a->len;
-	a->status = (unsigned)strtoul(a->text + strlen("HTTP/1.1 "), NULL, 10);
+	assert_true(a->len > 12 && hr_num_u64_n(a->text + strlen("HTTP/1.1 "), 3, &value));
+	a->status = (unsigned)value;
 	header(a, "Content-Length", length);
-	a->body_len = head || a->status == 204 || a->status == 100 ? 0 : strtoul(length, NULL, 10);
+	value = 0;
+	if (!head && a->status != 204 && a->status != 100 && length[0])
+		assert_true(hr_num_u64(length, 0, sizeof(a->text), &value));
+	a->body_len = (size_t)value;
 	assert_true(a->head_len + a->body_len < sizeof(a->text));
 	while (a->len < a->head_len + a->body_len) {
 		ssize_t n = recv(fd, a->text + a->len, a->head_len + a->body_len - a->len, 0);

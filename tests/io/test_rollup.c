@@ -48,7 +48,7 @@ static int setup(void **state)
 
 	hr_log_init("test", HR_LOG_ERR);
 	t->r = (struct hr_rand){.s = 3};
-	strcpy(t->dir, "/tmp/hr-rollup-XXXXXX");
+	(void)snprintf(t->dir, sizeof(t->dir), "/tmp/hr-rollup-XXXXXX");
 	assert_non_null(mkdtemp(t->dir));
 	snprintf(t->path, sizeof(t->path), "%s/t.db", t->dir);
 	t->conf = (struct hr_writer_conf){.max_hosts = 100,

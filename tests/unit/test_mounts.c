@@ -102,10 +102,13 @@ static void full_is_where_an_unprivileged_program_fails(void **state)
 	raw.inodes = raw.inodes_free = 0; /* btrfs */
 	assert_true(hr_fs_of("/srv", &raw, &f));
 	assert_int_equal(f.usable_inodes, 0);
+	raw.blocks_avail = 601; /* more than is free: no number to add up */
+	assert_false(hr_fs_of("/srv", &raw, &f));
+	raw.blocks_avail = 550;
 	raw.blocks = 0;
 	assert_false(hr_fs_of("/srv", &raw, &f));
 	raw.blocks = 1ULL << 60;
-	raw.blocks_free = 0;
+	raw.blocks_free = raw.blocks_avail = 0;
 	assert_false(hr_fs_of("/srv", &raw, &f)); /* 4 ZiB */
 }
 
