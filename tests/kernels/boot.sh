@@ -83,7 +83,7 @@ expects() {
 }
 
 judge() { # KERNEL CPUS
-	local verdict name
+	local verdict name rate
 	while read -r _ verdict name; do
 		result "${verdict%:}" "$title: ${name%%: *}" "$([ "$verdict" = SKIP ] && echo "${name#*: }")"
 	done < <(grep -E '^HR: (PASS|FAIL|SKIP) ' "$log")
@@ -94,9 +94,11 @@ judge() { # KERNEL CPUS
 	expects "without BTF: an answer that names what is missing" answer-nobtf '.answer != "yes" and ([.resources[].missing[]?] | length > 0)'
 	expects "$2 vCPUs" answer "[.resources[] | select(.resource == \"cpu\") | .capacity.value] == [$2]"
 	expects "memory as provisioned ($guest_mem)" answer "[.resources[] | select(.resource == \"memory\") | .capacity.value / 1048576 | . > 220 and . <= 320] == [true]"
-	# the emulated clock may stand still while the host is busy: then a second holds more or less than it should
-	expects "the demand of the limited disk ($guest_iops/s)" answer "[.resources[] | select(.resource == \"disk\" and .device == \"vda\") | .demand | .unit == \"iops\" and .mean > 0.7 * $guest_iops and .mean < 1.15 * $guest_iops] == [true]"
-	expects "its capacity: learned, or bounded from below" answer "[.resources[] | select(.resource == \"disk\" and .device == \"vda\") | .capacity | .source != \"unknown\" and .unit == \"iops\" and .value > 0.85 * $guest_iops] == [true]"
+	# The host is busy with other tests: how far the disk got is what the guest's own counter says, rarely all it may.
+	rate=$(awk '/^HR: vda / { printf "%.1f", $3 / ($5 - $4) }' "$log")
+	echo "disk: $rate requests/s by the guest's counter, $guest_iops allowed"
+	expects "the demand of the limited disk (at most $guest_iops/s)" answer "[.resources[] | select(.resource == \"disk\" and .device == \"vda\") | .demand | .unit == \"iops\" and .mean > 0.8 * $rate and .mean < 1.2 * $rate and .mean < 1.15 * $guest_iops] == [true]"
+	expects "its capacity: learned, or bounded from below" answer "[.resources[] | select(.resource == \"disk\" and .device == \"vda\") | .capacity | .source != \"unknown\" and .unit == \"iops\" and .value > 0.8 * $rate] == [true]"
 	expects "no headroom is claimed for it" answer '.answer != "yes" and ([.resources[] | select(.resource == "disk" and .device == "vda") | .headroom.at_least < 1.05] == [true])'
 }
 

@@ -106,7 +106,10 @@ run_script() {
 	0) result PASS "$name" ;;
 	77) result SKIP "$name" ": $why" ;;
 	124 | 137) result FAIL "$name" " (out of time; log $log)" ;;
-	*) tail -n 15 "$log" | sed 's/^/    /'; result FAIL "$name" " ($why; log $log)" ;;
+	*)
+		{ grep -E '^(FAIL|FAILED)[ :]' "$log" | tail -n 10; tail -n 15 "$log"; } | sed 's/^/    /'
+		result FAIL "$name" " ($why; log $log)"
+		;;
 	esac
 }
 

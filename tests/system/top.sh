@@ -13,7 +13,9 @@ wait_for 20 "the made-up fleet" get '/v1/fleet?limit=1'
 get '/v1/fleet?limit=3' >"$tmp/fleet.json"
 first=$(jq -r '.hosts[0].host' "$tmp/fleet.json") third=$(jq -r '.hosts[2].host' "$tmp/fleet.json")
 
-t() { tmux -S "$tmp/tmux" "$@"; }
+# A server of its own for every window: one that is told to end may still answer the next client.
+window=0
+t() { tmux -S "$tmp/tmux$window" "$@"; }
 # What is on the screen, and whether a line of it matches.
 screen() { t capture-pane -p -t top; }
 shows() { screen | grep -qE -- "$1"; }
@@ -21,6 +23,7 @@ shows() { screen | grep -qE -- "$1"; }
 begin() {
 	rm -f "$tmp/left"
 	t kill-server 2>/dev/null || true
+	window=$((window + 1))
 	t -f /dev/null new-session -d -s top -x 80 -y 24 "stty -g >$tmp/before; $bin/headroom top $* 2>$tmp/err; echo \$? >$tmp/left; stty -g >$tmp/after; sleep 60"
 }
 trap 't kill-server 2>/dev/null; cleanup' EXIT
