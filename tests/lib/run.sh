@@ -50,13 +50,21 @@ fail_now() {
 
 matches() { [[ $1 =~ $only ]]; }
 
+# wants_ccache DIR: the gcc build is compiled again by system/quickstart. Another one gains by ccache only if there was
+# something in it when this run began; else it costs half as much again.
+wants_ccache() {
+	command -v ccache >/dev/null || return 1
+	[ -n "${ccache_files:-}" ] || ccache_files=$(ccache --print-stats 2>/dev/null | awk '$1 == "files_in_cache" { print $2 }')
+	[ "$1" = build ] || [ "${ccache_files:-0}" -gt 500 ]
+}
+
 # build_tree DIR CMAKE-ARG...: configure and build; log in build/logs/build-*.log
 build_tree() {
 	local dir=$1 log
 	shift
 	log=$logs/build-$(case $dir in build) echo gcc ;; *) echo "${dir##*/}" ;; esac).log
-	local launcher=()
-	! command -v ccache >/dev/null || launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
+	local launcher=(-DCMAKE_C_COMPILER_LAUNCHER=)
+	! wants_ccache "$dir" || launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 	{ cmake -S "$top" -B "$dir" -G Ninja "${launcher[@]}" "$@" && ninja -C "$dir" -k 0; } >"$log" 2>&1
 }
 
