@@ -292,6 +292,23 @@ static bool addable(const struct hr_summary *a, const struct hr_summary *b)
 	       hists_mergeable(dists, HR_DIST_N, a->dist, b->dist, have) && devs_mergeable(a, b);
 }
 
+/* Levels, not amounts: of each file system the later one counts (most windows carry one of them or
+ * none). */
+static void merge_fs(struct hr_summary *into, const struct hr_summary *next)
+{
+	for (uint8_t i = 0; i < next->n_fs; i++) {
+		uint8_t at = 0;
+
+		while (at < into->n_fs && strcmp(into->fs[at].mount, next->fs[i].mount) != 0)
+			at++;
+		if (at == HR_FS_MAX)
+			continue;
+		into->fs[at] = next->fs[i];
+		if (at == into->n_fs)
+			into->n_fs++;
+	}
+}
+
 static void add_up(struct hr_summary *into, const struct hr_summary *next)
 {
 	into->dur_ms += next->dur_ms;
@@ -312,13 +329,9 @@ static void add_up(struct hr_summary *into, const struct hr_summary *next)
 		merge_top(into, next);
 	else
 		into->n_top = 0;
-	if (next->n_fs > 0) { /* a level, not an amount: the later one counts */
-		into->n_fs = next->n_fs;
-		memcpy(into->fs, next->fs, sizeof(into->fs));
-		into->have |= next->have & HR_SIG_BIT(HR_SIG_FS);
-	} else if (into->n_fs > 0) {
+	merge_fs(into, next);
+	if (into->n_fs > 0)
 		into->have |= HR_SIG_BIT(HR_SIG_FS);
-	}
 }
 
 bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next)

@@ -271,8 +271,8 @@ struct hr_summary {
 	struct hr_dev_summary dev[HR_DEVS_MAX];
 	uint8_t n_top;
 	struct hr_top top[HR_TOP_MAX]; /* by oncpu + wait, largest first (THREADS) */
-	uint8_t n_fs;                  /* 0: not sampled in this window (every fifth minute) */
-	struct hr_fs fs[HR_FS_MAX];    /* the fullest first */
+	uint8_t n_fs; /* 0: none in this window (each is sampled every fifth minute) */
+	struct hr_fs fs[HR_FS_MAX]; /* no mount twice */
 };
 
 enum hr_ctr_kind {

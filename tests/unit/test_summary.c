@@ -274,6 +274,33 @@ static void of_file_systems_the_later_sample_counts(void **state)
 	assert_string_equal(a.fs[0].mount, "/");
 }
 
+/* A window carries one of them at a time: what the others were is kept. */
+static void a_sample_replaces_that_of_its_own_mount_alone(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("summary/mounts");
+
+	(void)state;
+	hr_sample_idle(&r, &a, 10);
+	hr_sample_idle(&r, &b, 11);
+	hr_sample_idle(&r, &c, 12);
+	a.n_fs = 2;
+	a.fs[0] = (struct hr_fs){"/", 5, 9, 1, 2};
+	a.fs[1] = (struct hr_fs){"/srv", 50, 90, 10, 20};
+	b.n_fs = 1;
+	b.fs[0] = (struct hr_fs){"/srv", 60, 90, 11, 20};
+	c.n_fs = 1;
+	c.fs[0] = (struct hr_fs){"/home", 7, 8, 3, 4};
+	a.have |= HR_SIG_BIT(HR_SIG_FS);
+	b.have |= HR_SIG_BIT(HR_SIG_FS);
+	c.have |= HR_SIG_BIT(HR_SIG_FS);
+	assert_true(hr_summary_merge(&a, &b));
+	assert_true(hr_summary_merge(&a, &c));
+	assert_int_equal(a.n_fs, 3);
+	assert_int_equal(a.fs[0].used_bytes, 5);
+	assert_int_equal(a.fs[1].used_bytes, 60);
+	assert_string_equal(a.fs[2].mount, "/home");
+}
+
 /* Any grouping of four neighbouring windows gives the same hour: what the tiers rest on. */
 static void grouping_does_not_matter(void **state)
 {
@@ -335,6 +362,7 @@ int main(void)
 		cmocka_unit_test(devices_are_matched_by_number_and_half_ones_dropped),
 		cmocka_unit_test(hot_threads_add_up_and_the_hottest_stay),
 		cmocka_unit_test(of_file_systems_the_later_sample_counts),
+		cmocka_unit_test(a_sample_replaces_that_of_its_own_mount_alone),
 		cmocka_unit_test(grouping_does_not_matter),
 	};
 
