@@ -2,9 +2,10 @@
 /*
  * What a hook adds to the event it is on, end to end and relative to an empty
  * program of the same type: visits alternate forwards and backwards through the
- * modes (ABBA), each a few slices.  Passes form 8 groups; in a group a mode is worth
- * the 5th percentile of its slices (what the machine does when nothing else
- * happens), and its cost is the difference of two such numbers.
+ * modes (ABBA), each a few slices.  A visit is worth its fastest slice (what the machine
+ * does when nothing else happens); the cost of a mode is the median, over all passes, of
+ * the difference between two visits of the same pass.  Neighbours that slow a pass down
+ * slow both, so the interval around the median shrinks with the passes on a busy machine too.
  *
  *	cost_hooks switch|packet|block [-d DISK] [-c CPU] [-n PASSES] [-s MS] -o DIR -e EMPTY
  *MODE... cost_hooks hold-switch|hold-packet|hold-block ... MODE     keeps one mode on until a
@@ -15,6 +16,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <math.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,9 +31,9 @@
 #include "tests/cost/loads.h"
 
 #define MODES_MAX   8
-#define GROUPS      8
+#define PASSES_MIN  16
+#define BODY_TIMES  8
 #define BODY_SLICES 20
-#define SLICES_MAX  20000
 
 static struct {
 	enum load load;
@@ -44,11 +46,7 @@ static struct {
 	struct mode mode[MODES_MAX];
 } arg = {.passes = 160, .ms = 10, .load_opts = {.cpu = -1}};
 
-/* Slices of a mode, by group of passes: each group gives one number, the groups their spread. */
-static struct {
-	double *v;
-	unsigned n;
-} slices[MODES_MAX][GROUPS];
+static double *visit[MODES_MAX];                     /* [passes] ns per event */
 static double body_ns[MODES_MAX], body_n[MODES_MAX]; /* per event: run time, runs */
 
 static int by_value(const void *a, const void *b)
@@ -58,24 +56,18 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double quantile(double *v, unsigned n, double q)
+static double one_visit(void)
 {
-	qsort(v, n, sizeof *v, by_value);
-	return v[(unsigned)(q * (double)(n - 1) + 0.5)];
-}
+	double spent = 0, budget = (double)arg.ms * 1e6, least = load_slice();
 
-static void one_visit(unsigned mode, unsigned group)
-{
-	double spent = 0, budget = (double)arg.ms * 1e6;
-	double **v = &slices[mode][group].v;
-
-	(void)load_slice(); /* caches, frequency */
-	while (spent < budget && slices[mode][group].n < SLICES_MAX) {
+	while (spent < budget) {
 		double ns = load_slice();
 
 		spent += ns * (double)load_slice_events();
-		(*v)[slices[mode][group].n++] = ns;
+		if (ns < least)
+			least = ns;
 	}
+	return least;
 }
 
 /* Run time per event by the kernel's own statistics, which cost an empty program the same. */
@@ -94,7 +86,7 @@ static void body(unsigned i)
 	close(fd);
 	per = (double)(ns - ns0) / ev;
 	if (body_n[i] > 0 && per >= body_ns[i])
-		return; /* the least of the groups: interrupts only add */
+		return; /* the least of all: interrupts only add */
 	body_ns[i] = per;
 	body_n[i] = (double)(n - n0) / ev;
 }
@@ -106,8 +98,8 @@ static void run(void)
 			unsigned i = p % 2 ? arg.nr_mode - 1 - k : k;
 
 			hooks_on(&arg.mode[i], arg.load);
-			one_visit(i, p * GROUPS / arg.passes);
-			if (p * GROUPS / arg.passes != (p + 1) * GROUPS / arg.passes)
+			visit[i][p] = one_visit();
+			if (p * BODY_TIMES / arg.passes != (p + 1) * BODY_TIMES / arg.passes)
 				body(i);
 			hooks_off(&arg.mode[i]);
 		}
@@ -126,19 +118,24 @@ static int index_of(const char *name)
 	return -1;
 }
 
-/* Median, least and largest over the groups of what mode @i takes more than @base (-1: all). */
+/*
+ * Median over the passes of what mode @i takes more than @base (-1: all), and the order statistics
+ * that hold the true median between them in 95 of 100 runs.
+ */
 static void difference(unsigned i, int base, double ret[3])
 {
-	double d[GROUPS];
+	double n = arg.passes, half = 0.98 * sqrt(n);
+	double *d = calloc(arg.passes, sizeof *d);
 
-	for (unsigned g = 0; g < GROUPS; g++) {
-		d[g] = quantile(slices[i][g].v, slices[i][g].n, 0.05);
-		if (base >= 0)
-			d[g] -= quantile(slices[base][g].v, slices[base][g].n, 0.05);
-	}
-	ret[1] = quantile(d, GROUPS, 0);
-	ret[2] = quantile(d, GROUPS, 1);
-	ret[0] = (d[GROUPS / 2 - 1] + d[GROUPS / 2]) / 2;
+	if (!d)
+		exit(1);
+	for (unsigned p = 0; p < arg.passes; p++)
+		d[p] = visit[i][p] - (base >= 0 ? visit[base][p] : 0);
+	qsort(d, arg.passes, sizeof *d, by_value);
+	ret[0] = (d[(arg.passes - 1) / 2] + d[arg.passes / 2]) / 2;
+	ret[1] = d[(unsigned)(n / 2 - half)];
+	ret[2] = d[(unsigned)(n / 2 + half)];
+	free(d);
 }
 
 static void report(void)
@@ -147,9 +144,10 @@ static void report(void)
 	int none = index_of("none"), empty = index_of("empty");
 	double per_run = empty >= 0 && body_n[empty] > 0 ? body_ns[empty] / body_n[empty] : 0;
 
-	printf("# ns per %s; median of %d groups of alternating slices [least, largest]; body: run "
-	       "time by the kernel's statistics\n",
-		unit[arg.load], GROUPS);
+	printf("# ns per %s; median of %u alternating passes [its 95 %% interval]; body: run time "
+	       "by "
+	       "the kernel's statistics\n",
+		unit[arg.load], arg.passes);
 	printf("%-12s %9s %25s %25s %11s %5s\n", "mode", "total", "over none", "over empty",
 		"body-empty", "runs");
 	for (unsigned i = 0; i < arg.nr_mode; i++) {
@@ -266,7 +264,7 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (!arg.where.dir || arg.passes < GROUPS)
+	if (!arg.where.dir || arg.passes < PASSES_MIN)
 		return usage();
 	if (maps)
 		return report_maps(argc, argv, optind);
@@ -281,12 +279,10 @@ int main(int argc, char **argv)
 	}
 	if (arg.load_opts.cpu < 0)
 		arg.load_opts.cpu = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
-	for (unsigned i = 0; i < arg.nr_mode * GROUPS; i++) {
-		double *v = calloc(SLICES_MAX, sizeof *v);
-
-		if (!v)
+	for (unsigned i = 0; i < arg.nr_mode; i++) {
+		visit[i] = calloc(arg.passes, sizeof **visit);
+		if (!visit[i])
 			return 1;
-		slices[i / GROUPS][i % GROUPS].v = v;
 	}
 	load_init(arg.load, &arg.load_opts);
 	run();
