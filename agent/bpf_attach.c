@@ -20,6 +20,9 @@
 #include "agent/kernel_probe.h"
 #include "proto/cleanup.h"
 
+/* From 5.18 on sched_switch hands over the state of the task that leaves. */
+#define SWITCH_ARGS 4
+
 /* Programs of a hook, and the object they live in. */
 static const struct {
 	enum hr_part_id part;
@@ -101,8 +104,10 @@ static void close_part(struct hr_bpf *b, enum hr_part_id id)
 	*p = (struct hr_part){0};
 }
 
-static const char *program_of(enum hr_hook h, enum hr_rung rung)
+static const char *program_of(const struct hr_bpf *b, enum hr_hook h, enum hr_rung rung)
 {
+	if (h == HR_HOOK_SWITCH && b->facts.hook[h].args < SWITCH_ARGS)
+		return rung == HR_RUNG_RAW_TP ? "on_switch3_raw" : "on_switch3_btf";
 	return rung == HR_RUNG_RAW_TP ? programs[h].raw : programs[h].typed;
 }
 
@@ -155,7 +160,7 @@ static void select_programs(struct hr_bpf *b, enum hr_part_id id)
 		if (programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
 			continue;
 		prog = bpf_object__find_program_by_name(
-			b->part[id].obj, program_of((enum hr_hook)h, b->rung[h]));
+			b->part[id].obj, program_of(b, (enum hr_hook)h, b->rung[h]));
 		if (prog)
 			bpf_program__set_autoload(prog, true);
 	}
@@ -171,7 +176,7 @@ static void blame(struct hr_bpf *b, enum hr_part_id id, int err)
 			if (programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
 				continue;
 			if (pass == 0 &&
-				strcmp(said.prog, program_of((enum hr_hook)h, b->rung[h])) != 0)
+				strcmp(said.prog, program_of(b, (enum hr_hook)h, b->rung[h])) != 0)
 				continue;
 			hr_ladder_failed(&b->facts, (enum hr_hook)h, b->rung[h], err, said.text);
 			found = true;
@@ -188,7 +193,7 @@ static int attach_hooks(struct hr_bpf *b, enum hr_part_id id)
 		if (programs[h].part != id || b->rung[h] == HR_RUNG_MISSING)
 			continue;
 		prog = bpf_object__find_program_by_name(
-			b->part[id].obj, program_of((enum hr_hook)h, b->rung[h]));
+			b->part[id].obj, program_of(b, (enum hr_hook)h, b->rung[h]));
 		said.text[0] = '\0';
 		b->link[h] = bpf_program__attach(prog);
 		if (!b->link[h]) {
@@ -202,10 +207,10 @@ static int attach_hooks(struct hr_bpf *b, enum hr_part_id id)
 	return 0;
 }
 
-static void *map_cells(struct bpf_object *obj, const char *name, size_t bytes)
+static void *map_cells(struct bpf_object *obj, const char *name, size_t bytes, int prot)
 {
 	int fd = bpf_object__find_map_fd_by_name(obj, name);
-	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -280,14 +285,16 @@ static void start_cpu(struct hr_bpf *b)
 		start_part(b, HR_PART_CPU);
 		if (!b->part[HR_PART_CPU].obj)
 			return;
-		b->view.cpu = map_cells(b->part[HR_PART_CPU].obj, "hr_cpu_cells", bytes);
+		b->cpu_cell = map_cells(
+			b->part[HR_PART_CPU].obj, "hr_cpu_cells", bytes, PROT_READ | PROT_WRITE);
+		b->view.cpu = b->cpu_cell;
 		if (b->view.cpu && switch_fires(b))
 			return;
 		hr_ladder_failed(&b->facts, HR_HOOK_SWITCH, b->rung[HR_HOOK_SWITCH],
 			b->view.cpu ? -ENODATA : -ENOMEM, "");
 		if (b->view.cpu)
-			munmap((void *)b->view.cpu, bytes);
-		b->view.cpu = NULL;
+			munmap(b->cpu_cell, bytes);
+		b->view.cpu = b->cpu_cell = NULL;
 		close_part(b, HR_PART_CPU);
 	}
 	choose(b, HR_PART_CPU);
@@ -428,13 +435,13 @@ static void start_others(struct hr_bpf *b)
 		start_part(b, (enum hr_part_id)id);
 	if (b->link[HR_HOOK_BLOCK])
 		v->disk = map_cells(b->part[HR_PART_DISK].obj, "hr_disk_cells",
-			sizeof(struct hr_disk_cell) * v->cpus * v->disks);
+			sizeof(struct hr_disk_cell) * v->cpus * v->disks, PROT_READ);
 	if (b->link[HR_HOOK_RECEIVE] || b->link[HR_HOOK_XMIT])
 		v->nic = map_cells(b->part[HR_PART_NET].obj, "hr_nic_cells",
-			sizeof(struct hr_nic_cell) * v->cpus * v->nics);
+			sizeof(struct hr_nic_cell) * v->cpus * v->nics, PROT_READ);
 	if (b->link[HR_HOOK_RECLAIM_END])
 		v->mem = map_cells(b->part[HR_PART_MEM].obj, "hr_mem_cells",
-			sizeof(struct hr_mem_cell) * v->cpus);
+			sizeof(struct hr_mem_cell) * v->cpus, PROT_READ);
 	/* mapped or not attached at all: a hook whose cells nobody can read only costs */
 	if (b->link[HR_HOOK_BLOCK] && !v->disk)
 		close_part(b, HR_PART_DISK);

@@ -24,7 +24,6 @@ static void *open_cpu(struct hr_bpf *b, struct hr_part *p)
 	if (!k)
 		return NULL;
 	p->obj = k->obj;
-	k->rodata->hr_switch_args = b->facts.hook[HR_HOOK_SWITCH].args;
 	(void)bpf_map__set_max_entries(k->maps.hr_cpu_cells, b->view.cpus);
 	return k;
 }
@@ -34,10 +33,8 @@ static int load_cpu(struct hr_bpf *b, struct hr_part *p)
 	struct hr_cpu_bpf *k = p->skel;
 	int r = hr_cpu_bpf__load(k);
 
-	if (r == 0) {
-		p->ctl = &k->bss->hr_ctl;
+	if (r == 0)
 		b->stints_lost = &k->bss->hr_stints_lost;
-	}
 	return r;
 }
 

@@ -26,7 +26,7 @@ enum hr_part_id {
 struct hr_part {
 	struct bpf_object *obj; /* NULL: not loaded */
 	void *skel;
-	struct hr_ctl *ctl; /* its horizon, mapped writable */
+	struct hr_ctl *ctl; /* its horizon, mapped writable; NULL: in its cells, or none */
 };
 
 struct hr_bpf {
@@ -37,13 +37,15 @@ struct hr_bpf {
 	int prog_fd[HR_HOOK_N];           /* of the attached program, owned by its object; -1 */
 	struct hr_part part[HR_PART_N];
 	struct hr_cells_view view;
+	struct hr_cpu_cell *cpu_cell; /* = view.cpu, to tell each CPU the horizon */
 	struct hr_cells *cells;
-	struct hr_open_end *open_end; /* [view.cpus] */
-	uint64_t resyncs;             /* switches missed so far, all CPUs */
-	struct hr_disk_id *disk_ids;  /* [HR_DISKS_MAX], mapped; what each disk of the cells is */
-	uint32_t *ifindex;            /* [HR_NICS_MAX], mapped */
-	struct ring_buffer *ring;     /* of recorded stints; NULL: no recorder */
-	const uint64_t *stints_lost;  /* mapped */
+	struct hr_open_end *open_end;   /* [view.cpus] */
+	uint64_t horizon, record_until; /* as last told to the CPUs */
+	uint64_t resyncs;               /* switches missed so far, all CPUs */
+	struct hr_disk_id *disk_ids;    /* [HR_DISKS_MAX], mapped; what each disk of the cells is */
+	uint32_t *ifindex;              /* [HR_NICS_MAX], mapped */
+	struct ring_buffer *ring;       /* of recorded stints; NULL: no recorder */
+	const uint64_t *stints_lost;    /* mapped */
 	uint64_t prev_lost;
 	hr_bpf_stint_fn *stint_fn; /* while the ring is read */
 	void *stint_arg;

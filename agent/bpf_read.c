@@ -55,6 +55,29 @@ static void check_open(struct hr_bpf *b, uint64_t horizon, uint64_t now_ns)
 	}
 }
 
+static void tell_cpus(struct hr_bpf *b)
+{
+	uint64_t plain = b->horizon > b->record_until ? b->horizon : b->record_until;
+
+	for (uint32_t cpu = 0; b->cpu_cell && cpu < b->view.cpus; cpu++) {
+		struct hr_cpu_cell *c = &b->cpu_cell[cpu];
+
+		__atomic_store_n(&c->horizon, b->horizon, __ATOMIC_RELAXED);
+		__atomic_store_n(&c->record_until, b->record_until, __ATOMIC_RELAXED);
+		/* last: who sees it sees the other two */
+		__atomic_store_n(&c->plain_from, plain, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void publish(struct hr_bpf *b, uint64_t horizon)
+{
+	for (int i = 0; i < HR_PART_N; i++)
+		if (b->part[i].ctl)
+			__atomic_store_n(&b->part[i].ctl->horizon, horizon, __ATOMIC_SEQ_CST);
+	b->horizon = horizon;
+	tell_cpus(b);
+}
+
 int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 {
 	bool first = !b->taken;
@@ -62,9 +85,7 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 
 	b->taken = true;
 
-	for (int i = 0; i < HR_PART_N; i++)
-		if (b->part[i].ctl)
-			__atomic_store_n(&b->part[i].ctl->horizon, horizon, __ATOMIC_SEQ_CST);
+	publish(b, horizon);
 	/*
 	 * A program that was already running may still use the old horizon.  It takes
 	 * 0.1 us, its counters are read first, and the running stint is read under its
@@ -83,9 +104,8 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 
 void hr_bpf_record(struct hr_bpf *b, uint64_t until_ns)
 {
-	if (b->ring && b->part[HR_PART_CPU].ctl)
-		__atomic_store_n(
-			&b->part[HR_PART_CPU].ctl->record_until, until_ns, __ATOMIC_RELAXED);
+	b->record_until = b->ring ? until_ns : 0;
+	tell_cpus(b);
 }
 
 uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg)

@@ -11,10 +11,9 @@
 #include "bpf/slots.h"
 #include "proto/bucket.h"
 
-/* What the reader tells the programs, one per object. */
+/* What the reader tells the programs of disks; those of CPUs have it in each cell. */
 struct hr_ctl {
 	uint64_t horizon; /* ns; slots before it are read: nothing may be added to them any more */
-	uint64_t record_until; /* ns; sched_switch: stints that end before it are recorded */
 };
 
 /* ns / 1000, clamped to 32 bits.  The multiplication is exact below 2^32 ns. */
@@ -37,12 +36,22 @@ struct hr_stint_rec {
 #define HR_STINT_CONTINUES 2            /* its burst began before this stint */
 #define HR_STINT_RING      (256 * 1024) /* bytes: 8192 records with their headers between two reads */
 
+/* Of us.  A value below HR_SMALL has a bucket of its own, which tells sum and maximum too. */
+#define HR_SMALL (1u << HR_BUCKET_BITS)
 struct hr_cell_hist {
-	uint64_t sum; /* of the values, us, exact */
-	uint32_t max; /* since load */
+	uint64_t sum; /* of the values from HR_SMALL on, exact */
+	uint32_t max; /* of them, since load */
 	uint32_t pad;
 	uint32_t n[HR_BUCKETS];
 };
+
+/*
+ * What an event touches lies on few pages: under page-table isolation without PCIDs each system
+ * call empties the TLB, and every page that a program touches costs it another walk (5 ns each,
+ * measured end to end with 1 to 16 pages).  So a cell is whole pages: counters and histograms
+ * on one, slots on the others, and what the reader tells beside the counters.
+ */
+#define HR_PAGE 4096
 
 /* --- CPU ------------------------------------------------------------------ */
 
@@ -76,7 +85,6 @@ struct hr_cpu_cell {
 
 	uint64_t bad;     /* run_delay went backwards: taken as 0 */
 	uint64_t late_ns; /* waiting that lay before the horizon when it became known */
-	uint64_t bursts;
 	uint64_t bursts_late;
 	uint64_t broken; /* switch-ins whose burst could not be continued (table collision, missed
 			    stint) */
@@ -84,10 +92,16 @@ struct hr_cpu_cell {
 	uint64_t exec;   /* its sum_exec_runtime when it was switched in */
 	uint64_t offset; /* CLOCK_MONOTONIC less the runqueue's clock, ns */
 
+	/* written by the reader */
+	uint64_t horizon;      /* ns, as in struct hr_ctl */
+	uint64_t record_until; /* ns; stints that end before it are recorded */
+	uint64_t
+		plain_from; /* the later of the two: bursts that woke before it need the long way */
+
 	struct hr_cell_hist wait; /* per stint, us */
 	struct hr_cell_hist burst_cpu_us;
 	struct hr_cell_hist burst_wait_us;
-	uint64_t unused2[2];
+	uint64_t unused[128]; /* to the end of the page */
 	struct hr_cpu_slot slot[HR_RING_SLOTS];
 };
 
@@ -185,8 +199,8 @@ struct hr_task_rec { /* one record of the iterator; field for field struct hr_ta
 _Static_assert(sizeof(struct hr_cell_hist) == 16 + 4 * HR_BUCKETS, "no hidden padding");
 _Static_assert(sizeof(struct hr_cpu_slot) == 32, "two to a cache line");
 _Static_assert(__builtin_offsetof(struct hr_cpu_cell, bad) == 64, "the hot line");
-_Static_assert(__builtin_offsetof(struct hr_cpu_cell, slot) % 64 == 0, "slots on lines");
-HR_CELL_ALIGNED(struct hr_cpu_cell);
+_Static_assert(__builtin_offsetof(struct hr_cpu_cell, slot) == HR_PAGE, "slots on pages");
+_Static_assert(sizeof(struct hr_cpu_cell) == 3 * HR_PAGE, "12 KiB per CPU");
 _Static_assert(__builtin_offsetof(struct hr_disk_cell, slot) % 64 == 0, "slots on lines");
 _Static_assert(sizeof(struct hr_disk_cell) == 8192, "8 KiB per disk and CPU");
 _Static_assert(sizeof(struct hr_nic_cell) == 4096, "4 KiB per NIC and CPU");

@@ -66,10 +66,12 @@ static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
 	uint32_t v = hr_us(ns);
 	uint64_t b;
 
-	INC(h->sum, (uint64_t)v);
-	if (v > h->max) /* two at once may lose the larger one: the reader bounds it by its bucket
-			 */
-		h->max = v;
+	if (v >= HR_SMALL) {
+		INC(h->sum, (uint64_t)v);
+		if (v > h->max) /* two at once may lose the larger one: the reader bounds it by its
+				   bucket */
+			h->max = v;
+	}
 	b = hr_bucket_index(v);
 	if (b < HR_BUCKETS)
 		INC(h->n[b], 1);

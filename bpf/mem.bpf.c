@@ -56,9 +56,11 @@ static __always_inline int on_end(void)
 	__sync_fetch_and_add(&c->reclaims, 1);
 	__sync_fetch_and_add(&c->reclaim_ns, ns);
 	v = hr_us(ns);
-	__sync_fetch_and_add(&c->reclaim.sum, (uint64_t)v);
-	if (v > c->reclaim.max)
-		c->reclaim.max = v;
+	if (v >= HR_SMALL) {
+		__sync_fetch_and_add(&c->reclaim.sum, (uint64_t)v);
+		if (v > c->reclaim.max)
+			c->reclaim.max = v;
+	}
 	b = hr_bucket_index(v);
 	if (b < HR_BUCKETS)
 		__sync_fetch_and_add(&c->reclaim.n[b], 1);

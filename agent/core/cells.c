@@ -25,7 +25,7 @@ struct prev_hist {
 };
 
 struct prev_cpu {
-	uint64_t switches, voluntary, resync, bad, late_ns, bursts, bursts_late, broken;
+	uint64_t switches, voluntary, resync, bad, late_ns, bursts_late, broken;
 	struct prev_hist wait, burst_cpu, burst_wait;
 };
 
@@ -136,19 +136,23 @@ static void deliver(const struct prev_hist *now, struct prev_hist *prev, struct 
 	uint32_t top = 0;
 
 	ret->total = 0;
+	ret->sum = 0;
 	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
 		ret->n[i] = grown32(now->n[i], &prev->n[i]);
 		if (ret->n[i] == 0)
 			continue;
 		ret->total += ret->n[i];
+		top = i;
+		if (i < HR_SMALL) {
+			ret->sum += (uint64_t)ret->n[i] * i;
+			continue;
+		}
 		lo += (uint64_t)ret->n[i] * hr_bucket_lo(i);
 		hi += (uint64_t)ret->n[i] * hr_bucket_hi(i);
-		top = i;
 	}
-	ret->max = 0;
-	ret->sum = 0;
-	if (ret->total == 0)
-		return;
+	ret->max = top;
+	if (top < HR_SMALL)
+		return; /* an empty one too */
 	ret->max = now->max;
 	if (ret->max > hr_bucket_hi(top))
 		ret->max = hr_bucket_hi(top);
@@ -160,7 +164,7 @@ static void deliver(const struct prev_hist *now, struct prev_hist *prev, struct 
 		sum = lo;
 	if (sum > hi)
 		sum = hi;
-	ret->sum = sum;
+	ret->sum += sum;
 	prev->sum += sum;
 	prev->max = now->max;
 }
@@ -281,7 +285,6 @@ static void take_cpu_counters(
 		now.resync += LOAD(cell[i].resync);
 		now.bad += LOAD(cell[i].bad);
 		now.late_ns += LOAD(cell[i].late_ns);
-		now.bursts += LOAD(cell[i].bursts);
 		now.bursts_late += LOAD(cell[i].bursts_late);
 		now.broken += LOAD(cell[i].broken);
 		gather(&cell[i].wait, &now.wait);
@@ -293,11 +296,11 @@ static void take_cpu_counters(
 	ret->resync = grown(now.resync, &p->resync);
 	ret->bad = grown(now.bad, &p->bad);
 	ret->late_ns = grown(now.late_ns, &p->late_ns);
-	ret->bursts = grown(now.bursts, &p->bursts);
 	ret->bursts_late = grown(now.bursts_late, &p->bursts_late);
 	ret->broken = grown(now.broken, &p->broken);
 	deliver(&now.wait, &p->wait, &ret->wait);
 	deliver(&now.burst_cpu, &p->burst_cpu, &ret->burst_cpu);
+	ret->bursts = ret->burst_cpu.total;
 	deliver(&now.burst_wait, &p->burst_wait, &ret->burst_wait);
 }
 

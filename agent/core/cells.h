@@ -6,7 +6,7 @@
  *
  * One take, in this order:
  *	horizon = hr_cells_plan(c, now);	slots before it will be read
- *	store it in every object's hr_ctl;	from now on programs leave them alone
+ *	store it in every hr_ctl and CPU cell;	from now on programs leave them alone
  *	hr_cells_take(c, view, take);
  * The newest HR_TAKE_LAG slots stay open, so that waits and requests which end up
  * to 268 ms after they began still find their slots.

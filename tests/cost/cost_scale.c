@@ -68,7 +68,6 @@ static void busy_slot(struct machine *m, uint32_t cpu, uint64_t slot)
 	s->wakes += 7;
 	c->switches += 20;
 	c->voluntary += 10;
-	c->bursts += 7;
 	c->wait.n[(slot + cpu) % HR_BUCKETS] += 7;
 	c->burst_cpu_us.n[(slot + cpu) % HR_BUCKETS] += 7;
 	c->burst_wait_us.n[(slot * 3 + cpu) % HR_BUCKETS] += 7;

@@ -74,16 +74,24 @@ static size_t offset_of(const struct bpf_object *obj, const char *section, const
 	return (size_t)-1;
 }
 
-static void set_var(
+/* False: this build of the object has no such variable in that section. */
+static bool has_var(
 	struct bpf_object *obj, const char *section, const char *name, const void *v, size_t size)
 {
 	size_t at = offset_of(obj, section, name);
 
-	if (at == (size_t)-1) {
-		errno = ENOENT;
-		die(name);
-	}
-	set_global(obj, section, v, at, size);
+	if (at != (size_t)-1)
+		set_global(obj, section, v, at, size);
+	return at != (size_t)-1;
+}
+
+static void set_var(
+	struct bpf_object *obj, const char *section, const char *name, const void *v, size_t size)
+{
+	if (has_var(obj, section, name, v, size))
+		return;
+	errno = ENOENT;
+	die(name);
 }
 
 /* As the agent does it before the load (agent/bpf_objects.c). */
@@ -97,7 +105,7 @@ static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint3
 	if (load == LOAD_SWITCH) {
 		uint32_t args = facts.hook[HR_HOOK_SWITCH].args;
 
-		set_var(obj, ".rodata", "hr_switch_args", &args, sizeof args);
+		(void)has_var(obj, ".rodata", "hr_switch_args", &args, sizeof args); /* old */
 	} else if (load == LOAD_BLOCK) {
 		set_var(obj, ".rodata", "hr_disks", &devs, sizeof devs);
 		set_var(obj, ".rodata", "hr_op_class", facts.op_class, sizeof facts.op_class);

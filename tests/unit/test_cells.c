@@ -238,6 +238,34 @@ static void a_histogram_never_contradicts_itself(void **state)
 	assert_true(hr_hist_valid(&f->take.cpu.wait));
 }
 
+/* The program adds nothing to sum and maximum for 0 to 7 us: their buckets tell both. */
+static void values_below_8_us_are_exact_without_a_sum(void **state)
+{
+	struct fixture *f = *state;
+	struct hr_cell_hist *h = &f->cpu[1].wait;
+
+	take_at(f, 500);
+	h->n[0] = 5;
+	h->n[3] = 2;
+	h->n[7] = 1;
+	take_at(f, 620);
+	assert_int_equal(f->take.cpu.wait.total, 8);
+	assert_int_equal(f->take.cpu.wait.sum, 13); /* 2 * 3 + 7 */
+	assert_int_equal(f->take.cpu.wait.max, 7);
+	assert_true(hr_hist_valid(&f->take.cpu.wait));
+	h->n[2] = 4;
+	h->n[hr_bucket(1000)] = 1;
+	h->sum = 1000;
+	h->max = 1000;
+	take_at(f, 740);
+	assert_int_equal(f->take.cpu.wait.sum, 1008);
+	assert_int_equal(f->take.cpu.wait.max, 1000);
+	h->n[1]++; /* the maximum since load is not this one's */
+	take_at(f, 860);
+	assert_int_equal(f->take.cpu.wait.sum, 1);
+	assert_int_equal(f->take.cpu.wait.max, 1);
+}
+
 static void devices_land_under_their_number(void **state)
 {
 	struct fixture *f = *state;
@@ -315,6 +343,7 @@ int main(void)
 		T(a_stint_known_to_be_over_counts_to_its_end),
 		T(a_take_that_comes_too_late_says_so_and_starts_afresh),
 		T(a_histogram_never_contradicts_itself),
+		T(values_below_8_us_are_exact_without_a_sum),
 		T(devices_land_under_their_number),
 		T(a_forgotten_device_starts_afresh),
 		T(more_than_256_cpus_do_not_wrap),
