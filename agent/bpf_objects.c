@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "agent/bpf_parts.h"
+#include "proto/base/clock.h"
 
 #include "cpu.skel.h"
 #include "disk.skel.h"
@@ -79,8 +80,9 @@ static void *open_net(struct hr_bpf *b, struct hr_part *p)
 	if (!k)
 		return NULL;
 	p->obj = k->obj;
-	k->rodata->hr_nics = b->view.nics;
-	k->rodata->hr_netns = own_netns();
+	k->bss->hr_netns = own_netns();
+	k->bss->hr_nics = b->view.nics;
+	k->bss->hr_tick_ns = hr_clock_tick_ns();
 	k->rodata->hr_retrans_args = b->facts.hook[HR_HOOK_RETRANS].args;
 	(void)bpf_map__set_max_entries(k->maps.hr_nic_cells, b->view.cpus * b->view.nics);
 	if (b->rung[HR_HOOK_RECEIVE] == HR_RUNG_MISSING && b->rung[HR_HOOK_XMIT] == HR_RUNG_MISSING)
@@ -94,7 +96,6 @@ static int load_net(struct hr_bpf *b, struct hr_part *p)
 	int r = hr_net_bpf__load(k);
 
 	if (r == 0) {
-		p->ctl = &k->bss->hr_ctl;
 		b->ifindex = k->bss->hr_ifindex;
 		b->retransmits = &k->bss->hr_retransmits;
 	}

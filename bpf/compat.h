@@ -100,8 +100,19 @@ static __always_inline uint64_t hr_cpu_cgroup(struct task_struct *p)
 	return cg ? BPF_CORE_READ(cg, kn, id) : 0;
 }
 
-/* Inode number of a device's network namespace; 0: the kernel has none, or does not tell. */
-static __always_inline uint32_t hr_device_netns(const bool typed, struct net_device *dev)
+/* Address of a device's network namespace; 0: the kernel has none, or does not tell. */
+static __always_inline uint64_t hr_device_netns(const bool typed, struct net_device *dev)
+{
+	struct net_device___ns *d = (struct net_device___ns *)dev;
+
+	if (!bpf_core_field_exists(d->nd_net.net) ||
+		!bpf_core_field_exists(((struct net___ns *)0)->ns.inum))
+		return 0;
+	return (uint64_t)HR_READ(typed, d, nd_net.net);
+}
+
+/* Inode number of the namespace of @dev. */
+static __always_inline uint32_t hr_netns_inode(const bool typed, struct net_device *dev)
 {
 	struct net_device___ns *d = (struct net_device___ns *)dev;
 	struct net___ns *net;

@@ -14,7 +14,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct hr_ctl hr_ctl;
 uint64_t hr_ooms;
 uint64_t hr_reclaiming[HR_RECLAIM_N]; /* pid : 22 | ns >> 10 : 42; 0 none */
 

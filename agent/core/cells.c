@@ -366,14 +366,14 @@ static void take_nic_slot(struct hr_cells *c, const struct hr_cells_view *v, uin
 		for (uint32_t cpu = g * GROUP; cpu < end; cpu++) {
 			const struct hr_nic_slot *x = &v->nic[cpu * c->nics + nic].slot[i];
 
-			for (int d = 0; d < 2; d++) {
-				s.bytes[d] += LOAD(x->bytes[d]);
-				s.packets[d] += LOAD(x->packets[d]);
-			}
+			for (int d = 0; d < 2; d++)
+				s.sum[d] += LOAD(x->sum[d]);
 		}
 		for (int d = 0; out && d < 2; d++) {
-			out->bytes[d] += (uint32_t)(s.bytes[d] - prev->bytes[d]);
-			out->ops[d] += s.packets[d] - prev->packets[d];
+			uint64_t grew = s.sum[d] - prev->sum[d];
+
+			out->bytes[d] += (uint32_t)grew;
+			out->ops[d] += (uint32_t)(grew >> HR_NIC_PACKETS_SHIFT);
 		}
 		*prev = s;
 	}

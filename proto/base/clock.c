@@ -42,3 +42,13 @@ uint64_t hr_clock_cpu_us(void)
 {
 	return hr_ns_to_us(read_ns(CLOCK_PROCESS_CPUTIME_ID));
 }
+
+uint32_t hr_clock_tick_ns(void)
+{
+	struct timespec ts;
+	int r = clock_getres(CLOCK_MONOTONIC_COARSE, &ts); /* moves on with the tick */
+
+	assert(r == 0 && ts.tv_sec == 0);
+	(void)r;
+	return (uint32_t)ts.tv_nsec;
+}

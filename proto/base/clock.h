@@ -8,3 +8,4 @@ uint64_t hr_clock_mono_ns(void); /* CLOCK_MONOTONIC, comparable with bpf_ktime_g
 uint64_t hr_clock_boot_ns(void); /* CLOCK_BOOTTIME: window numbers come from it */
 uint64_t hr_clock_wall_ms(void); /* Unix ms */
 uint64_t hr_clock_cpu_us(void);  /* CPU time of this process */
+uint32_t hr_clock_tick_ns(void); /* between two timer ticks of the kernel: 4 ms at HZ 250 */

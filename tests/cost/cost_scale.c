@@ -76,8 +76,7 @@ static void busy_slot(struct machine *m, uint32_t cpu, uint64_t slot)
 	d->lat[slot & 1].n[(slot + cpu) % HR_BUCKETS]++;
 	d->slot[slot & HR_RING_MASK].ops[slot & 1]++;
 	d->slot[slot & HR_RING_MASK].sectors[slot & 1] += 8;
-	m->nic[cpu].slot[slot & HR_RING_MASK].bytes[slot & 1] += 1500;
-	m->nic[cpu].slot[slot & HR_RING_MASK].packets[slot & 1]++;
+	m->nic[cpu].slot[slot & HR_RING_MASK].sum[slot & 1] += 1ULL << HR_NIC_PACKETS_SHIFT | 1500;
 }
 
 static void busy_second(struct machine *m, uint64_t from_ns)

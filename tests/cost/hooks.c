@@ -18,6 +18,7 @@
 
 #include "agent/kernel_probe.h"
 #include "bpf/cell.h"
+#include "proto/base/clock.h"
 #include "proto/num.h"
 
 /* A tool has attached when the number of its links has not changed for this long. */
@@ -110,7 +111,11 @@ static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint3
 		set_var(obj, ".rodata", "hr_disks", &devs, sizeof devs);
 		set_var(obj, ".rodata", "hr_op_class", facts.op_class, sizeof facts.op_class);
 	} else {
-		set_var(obj, ".rodata", "hr_nics", &devs, sizeof devs);
+		uint32_t tick = hr_clock_tick_ns();
+
+		if (!has_var(obj, ".bss", "hr_nics", &devs, sizeof devs))
+			set_var(obj, ".rodata", "hr_nics", &devs, sizeof devs); /* old */
+		(void)has_var(obj, ".bss", "hr_tick_ns", &tick, sizeof tick);
 	}
 }
 

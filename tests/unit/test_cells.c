@@ -278,8 +278,7 @@ static void devices_land_under_their_number(void **state)
 	f->disk[1].slot[RING(503)].ops[1] = 2;
 	f->disk[1].slot[RING(503)].sectors[1] = 16;
 	f->disk[1].slot[RING(503)].inflight[1] = 100; /* 64 ns each */
-	f->nic[0].slot[RING(504)].bytes[0] = 1500;
-	f->nic[0].slot[RING(504)].packets[0] = 1;
+	f->nic[0].slot[RING(504)].sum[0] = 1ULL << 32 | 1500;
 	take_at(f, 620);
 	assert_int_equal(f->take.disk[0].n[1], 2);
 	assert_int_equal(f->take.disk[0].bytes[1], 8192);
