@@ -46,10 +46,10 @@ static void *open_disk(struct hr_bpf *b, struct hr_part *p)
 	if (!k)
 		return NULL;
 	p->obj = k->obj;
-	k->rodata->hr_disks = b->view.disks;
-	memcpy((void *)k->rodata->hr_op_class, b->facts.op_class, sizeof(b->facts.op_class));
-	k->rodata->hr_flags_sync = b->facts.flags_sync;
-	k->rodata->hr_flags_ahead = b->facts.flags_ahead;
+	k->bss->hr_disks = b->view.disks;
+	memcpy(k->bss->hr_op_class, b->facts.op_class, sizeof(b->facts.op_class));
+	k->bss->hr_flags_sync = b->facts.flags_sync;
+	k->bss->hr_flags_ahead = b->facts.flags_ahead;
 	(void)bpf_map__set_max_entries(k->maps.hr_disk_cells, b->view.cpus * b->view.disks);
 	return k;
 }

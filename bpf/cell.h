@@ -140,22 +140,23 @@ struct hr_disk_id {
 	uint32_t major, minor; /* 0, 0: unused */
 };
 
+/* Requests in the upper half, sectors of 512 bytes in the lower: as struct hr_nic_slot. */
+#define HR_DISK_OPS_SHIFT 32
 struct hr_disk_slot {         /* [0] read, [1] write */
 	uint32_t inflight[2]; /* 64 ns: requests that ended here were in flight in this slot */
-	uint32_t ops[2];
-	uint32_t sectors[2]; /* 512 bytes */
+	uint64_t sum[2];
 };
 
+/* Of requests and bytes there are no totals: the slots have them. */
 struct hr_disk_cell {
-	uint64_t n[2];
-	uint64_t bytes[2];
+	uint64_t res_ns[2];    /* residence, start to completion */
+	uint64_t lazy_ns;      /* of the requests nobody asked for: hr_flags_sync */
+	uint64_t unstamped[2]; /* completed without start_time_ns: counted, latency unknown */
 	uint64_t errors;
 	uint64_t discards;
 	uint64_t flushes;
-	uint64_t unstamped;         /* completed without start_time_ns: counted, latency unknown */
-	struct hr_cell_hist lat[2]; /* us, start to completion */
-	uint64_t sync_ns; /* residence of the requests somebody asked for: hr_flags_sync */
-	uint64_t unused[3];
+	struct hr_cell_hist lat[2]; /* us; sum unused, res_ns is more exact */
+	uint64_t unused[4];
 	struct hr_disk_slot slot[HR_RING_SLOTS];
 };
 

@@ -15,16 +15,16 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile uint32_t hr_disks = 1; /* stride of hr_disk_cells */
-
-const volatile uint8_t hr_op_class[HR_OPS_N]; /* enum hr_op of each operation of this kernel */
+/* Set before load.  No constants: those lie on a page of their own, see cell.h. */
+uint32_t hr_disks;             /* stride of hr_disk_cells */
+uint8_t hr_op_class[HR_OPS_N]; /* enum hr_op of each operation of this kernel */
 
 /*
  * Bits of cmd_flags, looked up by name.  A write with one of the first is one that its
  * submitter wants done (O_DIRECT, fsync, journal), whether it sleeps for it or, with libaio and
  * io_uring, does not; without, it is write-back.  A read with the second is a guess ahead.
  */
-const volatile uint32_t hr_flags_sync, hr_flags_ahead;
+uint32_t hr_flags_sync, hr_flags_ahead;
 
 struct hr_ctl hr_ctl;
 struct hr_disk_id hr_disk_ids[HR_DISKS_MAX]; /* index = device of the cells */
@@ -39,7 +39,7 @@ struct {
 
 #define INC(x, by) __sync_fetch_and_add(&(x), by)
 
-/* Adds [a, b) of direction @dir to the in-flight time of its slots. */
+/* Adds [a, b) of direction @dir, which reaches over a slot border, to the in-flight time. */
 __noinline int hr_spread(uint32_t index, uint64_t a, uint64_t b, uint32_t dir)
 {
 	struct hr_disk_cell *c = bpf_map_lookup_elem(&hr_disk_cells, &index);
@@ -66,12 +66,9 @@ static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
 	uint32_t v = hr_us(ns);
 	uint64_t b;
 
-	if (v >= HR_SMALL) {
-		INC(h->sum, (uint64_t)v);
-		if (v > h->max) /* two at once may lose the larger one: the reader bounds it by its
-				   bucket */
-			h->max = v;
-	}
+	if (v > h->max) /* two at once may lose the larger one: the reader bounds it by its bucket
+			 */
+		h->max = v;
 	b = hr_bucket_index(v);
 	if (b < HR_BUCKETS)
 		INC(h->n[b], 1);
@@ -81,7 +78,7 @@ static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
 static __always_inline uint32_t which(uint32_t major, uint32_t minor)
 {
 	for (uint32_t i = 0; i < HR_DISKS_MAX; i++)
-		if (i < hr_disks && hr_disk_ids[i].minor == minor && hr_disk_ids[i].major == major)
+		if (hr_disk_ids[i].minor == minor && hr_disk_ids[i].major == major)
 			return i;
 	return HR_DISKS_MAX;
 }
@@ -92,23 +89,26 @@ static __always_inline uint32_t which(uint32_t major, uint32_t minor)
 static __always_inline void transfer(struct hr_disk_cell *c, uint32_t index, uint32_t flags,
 	uint64_t bytes, uint64_t start, uint32_t dir)
 {
-	uint64_t now = bpf_ktime_get_ns();
+	uint64_t now = bpf_ktime_get_ns(), ns = now - start;
 	struct hr_disk_slot *s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
 
-	INC(c->bytes[dir], bytes);
-	INC(s->sectors[dir], (uint32_t)(bytes >> 9));
-	if (start == A_PART)
-		return;
-	INC(c->n[dir], 1);
-	INC(s->ops[dir], 1);
-	if (start == 0 || start > now) {
-		INC(c->unstamped, 1);
+	if (start == A_PART) {
+		INC(s->sum[dir], bytes >> 9);
 		return;
 	}
-	count(&c->lat[dir], now - start);
-	if (dir ? flags & hr_flags_sync : !(flags & hr_flags_ahead))
-		INC(c->sync_ns, now - start);
-	hr_spread(index, start > hr_ctl.horizon ? start : hr_ctl.horizon, now, dir);
+	INC(s->sum[dir], 1ULL << HR_DISK_OPS_SHIFT | bytes >> 9);
+	if (start == 0 || start > now) {
+		INC(c->unstamped[dir], 1);
+		return;
+	}
+	INC(c->res_ns[dir], ns);
+	if (dir ? !(flags & hr_flags_sync) : flags & hr_flags_ahead)
+		INC(c->lazy_ns, ns);
+	count(&c->lat[dir], ns);
+	if ((start ^ now) >> HR_SLOT_SHIFT == 0 && start >= hr_ctl.horizon)
+		INC(s->inflight[dir], (uint32_t)(ns + 32) >> HR_INFLIGHT_SHIFT);
+	else
+		hr_spread(index, start > hr_ctl.horizon ? start : hr_ctl.horizon, now, dir);
 }
 
 static __always_inline int on_complete(

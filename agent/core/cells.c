@@ -30,7 +30,7 @@ struct prev_cpu {
 };
 
 struct prev_disk {
-	uint64_t n[2], bytes[2], errors, discards, flushes, unstamped, sync_ns;
+	uint64_t res_ns[2], lazy_ns, unstamped[2], errors, discards, flushes;
 	struct prev_hist lat[2];
 };
 
@@ -126,13 +126,14 @@ static void gather(const struct hr_cell_hist *h, struct prev_hist *sum)
 }
 
 /*
- * Buckets and sum were read while events came in, and the maximum is of all time:
- * both are held within what the buckets allow, so that a histogram never
- * contradicts itself; what is cut off the sum is delivered with the next take.
+ * Growth of the buckets, and what it says of the maximum and of the sums of values from HR_SMALL on
+ * (@ret_lo to @ret_hi; smaller ones, which are exact, go into ret->sum).  The maximum of @now is of
+ * all time: it is held within what the buckets allow.
  */
-static void deliver(const struct prev_hist *now, struct prev_hist *prev, struct hr_hist *ret)
+static void deliver_buckets(const struct prev_hist *now, struct prev_hist *prev,
+	struct hr_hist *ret, uint64_t *ret_lo, uint64_t *ret_hi)
 {
-	uint64_t lo = 0, hi = 0, sum = now->sum - prev->sum;
+	uint64_t lo = 0, hi = 0;
 	uint32_t top = 0;
 
 	ret->total = 0;
@@ -151,22 +152,46 @@ static void deliver(const struct prev_hist *now, struct prev_hist *prev, struct 
 		hi += (uint64_t)ret->n[i] * hr_bucket_hi(i);
 	}
 	ret->max = top;
-	if (top < HR_SMALL)
-		return; /* an empty one too */
-	ret->max = now->max;
-	if (ret->max > hr_bucket_hi(top))
-		ret->max = hr_bucket_hi(top);
-	if (ret->max < hr_bucket_lo(top))
-		ret->max = hr_bucket_lo(top);
-	lo += ret->max - hr_bucket_lo(top); /* one sample is the maximum */
-	hi -= (uint64_t)ret->n[top] * (hr_bucket_hi(top) - ret->max);
-	if ((int64_t)sum < (int64_t)lo)
-		sum = lo;
-	if (sum > hi)
-		sum = hi;
+	if (top >= HR_SMALL) {
+		ret->max = now->max;
+		if (ret->max > hr_bucket_hi(top))
+			ret->max = hr_bucket_hi(top);
+		if (ret->max < hr_bucket_lo(top))
+			ret->max = hr_bucket_lo(top);
+		lo += ret->max - hr_bucket_lo(top); /* one sample is the maximum */
+		hi -= (uint64_t)ret->n[top] * (hr_bucket_hi(top) - ret->max);
+	}
+	*ret_lo = lo;
+	*ret_hi = hi;
+}
+
+static uint64_t within(uint64_t v, uint64_t lo, uint64_t hi)
+{
+	return (int64_t)v < (int64_t)lo ? lo : v > hi ? hi : v;
+}
+
+/*
+ * Buckets and sum were read while events came in: the sum is held within what the buckets allow, so
+ * that a histogram never contradicts itself; what is cut off is delivered with the next take.
+ */
+static void deliver(const struct prev_hist *now, struct prev_hist *prev, struct hr_hist *ret)
+{
+	uint64_t lo, hi, sum;
+
+	deliver_buckets(now, prev, ret, &lo, &hi);
+	sum = within(now->sum - prev->sum, lo, hi);
 	ret->sum += sum;
 	prev->sum += sum;
-	prev->max = now->max;
+}
+
+/* The same of values whose total is @ns; each bucket counts whole us. */
+static void deliver_ns(
+	const struct prev_hist *now, struct prev_hist *prev, uint64_t ns, struct hr_hist *ret)
+{
+	uint64_t lo, hi;
+
+	deliver_buckets(now, prev, ret, &lo, &hi);
+	ret->sum = within(ns / 1000, lo + ret->sum, hi + ret->sum);
 }
 
 /* --- CPU ------------------------------------------------------------------- */
@@ -341,15 +366,16 @@ static void take_disk_slot(struct hr_cells *c, const struct hr_cells_view *v, ui
 
 			for (int d = 0; d < 2; d++) {
 				s.inflight[d] += LOAD(x->inflight[d]);
-				s.ops[d] += LOAD(x->ops[d]);
-				s.sectors[d] += LOAD(x->sectors[d]);
+				s.sum[d] += LOAD(x->sum[d]);
 			}
 		}
 		for (int d = 0; out && d < 2; d++) {
+			uint64_t grew = s.sum[d] - prev->sum[d];
+
 			out->inflight_ns[d] += (uint64_t)(s.inflight[d] - prev->inflight[d])
 					       << HR_INFLIGHT_SHIFT;
-			out->ops[d] += s.ops[d] - prev->ops[d];
-			out->bytes[d] += (uint64_t)(s.sectors[d] - prev->sectors[d]) * 512;
+			out->ops[d] += (uint32_t)(grew >> HR_DISK_OPS_SHIFT);
+			out->bytes[d] += (uint64_t)(uint32_t)grew * 512;
 		}
 		*prev = s;
 	}
@@ -383,6 +409,7 @@ static void take_disk_counters(
 	struct hr_cells *c, const struct hr_cells_view *v, uint32_t disk, struct hr_take_disk *ret)
 {
 	struct prev_disk now, *p = &c->disk[disk];
+	uint64_t res[2], lazy;
 
 	memset(&now, 0, sizeof(now));
 	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
@@ -391,23 +418,23 @@ static void take_disk_counters(
 		now.errors += LOAD(x->errors);
 		now.discards += LOAD(x->discards);
 		now.flushes += LOAD(x->flushes);
-		now.unstamped += LOAD(x->unstamped);
-		now.sync_ns += LOAD(x->sync_ns);
+		now.lazy_ns += LOAD(x->lazy_ns);
 		for (int d = 0; d < 2; d++) {
-			now.n[d] += LOAD(x->n[d]);
-			now.bytes[d] += LOAD(x->bytes[d]);
+			now.unstamped[d] += LOAD(x->unstamped[d]);
 			gather(&x->lat[d], &now.lat[d]);
+			now.res_ns[d] += LOAD(x->res_ns[d]);
 		}
 	}
 	ret->errors = grown(now.errors, &p->errors);
 	ret->discards = grown(now.discards, &p->discards);
 	ret->flushes = grown(now.flushes, &p->flushes);
-	ret->sync_ns = grown(now.sync_ns, &p->sync_ns);
+	lazy = grown(now.lazy_ns, &p->lazy_ns);
 	for (int d = 0; d < 2; d++) {
-		ret->n[d] = grown(now.n[d], &p->n[d]);
-		ret->bytes[d] = grown(now.bytes[d], &p->bytes[d]);
-		deliver(&now.lat[d], &p->lat[d], &ret->lat[d]);
+		res[d] = grown(now.res_ns[d], &p->res_ns[d]);
+		deliver_ns(&now.lat[d], &p->lat[d], res[d], &ret->lat[d]);
+		ret->n[d] = ret->lat[d].total + grown(now.unstamped[d], &p->unstamped[d]);
 	}
+	ret->sync_ns = res[0] + res[1] > lazy ? res[0] + res[1] - lazy : 0; /* read one by one */
 }
 
 static void take_disks(struct hr_cells *c, const struct hr_cells_view *v, struct hr_take *t)
@@ -418,9 +445,13 @@ static void take_disks(struct hr_cells *c, const struct hr_cells_view *v, struct
 		if (dev >= HR_DEVS_MAX)
 			continue;
 		take_disk_counters(c, v, k, &t->disk[dev]);
-		for (uint32_t i = 0; i < t->n_slots; i++)
-			take_disk_slot(c, v, k, (uint32_t)(t->first_slot + i) & HR_RING_MASK,
-				&t->dev_slot[dev][i]);
+		for (uint32_t i = 0; i < t->n_slots; i++) {
+			struct hr_slot_dev *s = &t->dev_slot[dev][i];
+
+			take_disk_slot(c, v, k, (uint32_t)(t->first_slot + i) & HR_RING_MASK, s);
+			for (int d = 0; d < 2; d++)
+				t->disk[dev].bytes[d] += s->bytes[d];
+		}
 	}
 }
 

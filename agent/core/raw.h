@@ -46,7 +46,8 @@ struct hr_take_cpu {
 };
 
 struct hr_take_disk {
-	uint64_t n[2], bytes[2];
+	uint64_t n[2];
+	uint64_t bytes[2]; /* of the slots of this take */
 	uint64_t errors, discards, flushes;
 	uint64_t sync_ns;      /* residence of what somebody asked for: write-back, readahead not */
 	struct hr_hist lat[2]; /* us, insert to completion */

@@ -71,11 +71,9 @@ static void busy_slot(struct machine *m, uint32_t cpu, uint64_t slot)
 	c->wait.n[(slot + cpu) % HR_BUCKETS] += 7;
 	c->burst_cpu_us.n[(slot + cpu) % HR_BUCKETS] += 7;
 	c->burst_wait_us.n[(slot * 3 + cpu) % HR_BUCKETS] += 7;
-	d->n[slot & 1]++;
-	d->bytes[slot & 1] += 4096;
+	d->res_ns[slot & 1] += 50000;
 	d->lat[slot & 1].n[(slot + cpu) % HR_BUCKETS]++;
-	d->slot[slot & HR_RING_MASK].ops[slot & 1]++;
-	d->slot[slot & HR_RING_MASK].sectors[slot & 1] += 8;
+	d->slot[slot & HR_RING_MASK].sum[slot & 1] += 1ULL << HR_DISK_OPS_SHIFT | 8;
 	m->nic[cpu].slot[slot & HR_RING_MASK].sum[slot & 1] += 1ULL << HR_NIC_PACKETS_SHIFT | 1500;
 }
 

@@ -108,8 +108,14 @@ static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint3
 
 		(void)has_var(obj, ".rodata", "hr_switch_args", &args, sizeof args); /* old */
 	} else if (load == LOAD_BLOCK) {
-		set_var(obj, ".rodata", "hr_disks", &devs, sizeof devs);
-		set_var(obj, ".rodata", "hr_op_class", facts.op_class, sizeof facts.op_class);
+		const char *section = ".bss";
+
+		if (!has_var(obj, section, "hr_disks", &devs, sizeof devs)) {
+			section = ".rodata"; /* old */
+			set_var(obj, section, "hr_disks", &devs, sizeof devs);
+		}
+		set_var(obj, section, "hr_op_class", facts.op_class, sizeof facts.op_class);
+		set_var(obj, section, "hr_flags_sync", &facts.flags_sync, sizeof facts.flags_sync);
 	} else {
 		uint32_t tick = hr_clock_tick_ns();
 

@@ -61,7 +61,7 @@ static void the_first_take_sets_a_base_and_delivers_nothing(void **state)
 
 	f->cpu[0].switches = 1000;
 	f->cpu[1].slot[RING(500)].oncpu_ns = 77;
-	f->disk[0].n[1] = 5;
+	f->disk[0].lat[1].n[9] = 5;
 	assert_int_equal(hr_cells_plan(f->cells, 500 * S + 3), 501 * S);
 	hr_cells_take(f->cells, &f->view, &f->take);
 	assert_int_equal(f->take.n_slots, 0);
@@ -271,20 +271,26 @@ static void devices_land_under_their_number(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->disk[1].n[1] = 2;
-	f->disk[1].bytes[1] = 8192;
 	f->disk[1].flushes = 1;
-	f->disk[1].sync_ns = 5000;
-	f->disk[1].slot[RING(503)].ops[1] = 2;
-	f->disk[1].slot[RING(503)].sectors[1] = 16;
+	f->disk[1].lat[1].n[5] = 1; /* 5.7 and 20.2 us, and one whose beginning nobody knows */
+	f->disk[1].lat[1].n[hr_bucket(20)] = 1;
+	f->disk[1].lat[1].max = 20;
+	f->disk[1].unstamped[1] = 1;
+	f->disk[1].res_ns[1] = 25900;
+	f->disk[0].res_ns[0] = 3000; /* its bucket comes later */
+	f->disk[1].lazy_ns = 20200;
+	f->disk[1].slot[RING(503)].sum[1] = 3ULL << 32 | 16;
 	f->disk[1].slot[RING(503)].inflight[1] = 100; /* 64 ns each */
 	f->nic[0].slot[RING(504)].sum[0] = 1ULL << 32 | 1500;
 	take_at(f, 620);
-	assert_int_equal(f->take.disk[0].n[1], 2);
+	assert_int_equal(f->take.disk[0].n[1], 3);
 	assert_int_equal(f->take.disk[0].bytes[1], 8192);
 	assert_int_equal(f->take.disk[0].flushes, 1);
-	assert_int_equal(f->take.disk[0].sync_ns, 5000);
-	assert_int_equal(f->take.dev_slot[0][2].ops[1], 2);
+	assert_int_equal(f->take.disk[0].lat[1].sum, 25);
+	assert_int_equal(f->take.disk[0].lat[1].max, 20);
+	assert_int_equal(f->take.disk[0].lat[0].sum, 0);
+	assert_int_equal(f->take.disk[0].sync_ns, 25900 + 3000 - 20200);
+	assert_int_equal(f->take.dev_slot[0][2].ops[1], 3);
 	assert_int_equal(f->take.dev_slot[0][2].bytes[1], 8192);
 	assert_int_equal(f->take.dev_slot[0][2].inflight_ns[1], 6400);
 	assert_int_equal(f->take.dev_slot[1][3].bytes[0], 1500);
@@ -296,10 +302,10 @@ static void a_forgotten_device_starts_afresh(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->disk[0].n[0] = 7;
-	f->disk[0].slot[RING(510)].ops[0] = 7;
+	f->disk[0].lat[0].n[9] = 7;
+	f->disk[0].slot[RING(510)].sum[0] = 7ULL << 32;
 	hr_cells_forget(f->cells, &f->view, HR_DEV_DISK, 0);
-	f->disk[0].n[0] = 8;
+	f->disk[0].lat[0].n[9] = 8;
 	take_at(f, 620);
 	assert_int_equal(f->take.disk[0].n[0], 1);
 	assert_int_equal(f->take.dev_slot[0][9].ops[0], 0);
