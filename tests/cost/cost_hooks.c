@@ -11,8 +11,8 @@
  *MODE... cost_hooks hold-switch|hold-packet|hold-block ... MODE     keeps one mode on until a
  *signal cost_hooks maps -o DIR CPUS...                             map bytes by possible CPUs
  *
- * MODE: none, empty, headroom, NAME@DIR of another build of headroom's objects, or NAME=COMMAND of
- *a tool.
+ * MODE: none, empty, clock (reads it and no more), headroom, NAME@DIR of another build of
+ *headroom's objects, or NAME=COMMAND of a tool.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

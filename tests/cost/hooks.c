@@ -27,11 +27,26 @@
 
 static const char *const object_of[LOAD_N] = {"cpu", "disk", "net"};
 
-static const char *const programs_of[LOAD_N][2][2] = {
-	[LOAD_SWITCH] = {{"empty_switch", NULL}, {"on_switch_btf", NULL}},
-	[LOAD_BLOCK] = {{"empty_complete", NULL}, {"on_complete_btf", NULL}},
-	[LOAD_PACKET] = {{"empty_receive", "empty_xmit"}, {"on_receive_btf", "on_xmit_btf"}},
+enum kind {
+	KIND_HEADROOM,
+	KIND_EMPTY,
+	KIND_CLOCK,
+	KIND_N
 };
+
+static const char *const programs_of[LOAD_N][KIND_N][2] = {
+	[LOAD_SWITCH] = {{"on_switch_btf"}, {"empty_switch"}, {"clock_switch"}},
+	[LOAD_BLOCK] = {{"on_complete_btf"}, {"empty_complete"}, {"clock_complete"}},
+	[LOAD_PACKET] = {{"on_receive_btf", "on_xmit_btf"}, {"empty_receive", "empty_xmit"},
+		{"clock_receive", "clock_xmit"}},
+};
+
+static enum kind kind_of(const struct mode *m)
+{
+	return strcmp(m->name, "empty") == 0   ? KIND_EMPTY
+	       : strcmp(m->name, "clock") == 0 ? KIND_CLOCK
+					       : KIND_HEADROOM;
+}
 
 __attribute__((noreturn)) static void die(const char *what)
 {
@@ -160,11 +175,11 @@ void hooks_load(struct mode *m, enum load load, const struct hooks_where *w)
 {
 	if (strcmp(m->name, "none") == 0 || m->command)
 		return;
-	if (strcmp(m->name, "empty") == 0) {
+	if (kind_of(m) != KIND_HEADROOM) {
 		m->obj = bpf_object__open_file(w->empty, NULL);
 		if (!m->obj)
 			die(w->empty);
-		load_object(m->obj, programs_of[load][0]);
+		load_object(m->obj, programs_of[load][kind_of(m)]);
 		return;
 	}
 	m->obj = open_object(m->dir ? m->dir : w->dir, object_of[load]);
@@ -176,7 +191,7 @@ void hooks_load(struct mode *m, enum load load, const struct hooks_where *w)
 	} else if (load == LOAD_PACKET) {
 		set_var(m->obj, ".bss", "hr_ifindex", &w->ifindex, sizeof w->ifindex);
 	}
-	load_object(m->obj, programs_of[load][1]);
+	load_object(m->obj, programs_of[load][KIND_HEADROOM]);
 }
 
 /* --- somebody else's tool ---------------------------------------------------- */
@@ -249,7 +264,7 @@ void hooks_on(struct mode *m, enum load load)
 		m->pid = start_tool(m->command);
 	if (!m->obj)
 		return;
-	names = programs_of[load][strcmp(m->name, "empty") != 0];
+	names = programs_of[load][kind_of(m)];
 	m->nr_link = 0;
 	for (int i = 0; i < 2 && names[i]; i++) {
 		struct bpf_link *l =
