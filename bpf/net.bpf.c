@@ -69,8 +69,7 @@ static __always_inline uint32_t ring_index(struct hr_nic_cell *c, uint32_t bytes
 		return i;
 	now = bpf_ktime_get_ns();
 	i = (now >> HR_SLOT_SHIFT) & HR_RING_MASK;
-	now = (uint64_t)tick << 32 | i |
-	      (((now + hr_tick_ns) ^ now) >> HR_SLOT_SHIFT ? BORDER : 0);
+	now = (uint64_t)tick << 32 | i | (((now + hr_tick_ns) ^ now) >> HR_SLOT_SHIFT ? BORDER : 0);
 	if (now != at)
 		hr_tick = now;
 	return i;
@@ -91,8 +90,8 @@ static __always_inline int on_packet(
 	c = bpf_map_lookup_elem(&hr_nic_cells, &index);
 	if (!c)
 		return 0;
-	__sync_fetch_and_add(&c->slot[ring_index(c, bytes, dir)].sum[dir],
-		1ULL << HR_NIC_PACKETS_SHIFT | bytes);
+	__sync_fetch_and_add(
+		&c->slot[ring_index(c, bytes, dir)].sum[dir], 1ULL << HR_NIC_PACKETS_SHIFT | bytes);
 	return 0;
 }
 
