@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/core/machine.h"
+#include "agent/core/sort.h"
 #include "agent/host_dir.h"
 #include "agent/host_read.h"
 #include "proto/num.h"
@@ -176,7 +176,7 @@ static void list_names(const char *root, const char *path, struct seen *ret)
 			memcpy(ret->name[ret->n++], e->d_name, n + 1);
 	}
 	hr_host_dir_done(&dir);
-	qsort(ret->name, ret->n, sizeof *ret->name, by_name);
+	hr_sort(ret->name, ret->n, sizeof *ret->name, by_name);
 }
 
 static bool same_dev(const struct hr_host_dev *a, const struct hr_host_dev *b)

@@ -81,18 +81,16 @@ static int read_record(
 }
 
 /* Copies one live record to @fd; its new place goes to @off. */
-static int copy_record(struct hr_spool *s, int fd, uint64_t *end, uint32_t len, uint32_t *off)
+static int copy_record(struct hr_spool *s, int fd, uint64_t *end, uint32_t len, uint32_t off)
 {
 	int r;
 
-	if (len > sizeof s->rec || pread(s->fd, s->rec, len, *off) != (ssize_t)len)
+	if (len > sizeof s->rec || pread(s->fd, s->rec, len, off) != (ssize_t)len)
 		return -EBADMSG;
 	r = append(fd, *end, s->rec, len);
-	if (r < 0)
-		return r;
-	*off = (uint32_t)*end;
-	*end += len;
-	return 0;
+	if (r == 0)
+		*end += len;
+	return r;
 }
 
 static int flush_marks(struct hr_spool *s, int fd, uint64_t *end, struct hr_journal_record *m)
@@ -129,9 +127,10 @@ static int copy_marks(struct hr_spool *s, int fd, uint64_t *end, const struct hr
 	return flush_marks(s, fd, end, &m);
 }
 
-/* The live part of the queue into @fd.  @box gets the new places; the spool is not touched. */
-static int copy_live(struct hr_spool *s, int fd, struct hr_outbox *box, uint64_t *ret_end)
+/* The live part of the queue into @fd, in the order of place(); the spool is not touched. */
+static int copy_live(struct hr_spool *s, int fd, uint64_t *ret_end)
 {
+	const struct hr_outbox *box = &s->box;
 	struct hr_journal_record head = {.type = HR_JOURNAL_HEAD,
 		.boot = box->boot,
 		.epoch = box->epoch,
@@ -143,18 +142,18 @@ static int copy_live(struct hr_spool *s, int fd, struct hr_outbox *box, uint64_t
 	int r;
 
 	for (uint32_t i = 0; i < HR_OUTBOX_FACTS; i++) {
-		struct hr_outbox_facts *f = &box->facts[i];
+		const struct hr_outbox_facts *f = &box->facts[i];
 
 		if (f->len == 0)
 			continue;
-		r = copy_record(s, fd, &end, f->len, &f->off);
+		r = copy_record(s, fd, &end, f->len, f->off);
 		if (r < 0)
 			return r;
 	}
 	for (uint32_t i = 0; i < box->n; i++) {
-		struct hr_outbox_item *it = &box->item[i];
+		const struct hr_outbox_item *it = &box->item[i];
 
-		r = copy_record(s, fd, &end, it->len, &it->off);
+		r = copy_record(s, fd, &end, it->len, it->off);
 		if (r < 0)
 			return r;
 	}
@@ -171,6 +170,21 @@ static int copy_live(struct hr_spool *s, int fd, struct hr_outbox *box, uint64_t
 	return r;
 }
 
+/* Where copy_live() put the records: one behind the other.  Nothing is allocated for it. */
+static void place(struct hr_outbox *box)
+{
+	uint32_t off = 0;
+
+	for (uint32_t i = 0; i < HR_OUTBOX_FACTS; i++) {
+		box->facts[i].off = off;
+		off += box->facts[i].len;
+	}
+	for (uint32_t i = 0; i < box->n; i++) {
+		box->item[i].off = off;
+		off += box->item[i].len;
+	}
+}
+
 static int new_memory_file(void)
 {
 	int fd = memfd_create("headroom-spool", MFD_CLOEXEC);
@@ -185,18 +199,14 @@ static int new_memory_file(void)
 static int rewrite(struct hr_spool *s, bool to_memory)
 {
 	static const char tmp[] = "spool.new";
-	HR_CLEANUP(hr_freep) struct hr_outbox *box = malloc(sizeof *box);
 	uint64_t end = 0;
 	int fd, r;
 
-	if (!box)
-		return -ENOMEM;
-	*box = s->box;
 	fd = to_memory ? new_memory_file()
 		       : openat(s->dir_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return to_memory ? fd : -errno;
-	r = copy_live(s, fd, box, &end);
+	r = copy_live(s, fd, &end);
 	if (r == 0 && !to_memory &&
 		(fdatasync(fd) < 0 || renameat(s->dir_fd, tmp, s->dir_fd, "spool") < 0 ||
 			fsync(s->dir_fd) < 0))
@@ -211,7 +221,7 @@ static int rewrite(struct hr_spool *s, bool to_memory)
 		(void)close(s->fd);
 	s->fd = fd;
 	s->end = end;
-	s->box = *box;
+	place(&s->box);
 	s->in_memory = to_memory;
 	s->dirty = false;
 	return 0;

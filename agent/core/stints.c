@@ -3,8 +3,9 @@
 #include "agent/core/stints.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "agent/core/sort.h"
 
 void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until)
 {
@@ -105,6 +106,5 @@ void hr_stints_end(struct hr_stints *s)
 	for (uint32_t i = 0; i < HR_STINTS_OPEN; i++)
 		if (s->open[i].pid != 0 && s->until > s->open[i].wake + HR_HOG_NS)
 			s->hogs++;
-	if (s->n > 1)
-		qsort(s->burst, s->n, sizeof(s->burst[0]), by_wake);
+	hr_sort(s->burst, s->n, sizeof(s->burst[0]), by_wake);
 }
