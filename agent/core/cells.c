@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/core/cells.h"
+#include "agent/core/clear.h"
 
 #define GROUP 256
 
@@ -519,11 +520,11 @@ static void set_base(struct hr_cells *c, const struct hr_cells_view *v, struct h
 void hr_cells_take(struct hr_cells *c, const struct hr_cells_view *v, struct hr_take *ret_take)
 {
 	assert(c->cpus == v->cpus && c->disks == v->disks && c->nics == v->nics);
-	memset(ret_take, 0, sizeof(*ret_take));
+	hr_clear(ret_take, sizeof(*ret_take));
 	ret_take->first_slot = c->horizon >> HR_SLOT_SHIFT;
 	if (!c->based || c->lapped) {
 		set_base(c, v, ret_take);
-		memset(ret_take, 0, sizeof(*ret_take));
+		hr_clear(ret_take, sizeof(*ret_take));
 		ret_take->first_slot = c->planned >> HR_SLOT_SHIFT;
 		ret_take->overrun = c->lapped;
 		c->based = true;

@@ -4,20 +4,22 @@
 
 #include <string.h>
 
+#include "agent/core/clear.h"
 #include "proto/units.h"
 
 #define SPAN_SLACK_US 500000 /* snapshots take their time on a busy VM */
 
 void hr_topk_init(struct hr_topk *t, uint32_t self_pid)
 {
-	memset(t, 0, sizeof(*t));
+	hr_clear(t, sizeof(*t));
+	t->slots = HR_TOPK_LEAST;
 	t->self_pid = self_pid;
 }
 
 /* Fibonacci hashing: neighbouring tids land far apart. */
 static uint32_t home(uint32_t tid)
 {
-	return (uint32_t)((tid * 0x9e3779b97f4a7c15ULL) >> 40) & (HR_TOPK_SLOTS - 1);
+	return (uint32_t)((tid * 0x9e3779b97f4a7c15ULL) >> 40);
 }
 
 /*
@@ -30,7 +32,7 @@ static struct hr_topk_entry *find(struct hr_topk *t, uint32_t tid, bool *ret_kno
 	struct hr_topk_entry *spare = NULL;
 
 	for (uint32_t i = 0; i < HR_TOPK_PROBES; i++) {
-		struct hr_topk_entry *e = &t->e[(home(tid) + i) & (HR_TOPK_SLOTS - 1)];
+		struct hr_topk_entry *e = &t->e[t->slots + ((home(tid) + i) & (t->slots - 1))];
 		bool live = e->tid != 0 && t->gen - e->gen <= 1;
 
 		if (live && e->tid == tid) {
@@ -42,6 +44,28 @@ static struct hr_topk_entry *find(struct hr_topk *t, uint32_t tid, bool *ret_kno
 	}
 	*ret_known = false;
 	return spare;
+}
+
+/* Room for @n threads: everybody of the last snapshot moves into a table that nobody has used yet.
+ */
+static void grow(struct hr_topk *t, uint32_t n)
+{
+	uint32_t old = t->slots;
+	bool known;
+
+	while (t->slots < HR_TOPK_SLOTS && t->slots / 2 < n)
+		t->slots *= 2;
+	for (uint32_t i = old; t->slots != old && i < 2 * old; i++) {
+		struct hr_topk_entry *to;
+
+		if (t->e[i].tid == 0 || t->e[i].gen != t->gen)
+			continue;
+		to = find(t, t->e[i].tid, &known);
+		if (to)
+			*to = t->e[i];
+		else
+			t->complete = false; /* it will look newly born and is not */
+	}
 }
 
 /* What note() made of row @i of this snapshot; NULL when it was not held or stood there twice. */
@@ -165,9 +189,11 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 	struct hr_topk_result *ret)
 {
 	struct hot hot[HR_TOP_MAX] = {{0}};
-	bool first = t->gen == 0, had_base = t->complete;
+	bool first = t->gen == 0, had_base;
 
 	memset(ret, 0, sizeof(*ret));
+	grow(t, n);
+	had_base = t->complete;
 	t->gen++;
 	for (uint32_t i = 0; i < n; i++)
 		note(t, task, i, had_base, ret);

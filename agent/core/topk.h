@@ -13,6 +13,7 @@
 #include "proto/summary.h"
 
 #define HR_TOPK_SLOTS  16384 /* power of two; the engine hands in 8192 threads at most */
+#define HR_TOPK_LEAST  512
 #define HR_TOPK_PROBES 32
 /* Below 10 ms of a window (0.1 %) a thread is not hot; each costs some 30 bytes on the wire. */
 #define HR_TOPK_MIN_US 10000
@@ -31,7 +32,13 @@ struct hr_topk {
 	uint32_t span_us; /* set before each fold: time since the last snapshot; 0 unknown */
 	uint32_t gen;     /* 0: no snapshot yet */
 	bool complete;    /* the last snapshot held every thread: a new one was born since */
-	struct hr_topk_entry e[HR_TOPK_SLOTS];
+	/*
+	 * The table of a few threads is small, or each of them would cost a page of its own: it
+	 * has @slots places (a power of two, at least twice the threads) from @e[slots] on, and
+	 * moves to the next larger one when there are more.  It never shrinks.
+	 */
+	uint32_t slots;
+	struct hr_topk_entry e[2 * HR_TOPK_SLOTS];
 };
 
 struct hr_topk_result {

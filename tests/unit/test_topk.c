@@ -7,7 +7,7 @@
 
 #define MS UINT64_C(1000000)
 
-static struct hr_topk t; /* 640 KiB */
+static struct hr_topk t; /* 1.5 MiB */
 static struct hr_topk_result r;
 
 static struct hr_task task(
@@ -253,6 +253,28 @@ static void the_table_holds_what_the_engine_hands_in(void **state)
 	}
 }
 
+/* 200 threads, then 5000: the table moves, and the old ones keep what they had. */
+static void a_table_that_grows_forgets_nobody(void **state)
+{
+	static struct hr_task k[5000];
+
+	(void)state;
+	hr_topk_init(&t, 0);
+	for (uint32_t i = 0; i < 5000; i++)
+		k[i] = task(1 + i, 1 + i, 1000, 0, "t");
+	assert_false(hr_topk_fold(&t, k, 200, false, &r));
+	k[7].oncpu_ns += 300 * MS;
+	for (uint32_t i = 200; i < 5000; i++)
+		k[i].oncpu_ns = i == 4000 ? 200 * MS : 0; /* born since */
+	assert_true(hr_topk_fold(&t, k, 5000, false, &r));
+	assert_int_equal(r.n, 2);
+	assert_int_equal(r.unknown, 0);
+	assert_int_equal(r.top[0].tid, 8);
+	assert_int_equal(r.top[0].oncpu_ms, 300);
+	assert_int_equal(r.top[1].tid, 4001);
+	assert_int_equal(r.top[1].oncpu_ms, 200);
+}
+
 /* Twice as many as places: counted, not overwritten, no endless probing. */
 static void a_full_table_refuses_and_counts(void **state)
 {
@@ -271,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_snapshot_knows_nobody),
+		cmocka_unit_test(a_table_that_grows_forgets_nobody),
 		cmocka_unit_test(a_wait_longer_than_the_window_is_no_wait),
 		cmocka_unit_test(threads_rank_by_cpu_and_wait_with_their_process),
 		cmocka_unit_test(a_thread_with_less_than_a_thousandth_of_the_window_is_not_hot),
