@@ -59,7 +59,8 @@ int hr_ship_post(struct hr_ship *s, const void *body, size_t len, uint64_t seq);
 
 /*
  * Waits until @fd[] or the transfer has something, at most @timeout_ms, and drives the
- * transfer.  Returns bits: 1 << i for a readable fd[i].
+ * transfer.  With @n > 0 an answer does not wake: it is read when something else does, so
+ * let one of @fd be a timer.  Returns bits: 1 << i for a readable fd[i].
  */
 unsigned hr_ship_wait(struct hr_ship *s, const int *fd, unsigned n, int timeout_ms);
 
