@@ -79,5 +79,6 @@ export function table(heads, rows, caption) {
   const t = el('table', {}, caption ? el('caption', {}, caption) : null,
     el('thead', {}, el('tr', {}, ...heads.map((h) => el('th', { scope: 'col' }, h)))));
   t.append(el('tbody', {}, ...rows.map((r) => el('tr', {}, ...r.map((c, i) => (i ? el('td', {}, c) : el('th', { scope: 'row' }, c)))))));
-  return el('div', { class: 'wide' }, t);
+  // wider than a phone it scrolls, and what scrolls must be reached by key
+  return el('div', { class: 'wide', tabindex: 0, role: 'group', 'aria-label': heads.join(', ') }, t);
 }

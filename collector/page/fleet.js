@@ -63,9 +63,9 @@ function cell(cls, ...kids) {
 function row(i) {
   const r = seen[i], h = r.headroom;
   const quiet = r.heard_at && Date.now() - Date.parse(r.heard_at) > 120000;
-  const e = el('a', { role: 'row', class: 'row' + (i === chosen ? ' chosen' : ''), href: '?host=' + encodeURIComponent(r.host_id),
-    'aria-rowindex': i + 2, 'data-i': i, 'data-nav': true, tabindex: i === chosen || (chosen < 0 && i === 0) ? 0 : -1 },
-  cell('c-name', r.host, quiet ? el('small', {}, ' silent, heard ' + ago(r.heard_at)) : null),
+  // a row is no link (a link has no cells): the name is one, and its area is stretched over the row
+  const e = el('div', { role: 'row', class: 'row' + (i === chosen ? ' chosen' : ''), 'aria-rowindex': i + 2, 'data-i': i },
+  cell('c-name', el('a', { href: '?host=' + encodeURIComponent(r.host_id), 'data-nav': true, tabindex: i === chosen || (chosen < 0 && i === 0) ? 0 : -1 }, r.host), quiet ? el('small', {}, ' silent, heard ' + ago(r.heard_at)) : null),
   cell('c-kind', badge(r.answer)),
   cell('c-why', REASONS[r.reason] || r.reason, r.binding?.resource && r.reason !== 'headroom-left' ? el('small', {}, resource(r.binding.resource, r.binding.device)) : null),
   cell('c-k', h ? factor(h.at_least, h.capped) : NONE),
@@ -90,7 +90,7 @@ function paint(force) {
   const made = [];
   for (let i = a; i < b; i++) made.push(row(i));
   list.replaceChildren(...made);
-  if (focused) list.querySelector(`[data-i="${chosen}"]`)?.focus({ preventScroll: true });
+  if (focused) list.querySelector(`[data-i="${chosen}"] a`)?.focus({ preventScroll: true });
 }
 
 function select() {
@@ -114,7 +114,7 @@ export function move(by) {
   if (top < box.scrollTop) box.scrollTop = top;
   if (top + rowHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + rowHeight - box.clientHeight;
   paint(true);
-  $('rows').querySelector(`[data-i="${chosen}"]`)?.focus({ preventScroll: true });
+  $('rows').querySelector(`[data-i="${chosen}"] a`)?.focus({ preventScroll: true });
 }
 
 export const picked = () => seen[chosen];
@@ -167,7 +167,7 @@ export function init(navigate) {
       chosen = i;
       for (const r of $('rows').children) {
         r.classList.toggle('chosen', Number(r.dataset.i) === i);
-        r.tabIndex = Number(r.dataset.i) === i ? 0 : -1;
+        r.querySelector('a').tabIndex = Number(r.dataset.i) === i ? 0 : -1;
       }
     }
   });

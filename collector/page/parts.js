@@ -94,8 +94,8 @@ export function sizes(a) {
 export function users(a) {
   if (!a.top.length) return null;
   return el('section', { 'aria-labelledby': 'h-top' }, el('h2', { id: 'h-top' }, 'Who uses it'),
-    table(['Process', 'Resource', 'Share of one CPU', ''], a.top.map((t) => [
-      `${t.process}${t.thread && t.thread !== t.process ? ' / ' + t.thread : ''} (${t.pid})`, RESOURCES[t.resource] || t.resource, amount(t.share, 'ratio'), meter(t.share)])));
+    table(['Process', 'Resource', 'Share of one CPU'], a.top.map((t) => [
+      `${t.process}${t.thread && t.thread !== t.process ? ' / ' + t.thread : ''} (${t.pid})`, RESOURCES[t.resource] || t.resource, el('span', { class: 'share' }, amount(t.share, 'ratio'), meter(t.share))])));
 }
 
 export function cost(a) {

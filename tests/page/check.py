@@ -150,7 +150,7 @@ def filters(b):
     expect(b.js("return document.querySelector('.kind.k-no').getAttribute('aria-pressed')"), "true", "pressed filter")
     first = min(want, key=lambda v: (v.headroom["at_least"], v.host))
     b.key("ArrowDown")
-    expect(b.js("return document.activeElement.querySelector('.c-name').textContent"), first.host, "the row chosen by key")
+    expect(b.js("return document.activeElement.closest('.row').querySelector('.c-name').textContent"), first.host, "the row chosen by key")
     b.key("Enter")
     b.wait(PLOTS, "the VM's plots", 20)
     expect(b.js("return document.querySelector('#vm h1').textContent"), first.host, "the VM opened by key")
