@@ -62,8 +62,9 @@ static int open_ship(const struct hr_agent_config *c, struct hr_ship **ret, char
 		o.url = e.url;
 		o.pin = e.pin;
 		o.secret = e.secret;
-		hr_log(HR_LOG_NOTICE, "collector", "url=%s pinned=yes", e.url);
 	}
+	/* not the configured one where this machine has joined another */
+	hr_log(HR_LOG_NOTICE, "collector", "url=%s pinned=%s", o.url, o.pin ? "yes" : "no");
 	r = hr_ship_open(ret, &o, err);
 	explicit_bzero(&e, sizeof e);
 	return r;
@@ -136,8 +137,7 @@ int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool mus
 	p.loop.reload = reload;
 	p.loop.reload_arg = &p;
 	if (r == 0) {
-		hr_log(HR_LOG_NOTICE, "started", "version=%s collector=%s", HR_VERSION,
-			p.conf.collector);
+		hr_log(HR_LOG_NOTICE, "started", "version=%s", HR_VERSION);
 		r = hr_loop_run(&p.loop);
 		if (r < 0)
 			(void)snprintf(

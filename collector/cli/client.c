@@ -254,9 +254,9 @@ int hr_client_get_host(const struct hr_cli_target *t, const char *host, const ch
 			"no host '%s' reports to %s; see: headroom hosts list", host, t->url);
 	else if (r == 404)
 		(void)snprintf(err, HR_CLIENT_ERR_LEN,
-			"this VM does not report to the collector at %s; start its agent "
-			"(systemctl start headroom-agent), name another host (headroom hosts "
-			"list), or measure now: sudo headroom measure",
+			"this VM does not report to the collector at %s; an agent does so 10 s "
+			"after its start (systemctl start headroom-agent); or name another host "
+			"(headroom hosts list), or measure now: sudo headroom measure",
 			t->url);
 	return r;
 }

@@ -185,7 +185,7 @@ static void bigger(const struct hr_answer *a, struct hr_out *o)
 	}
 }
 
-static void top(const struct hr_answer *a, struct hr_out *o)
+void hr_render_busiest(const struct hr_answer *a, struct hr_out *o)
 {
 	bool any = false;
 
@@ -287,7 +287,8 @@ static void outlook(const struct hr_answer *a, struct hr_out *o)
 		n = (size_t)snprintf(text, sizeof(text),
 			"Next 30 days: not known yet (%u more days of history needed)",
 			a->outlook.need_days);
-	n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s", a->outlook.trend);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s%s",
+		strncmp(a->outlook.trend, "unknown", 7) == 0 ? "trend " : "", a->outlook.trend);
 	for (uint8_t i = 0; i < a->n_res && n < sizeof(text); i++)
 		if (a->res[i].days_left.has && a->res[i].days_left.at_most.has)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, " until %s reaches it",
@@ -329,7 +330,7 @@ void hr_render_answer(const struct hr_answer *a, struct hr_out *o)
 	if (a->n_res)
 		resources(a, o);
 	bigger(a, o);
-	top(a, o);
+	hr_render_busiest(a, o);
 	outlook(a, o);
 	stocks(a, o);
 	missing(a, o);

@@ -22,6 +22,9 @@ const char *hr_render_quantity(double v, enum hr_unit unit, char to[HR_QUANTITY_
 /* "yes  headroom-left  at least 2.10x, likely 3.00x  (host)" and an empty line. */
 void hr_render_headline(const struct hr_answer *a, struct hr_out *o);
 
+/* Who uses the CPU: up to three threads, or nothing. */
+void hr_render_busiest(const struct hr_answer *a, struct hr_out *o);
+
 /* Everything a person needs to act: verdict, sentence, advice, resources, what is missing. */
 void hr_render_answer(const struct hr_answer *a, struct hr_out *o);
 

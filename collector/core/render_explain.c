@@ -53,6 +53,7 @@ void hr_render_explain(const struct hr_answer *a, const char *steps, struct hr_o
 	heading(o, "1. What was counted (and where)");
 	for (uint8_t i = 0; i < a->n_res; i++)
 		counted(&a->res[i], o);
+	hr_render_busiest(a, o);
 	hr_out_say(o, "\n");
 	heading(o, "2. What follows from it");
 	while (*steps) {

@@ -18,12 +18,22 @@ static const char *factor(const struct hr_opt *o, char out[NUM])
 	return out;
 }
 
-static void scope(const struct hr_text_in *in, char *out, size_t cap)
+/* What fits does so in all but the tightest share q of the minutes; what is short is short in
+ * those. */
+static void scope(const struct hr_text_in *in, bool fits, char *out, size_t cap)
 {
 	double s = in->a->window.seconds;
 
 	if (in->whole)
 		snprintf(out, cap, "In the %.0f s measured", s);
+	else if (!fits)
+		snprintf(out, cap, "In the tightest minutes of the last %.0f %s",
+			s < 2 * 3600    ? s / 60
+			: s < 2 * 86400 ? s / 3600
+					: s / 86400,
+			s < 2 * 3600    ? "minutes"
+			: s < 2 * 86400 ? "hours"
+					: "days");
 	else if (s < 2 * 3600)
 		snprintf(out, cap, "In %.3g %% of the last %.0f minutes", 100 * (1 - in->conf->q),
 			s / 60);
@@ -141,12 +151,14 @@ static void say_resize(const struct hr_text_in *in, const char *sc, char *s, cha
 
 	what(in, w, sizeof(w));
 	factor(&in->a->headroom.likely, l);
+	factor(&g->gain.at_least, lo);
+	factor(&g->gain.at_most, hi);
 	if (g->gain.at_least.has && g->gain.at_most.has)
 		snprintf(s, HR_TEXT_LEN,
 			"%s %s is short: at most about %s of today's load fits. %s would raise "
-			"that by %s to %s%s.",
-			sc, w, l, g->change, factor(&g->gain.at_least, lo),
-			factor(&g->gain.at_most, hi), ceiling ? ", and no such size exists" : "");
+			"that by %s%s%s%s.",
+			sc, w, l, g->change, lo, strcmp(lo, hi) == 0 ? "" : " to ",
+			strcmp(lo, hi) == 0 ? "" : hi, ceiling ? ", and no such size exists" : "");
 	else
 		snprintf(s, HR_TEXT_LEN,
 			"%s %s is short (%s). %s would help%s; by how much was not measurable.", sc,
@@ -329,7 +341,8 @@ void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_a
 {
 	char sc[72];
 
-	scope(in, sc, sizeof(sc));
+	scope(in, in->verdict->reason == HR_REASON_HEADROOM_LEFT || in->verdict->row == 3, sc,
+		sizeof(sc));
 	switch (in->verdict->reason) {
 	case HR_REASON_HEADROOM_LEFT:
 		say_yes(in, sc, ret_sentence, ret_advice);

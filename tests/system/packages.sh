@@ -120,7 +120,31 @@ wait_for 60 "an answer from the installed collector" answer
 validate "$tmp/answer.json"
 grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$agent/status" || fail "the agent kept capabilities"
 holds '[.resources[] | select(.resource == "cpu")] | length == 1' "no CPU in the answer"
+say "enrol"
+# what deploy/OPERATIONS.md says for a second machine, by the installed programs as their users; the network is this test's own
+end "${registered[0]}" || fail "the collector does not end"
+end "$agent" || fail "the agent does not end"
+ip addr add 10.0.0.5/32 dev lo
+printf '[collector]\nlisten = 127.0.0.1:7867, 10.0.0.5:7868\n' >"$root/etc/headroom/collector.conf.d/tls.conf"
+as headroom '' headroom-collector >>"$tmp/collector.log" 2>&1 &
+register $!
+enrol() { (umask 077; in_root headroom hosts enrol "$@") >"$tmp/join" 2>"$tmp/enrol.log"; }
+# this machine has history by now: it is known, and only a token of its own name gets it in
+wait_for 20 "a join string" enrol
+join() { chroot "$root" headroom-agent --join - <"$tmp/join" >"$tmp/join.log" 2>&1; } # root, as the administrator
+! join || fail "a known machine joined by a stranger's token"
+enrol --host "$(ask .host)" || fail "no join string for a known host"
+join || fail "a machine does not join: $(cat "$tmp/join.log")"
+[ "$(in_root stat -c %U:%a /var/lib/headroom-agent/enrolled)" = headroom-agent:600 ] || fail "the secret is not the agent's alone"
+heard() { curl -fsS --max-time 5 http://127.0.0.1:7867/v1/hosts | jq -r '.hosts[0].heard_at'; }
+before=$(heard)
+as headroom-agent ',+bpf,+perfmon' headroom-agent >"$tmp/agent2.log" 2>&1 &
+register $!
+later_heard() { [ "$(heard)" != "$before" ]; }
+wait_for 60 "a window over TLS" later_heard
+grep -q 'event=collector url=https://10.0.0.5:7868 pinned=yes' "$tmp/agent2.log" || fail "not over TLS"
 for p in "${registered[@]}"; do end "$p" || fail "pid $p does not end"; done
+rm "$root/etc/headroom/collector.conf.d/tls.conf"
 
 say "upgrade"
 echo kept >"$root/var/lib/headroom-agent/kept"
