@@ -29,7 +29,10 @@
 static const struct hr_refusal
 	no_token = {401, "credential", "A token is needed here; see headroom hosts token.", 0},
 	wrong_token = {401, "credential", "This token is not known, or its time is over.", 0},
-	not_yours = {403, "forbidden", "This token is not for this.", 0},
+	not_yours = {403, "forbidden",
+		"This token is not for this; an agent's secret reads about its own VM only. For "
+		"the fleet: headroom hosts token, and HEADROOM_TOKEN_FILE.",
+		0},
 	no_certificate = {403, "client-certificate",
 		"A client certificate is needed, signed by the CA that the collector was told.", 0},
 	too_often = {429, "rate", "This token is used too often; slow down.", 10};
