@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "agent/core/clear.h"
 #include "proto/units.h"
 
 /* A timer that fires this much early still closes its window. */
@@ -33,12 +32,13 @@ void hr_sampler_conf_facts(struct hr_sampler_conf *conf, const struct hr_facts *
 	}
 }
 
+/* Only what was in use is cleared: untouched pages of unused devices stay untouched. */
 static void sum_clear(struct hr_summary *s, uint8_t n_dev)
 {
-	hr_clear(s, offsetof(struct hr_summary, dev));
-	hr_clear(s->dev, n_dev * sizeof(s->dev[0]));
+	memset(s, 0, offsetof(struct hr_summary, dev));
+	memset(s->dev, 0, n_dev * sizeof(s->dev[0]));
 	s->n_top = 0;
-	hr_clear(s->top, sizeof(s->top));
+	memset(s->top, 0, sizeof(s->top));
 	s->n_fs = 0;
 }
 
@@ -65,10 +65,12 @@ static void epoch_begin(struct hr_sampler *s, const struct hr_sampler_conf *conf
 
 void hr_sampler_init(struct hr_sampler *s, const struct hr_sampler_conf *conf)
 {
-	hr_clear(s, offsetof(struct hr_sampler, topk));
+	/* irq_last and what is behind it: cleared where it is used */
+	memset(s, 0, offsetof(struct hr_sampler, irq_last));
 	s->open = 0;
-	sum_clear(&s->sum[0], HR_DEVS_MAX);
-	sum_clear(&s->sum[1], HR_DEVS_MAX);
+	s->top_unheld = s->top_unknown = 0;
+	sum_clear(&s->sum[0], 0);
+	sum_clear(&s->sum[1], 0);
 	hr_topk_init(&s->topk, conf->self_pid);
 	s->seq_next = conf->seq_min;
 	epoch_begin(s, conf, 0);

@@ -113,6 +113,7 @@ struct hr_sampler {
 	uint32_t top_unheld, top_unknown;
 };
 
+/* @s: zeroed memory, or one used before; tables for devices and threads stay untouched. */
 void hr_sampler_init(struct hr_sampler *s, const struct hr_sampler_conf *conf);
 
 /* Monotonic time of the next tick after one at (mono, boot): on the grid of 1 s that window ends

@@ -2,16 +2,19 @@
 /* Hottest threads between two snapshots; the table keeps each thread's last totals. */
 #include "agent/core/topk.h"
 
+#include <stddef.h>
 #include <string.h>
 
-#include "agent/core/clear.h"
 #include "proto/units.h"
 
 #define SPAN_SLACK_US 500000 /* snapshots take their time on a busy VM */
 
 void hr_topk_init(struct hr_topk *t, uint32_t self_pid)
 {
-	hr_clear(t, sizeof(*t));
+	/* from the smallest table to the one in use: the others are untouched */
+	if (t->slots)
+		memset(&t->e[HR_TOPK_LEAST], 0, (2 * t->slots - HR_TOPK_LEAST) * sizeof(t->e[0]));
+	memset(t, 0, offsetof(struct hr_topk, e));
 	t->slots = HR_TOPK_LEAST;
 	t->self_pid = self_pid;
 }

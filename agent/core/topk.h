@@ -48,7 +48,10 @@ struct hr_topk_result {
 	uint32_t unknown; /* threads first seen although they may be older than the window */
 };
 
-/* @self_pid: the agent; its threads are never hot (they count in no result). */
+/*
+ * @t: zeroed memory, or a table used before.  @self_pid: the agent; its threads are never hot (they
+ * count in no result).
+ */
 void hr_topk_init(struct hr_topk *t, uint32_t self_pid);
 
 /*
