@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "agent/core/replay.h"
 #include "proto/units.h"
@@ -24,6 +25,7 @@ struct hr_record {
 	bool armed;     /* stints[at] is being recorded */
 	bool replaying; /* the other one is being replayed, @row is next */
 	unsigned at, row;
+	uint32_t self; /* this thread */
 	uint64_t seed;
 	uint64_t start_ns, slices; /* slices begun */
 	uint64_t next_ns;
@@ -45,6 +47,7 @@ int hr_record_open(struct hr_record **ret_record, uint64_t seed, bool dense, uin
 		return -ENOMEM;
 	}
 	r->seed = seed;
+	r->self = (uint32_t)gettid();
 	r->dense = dense;
 	r->start_ns = now_ns;
 	r->next_ns = dense ? now_ns : now_ns + FIRST_NS;
@@ -78,6 +81,7 @@ static void arm(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns)
 	if (r->dense)
 		r->next_ns = now_ns;
 	hr_stints_begin(&r->mem->stints[r->at], now_ns, now_ns + HR_SLICE_NS);
+	r->mem->stints[r->at].self = r->self;
 	r->lost = 0;
 	(void)hr_bpf_stints(b, drop, NULL); /* late ones of the slice before */
 	hr_bpf_record(b, now_ns + HR_SLICE_NS);
@@ -110,7 +114,7 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 		hr_sampler_replay(sampler, &r->out);
 		return;
 	}
-	r->out.bursts = s->n;
+	r->out.bursts = s->n - s->fixed;
 	r->out.late = s->late;
 	r->out.ms = (uint32_t)((s->until - s->from) / HR_NS_PER_MS);
 	r->row = 0;

@@ -85,7 +85,24 @@ static uint64_t cpu_of(const struct hr_replay_in *in, uint64_t key, enum hr_repl
 {
 	uint32_t order = key & ORDER_MASK, i = order % in->n, copy = order / in->n;
 
-	return in->burst[mode == HR_REPLAY_S ? i : (i + copy) % in->n].cpu_ns;
+	if (mode == HR_REPLAY_A && copy > 0)
+		for (i = (i + copy) % in->n; in->burst[i].fixed; i = (i + 1) % in->n)
+			;
+	return in->burst[i].cpu_ns;
+}
+
+static bool is_fixed(const struct hr_replay_in *in, uint64_t key)
+{
+	return in->burst[(key & ORDER_MASK) % in->n].fixed;
+}
+
+static uint32_t count_fixed(const struct hr_replay_in *in)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < in->n; i++)
+		n += in->burst[i].fixed;
+	return n;
 }
 
 static uint32_t fill(
@@ -97,7 +114,8 @@ static uint32_t fill(
 	for (uint32_t copy = 0; copy <= whole; copy++)
 		for (uint32_t i = 0; i < in->n; i++) {
 			/* one draw per burst, the same at every load */
-			if (copy == whole && share(mix(in->seed + i)) >= rest)
+			if (in->burst[i].fixed ? copy > 0
+					       : copy == whole && share(mix(in->seed + i)) >= rest)
 				continue;
 			w->key[0][n++] =
 				arrival(in, i, copy, mode) << ORDER_BITS | (copy * in->n + i);
@@ -207,16 +225,17 @@ static bool is_late(
 	uint64_t cpu = cpu_of(in, key, mode);
 	uint64_t wait = now - (key >> ORDER_BITS) - cpu;
 
-	return wait > HR_STINTS_LATE_NS && wait > cpu;
+	return !is_fixed(in, key) && wait > HR_STINTS_LATE_NS && wait > cpu;
 }
 
 static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_replay_mode mode,
 	uint32_t servers, struct hr_replay_work *w)
 {
+	uint32_t all_fixed = count_fixed(in);
 	struct sim s = {
 		.w = w, .servers = servers, .room = HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX};
 	uint64_t stop = (w->key[1][n - 1] >> ORDER_BITS) + HR_REPLAY_TAIL_NS;
-	uint32_t next = 0, done = 0, late = 0;
+	uint32_t next = 0, done = 0, late = 0, fixed = 0;
 
 	for (uint32_t i = 0; i < in->hogs && i < HR_REPLAY_HOGS_MAX; i++)
 		append(&s, HOG - i);
@@ -233,6 +252,7 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 			job = finish_first(&s);
 			if (slice_over(&s, job)) {
 				late += is_late(in, w->key[1][job], mode, at);
+				fixed += is_fixed(in, w->key[1][job]);
 				done++;
 			}
 		} else {
@@ -240,7 +260,7 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 		}
 		serve(&s, at);
 	}
-	return late + (n - done);
+	return late + (n - done) - (all_fixed - fixed);
 }
 
 void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
@@ -249,7 +269,7 @@ void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode m
 	uint32_t n = fill(in, k, mode, w);
 
 	ret[0] = n > 0 ? simulate(in, n, mode, servers, w) : 0;
-	ret[1] = n;
+	ret[1] = n - count_fixed(in);
 }
 
 void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,

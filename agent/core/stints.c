@@ -53,8 +53,10 @@ static void forget(struct hr_stints *s, uint32_t hole)
 	}
 }
 
-static void keep(struct hr_stints *s, uint64_t wake, uint64_t cpu, uint64_t wait)
+static void keep(struct hr_stints *s, uint32_t pid, uint64_t wake, uint64_t cpu, uint64_t wait)
 {
+	bool fixed = s->self != 0 && pid == s->self;
+
 	if (s->n == HR_BURSTS_MAX) {
 		if (wake < s->until)
 			s->until = wake;
@@ -62,8 +64,14 @@ static void keep(struct hr_stints *s, uint64_t wake, uint64_t cpu, uint64_t wait
 	}
 	if (cpu > UINT32_MAX) /* 4.3 of at most 5 s */
 		cpu = UINT32_MAX;
-	s->burst[s->n++] = (struct hr_burst){wake - s->from, cpu, wait};
-	s->late += wait > HR_STINTS_LATE_NS && wait > cpu;
+	s->burst[s->n++] = (struct hr_burst){.wake_ns = wake - s->from,
+		.cpu_ns = cpu,
+		.wait_ns = wait > UINT32_MAX ? UINT32_MAX : (uint32_t)wait,
+		.fixed = fixed};
+	if (fixed)
+		s->fixed++;
+	else
+		s->late += wait > HR_STINTS_LATE_NS && wait > cpu;
 }
 
 void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r)
@@ -79,7 +87,7 @@ void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r)
 	}
 	if (i == HR_STINTS_OPEN) {
 		if (!more && begins && wake >= s->from)
-			keep(s, wake, cpu, wait);
+			keep(s, r->pid, wake, cpu, wait);
 		else
 			s->cut += !more;
 		return;
@@ -90,7 +98,7 @@ void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r)
 	s->open[i].wait += wait;
 	if (more)
 		return;
-	keep(s, s->open[i].wake, s->open[i].cpu, s->open[i].wait);
+	keep(s, r->pid, s->open[i].wake, s->open[i].cpu, s->open[i].wait);
 	forget(s, i);
 }
 

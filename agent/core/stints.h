@@ -3,7 +3,7 @@
  * Recorded stints of an armed slice -> whole bursts, from wake to sleep: when it woke,
  * how long it was on a CPU, how long it waited for one in all its stints.  A burst that
  * began before the slice, or ends after it, is left out; one that was older than a hog
- * at the end counts as a hog.
+ * at the end counts as a hog.  The bursts of one thread, the agent's, are told apart.
  */
 #pragma once
 
@@ -20,14 +20,17 @@
 struct hr_burst {
 	uint64_t wake_ns; /* since the begin of the slice */
 	uint64_t cpu_ns;
-	uint64_t wait_ns;
+	uint32_t wait_ns; /* capped */
+	bool fixed;       /* of the agent itself: it does not grow with the load */
 };
 
 struct hr_stints {
 	uint64_t from, until; /* monotonic ns; @until moves back when bursts are full */
+	uint32_t self;        /* thread whose bursts are fixed; 0: none */
 	uint32_t n;
+	uint32_t fixed; /* of them */
 	uint32_t hogs;
-	uint32_t late;    /* bursts that waited longer than max(X, own CPU time) */
+	uint32_t late;    /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
 	uint32_t cut;     /* begun before the slice, or no room to follow them */
 	uint32_t nr_open; /* in @open */
 	struct {
@@ -37,6 +40,7 @@ struct hr_stints {
 	struct hr_burst burst[HR_BURSTS_MAX];
 };
 
+/* No thread is the agent's: set @self after it. */
 void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until);
 /* One record, in the order of a task's stints; those of other tasks may come in between. */
 void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r);

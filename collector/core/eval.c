@@ -2,9 +2,12 @@
 /* All resources of a minute and their minimum. */
 #include "collector/core/eval.h"
 
+#include "collector/core/closed.h"
+
 #include <string.h>
 
-#define HOT_U_PM 900 /* "a thread on CPU + waiting > 90 %" (answer-model 3, hogs) */
+#define CLOSED_BUSY 0.9 /* share of slots with every vCPU busy: less than 10 % left to fill */
+#define HOT_U_PM    900 /* "a thread on CPU + waiting > 90 %" (answer-model 3, hogs) */
 
 static const struct hr_bounds *bounds_at(const struct hr_estimate *e, int z)
 {
@@ -105,6 +108,35 @@ static void add_devices(const struct hr_ctx *x, struct hr_eval *v)
 	}
 }
 
+static double busy_of(const struct hr_minute *m)
+{
+	return (double)m->ctr[HR_CTR_ONCPU_NS] / 1e9 / hr_minute_s(m);
+}
+
+static double runnable_of(const struct hr_minute *m)
+{
+	return busy_of(m) + (double)m->ctr[HR_CTR_WAIT_NS] / 1e9 / hr_minute_s(m);
+}
+
+/* The most that were there at once, but for one slot of a hundred. */
+static double tasks_of(const struct hr_minute *m)
+{
+	return (double)m->dist[HR_DIST_RUNNABLE].p99_hi / 1e3;
+}
+
+/*
+ * Where a vCPU stands idle now and then, load is what came, and more of it would fit on more vCPUs.
+ * Where none ever does, nobody knows what would come.
+ */
+static struct hr_opt closed_of(const struct hr_minute *m)
+{
+	if (!hr_minute_has(m, HR_SIG_RUNQ_WAIT) || !hr_minute_has(m, HR_SIG_CPU_SLOTS) ||
+		!(hr_minute_s(m) > 0) ||
+		(double)m->ctr[HR_CTR_BUSY_ALL_N] < CLOSED_BUSY * (double)m->ctr[HR_CTR_SLOT_N])
+		return (struct hr_opt){0};
+	return hr_opt_of(hr_closed_gain(m->cpus, busy_of(m), runnable_of(m), tasks_of(m)));
+}
+
 void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 {
 	struct hr_eval *v = ret;
@@ -126,6 +158,7 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 		if (v->lacking < 0 && owes_claim(&v->e[i]) && !v->e[i].r.headroom.at_least.has)
 			v->lacking = (int8_t)i;
 	v->frozen = hr_frozen_gain(m);
+	v->closed = closed_of(m);
 	if (hr_minute_has(m, HR_SIG_BURSTS) && m->ctr[HR_CTR_ONCPU_NS])
 		v->hog_share = (double)m->ctr[HR_CTR_HOG_NS] / (double)m->ctr[HR_CTR_ONCPU_NS];
 	for (uint8_t i = 0; i < m->n_use; i++)
@@ -135,4 +168,10 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 			"more vCPUs, closed load: gain at most %.3f  (running + waiting, cut at 2c "
 			"over cut at c)",
 			v->frozen.v);
+	if (v->closed.has)
+		hr_trace_say(x->t,
+			"  every vCPU is busy: what is asked for waits for what is done; %.3f "
+			"busy, "
+			"%.3f runnable on average, %.1f at once: twice the vCPUs give these %.3f",
+			busy_of(m), runnable_of(m), tasks_of(m), v->closed.v);
 }

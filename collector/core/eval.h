@@ -12,6 +12,7 @@ struct hr_eval {
 	int8_t bind;                    /* index into e, -1: nothing decides */
 	int8_t lacking;       /* a resource that should decide and makes no claim, -1 none */
 	struct hr_opt frozen; /* gain of closed load from 2x vCPUs, at most */
+	struct hr_opt closed; /* the same, likely; where every vCPU is busy all the time */
 	double hog_share;     /* of the CPU work: threads that never sleep */
 	bool hot_thread;      /* some thread on CPU or waiting > 90 % */
 };

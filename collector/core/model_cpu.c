@@ -18,6 +18,7 @@
 #define BUSY_ALL_BAD 0.95  /* slots with every CPU busy: nothing is left */
 #define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
 #define LATE_SEEN    5     /* late bursts from which on their share is known to +-45 % */
+#define FEW_BURSTS   150   /* bursts from which on at_least needs no more than the model's error */
 #define CHECK_BURSTS 100   /* fewer bursts cannot check a prediction of 1 % */
 #define SMT_G_LIKELY 0.16  /* median of 68 types running a database (forecast 8) */
 
@@ -31,6 +32,23 @@ struct hr_opt hr_frozen_gain(const struct hr_minute *m)
 	if (!hr_minute_has(m, HR_SIG_RUNQ_WAIT) || m->ctr[HR_CTR_FROZEN_C_NS] == 0)
 		return (struct hr_opt){0};
 	return hr_opt_of((double)m->ctr[HR_CTR_FROZEN_2C_NS] / (double)m->ctr[HR_CTR_FROZEN_C_NS]);
+}
+
+/*
+ * More than the limit, and by more than chance: the count of a load at its very limit is above it
+ * in every second minute.  Two standard deviations: in one of forty.
+ */
+bool hr_cpu_is_late(double eps, double bursts, double late)
+{
+	double limit = eps * bursts;
+
+	return late > fmax(1, limit + 2 * sqrt(limit));
+}
+
+/* A share of 1 % cannot be known from a few dozen bursts: what is promised then shrinks. */
+static double few_bursts(const struct hr_cpu_facts *f, double pooled)
+{
+	return sqrt(fmax(FEW_BURSTS / fmax(fmax(f->bursts, pooled), 1), 1));
 }
 
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
@@ -59,7 +77,7 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	if (f.has_bursts) {
 		f.bursts = (double)m->ctr[HR_CTR_BURST_N];
 		f.late = (double)m->ctr[HR_CTR_BURST_LATE_N];
-		f.late_bad = f.late > fmax(1, x->conf->eps * f.bursts);
+		f.late_bad = hr_cpu_is_late(x->conf->eps, f.bursts, f.late);
 		f.today = f.bursts >= CHECK_BURSTS
 				  ? hr_vq_today(m->vq_bad[0], m->ctr[HR_CTR_VQ_TOT_N],
 					    f.late / f.bursts)
@@ -187,6 +205,9 @@ static void stage2(
 	 */
 	ret->apart /= ret->apart < 1 ? s2->today : sqrt(s2->today);
 	ret->apart = fmax(fmax(ret->apart, ret->inside), z ? 0 : cube_law(x, f));
+	/* Near today's load a handful of its own late bursts decides; farther off many do. */
+	if (ret->inside > 1)
+		ret->m_lo = 1 + (ret->m_lo - 1) / (ret->inside * ret->inside);
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
@@ -212,6 +233,7 @@ static void vq_bounds(
 		if (f->s2.used)
 			stage2(x, f, z, &k);
 		k.apart = hr_k_clamp(k.apart);
+		k.m_lo *= few_bursts(f, f->s2.used ? f->s2.bursts : 0);
 		b->at_least =
 			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
 		b->likely = hr_opt_of(k.apart * d.likely);

@@ -21,4 +21,6 @@ struct hr_cpu_facts {
 	double throttled;          /* CPU-s per s */
 	bool late_bad, steal_bad, quota_bad;
 };
+/* Are @late of @bursts more than the share @eps, by more than chance? */
+bool hr_cpu_is_late(double eps, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);

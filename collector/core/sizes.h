@@ -13,11 +13,12 @@ struct hr_gain {
 /*
  * @k, @at: headroom now and at the sizes.  @frozen bounds the gain of vCPUs for
  * closed load: it counts where @hog_share of the work never sleeps, or where a
- * thread is hot and it proves that nothing waited.
+ * thread is hot and it proves that nothing waited.  @closed: every vCPU is busy all the time and
+ * this is likely gained; it replaces what the headroom says, which knows of no load but this.
  */
 struct hr_gain_in {
 	struct hr_bounds k, at[HR_SIZE_N];
-	struct hr_opt frozen;
+	struct hr_opt frozen, closed;
 	double hog_share;
 	bool hot_thread;
 	uint32_t vcpus;

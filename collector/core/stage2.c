@@ -6,12 +6,13 @@
 
 #define K_MIN        0.125
 #define K_MAX        8.0
-#define BURSTS_MIN   500 /* fewer: 1 % of them is less than 5 (answer-model 4.6) */
+#define BURSTS_MIN   200 /* from there on it erred less than the queue (MODEL.md 3) */
 #define SLOPE_MIN    1.0 /* two bursts meet at least in proportion to the load */
 #define TODAY_MIN    0.25
 #define TODAY_MAX    2.0
 #define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
+#define CHECK_COUNT  3     /* none seen where three were expected is 5 % chance */
 
 static void fade(float *v, unsigned n, float keep)
 {
@@ -126,6 +127,7 @@ static double today_of(const struct hr_curve *c, double measured)
 void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 {
 	struct hr_curve c;
+	double alike;
 
 	*ret = (struct hr_stage2){.bursts = (double)p->bursts, .slices = (double)p->slices};
 	if (!(p->slices > 0)) {
@@ -154,8 +156,8 @@ void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
 		ret->vq_apart[z] = hr_curve_k(&c, eps);
 	}
-	ret->used = fabs(log((ret->predicted + CHECK_OFFSET) / (ret->measured + CHECK_OFFSET))) <=
-		    log(2);
+	alike = fmax(CHECK_OFFSET, CHECK_COUNT / (double)p->bursts);
+	ret->used = fabs(log((ret->predicted + alike) / (ret->measured + alike))) <= log(2);
 	if (!ret->used)
 		ret->why = "the replay does not see what was measured at today's load";
 }

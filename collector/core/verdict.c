@@ -48,13 +48,16 @@ static struct hr_verdict larger(const struct hr_verdict_in *in)
 
 /*
  * Is less than the target left?  likely is off by x1.2 (tests/truth): what it misses the target by
- * less than 1.25 is no proof, unless nothing more fits for sure.
+ * less than 1.25 is no proof, unless nothing more fits for sure.  Nor is it one for the CPU as long
+ * as more than the target might fit: few late bursts make a likely below 1 by chance.
  */
-static bool is_short(const struct hr_bounds *k, double target)
+static bool is_short(const struct hr_bounds *k, double target, enum hr_resource bind)
 {
+	bool sure = k->at_most.has && k->at_most.v < target;
+
 	if (!k->likely.has || k->likely.v >= target)
 		return false;
-	return k->likely.v * LIKELY_ERR < target || (k->at_most.has && k->at_most.v < target);
+	return sure || (bind != HR_RES_CPU && k->likely.v * LIKELY_ERR < target);
 }
 
 struct hr_verdict hr_verdict_of(const struct hr_verdict_in *in)
@@ -65,7 +68,7 @@ struct hr_verdict hr_verdict_of(const struct hr_verdict_in *in)
 		return verdict(HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE, 1, -1);
 	if (k->at_least.has && k->at_least.v >= in->target && !in->trend_soon)
 		return verdict(HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT, 2, -1);
-	if (!in->trend_soon && !is_short(k, in->target))
+	if (!in->trend_soon && !is_short(k, in->target, in->bind))
 		return verdict(HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE, 3, -1);
 	if (in->local)
 		return verdict(HR_ANSWER_NO, HR_REASON_LOCAL_LIMIT, 4, -1);

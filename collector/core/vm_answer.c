@@ -291,6 +291,7 @@ static void decide(struct making *k, struct hr_answer *a)
 	in->local = k->bind_how == 1;
 	in->external = k->bind_how == 2;
 	in->frozen = gi.frozen = k->frozen;
+	gi.closed = k->v.closed;
 	gi.hog_share = k->hog_share;
 	gi.hot_thread = in->hot_thread;
 	gi.vcpus = k->vm->open.cpus;

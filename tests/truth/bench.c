@@ -98,7 +98,8 @@ static void replay_window(struct hr_summary *s, const struct job *job, size_t n,
 
 			if (job[i].at_ns < at || job[i].end_ns >= until)
 				continue;
-			burst[in.n++] = (struct hr_burst){job[i].at_ns - at, job[i].took_ns, wait};
+			burst[in.n++] = (struct hr_burst){
+				job[i].at_ns - at, job[i].took_ns, (uint32_t)wait, false};
 			late += wait > HR_STINTS_LATE_NS && wait > job[i].took_ns;
 		}
 		qsort(burst, in.n, sizeof(*burst), by_wake);

@@ -27,7 +27,7 @@ ALL["idle"] = limits.idle
 ALL["disk"] = devices.disk
 ALL["network"] = devices.network
 ALL["memory"] = devices.memory
-GUEST |= {"quota", "idle"}
+GUEST |= {"quota", "idle", *(f"gain/{n}" for n in closed.GAIN)}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}
 # What --all runs: some 25 minutes on a quiet machine, the guest's cases first (other load does not reach those).
 IN_GUEST = ("cpu/c1-poisson-lognormal", "cpu/c1-bursts-more", "cpu/c1-batches-in", "cpu/c1-ticks-more")

@@ -103,6 +103,9 @@ class Guest:
             self._rest += more
         raise RuntimeError("the guest said nothing more; last: " + " | ".join(lines[-5:]))
 
+    def stop(self):
+        stop(self.qemu)
+
     def run(self, line, timeout=600):
         self.qemu.stdin.write(line.encode() + b"\n")
         return self._until("@@DONE", timeout)
@@ -123,13 +126,17 @@ class Guest:
         wait = round(self.setup_s) + 1
         load = "echo '{\"late_share\": 0}'"
         if load_args:
-            load = f"load {' '.join(str(a) for a in load_args)} --for {seconds + wait + 3}"
+            length = seconds + wait + 3 if load_args[0] == "open" else 3600  # told to end, see below
+            load = f"load {' '.join(str(a) for a in load_args)} --for {length}"
         if group:
             load = f"sh -c 'echo $$ >{group}/cgroup.procs; exec {load}'"
+        # Against threads that never sleep the product takes long to begin: the load stays as long.
+        end = "kill $closed;" if load_args and load_args[0] == "closed" else ""
         text = self.run(
-            f"{load} >/tmp/load & "
+            f"{load} >/tmp/load & closed=$!; "
             f"(sleep {wait}; exec load stat --for {seconds} >/tmp/stat) & "
-            f"sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; wait; "
+            f"sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; "
+            f"{end} wait; "
             "cat /tmp/load /tmp/stat /tmp/answer")
         load_text, _, rest = text.partition("\n")
         stat, brace, answer = rest.partition("{")

@@ -6,7 +6,8 @@
  *           until then: the timer's interrupt wakes it, as a packet's would, and
  *           arrivals wait for no CPU.  It spins until its own thread's CPU clock has
  *           advanced by the job's size.  One worker makes a single-threaded server.
- *   closed  threads that sleep and spin in turn; counts their cycles.
+ *   closed  threads that sleep and spin in turn; counts their cycles, and those that came late.
+ *           SIGTERM ends it early.
  *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
  *
  * Prints one JSON object.  A job is late when sojourn - CPU time > max(X, CPU
@@ -16,6 +17,7 @@
 #include <getopt.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,7 +48,7 @@ struct run {
 	atomic_size_t next;
 	uint64_t start_ns, end_ns;
 	pthread_mutex_t lock;
-	atomic_ulong cycles;
+	atomic_ulong cycles, late;
 	double busiest_s; /* most CPU time of a single worker in a second */
 	atomic_bool over;
 };
@@ -121,25 +123,34 @@ static void *open_worker(void *arg)
 	}
 }
 
+/* splitmix64: threads that begin at neighbouring numbers draw nothing alike. */
 static double draw_cycle(uint64_t *s, double mean)
 {
-	*s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
-	return -mean * log(((double)(*s >> 11) + 0.5) / 9007199254740992.0);
+	uint64_t z = *s += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	z ^= z >> 31;
+	return -mean * log(((double)(z >> 11) + 0.5) / 9007199254740992.0);
 }
 
 static void *closed_worker(void *arg)
 {
 	struct run *r = arg;
-	uint64_t s = r->a->plan.seed + (uint64_t)pthread_self();
+	uint64_t s = r->a->plan.seed * 1000003 + 7919 * atomic_fetch_add(&r->next, 1);
 
 	prctl(PR_SET_NAME, r->a->name);
 	while (!atomic_load(&r->over)) {
-		double z = draw_cycle(&s, r->a->sleep_s);
+		double z = draw_cycle(&s, r->a->sleep_s), wait, took;
+		uint64_t at = clock_ns(CLOCK_MONOTONIC);
 
 		if (z > 0)
-			sleep_until(clock_ns(CLOCK_MONOTONIC) + (uint64_t)(z * 1e9));
-		work(r, (uint64_t)(draw_cycle(&s, r->a->plan.mean_s) * 1e9));
+			sleep_until(at += (uint64_t)(z * 1e9));
+		took = (double)work(r, (uint64_t)(draw_cycle(&s, r->a->plan.mean_s) * 1e9)) / 1e9;
+		wait = (double)(clock_ns(CLOCK_MONOTONIC) - at) / 1e9 - took;
 		atomic_fetch_add(&r->cycles, 1);
+		if (wait > r->a->late_s && wait > took)
+			atomic_fetch_add(&r->late, 1);
 	}
 	return NULL;
 }
@@ -204,19 +215,33 @@ static int run_open(struct run *r)
 	return 0;
 }
 
+static volatile sig_atomic_t told_to_end;
+
+static void end_early(int signo)
+{
+	(void)signo;
+	told_to_end = 1;
+}
+
 static int run_closed(struct run *r)
 {
 	pthread_t thread[THREADS_MAX] = {0};
-	double wall;
+	unsigned long cycles;
+	double wall = 0;
 
+	signal(SIGTERM, end_early);
 	r->start_ns = clock_ns(CLOCK_MONOTONIC);
 	if (!start(r, thread, closed_worker))
 		return 1;
-	sleep_until(r->start_ns + (uint64_t)(r->a->plan.for_s * 1e9));
+	while (!told_to_end && wall < r->a->plan.for_s) {
+		sleep_until(clock_ns(CLOCK_MONOTONIC) + 50000000);
+		wall = (double)(clock_ns(CLOCK_MONOTONIC) - r->start_ns) / 1e9;
+	}
 	atomic_store(&r->over, true);
-	wall = (double)(clock_ns(CLOCK_MONOTONIC) - r->start_ns) / 1e9;
-	printf("{\"cycles\": %lu, \"wall_s\": %.3f, \"per_s\": %.4f}\n", atomic_load(&r->cycles),
-		wall, (double)atomic_load(&r->cycles) / wall);
+	cycles = atomic_load(&r->cycles);
+	printf("{\"cycles\": %lu, \"wall_s\": %.3f, \"per_s\": %.4f, \"late_share\": %.6f}\n",
+		cycles, wall, (double)cycles / wall,
+		(double)atomic_load(&r->late) / fmax((double)cycles, 1));
 	for (unsigned i = 0; i < r->a->threads; i++)
 		pthread_join(thread[i], NULL);
 	return 0;

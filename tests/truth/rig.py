@@ -64,13 +64,15 @@ def need(*programs):
             raise Skip(f"{p} is not installed")
 
 
-def start(args, group=None, netns=None, **kw):
+def start(args, group=None, netns=None, cpus=None, **kw):
     """A process of ours, in a cgroup directory or namespace if told; ended at exit if still there."""
     argv = [str(a) for a in args]
     if netns:
         argv = ["ip", "netns", "exec", netns] + argv
     if group:
         argv = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group] + argv
+    if cpus:
+        argv = ["taskset", "-c", ",".join(str(c) for c in sorted(cpus))] + argv
     p = subprocess.Popen(argv, text=True, **kw)
     on_exit(stop, p)
     return p
@@ -86,9 +88,9 @@ def stop(p):
             p.wait()
 
 
-def load(*args, group=None, netns=None):
+def load(*args, group=None, netns=None, cpus=None):
     """Starts the load program; load_result waits for its JSON."""
-    return start([LOAD, *args], group=group, netns=netns, stdout=subprocess.PIPE)
+    return start([LOAD, *args], group=group, netns=netns, cpus=cpus, stdout=subprocess.PIPE)
 
 
 def load_result(p):

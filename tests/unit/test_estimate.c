@@ -6,6 +6,7 @@
 
 #include "collector/core/eval.h"
 #include "collector/core/gates.h"
+#include "collector/core/model_cpu.h"
 
 struct bench {
 	struct hr_model_conf conf;
@@ -176,6 +177,20 @@ static void unaccounted_time_is_forgiven_where_cpus_stood_idle(void **state)
 	b->m.dist[HR_DIST_BUSY_1S].max = 1500; /* 1.5 of 2 CPUs */
 	hr_model_cpu(&b->x, &b->e, &b->steal);
 	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
+}
+
+/* 1 % of 500 are 5, and 2 sqrt(5) = 4.47 more may be chance: 9 are none, 10 are. */
+static void as_many_late_bursts_as_chance_gives_are_no_shortage(void **state)
+{
+	(void)state;
+	assert_false(hr_cpu_is_late(0.01, 500, 9));
+	assert_true(hr_cpu_is_late(0.01, 500, 10));
+	/* of 10000: 100 + 20 */
+	assert_false(hr_cpu_is_late(0.01, 10000, 120));
+	assert_true(hr_cpu_is_late(0.01, 10000, 121));
+	/* 0.1 + 0.63: still, one alone proves nothing */
+	assert_false(hr_cpu_is_late(0.01, 10, 1));
+	assert_true(hr_cpu_is_late(0.01, 10, 2));
 }
 
 static void the_frozen_bound_is_the_ratio_of_cut_sums(void **state)
@@ -494,6 +509,7 @@ int main(void)
 		T(steal_of_one_in_thirteen_is_bad),
 		T(steal_on_an_idle_vm_is_not_judged),
 		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),
+		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
 		T(the_frozen_bound_is_the_ratio_of_cut_sums),
 		T(memory_reaches_as_far_as_available_over_anonymous),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),

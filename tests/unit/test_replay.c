@@ -16,7 +16,7 @@ static struct hr_replay_in in;
 static void bursts(uint32_t n, unsigned every, unsigned cpu, unsigned length)
 {
 	for (uint32_t i = 0; i < n; i++)
-		burst[i] = (struct hr_burst){i * every * MS, cpu * MS, 0};
+		burst[i] = (struct hr_burst){i * every * MS, cpu * MS, 0, false};
 	in = (struct hr_replay_in){.burst = burst, .n = n, .length_ns = length * MS, .seed = 1};
 }
 
@@ -95,6 +95,35 @@ static void copies_inside_a_burst_collide_independent_ones_do_not(void **state)
 	assert_int_equal(late(3, HR_REPLAY_S, 1), 0);
 }
 
+/* What the agent does itself comes once at every load, waits like all, and is not counted. */
+static void a_fixed_burst_has_no_copies_and_is_not_counted(void **state)
+{
+	(void)state;
+	/* the agent's 20 and a burst of 2 at 0: in turn, the agent's first: 0-3, burst 3-5 */
+	bursts(2, 0, 20, 1000);
+	burst[0].fixed = true;
+	burst[1].cpu_ns = 2 * MS;
+	assert_int_equal(total(1), 1);
+	assert_int_equal(total(4), 4);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 0);
+	/* four bursts of 2, never one of 20: 0-3 agent, 3-5 5-7 7-9 9-11: the last waited 9 */
+	assert_int_equal(late(4, HR_REPLAY_A, 1), 0);
+	/* five: and 11-13, but after the agent's second 3: waited at least 11 */
+	assert_true(late(6, HR_REPLAY_A, 1) >= 1);
+	/* three of 20 were late before (above); as the agent's own they count nowhere */
+	bursts(3, 0, 20, 1000);
+	burst[0].fixed = burst[1].fixed = burst[2].fixed = true;
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 0);
+	assert_int_equal(late(8, HR_REPLAY_S, 1), 0);
+	assert_int_equal(total(8), 0);
+	/* below 1, too, it is there: a burst of 2 behind five agents' 3 waits 15 */
+	bursts(6, 0, 3, 1000);
+	for (unsigned i = 0; i < 5; i++)
+		burst[i].fixed = true;
+	burst[5].cpu_ns = 2 * MS;
+	assert_int_equal(late(0.999, HR_REPLAY_A, 1), 1);
+}
+
 static void a_copy_goes_around_the_end_of_the_slice(void **state)
 {
 	(void)state;
@@ -102,7 +131,7 @@ static void a_copy_goes_around_the_end_of_the_slice(void **state)
 	 * server: A ends at 21, waited 9; B at 24, waited 12, not MORE than 12 */
 	bursts(2, 630, 12, 1000);
 	assert_int_equal(late(2, HR_REPLAY_S, 1), 0);
-	burst[2] = (struct hr_burst){0, 12 * MS, 0};
+	burst[2] = (struct hr_burst){0, 12 * MS, 0, false};
 	in.n = 3;
 	assert_int_equal(late(1, HR_REPLAY_S, 1), 0);
 	/* two and a copy at 0: they end at 30, 33, 36, waited 18 and more; two copies at 370 */
@@ -167,6 +196,7 @@ int main(void)
 		cmocka_unit_test(a_slice_that_ends_goes_before_an_arrival_at_that_time),
 		cmocka_unit_test(a_hog_takes_every_other_slice_and_is_not_counted),
 		cmocka_unit_test(copies_inside_a_burst_collide_independent_ones_do_not),
+		cmocka_unit_test(a_fixed_burst_has_no_copies_and_is_not_counted),
 		cmocka_unit_test(a_copy_goes_around_the_end_of_the_slice),
 		cmocka_unit_test(the_load_factor_is_the_number_of_copies),
 		cmocka_unit_test(what_never_ends_is_late),

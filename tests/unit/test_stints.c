@@ -36,6 +36,24 @@ static void a_burst_of_one_stint_woke_before_its_wait(void **state)
 	assert_int_equal(s.late + s.cut, 0);
 }
 
+static void bursts_of_the_agent_are_marked_and_never_late(void **state)
+{
+	(void)state;
+	begin();
+	s.self = 7;
+	stint(7, 20, 3, 15, SLEEP);
+	stint(8, 40, 3, 15, SLEEP);
+	stint(7, 50, 3, 0, 0);
+	stint(7, 60, 3, 7, CONT | SLEEP);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.fixed, 2);
+	assert_int_equal(s.late, 1);
+	assert_true(s.burst[0].fixed && !s.burst[1].fixed && s.burst[2].fixed);
+	begin(); /* nobody again */
+	stint(0, 20, 3, 15, SLEEP);
+	assert_int_equal(s.fixed, 0);
+}
+
 static void stints_of_a_burst_add_up_over_those_of_others(void **state)
 {
 	(void)state;
@@ -128,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_burst_of_one_stint_woke_before_its_wait),
+		cmocka_unit_test(bursts_of_the_agent_are_marked_and_never_late),
 		cmocka_unit_test(stints_of_a_burst_add_up_over_those_of_others),
 		cmocka_unit_test(what_began_before_the_slice_is_left_out),
 		cmocka_unit_test(an_end_that_was_missed_does_not_join_two_bursts),

@@ -62,10 +62,12 @@ static void what_misses_the_target_by_less_than_the_models_error_is_unknown(void
 	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
 	in.k.at_most = hr_opt_of(1.25); /* for sure */
 	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
-	in = in_of(1.0, 1.03, HR_RES_CPU);
+	in = in_of(1.0, 1.03, HR_RES_MEMORY);
 	in.k.at_most = hr_opt_of(1.6);
 	with_gain(&in, 1.5, 1.9);
 	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+	in.bind = HR_RES_CPU; /* as long as more than the target might fit */
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
 }
 
 static void a_short_cpu_that_grows_is_resize(void **state)

@@ -84,6 +84,7 @@ static void hogs(struct hr_summary *s, unsigned n)
 	s->ctr[HR_CTR_ONCPU_NS] = (uint64_t)(run * 1e10);
 	s->ctr[HR_CTR_HOG_NS] = s->ctr[HR_CTR_ONCPU_NS] - 100000000;
 	s->ctr[HR_CTR_BUSY_ALL_N] = n >= 2 ? 1192 : 10;
+	s->ctr[HR_CTR_WAIT_NS] = (uint64_t)((n - run) * 1e10);
 	s->ctr[HR_CTR_FROZEN_C_NS] = (uint64_t)(run * 1e10);
 	s->ctr[HR_CTR_FROZEN_2C_NS] = (uint64_t)((n < 4 ? n : 4) * 1e10);
 	s->ctr[HR_CTR_STAT_USER_MS] = (uint64_t)(run * 1e4);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expected values: the closed form for one CPU (Engset / machine repair), and answer-model 13.10.
+ */
+#include "tests/unit/hr_cmocka.h"
+
+#include <math.h>
+
+#include "collector/core/closed.h"
+
+static void near(double got, double want, double tolerance)
+{
+	if (fabs(got - want) > tolerance)
+		fail_msg("%.6f, wanted %.6f", got, want);
+}
+
+/*
+ * Machine repair, N tasks, sleep / work = z: weight of n runnable ones is N!/(N-n)! / z^n on one
+ * CPU; on two it is halved for every n above one.  Two tasks, z = 2: on one CPU 1, 1, 1/2: busy
+ * 3/5, runnable (1 + 1) / 2.5 = 4/5.  On two CPUs 1, 1, 1/4: busy (1 + 1/2) / 2.25 = 2/3.
+ */
+static void two_tasks_on_one_cpu(void **state)
+{
+	(void)state;
+	near(hr_closed_gain(1, 0.6, 0.8, 2), (2.0 / 3) / 0.6, 1e-9);
+}
+
+static void worked_examples(void **state)
+{
+	(void)state;
+	/* 16 tasks of 5 ms, sleep 40: 0.323140 a ms on 2 CPUs, 0.354343 on 4; 0.323140 x 5 busy,
+	 * 16 - 0.323140 x 40 runnable */
+	near(hr_closed_gain(2, 1.615700, 3.074400, 16), 1.096560, 1e-5);
+	/* 10 tasks of 5 ms, sleep 5, on 4: z = 1, so busy = 10 - runnable, whatever both are */
+	near(hr_closed_gain(4, 3.9, 6.1, 10), 1.288208, 1e-5);
+}
+
+static void tasks_that_never_sleep_use_as_many_cpus_as_they_are(void **state)
+{
+	(void)state;
+	near(hr_closed_gain(2, 2, 3, 3), 1.5, 1e-4);
+	near(hr_closed_gain(1, 1, 2, 2), 2, 1e-4);
+	near(hr_closed_gain(1, 1, 8, 8), 2, 1e-4);
+	near(hr_closed_gain(4, 4, 5, 5), 1.25, 1e-4);
+	near(hr_closed_gain(2, 2, 3, 0), 1.5, 1e-4); /* there are as many as one has seen */
+}
+
+static void where_nobody_waits_nothing_is_gained(void **state)
+{
+	(void)state;
+	near(hr_closed_gain(1, 1, 1, 1), 1, 0);
+	near(hr_closed_gain(2, 0.7, 0.7, 9), 1, 0);
+	near(hr_closed_gain(0, 0.7, 0.9, 9), 1, 0);
+	near(hr_closed_gain(2, 0, 3, 9), 1, 0);
+	near(hr_closed_gain(2, NAN, NAN, NAN), 1, 0);
+}
+
+/* An open load does what comes.  One CPU, half busy: one task runs or waits on average (M/M/1). */
+static void of_very_many_tasks_each_asks_little_more(void **state)
+{
+	(void)state;
+	near(hr_closed_gain(1, 0.5, 1, 1e6), 1, 0.01);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_tasks_on_one_cpu),
+		cmocka_unit_test(worked_examples),
+		cmocka_unit_test(tasks_that_never_sleep_use_as_many_cpus_as_they_are),
+		cmocka_unit_test(where_nobody_waits_nothing_is_gained),
+		cmocka_unit_test(of_very_many_tasks_each_asks_little_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
