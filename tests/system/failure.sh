@@ -9,4 +9,4 @@ if [ "$(id -u)" != 0 ] || [ ! -e /dev/loop-control ]; then
 	echo "power cuts and full disks are left out: they need root and loop devices"
 	cuts=0 full=0
 fi
-exec "$HR_TOP/tests/failure/run" --events 0 --kills 40 --cuts $cuts --full $full
+exec "$HR_TOP/tests/failure/run" --events 0 --faults 0 --kills 40 --cuts $cuts --full $full
