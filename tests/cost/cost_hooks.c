@@ -31,7 +31,7 @@
 #include "tests/cost/loads.h"
 
 #define MODES_MAX   8
-#define PASSES_MIN  16
+#define PASSES_MIN  8
 #define BODY_TIMES  8
 #define BODY_SLICES 20
 
