@@ -133,6 +133,7 @@ int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool mus
 
 	memcpy(&p.conf, conf, sizeof p.conf);
 	r = open_all(&p, err);
+	p.loop.state = p.conf.state;
 	p.loop.name = p.conf.name;
 	p.loop.reload = reload;
 	p.loop.reload_arg = &p;

@@ -72,6 +72,7 @@ struct hr_engine {
 	struct hr_facts facts;
 	struct hr_sampler_conf conf;
 	struct hr_budget budget;
+	struct hr_status status;
 	uint64_t next_ns;
 	bool begun;
 	bool ending; /* the window at hand is to hold what only a window's end reads */
@@ -304,6 +305,11 @@ uint64_t hr_engine_next_ns(const struct hr_engine *e)
 	return e->next_ns;
 }
 
+const struct hr_status *hr_engine_status(const struct hr_engine *e)
+{
+	return &e->status;
+}
+
 const struct hr_facts *hr_engine_facts(const struct hr_engine *e)
 {
 	return &e->facts;
@@ -453,6 +459,24 @@ static void mark_shed(struct hr_facts *f, enum hr_shed what, const char *reason)
 			hr_host_facts_signal(f, (enum hr_signal)s, HR_RUNG_MISSING, reason);
 }
 
+static void note_status(
+	struct hr_engine *e, const struct hr_summary *s, const struct hr_budget_sample *b)
+{
+	struct hr_status *st = &e->status;
+	double hook_us = e->bpf ? (double)hr_budget_hook_us(&e->budget, b) : 0;
+	double dur_us = (double)b->dur_ms * 1e3;
+
+	st->pid = e->conf.self_pid;
+	st->wall_ms = s->t_end_ms;
+	st->hook_ppm = (uint64_t)(hook_us / dur_us * 1e6 + 0.5);
+	st->cost_ppm = (uint64_t)(((double)b->cpu_us + hook_us) / dur_us * 1e6 + 0.5);
+	st->budget_ppm = (uint64_t)(hr_budget_limit(&e->budget, b->cpus) * 1e6 + 0.5);
+	st->event_ns = (uint64_t)(e->budget.ns_per_event + 0.5);
+	st->rss_bytes = s->ctr[HR_CTR_SELF_RSS_BYTES];
+	st->map_bytes = e->facts.map_bytes;
+	st->shed = e->facts.shed;
+}
+
 /* The agent's own cost of the window just closed; over budget for long, one hook goes. */
 static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 {
@@ -473,14 +497,18 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + d->ctr[HR_DCTR_TX_PACKETS];
 		b.ios += d->ctr[HR_DCTR_RD_N] + d->ctr[HR_DCTR_WR_N];
 	}
-	if (!e->bpf)
+	if (!e->bpf) {
+		note_status(e, s, &b);
 		return;
+	}
 	shed = hr_budget_window(&e->budget, &b, &what, reason);
 	hr_sampler_hook_us(&e->sampler, hr_budget_hook_us(&e->budget, &b));
-	if (!shed)
-		return;
-	hr_bpf_shed(e->bpf, what);
-	mark_shed(&e->facts, what, reason);
+	if (shed) {
+		hr_bpf_shed(e->bpf, what);
+		mark_shed(&e->facts, what, reason);
+		(void)snprintf(e->status.why, sizeof e->status.why, "%s", reason);
+	}
+	note_status(e, s, &b);
 }
 
 static void record(struct hr_engine *e)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/status.h"
 #include "proto/facts.h"
 #include "proto/summary.h"
 
@@ -50,6 +51,9 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary);
  * included.  As hr_engine_tick; 0 when it is empty.
  */
 int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary);
+
+/* What the last window cost and what it may; written by hr_engine_tick() when it returns 1. */
+const struct hr_status *hr_engine_status(const struct hr_engine *e);
 
 /* Current facts, epoch included; changes only inside hr_engine_tick(). */
 const struct hr_facts *hr_engine_facts(const struct hr_engine *e);

@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agent/status.h"
 #include "agent/trim.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -37,6 +38,7 @@ enum {
 struct run {
 	const struct hr_loop *l;
 	int fd[FD_N];
+	int status_fd; /* < 0: none; see status.h */
 	bool ready;
 	unsigned ticks;
 	bool reload_failed;
@@ -108,6 +110,8 @@ static void tick(struct run *r)
 		hand_on_facts(r); /* before the window: it is of the facts' epoch or an older one */
 	if (e == 1)
 		hr_courier_window(r->l->courier, s);
+	if (e == 1 && r->status_fd >= 0)
+		(void)hr_status_write(r->status_fd, hr_engine_status(r->l->engine));
 	if (!r->ready)
 		notify(r, "READY=1");
 	else if (e == 1)
@@ -177,8 +181,11 @@ static void finish(struct run *r)
 
 int hr_loop_run(const struct hr_loop *l)
 {
-	struct run r = {.l = l, .fd = {-1, -1}};
+	struct run r = {.l = l, .fd = {-1, -1}, .status_fd = -1};
 	int e = open_fds(&r);
+
+	if (l->state && l->state[0]) /* without it doctor knows less, and that is all */
+		r.status_fd = hr_status_open(l->state);
 
 	while (e == 0 && !r.stop) {
 		unsigned ready = hr_ship_wait(hr_courier_ship(l->courier), r.fd, FD_N, WAIT_MAX_MS);
@@ -192,6 +199,7 @@ int hr_loop_run(const struct hr_loop *l)
 	}
 	if (e == 0)
 		finish(&r);
+	hr_status_close(r.status_fd);
 	hr_closep(&r.fd[FD_TIMER]);
 	hr_closep(&r.fd[FD_SIGNAL]);
 	return e;

@@ -12,7 +12,8 @@
 struct hr_loop {
 	struct hr_engine *engine;
 	struct hr_courier *courier;
-	const char *name; /* replaces the host name in the facts; "" keeps it */
+	const char *state; /* directory of the status file; "" none is written */
+	const char *name;  /* replaces the host name in the facts; "" keeps it */
 	/* SIGHUP.  0, or -errno with the reason in @err: then the old configuration stays. */
 	int (*reload)(void *arg, char err[512]);
 	void *reload_arg;

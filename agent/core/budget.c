@@ -34,6 +34,13 @@ static double hook_ns(const struct hr_budget *b, const struct hr_budget_sample *
 	return ns;
 }
 
+double hr_budget_limit(const struct hr_budget *b, uint32_t cpus)
+{
+	double all = b->cpus_ratio * cpus;
+
+	return all > b->limit_ratio ? all : b->limit_ratio;
+}
+
 double hr_budget_cost(const struct hr_budget *b, const struct hr_budget_sample *s)
 {
 	double dur_ns = (double)s->dur_ms * 1e6;
@@ -59,8 +66,7 @@ static bool next_hook(const struct hr_budget *b, enum hr_shed *ret)
 bool hr_budget_window(struct hr_budget *b, const struct hr_budget_sample *s, enum hr_shed *ret,
 	char reason[HR_REASON_LEN])
 {
-	double all = b->cpus_ratio * s->cpus;
-	double limit = all > b->limit_ratio ? all : b->limit_ratio, cost;
+	double limit = hr_budget_limit(b, s->cpus), cost;
 	enum hr_shed hook;
 
 	if (s->has_bpf && s->bpf_n > 0)

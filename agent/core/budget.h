@@ -43,6 +43,9 @@ struct hr_budget {
 
 void hr_budget_init(struct hr_budget *b, double limit_ratio, double cpus_ratio, uint32_t loaded);
 
+/* Share of one CPU above which hooks are shed, on a VM of @cpus. */
+double hr_budget_limit(const struct hr_budget *b, uint32_t cpus);
+
 /* What the window cost, as a share of one CPU. */
 double hr_budget_cost(const struct hr_budget *b, const struct hr_budget_sample *s);
 

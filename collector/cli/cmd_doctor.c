@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* headroom doctor: what can be measured on this VM, by which means, why not better, at what cost.
  */
+#include <errno.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +10,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/core/config.h"
 #include "agent/engine.h"
+#include "agent/status.h"
 #include "collector/cli/cli.h"
 #include "collector/core/render.h"
 #include "proto/base/clock.h"
+#include "proto/base/conffile.h"
 #include "proto/units.h"
 
-#define SAMPLE_S 2 /* the kernel's own account of the programs runs for one tick of it */
+#define AGENT_CONFIG "/etc/headroom/agent.conf"
+#define SAMPLE_S     2 /* the kernel's own account of the programs runs for one tick of it */
 
 struct findings {
 	struct hr_facts facts;
+	struct hr_status agent; /* of the agent that runs here */
+	int agent_err;          /* of reading it; 0: there is one */
 	bool has_cost, has_events;
 	double cpu_ratio, rss_bytes, ns_per_event, events_per_s;
 };
@@ -69,6 +77,26 @@ static json_t *word(const char *s)
 	return s[0] ? json_string(s) : json_null();
 }
 
+static json_t *agent_json(const struct findings *f)
+{
+	const struct hr_status *a = &f->agent;
+	json_t *shed;
+
+	if (f->agent_err < 0)
+		return json_null();
+	shed = json_array();
+	for (int i = 0; i < HR_SHED_N; i++)
+		if (a->shed >> i & 1)
+			json_array_append_new(shed, json_string(hr_shed_name((enum hr_shed)i)));
+	return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o}", "pid",
+		(json_int_t)a->pid, "t_end_ms", (json_int_t)a->wall_ms, "cpu_ratio",
+		(double)a->cost_ppm / 1e6, "hook_ratio", (double)a->hook_ppm / 1e6, "budget_ratio",
+		(double)a->budget_ppm / 1e6, "ns_per_event",
+		or_null(a->event_ns > 0, (double)a->event_ns), "rss_bytes",
+		(json_int_t)a->rss_bytes, "map_bytes", (json_int_t)a->map_bytes, "shed", shed,
+		"shed_reason", word(a->why));
+}
+
 static int print_json(const struct hr_cli *cli, const struct findings *f)
 {
 	json_t *list = json_array(), *o;
@@ -84,14 +112,14 @@ static int print_json(const struct hr_cli *cli, const struct findings *f)
 				hr_rung_name((enum hr_rung)s->rung), "what",
 				hr_signal_what((enum hr_signal)i), "reason", word(s->reason)));
 	}
-	o = json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:o, s:{s:o, s:o, s:I, s:o}}", "schema",
+	o = json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:o, s:{s:o, s:o, s:I, s:o}, s:o}", "schema",
 		"headroom.doctor/1", "kernel", word(f->facts.kernel), "hypervisor",
 		word(f->facts.hypervisor), "instance_type", word(f->facts.instance_type), "vcpus",
 		(int)f->facts.cpus_online, "memory_bytes", (json_int_t)f->facts.mem_total_bytes,
 		"signals", list, "cost", "cpu_ratio", or_null(f->has_cost, f->cpu_ratio),
 		"rss_bytes", or_null(f->has_cost, f->rss_bytes), "map_bytes",
 		(json_int_t)f->facts.map_bytes, "ns_per_event",
-		or_null(f->has_events, f->ns_per_event));
+		or_null(f->has_events, f->ns_per_event), "agent", agent_json(f));
 	text = o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) : NULL;
 	status = text ? hr_cli_print(cli, text) : hr_cli_fail(cli, "out of memory");
 	if (status == HR_EXIT_DONE)
@@ -135,6 +163,38 @@ static void say_cost(struct hr_out *o, const struct findings *f)
 	hr_out_say(o, ".\n");
 }
 
+static void say_agent(struct hr_out *o, const struct findings *f)
+{
+	const struct hr_status *a = &f->agent;
+	char q[HR_QUANTITY_LEN];
+
+	if (f->agent_err < 0) {
+		hr_out_say(o, "No running agent to be seen%s%s.\n",
+			f->agent_err == -ENOENT ? "" : ": ",
+			f->agent_err == -ENOENT ? "" : strerror(-f->agent_err));
+		return;
+	}
+	hr_out_say(o,
+		"\nThe agent that runs here (pid %llu): %.3f %% of one CPU in its last window,",
+		(unsigned long long)a->pid, (double)a->cost_ppm / 1e4);
+	hr_out_say(o, "\n%.3f %% of it in hooks; its budget is %.2f %%. Private memory %s",
+		(double)a->hook_ppm / 1e4, (double)a->budget_ppm / 1e4,
+		hr_render_quantity((double)a->rss_bytes, HR_UNIT_BYTES, q));
+	hr_out_say(o, ", maps %s.\n", hr_render_quantity((double)a->map_bytes, HR_UNIT_BYTES, q));
+	if (a->shed == 0) {
+		hr_out_say(o, "It has shed nothing.\n");
+		return;
+	}
+	hr_out_tone(o, HR_TONE_WARN);
+	hr_out_say(o, "It has shed:");
+	for (int i = 0; i < HR_SHED_N; i++)
+		if (a->shed >> i & 1)
+			hr_out_say(o, " %s", hr_shed_name((enum hr_shed)i));
+	hr_out_tone(o, HR_TONE_PLAIN);
+	hr_out_say(o, "\n");
+	hr_out_wrap(o, "    why: ", a->why);
+}
+
 static int print_text(const struct hr_cli *cli, const struct findings *f)
 {
 	struct hr_out *o = hr_cli_out();
@@ -160,6 +220,7 @@ static int print_text(const struct hr_cli *cli, const struct findings *f)
 	for (int i = 0; i < HR_SIG_N; i++)
 		say_signal(o, v, i);
 	say_cost(o, f);
+	say_agent(o, f);
 	if (geteuid() != 0)
 		hr_out_wrap(o, "",
 			"Not run as root: what needs rights is missing here; see the whole with: "
@@ -167,20 +228,55 @@ static int print_text(const struct hr_cli *cli, const struct findings *f)
 	return hr_cli_print(cli, o->buf);
 }
 
+/* --json, and --agent-config: whose state directory to look into. */
+static bool options(
+	const struct hr_cli *cli, int argc, char **argv, bool *ret_json, const char **ret_config)
+{
+	static const struct option known[] = {{"json", no_argument, NULL, 'j'},
+		{"config", required_argument, NULL, 'c'},
+		{"agent-config", required_argument, NULL, 'a'}, {0}};
+	int c;
+
+	*ret_json = false;
+	*ret_config = NULL;
+	while ((c = hr_cli_option(cli, argc, argv, ":", known)) != -1) {
+		if (c == '?')
+			return false;
+		if (c == 'j')
+			*ret_json = true;
+		else if (c == 'a')
+			*ret_config = optarg;
+	}
+	return true;
+}
+
+/* What the running agent says of itself; -ENOENT: none runs. */
+static int look_for_agent(const char *config, struct hr_status *ret, char err[512])
+{
+	static struct hr_agent_config c;
+	int r = hr_conffile_load(hr_agent_config_table(), config ? config : AGENT_CONFIG,
+		config != NULL, &c, NULL, err);
+
+	return r < 0 ? r : hr_status_read(c.state, ret);
+}
+
 int hr_cmd_doctor(const struct hr_cli *cli, int argc, char **argv)
 {
-	struct hr_cli mine = *cli;
 	const struct hr_engine_opts o = {
 		.root = "", .force = hr_engine_force_from_env(), .bpf_stats = true};
 	struct hr_engine *engine;
 	struct findings f = {0};
+	const char *config;
 	char err[512];
 	bool json;
 
-	if (!hr_cli_json_config(&mine, argc, argv, &json))
+	if (!options(cli, argc, argv, &json, &config))
 		return HR_EXIT_USAGE;
 	if (optind < argc)
 		return hr_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+	f.agent_err = look_for_agent(config, &f.agent, err);
+	if (config && f.agent_err < 0 && f.agent_err != -ENOENT)
+		return hr_cli_fail(cli, "%s", err);
 	if (hr_engine_open(&engine, &o, err) < 0)
 		return hr_cli_fail(cli, "%s", err);
 	if (hr_cli_progress() && !json)

@@ -59,9 +59,11 @@ const struct hr_cmd hr_cmds[] = {
 		"  -w, --warning K   WARNING when the VM carries less than K times its load (1.5)\n"
 		"  -c, --critical K  CRITICAL likewise (1.2); both judge the at_least "
 		"bound\n" CONFIG_HELP "Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n"},
-	{"doctor", hr_cmd_doctor, "[--json]",
+	{"doctor", hr_cmd_doctor, "[--json] [--agent-config FILE]",
 		"each signal of this VM: how it is read, why not better, what it costs",
-		"  --json           as JSON (headroom.doctor/1)\n\n"
+		"  --json           as JSON (headroom.doctor/1)\n"
+		"  --agent-config FILE  of the agent that runs here (/etc/headroom/agent.conf)\n\n"
+		"Says too what that agent costs, what it may, and what it has shed for it.\n"
 		"Needs root to see what root's agent would see. Takes two seconds.\n"
 		"HR_FORCE=raw_tp or HR_FORCE=file tries nothing better than that.\n"},
 	{"hosts", hr_cmd_hosts, "list | forget HOST | enrol | token | tokens | revoke WHAT",
