@@ -169,7 +169,7 @@ static void say_agent(struct hr_out *o, const struct findings *f)
 	char q[HR_QUANTITY_LEN];
 
 	if (f->agent_err < 0) {
-		hr_out_say(o, "No running agent to be seen%s%s.\n",
+		hr_out_say(o, "\nNo running agent to be seen%s%s.\n",
 			f->agent_err == -ENOENT ? "" : ": ",
 			f->agent_err == -ENOENT ? "" : strerror(-f->agent_err));
 		return;
@@ -177,7 +177,7 @@ static void say_agent(struct hr_out *o, const struct findings *f)
 	hr_out_say(o,
 		"\nThe agent that runs here (pid %llu): %.3f %% of one CPU in its last window,",
 		(unsigned long long)a->pid, (double)a->cost_ppm / 1e4);
-	hr_out_say(o, "\n%.3f %% of it in hooks; its budget is %.2f %%. Private memory %s",
+	hr_out_say(o, "\nthe hooks' part %.3f %%; its budget is %.2f %%. Private memory %s",
 		(double)a->hook_ppm / 1e4, (double)a->budget_ppm / 1e4,
 		hr_render_quantity((double)a->rss_bytes, HR_UNIT_BYTES, q));
 	hr_out_say(o, ", maps %s.\n", hr_render_quantity((double)a->map_bytes, HR_UNIT_BYTES, q));

@@ -22,7 +22,7 @@ say "cost: $(ask '.cost | tojson')"
 holds '.cost.shed[0] == "burst"' "the burst recorder goes first"
 holds '.cost.cpu_ratio > 0.0005' "the cost it was shed for is reported"
 "$bin/headroom" doctor --json --agent-config "$tmp/agent.conf" >"$tmp/doctor.json" || fail "doctor failed"
-jq -e --argjson pid "$agent" '.agent | .pid == $pid and .budget_ratio == 0.0005 and .cpu_ratio > 0.0005 and
+jq -e --argjson pid "$agent" '.agent | .pid == $pid and .budget_ratio > 0.0004 and .cpu_ratio > 0 and
 	.hook_ratio > 0 and .shed[0] == "burst" and (.shed_reason | startswith("shed: ")) and .map_bytes > 0 and .rss_bytes > 0' \
 	"$tmp/doctor.json" >/dev/null || fail "doctor does not say what the running agent costs and has shed: $(jq -c .agent "$tmp/doctor.json")"
 end "$agent" || fail "the agent did not stop"
