@@ -86,7 +86,11 @@ void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf
 				  (z == HR_SIZE_VCPUS || mem_exists),
 			.gain = gain_of(&in->k, &in->at[z])};
 		if (in->closed.has && z != HR_SIZE_MEMORY) {
-			ret[z].gain = closed_of(&in->closed, &in->frozen);
+			/* of tasks that never sleep frozen is no bound, it is what they do */
+			ret[z].gain = closed_of(in->hog_share >= HOG_SHARE && in->frozen.has
+							? &in->frozen
+							: &in->closed,
+				&in->frozen);
 			continue;
 		}
 		if (bounded && z != HR_SIZE_MEMORY)

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "collector/core/closed.h"
+#include "collector/core/sizes.h"
 
 static void near(double got, double want, double tolerance)
 {
@@ -61,6 +62,35 @@ static void of_very_many_tasks_each_asks_little_more(void **state)
 	near(hr_closed_gain(1, 0.5, 1, 1e6), 1, 0.01);
 }
 
+/* 1.6 likely, 1.9 proven: 1.6 / 1.4 at least, 1 + 1.2 x 0.9 at most; what never sleeps does
+ * the 1.9. */
+static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
+{
+	const struct hr_bounds k = {true, {true, 0.5}, {true, 0.8}, {true, 1}, false};
+	struct hr_gain_in in = {
+		.k = k, .at = {k, k, k}, .frozen = {true, 1.9}, .closed = {true, 1.6}, .vcpus = 1};
+	struct hr_gain g[HR_SIZE_N];
+	struct hr_model_conf conf = {0};
+
+	(void)state;
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.at_least.v, 1.142857, 1e-6);
+	near(g[HR_SIZE_VCPUS].gain.likely.v, 1.6, 1e-9);
+	near(g[HR_SIZE_VCPUS].gain.at_most.v, 2.08, 1e-9);
+	near(g[HR_SIZE_MEMORY].gain.likely.v, 1, 1e-9);
+	in.hog_share = 0.6;
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.likely.v, 1.9, 1e-9);
+	/* a load with idle time left: k there over k here, promised no more than twice */
+	in.closed.has = false;
+	in.hog_share = 0;
+	in.at[HR_SIZE_VCPUS] =
+		(struct hr_bounds){true, {true, 1.25}, {true, 2.4}, {true, 3}, false};
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.at_least.v, 2, 1e-9);
+	near(g[HR_SIZE_VCPUS].gain.likely.v, 3, 1e-9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,6 +98,7 @@ int main(void)
 		cmocka_unit_test(worked_examples),
 		cmocka_unit_test(tasks_that_never_sleep_use_as_many_cpus_as_they_are),
 		cmocka_unit_test(where_nobody_waits_nothing_is_gained),
+		cmocka_unit_test(a_load_that_waits_for_itself_gains_what_its_tasks_do),
 		cmocka_unit_test(of_very_many_tasks_each_asks_little_more),
 	};
 
