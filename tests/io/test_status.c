@@ -86,9 +86,9 @@ static void an_agent_that_was_killed_is_not_there(void **state)
 
 static void another_file_is_refused(void **state)
 {
-	static const char *const bad[] = {"hello\n", "pid=1\n", "pid=x\nwall_ms=1\n",
-		"pid=0\nwall_ms=1\ncost_ppm=1\nhook_ppm=1\nbudget_ppm=1\nevent_ns=1\nrss_bytes=1\n"
-		"map_bytes=1\nshed=0\nwhy=\n"};
+	static const char zero_pid[] = "pid=0\nwall_ms=1\ncost_ppm=1\nhook_ppm=1\nbudget_ppm=1\n"
+				       "event_ns=1\nrss_bytes=1\nmap_bytes=1\nshed=0\nwhy=\n";
+	static const char *const bad[] = {"hello\n", "pid=1\n", "pid=x\nwall_ms=1\n", zero_pid};
 	struct hr_status got;
 
 	(void)state;
