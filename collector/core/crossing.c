@@ -52,10 +52,10 @@ double hr_crossing_level(const double *peak, uint32_t n)
 			double v = isnan(peak[d]) ? 0 : peak[d];
 
 			for (unsigned t = 0; t < HR_CROSSING_NEED; t++) {
-				double less = fmin(top[t], v);
+				double more = top[t] > v ? top[t] : v;
 
-				top[t] = fmax(top[t], v);
-				v = less;
+				v = top[t] > v ? v : top[t];
+				top[t] = more;
 			}
 		}
 		best = fmax(best, top[HR_CROSSING_NEED - 1]);
@@ -70,9 +70,15 @@ double hr_crossing_level(const double *peak, uint32_t n)
  */
 static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
 {
-	double last = 0;
+	double last = 0, level[HR_CROSSING_DAYS];
 	unsigned rose = 0, n = 0;
 
+	/* highest level held from day o on: of a week that begins there, or later */
+	for (unsigned o = HR_CROSSING_DAYS - HR_CROSSING_WITHIN + 1; o-- > HR_CROSSING_WITHIN;) {
+		level[o] = hr_crossing_level(peak + o, HR_CROSSING_WITHIN);
+		if (o + HR_CROSSING_WITHIN < HR_CROSSING_DAYS && level[o + 1] > level[o])
+			level[o] = level[o + 1];
+	}
 	for (unsigned d = HR_CROSSING_DAYS - HR_CROSSING_WITHIN; d < HR_CROSSING_DAYS; d++)
 		last = isnan(peak[d]) ? last : fmax(last, peak[d]);
 	for (unsigned o = HR_CROSSING_WITHIN; o + HR_CROSSING_WITHIN <= HR_CROSSING_DAYS;
@@ -81,22 +87,25 @@ static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
 
 		for (unsigned d = o - HR_CROSSING_WITHIN; d < o; d++)
 			before = isnan(peak[d]) ? before : fmax(before, peak[d]);
-		rose += hr_crossing_level(peak + o, HR_CROSSING_DAYS - o) * fmax(last, 1e-3) >=
-			line * fmax(before, 1e-3);
+		rose += level[o] * fmax(last, 1e-3) >= line * fmax(before, 1e-3);
 	}
 	return (double)rose / n;
 }
 
 static double median_slope(const double lw[HR_CROSSING_DAYS])
 {
-	double s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2];
+	double s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2], tmp[sizeof(s) / sizeof(*s)],
+		mid[2];
 	unsigned k = 0;
 
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
 		for (unsigned j = i + 1; j < HR_CROSSING_DAYS; j++)
 			if (!isnan(lw[i]) && !isnan(lw[j]))
 				s[k++] = (lw[j] - lw[i]) / (j - i);
-	return k ? hr_rank_median(s, k) : 0;
+	if (!k)
+		return 0;
+	hr_rank_picks(s, k, (size_t[2]){k / 2, (k - 1) / 2}, 2, tmp, mid);
+	return k % 2 ? mid[0] : (mid[0] + mid[1]) / 2;
 }
 
 void hr_crossing_features(

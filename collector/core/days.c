@@ -77,13 +77,6 @@ static uint32_t find(const struct hr_days *d, uint32_t k)
 	return lo;
 }
 
-static const struct hr_day_cell *get(const struct hr_days *d, uint16_t day, uint8_t what)
-{
-	uint32_t i = find(d, key(day, what));
-
-	return i < d->n && d->cell[i].day == day && d->cell[i].what == what ? &d->cell[i] : NULL;
-}
-
 static void expire(struct hr_days *d, uint16_t before)
 {
 	uint32_t i = find(d, key(before, 0));
@@ -266,12 +259,13 @@ uint32_t hr_days_seen(const struct hr_days *d)
 	return seen;
 }
 
-bool hr_days_below_cap(const struct hr_days *d, unsigned group)
+uint32_t hr_days_below_cap(const struct hr_days *d)
 {
+	uint32_t below = 0;
+
 	for (uint32_t i = 0; i < d->n; i++)
-		if (d->cell[i].what == HR_DAY_K + group)
-			return true;
-	return false;
+		below |= d->cell[i].what < HR_DAY_SEEN ? 1U << d->cell[i].what : 0;
+	return below;
 }
 
 uint16_t hr_days_last(const struct hr_days *d)
@@ -282,24 +276,31 @@ uint16_t hr_days_last(const struct hr_days *d)
 	return 0;
 }
 
+/* First cell of the last @n days up to @last; the cells are in order, so one pass reads a series.
+ */
+static uint32_t first_of(const struct hr_days *d, uint16_t last, uint32_t n)
+{
+	return last + 1U > n ? find(d, key((uint16_t)(last - (n - 1)), 0)) : 0;
+}
+
 uint32_t hr_days_k_series(const struct hr_days *d, unsigned group, uint32_t n, double *ret)
 {
 	uint16_t last = hr_days_last(d);
+	const struct hr_day_cell *k = NULL;
 	uint32_t known = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint16_t day = (uint16_t)(last - (n - 1 - i));
-		const struct hr_day_cell *seen, *k;
-
+	for (uint32_t i = 0; i < n; i++)
 		ret[i] = NAN;
-		if (last + 1U < n - i)
-			continue;
-		seen = get(d, day, HR_DAY_SEEN);
-		if (!seen || !(seen->bits & 1U << group))
-			continue;
-		k = get(d, day, (uint8_t)(HR_DAY_K + group));
-		ret[i] = k ? (double)k->v : log(HR_DAYS_K_CAP);
-		known++;
+	for (uint32_t i = first_of(d, last, n); i < d->n && d->cell[i].day <= last; i++) {
+		const struct hr_day_cell *c = &d->cell[i];
+
+		if (c->what == HR_DAY_K + group)
+			k = c; /* what was seen on a day stands behind its k */
+		else if (c->what == HR_DAY_SEEN && c->bits & 1U << group) {
+			ret[n - 1 - (last - c->day)] =
+				k && k->day == c->day ? (double)k->v : log(HR_DAYS_K_CAP);
+			known++;
+		}
 	}
 	return known;
 }
@@ -309,14 +310,13 @@ uint32_t hr_days_series(const struct hr_days *d, enum hr_day_what what, uint32_t
 	uint16_t last = hr_days_last(d);
 	uint32_t known = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct hr_day_cell *c = NULL;
-
-		if (last + 1U >= n - i)
-			c = get(d, (uint16_t)(last - (n - 1 - i)), (uint8_t)what);
-		ret[i] = c ? (double)c->v : NAN;
-		known += c != NULL;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		ret[i] = NAN;
+	for (uint32_t i = first_of(d, last, n); i < d->n && d->cell[i].day <= last; i++)
+		if (d->cell[i].what == what) {
+			ret[n - 1 - (last - d->cell[i].day)] = (double)d->cell[i].v;
+			known++;
+		}
 	return known;
 }
 
@@ -324,7 +324,8 @@ void hr_days_events(const struct hr_days *d, uint32_t n, bool *ret)
 {
 	uint16_t last = hr_days_last(d);
 
-	for (uint32_t i = 0; i < n; i++)
-		ret[i] = last + 1U >= n - i &&
-			 get(d, (uint16_t)(last - (n - 1 - i)), HR_DAY_RESIZED) != NULL;
+	memset(ret, 0, n * sizeof(*ret));
+	for (uint32_t i = first_of(d, last, n); i < d->n && d->cell[i].day <= last; i++)
+		if (d->cell[i].what == HR_DAY_RESIZED)
+			ret[n - 1 - (last - d->cell[i].day)] = true;
 }

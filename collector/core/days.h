@@ -98,9 +98,9 @@ void hr_days_forget(struct hr_days *d, unsigned group);
 /* Adds a cell; false when out of memory.  Beyond HR_DAYS_CELLS the oldest day goes first. */
 bool hr_days_add(struct hr_days *d, uint16_t day, uint8_t what, uint32_t bits);
 
-/* Groups with evidence on any day, a bit each; whether @group was below its cap on any. */
+/* Groups with evidence on any day, a bit each; and those that were below their cap on any. */
 uint32_t hr_days_seen(const struct hr_days *d);
-bool hr_days_below_cap(const struct hr_days *d, unsigned group);
+uint32_t hr_days_below_cap(const struct hr_days *d);
 
 /* Last closed day, 0 none. */
 uint16_t hr_days_last(const struct hr_days *d);

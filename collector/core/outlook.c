@@ -12,7 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-#define AGO          7    /* a date must have been there a week before */
+#define AGO          7 /* a date must have been there a week before */
+#define STEAL_GROUP  2
 #define MEMORY_GROUP 3    /* as tracks are numbered */
 #define MEMORY_FULL  95.0 /* percent of MemTotal that programs and kernel need */
 
@@ -36,9 +37,12 @@ static void probability(const struct hr_days *d, unsigned g, double k_target, st
 		o->need_days = c.need_days;
 }
 
-/* Fit over the series but its last @drop days. */
-static void fit(const double *h, const bool *event, uint32_t n, double target, struct hr_trend *t)
+/* Fit over @in, h and event of all @in->n days. */
+static void fit(const struct hr_trend_in *in, struct hr_trend *t)
 {
+	struct hr_trend_in cut = *in;
+	const double *h = in->h;
+	uint32_t n = in->n;
 	const double cap = log(HR_DAYS_K_CAP) - 1e-6;
 	uint32_t from = 0, known = 0;
 
@@ -51,12 +55,11 @@ static void fit(const double *h, const bool *event, uint32_t n, double target, s
 		from = 0; /* mostly at the cap: its slope is 0, and that is the answer */
 	while (from < n && isnan(h[from]))
 		from++;
-	hr_trend_fit(&(struct hr_trend_in){.h = h + from,
-			     .n = n - from,
-			     .weekday = (uint8_t)(from % 7),
-			     .event = event + from,
-			     .target = target},
-		t);
+	cut.h += from;
+	cut.n -= from;
+	cut.weekday = (uint8_t)(from % 7);
+	cut.event += from;
+	hr_trend_fit(&cut, t);
 }
 
 static bool inside(const struct hr_trend *now, const struct hr_trend *before, unsigned ago)
@@ -67,33 +70,49 @@ static bool inside(const struct hr_trend *now, const struct hr_trend *before, un
 	       before->early.v <= d && (!before->late.has || before->late.v >= d);
 }
 
-static void date(const struct hr_days *d, unsigned g, double target, struct hr_outlook *o)
+/* The soonest date of all groups; only that one is fitted again without the last days. */
+static void dates(const struct hr_days *d, double target, struct hr_outlook *o)
 {
 	double h[HR_DAYS_MAX];
 	bool event[HR_DAYS_MAX];
-	struct hr_trend t, before;
+	struct hr_trend_in in = {.h = h, .event = event, .n = HR_DAYS_MAX, .target = target};
+	struct hr_trend t, soonest, before;
+	uint32_t below = hr_days_below_cap(d);
 
-	if (hr_days_k_series(d, g, HR_DAYS_MAX, h) == 0)
-		return;
 	hr_days_events(d, HR_DAYS_MAX, event);
-	fit(h, event, HR_DAYS_MAX, target, &t);
-	if (g == HR_DAYS_VM) { /* words only: a date needs a resource to act on */
-		hr_trend_say(&t, o->trend, sizeof(o->trend));
-		return;
+	in.confirmed_only = true;
+	for (unsigned g = 0; g < HR_DAYS_VM; g++) {
+		/* steal is the host's business: its slope says nothing about this VM's load */
+		if (g == STEAL_GROUP || !(below & 1U << g) ||
+			hr_days_k_series(d, g, HR_DAYS_MAX, h) == 0)
+			continue;
+		in.before = o->date.has ? o->date.early.v : INFINITY;
+		fit(&in, &t);
+		if (t.kind != HR_TREND_CONFIRMED || !t.early.has || t.early.v >= in.before)
+			continue;
+		soonest = t;
+		o->date = (struct hr_outlook_date){.has = true,
+			.group = (uint8_t)g,
+			.early = t.early,
+			.likely = t.likely,
+			.late = t.late};
 	}
-	if (t.kind != HR_TREND_CONFIRMED || !t.early.has ||
-		(o->date.has && o->date.early.v <= t.early.v))
-		return;
-	o->date = (struct hr_outlook_date){.has = true,
-		.group = (uint8_t)g,
-		.early = t.early,
-		.likely = t.likely,
-		.late = t.late};
-	fit(h, event, HR_DAYS_MAX - 1, target, &before);
-	o->date.agreed = inside(&t, &before, 1);
-	fit(h, event, HR_DAYS_MAX - AGO, target, &before);
-	o->date.held = inside(&t, &before, AGO);
-	hr_trend_say(&t, o->trend, sizeof(o->trend));
+	in.before = 0;
+	if (o->date.has) {
+		(void)hr_days_k_series(d, o->date.group, HR_DAYS_MAX, h);
+		in.n = HR_DAYS_MAX - 1;
+		fit(&in, &before);
+		o->date.agreed = inside(&soonest, &before, 1);
+		in.n = HR_DAYS_MAX - AGO;
+		fit(&in, &before);
+		o->date.held = inside(&soonest, &before, AGO);
+		hr_trend_say(&soonest, o->trend, sizeof(o->trend));
+	} else if (hr_days_k_series(d, HR_DAYS_VM, HR_DAYS_MAX, h)) {
+		/* words only: a date needs a resource to act on */
+		in.confirmed_only = false;
+		fit(&in, &t);
+		hr_trend_say(&t, o->trend, sizeof(o->trend));
+	}
 }
 
 /*
@@ -107,7 +126,7 @@ static bool memory_on(const double *used, const bool *event, uint32_t n, struct 
 
 	for (uint32_t i = 0; i < n; i++)
 		h[i] = log(MEMORY_FULL / fmax(used[i], 1));
-	fit(h, event, n, 0, &t);
+	fit(&(struct hr_trend_in){.h = h, .event = event, .n = n, .confirmed_only = true}, &t);
 	if (t.kind != HR_TREND_CONFIRMED)
 		return false;
 	hr_stock_fit(used, n, MEMORY_FULL, ret);
@@ -150,6 +169,7 @@ static void next_week(const struct hr_days *d, struct hr_outlook *o)
 void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook *ret)
 {
 	double h[HR_DAYS_MAX];
+	uint32_t seen;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->day = hr_days_last(d);
@@ -160,15 +180,11 @@ void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook
 		return;
 	}
 	ret->history_days = hr_days_k_series(d, HR_DAYS_VM, HR_DAYS_MAX, h);
+	seen = hr_days_seen(d);
 	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++)
-		if (hr_days_seen(d) & 1U << g)
+		if (seen & 1U << g)
 			probability(d, g, k_target, ret);
-	/* steal is the host's business: its slope says nothing about this VM's load */
-	for (unsigned g = 0; g < HR_DAYS_VM; g++)
-		if (g != 2 && hr_days_below_cap(d, g))
-			date(d, g, log(k_target), ret);
-	if (!ret->date.has)
-		date(d, HR_DAYS_VM, log(k_target), ret);
+	dates(d, log(k_target), ret);
 	memory(d, ret);
 	next_week(d, ret);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DAYS       HR_TREND_DAYS_MAX
+#define PAIRS      (DAYS * (DAYS - 1) / 2)
 #define WEEK       7
 #define SEG_MIN    5     /* days of a piece */
 #define SEG_SPLIT  12    /* only pieces this long are split: two of SEG_MIN and a doubt */
@@ -30,17 +31,34 @@
 /* 0.08 in the reference; 0.07: a third fewer wrong dates at 28 days of 10 % noise. */
 #define NOISY      0.07
 #define NOISY_DAYS 42
-#define SOON_DAYS  30 /* horizon of the probability */
+/*
+ * Below NOISY_DAYS a noise over 0.05 is rarely told from one of 0.1 that looked quiet by chance,
+ * and those that did are the ones with a date: without DOUBT their interval held 70 % (seed 99).
+ */
+#define UNSURE    0.05
+#define DOUBT     1.7
+#define SOON_DAYS 30 /* horizon of the probability */
+
+/* What is known of a piece until it is split. */
+struct piece {
+	bool known;
+	double b0, sigma; /* noise() */
+	double score;     /* of its best cut */
+	uint32_t at;
+};
 
 struct fit {
 	double z[DAYS]; /* deseasonalised */
 	uint32_t n;
+	double week[DAYS]; /* median of z[i .. i+6] where the seven are known, else NaN */
+	struct piece piece[HR_TREND_CUTS_MAX + 2];
 	double season[WEEK];
 	uint16_t from[HR_TREND_CUTS_MAX + 2]; /* pieces: [from[i], from[i+1]) */
 	uint8_t pieces;
 	double slope, lo, hi, level, sigma;
-	double level_off; /* what the level may be wrong by */
-	bool has_slope;
+	double level_off;      /* what the level may be wrong by */
+	double doubt;          /* 1, or DOUBT: how much wider than by the formulas */
+	bool has_slope, falls; /* falls: hi < FLAT, known without hi */
 };
 
 static uint32_t take(const double *v, uint32_t from, uint32_t to, double *out)
@@ -72,16 +90,18 @@ static double filled(const struct hr_trend_in *in, uint32_t d)
 /* Step 1: what each weekday adds, from seven-day centred means. */
 static void deseasonalise(const struct hr_trend_in *in, struct fit *f)
 {
-	double res[WEEK][DAYS / WEEK + 2], mean = 0;
+	double res[WEEK][DAYS / WEEK + 2], fill[DAYS], mean = 0;
 	uint32_t n[WEEK] = {0};
 
 	memset(f->season, 0, sizeof(f->season));
+	for (uint32_t d = 0; d < f->n; d++)
+		fill[d] = filled(in, d);
 	for (uint32_t d = 3; f->n >= HR_TREND_DAYS_MIN && d + 3 < f->n; d++) {
 		uint32_t w = (in->weekday + d) % WEEK;
 		double sum = 0;
 
 		for (uint32_t i = d - 3; i <= d + 3; i++)
-			sum += filled(in, i); /* NaN: a mean over a hole has a weekday in it */
+			sum += fill[i]; /* NaN: a mean over a hole has a weekday in it */
 		if (!isnan(sum) && !isnan(in->h[d]))
 			res[w][n[w]++] = in->h[d] - sum / WEEK;
 	}
@@ -93,19 +113,43 @@ static void deseasonalise(const struct hr_trend_in *in, struct fit *f)
 		f->season[w] = n[w] ? f->season[w] - mean : 0;
 	for (uint32_t d = 0; d < f->n; d++)
 		f->z[d] = in->h[d] - f->season[(in->weekday + d) % WEEK];
+	for (uint32_t d = 0; d + WEEK <= f->n; d++) {
+		double sum = 0;
+
+		for (uint32_t i = d; i < d + WEEK; i++)
+			sum += f->z[i];
+		f->week[d] = isnan(sum) ? NAN : hr_rank_median7(f->z + d, WEEK);
+	}
+}
+
+/* Median of the known days of [from, to), a week at most; how many there are. */
+static double middle(const struct fit *f, uint32_t from, uint32_t to, uint32_t *ret_n)
+{
+	double v[WEEK];
+
+	if (to - from == WEEK && !isnan(f->week[from])) {
+		*ret_n = WEEK;
+		return f->week[from];
+	}
+	*ret_n = take(f->z, from, to, v);
+	return hr_rank_median(v, *ret_n);
 }
 
 /* Noise of [from, to): day-to-day differences around the slope over short lags. */
 static void noise(const double *z, uint32_t from, uint32_t to, double *ret_b0, double *ret_sigma)
 {
-	double v[DAYS * WEEK];
+	double v[DAYS * WEEK], tmp[DAYS * WEEK], mid[2];
 	uint32_t n = 0;
 
 	for (uint32_t i = from; i < to; i++)
 		for (uint32_t lag = 1; lag <= WEEK && i + lag < to; lag++)
 			if (!isnan(z[i]) && !isnan(z[i + lag]))
 				v[n++] = (z[i + lag] - z[i]) / lag;
-	*ret_b0 = n ? hr_rank_median(v, n) : 0;
+	*ret_b0 = 0;
+	if (n) {
+		hr_rank_picks(v, n, (size_t[2]){n / 2, (n - 1) / 2}, 2, tmp, mid);
+		*ret_b0 = n % 2 ? mid[0] : (mid[0] + mid[1]) / 2;
+	}
 	n = 0;
 	for (uint32_t i = from + 1; i < to; i++)
 		if (!isnan(z[i]) && !isnan(z[i - 1]))
@@ -113,24 +157,25 @@ static void noise(const double *z, uint32_t from, uint32_t to, double *ret_b0, d
 	*ret_sigma = (n ? hr_rank_median(v, n) : 0) / SCALE + 1e-9;
 }
 
-/* Best place for a cut in [from, to); the score, 0 when there is none. */
-static double best_cut(const double *z, uint32_t from, uint32_t to, uint32_t *ret_at)
+/* Noise and the best place for a cut of [from, to). */
+static void best_cut(const struct fit *f, uint32_t from, uint32_t to, struct piece *ret)
 {
+	const double *z = f->z;
 	double b0, sigma, best = 0, jump = -1;
 	uint32_t at = 0, lo, hi;
 
-	if (to - from < SEG_SPLIT)
-		return 0;
 	noise(z, from, to, &b0, &sigma);
+	*ret = (struct piece){.known = true, .b0 = b0, .sigma = sigma};
+	if (to - from < SEG_SPLIT)
+		return;
 	for (uint32_t t = from + SEG_MIN; t + SEG_MIN <= to; t++) {
 		uint32_t a = t >= from + WEEK ? t - WEEK : from, e = t + WEEK <= to ? t + WEEK : to;
-		double left[WEEK], right[WEEK], score;
-		uint32_t nl = take(z, a, t, left), nr = take(z, t, e, right);
+		uint32_t nl, nr;
+		double left = middle(f, a, t, &nl), right = middle(f, t, e, &nr), score;
 
 		if (nl < 3 || nr < 3)
 			continue;
-		score = fabs(hr_rank_median(right, nr) - hr_rank_median(left, nl) -
-				b0 * (double)(e - a) / 2) /
+		score = fabs(right - left - b0 * (double)(e - a) / 2) /
 			(MEDIAN_SE * sigma * sqrt(1.0 / nl + 1.0 / nr));
 		if (score > best) {
 			best = score;
@@ -138,20 +183,20 @@ static double best_cut(const double *z, uint32_t from, uint32_t to, uint32_t *re
 		}
 	}
 	if (best <= CUT_SCORE)
-		return 0;
+		return;
 	/* Medians of seven days plateau there: the largest step near it is the jump. */
 	lo = at >= from + SEG_MIN + 3 ? at - 3 : from + SEG_MIN;
 	hi = at + 3 + SEG_MIN <= to ? at + 3 : to - SEG_MIN;
-	*ret_at = at;
+	ret->score = best;
+	ret->at = at;
 	for (uint32_t t = lo; t <= hi; t++) {
 		double step = t ? fabs(z[t] - z[t - 1] - b0) : NAN;
 
 		if (!isnan(step) && step > jump) {
 			jump = step;
-			*ret_at = t;
+			ret->at = t;
 		}
 	}
-	return best;
 }
 
 static void split(struct fit *f, uint32_t at)
@@ -160,9 +205,11 @@ static void split(struct fit *f, uint32_t at)
 
 	while (i > 0 && f->from[i] > at) {
 		f->from[i + 1] = f->from[i];
+		f->piece[i + 1] = f->piece[i];
 		i--;
 	}
 	f->from[i + 1] = (uint16_t)at;
+	f->piece[i].known = f->piece[i + 1].known = false;
 	f->pieces++;
 }
 
@@ -186,12 +233,11 @@ static void find_cuts(const struct hr_trend_in *in, struct fit *f)
 		uint32_t at = 0;
 
 		for (uint8_t i = 0; i < f->pieces; i++) {
-			uint32_t t = 0;
-			double s = best_cut(f->z, f->from[i], f->from[i + 1], &t);
-
-			if (s > best) {
-				best = s;
-				at = t;
+			if (!f->piece[i].known)
+				best_cut(f, f->from[i], f->from[i + 1], &f->piece[i]);
+			if (f->piece[i].score > best) {
+				best = f->piece[i].score;
+				at = f->piece[i].at;
 			}
 		}
 		if (best <= 0)
@@ -200,52 +246,74 @@ static void find_cuts(const struct hr_trend_in *in, struct fit *f)
 	}
 }
 
-static uint8_t piece_of(const struct fit *f, uint32_t d)
+/* Slopes of all pairs of known days in [from, to); pairs of one piece only. */
+static uint32_t slopes(const struct fit *f, uint32_t from, double *s)
 {
-	uint8_t p = 0;
+	uint32_t n = 0;
 
-	while (p + 1 < f->pieces && f->from[p + 1] <= d)
-		p++;
-	return p;
+	for (uint8_t p = 0; p < f->pieces; p++) {
+		double y[DAYS], x[DAYS];
+		uint32_t m = 0;
+
+		for (uint32_t i = f->from[p] > from ? f->from[p] : from; i < f->from[p + 1]; i++)
+			if (!isnan(f->z[i])) {
+				y[m] = f->z[i];
+				x[m++] = i;
+			}
+		for (uint32_t i = 0; i < m; i++)
+			for (uint32_t j = i + 1; j < m; j++)
+				s[n++] = (y[j] - y[i]) / (x[j] - x[i]);
+	}
+	return n;
 }
 
+enum want {
+	EVERYTHING,
+	IF_FALLING, /* nothing but f->falls where that is false */
+	FALLS_ONLY, /* nothing but f->falls */
+};
+
 /* Step 3: median of all pairwise slopes inside pieces, and its interval. */
-static void find_slope(struct fit *f)
+static void find_slope(struct fit *f, enum want want)
 {
-	double s[DAYS * (DAYS - 1) / 2], var = 0, c;
-	uint32_t n = 0, used = 0;
-	double half;
+	double s[PAIRS], tmp[PAIRS], got[3], var = 0, c, half;
+	uint32_t n, used = 0, falling = 0;
+	size_t rank[3];
 
 	for (uint8_t p = 0; p < f->pieces; p++) {
 		double m = 0;
 
-		for (uint32_t i = f->from[p]; i < f->from[p + 1]; i++) {
-			if (isnan(f->z[i]))
-				continue;
-			m++;
-			for (uint32_t j = i + 1; j < f->from[p + 1]; j++)
-				if (!isnan(f->z[j]))
-					s[n++] = (f->z[j] - f->z[i]) / (j - i);
-		}
+		for (uint32_t i = f->from[p]; i < f->from[p + 1]; i++)
+			m += isnan(f->z[i]) ? 0 : 1;
 		var += m * (m - 1) * (2 * m + 5) / 18;
 		used += (uint32_t)m;
 	}
+	n = slopes(f, 0, s);
 	if (used < FIT_MIN || n < SLOPES_MIN)
 		return;
 	c = Z * sqrt(var);
 	half = trunc((n - c) / 2);
-	f->slope = hr_rank_select(s, n, n / 2);
-	f->lo = hr_rank_select(s, n, half > 0 ? (size_t)half : 0);
+	rank[0] = half > 0 ? (size_t)half : 0;
+	rank[1] = n / 2;
 	half = trunc((n + c) / 2) + 1;
-	f->hi = hr_rank_select(s, n, half < n - 1 ? (size_t)half : n - 1);
+	rank[2] = half < n - 1 ? (size_t)half : n - 1;
 	f->has_slope = true;
+	for (uint32_t i = 0; i < n; i++)
+		falling += s[i] < FLAT;
+	f->falls = falling > rank[2]; /* the slope of that rank is one of them: hi < FLAT */
+	if (want == FALLS_ONLY || (want == IF_FALLING && !f->falls))
+		return;
+	hr_rank_picks(s, n, rank, 3, tmp, got);
+	f->lo = got[0];
+	f->slope = got[1];
+	f->hi = got[2];
 }
 
 /* Step 4: today's level on the tightest weekday, from the last piece. */
 static void find_level(struct fit *f)
 {
 	uint32_t from = f->from[f->pieces - 1], n = 0;
-	double v[LEVEL_DAYS], tight = f->season[0], b0;
+	double v[LEVEL_DAYS], tight = f->season[0];
 
 	if (f->n > LEVEL_DAYS && from < f->n - LEVEL_DAYS)
 		from = f->n - LEVEL_DAYS;
@@ -255,27 +323,26 @@ static void find_level(struct fit *f)
 	for (unsigned w = 1; w < WEEK; w++)
 		tight = fmin(tight, f->season[w]);
 	f->level = n ? hr_rank_median(v, n) + tight : NAN;
-	noise(f->z, f->from[f->pieces - 1], f->n, &b0, &f->sigma);
 	/* a short last piece may look quiet by chance: the piece before it knows the noise, too */
-	for (uint8_t p = 0; p + 1 < f->pieces; p++) {
-		double b, s;
-
-		noise(f->z, f->from[p], f->from[p + 1], &b, &s);
-		f->sigma = fmax(f->sigma, s);
+	f->sigma = 0;
+	for (uint8_t p = 0; p < f->pieces; p++) {
+		if (!f->piece[p].known)
+			best_cut(f, f->from[p], f->from[p + 1], &f->piece[p]);
+		f->sigma = fmax(f->sigma, f->piece[p].sigma);
 	}
 	/* a median of n days, and the weekday's share from one day in seven */
 	if (n)
 		f->level_off = LEVEL_Z * MEDIAN_SE * f->sigma * sqrt(1.0 / n + (double)WEEK / f->n);
 }
 
-static void fit(const struct hr_trend_in *in, struct fit *f)
+static void fit(const struct hr_trend_in *in, enum want want, struct fit *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->n = in->n;
 	deseasonalise(in, f);
 	find_cuts(in, f);
-	find_slope(f);
-	if (f->has_slope)
+	find_slope(f, want);
+	if (f->has_slope && (want == EVERYTHING || (want == IF_FALLING && f->falls)))
 		find_level(f);
 }
 
@@ -295,16 +362,12 @@ static struct hr_opt days_until(double above, double b, double limit)
 /* Median slope of [from, n) alone, cuts ignored: what the last weeks say by themselves. */
 static bool late_slope(const struct fit *f, uint32_t from, double *ret)
 {
-	double s[DAYS * (DAYS - 1) / 2];
-	uint32_t n = 0;
+	double s[PAIRS], tmp[PAIRS];
+	uint32_t n = slopes(f, from, s);
 
-	for (uint32_t i = from; i < f->n; i++)
-		for (uint32_t j = i + 1; j < f->n; j++)
-			if (!isnan(f->z[i]) && !isnan(f->z[j]) && piece_of(f, i) == piece_of(f, j))
-				s[n++] = (f->z[j] - f->z[i]) / (j - i);
 	if (n < SLOPES_MIN)
 		return false;
-	*ret = hr_rank_select(s, n, n / 2);
+	hr_rank_picks(s, n, (size_t[1]){n / 2}, 1, tmp, ret);
 	return true;
 }
 
@@ -320,9 +383,18 @@ static void widen(struct fit *f)
 
 		if (f->n / part < LEVEL_DAYS || !late_slope(f, f->n - f->n / part, &b))
 			continue;
+		b = f->slope + f->doubt * (b - f->slope);
 		f->lo = fmin(f->lo, b);
 		f->hi = fmax(f->hi, b);
 	}
+}
+
+static void doubt(const struct hr_trend_in *in, struct fit *f)
+{
+	f->doubt = in->n < NOISY_DAYS && f->sigma > UNSURE ? DOUBT : 1;
+	f->lo = f->slope + f->doubt * (f->lo - f->slope);
+	f->hi = f->slope + f->doubt * (f->hi - f->slope);
+	f->level_off *= f->doubt;
 }
 
 static bool confirmed(const struct hr_trend_in *in, const struct fit *f)
@@ -330,11 +402,33 @@ static bool confirmed(const struct hr_trend_in *in, const struct fit *f)
 	struct hr_trend_in less = *in;
 	struct fit before;
 
-	if (!(f->hi < FLAT) || (f->sigma > NOISY && in->n < NOISY_DAYS))
+	if (!f->falls || (f->sigma > NOISY && in->n < NOISY_DAYS))
 		return false;
 	less.n -= DROP_DAYS;
-	fit(&less, &before);
-	return before.has_slope && before.hi < FLAT;
+	fit(&less, FALLS_ONLY, &before);
+	return before.has_slope && before.falls;
+}
+
+/* The dates of a slope without 0 in its interval. */
+static void date(const struct hr_trend_in *in, struct fit *f, struct hr_trend *ret)
+{
+	double above = f->level - in->target;
+	struct hr_opt early;
+
+	widen(f);
+	early = days_until(above - f->level_off, f->lo, ret->limit_days);
+	ret->kind = HR_TREND_UNCONFIRMED;
+	if (f->doubt > 1 && f->hi >= FLAT)
+		return;
+	ret->kind = HR_TREND_NONE;
+	if (in->before > 0 && !(early.has && early.v < in->before))
+		return;
+	ret->kind = confirmed(in, f) ? HR_TREND_CONFIRMED : HR_TREND_UNCONFIRMED;
+	if (ret->kind != HR_TREND_CONFIRMED)
+		return;
+	ret->early = early;
+	ret->likely = days_until(above, f->slope, ret->limit_days);
+	ret->late = days_until(above + f->level_off, f->hi, ret->limit_days);
 }
 
 void hr_trend_fit(const struct hr_trend_in *whole, struct hr_trend *ret)
@@ -357,7 +451,11 @@ void hr_trend_fit(const struct hr_trend_in *whole, struct hr_trend *ret)
 		ret->need_days = HR_TREND_DAYS_MIN - ret->days;
 		return;
 	}
-	fit(&in, &f);
+	fit(&in, in.confirmed_only ? IF_FALLING : EVERYTHING, &f);
+	if (in.confirmed_only && f.has_slope && !f.falls) {
+		ret->kind = HR_TREND_NONE;
+		return;
+	}
 	if (!f.has_slope || isnan(f.level)) {
 		ret->need_days = FIT_MIN; /* after a cut: a piece of its own */
 		return;
@@ -369,8 +467,9 @@ void hr_trend_fit(const struct hr_trend_in *whole, struct hr_trend *ret)
 	ret->sigma = f.sigma;
 	for (uint8_t i = 1; i < f.pieces; i++)
 		ret->cut[ret->n_cut++] = (uint16_t)(f.from[i] + whole->n - in.n);
+	doubt(&in, &f);
 	above = f.level - in.target;
-	if (f.hi >= 0) {
+	if (ret->hi >= 0) {
 		/* "no trend" is said only where what the interval allows does not end within 30
 		 * days */
 		struct hr_opt worst = days_until(above - f.level_off, f.lo, SOON_DAYS);
@@ -378,13 +477,7 @@ void hr_trend_fit(const struct hr_trend_in *whole, struct hr_trend *ret)
 		ret->kind = worst.has && above > 0 ? HR_TREND_UNCONFIRMED : HR_TREND_NONE;
 		return;
 	}
-	ret->kind = confirmed(&in, &f) ? HR_TREND_CONFIRMED : HR_TREND_UNCONFIRMED;
-	if (ret->kind != HR_TREND_CONFIRMED)
-		return;
-	widen(&f);
-	ret->early = days_until(above - f.level_off, f.lo, ret->limit_days);
-	ret->likely = days_until(above, f.slope, ret->limit_days);
-	ret->late = days_until(above + f.level_off, f.hi, ret->limit_days);
+	date(&in, &f, ret);
 }
 
 void hr_trend_say(const struct hr_trend *t, char *buf, uint32_t cap)

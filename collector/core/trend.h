@@ -33,6 +33,10 @@ struct hr_trend_in {
 	uint8_t weekday;   /* of h[0], 0..6; only the distance matters */
 	const bool *event; /* [n] or NULL: capacity changed before this day, a certain cut */
 	double target;     /* ln of the target factor */
+	/* What the caller has a use for; all else may be said as HR_TREND_NONE, which costs less.
+	 */
+	bool confirmed_only;
+	double before; /* > 0: and only a date that may be earlier than this, in days */
 };
 
 struct hr_trend {

@@ -36,6 +36,54 @@ static void selection_agrees_with_sorting(void **state)
 	assert_true(isnan(hr_rank_median(NULL, 0)));
 }
 
+static void ranks_of_many_agree_with_sorting(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("picks");
+	static double v[4095], sorted[4095], tmp[4095], was[4095];
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		size_t n = 1 + hr_rand_below(&r, 4095);
+		size_t k[3] = {hr_rand_below(&r, n), n / 2, hr_rand_below(&r, n)};
+		uint64_t shape = hr_rand_below(&r, 4);
+		double got[3];
+
+		for (size_t j = 0; j < n; j++) {
+			double u = (double)hr_rand_below(&r, 1000001) / 1e6 - 0.5;
+
+			/* even; few values; a dense middle with far tails; all alike but some */
+			v[j] = shape == 0   ? u
+			       : shape == 1 ? floor(u * 5)
+			       : shape == 2 ? 1e6 * u * u * u * u * u
+					    : (double)(u > 0.49);
+		}
+		memcpy(sorted, v, n * sizeof(*v));
+		memcpy(was, v, n * sizeof(*v));
+		qsort(sorted, n, sizeof(*sorted), cmp);
+		hr_rank_picks(v, n, k, 3, tmp, got);
+		for (unsigned m = 0; m < 3; m++)
+			fx_near(got[m], sorted[k[m]], 0);
+		assert_memory_equal(v, was, n * sizeof(*v));
+	}
+}
+
+static void the_middle_of_seven_is_right_for_every_order(void **state)
+{
+	(void)state;
+	/* a network that sorts every row of zeros and ones sorts everything (Knuth 5.3.4) */
+	for (unsigned bits = 0; bits < 128; bits++) {
+		unsigned ones = 0;
+		double v[7];
+
+		for (unsigned i = 0; i < 7; i++) {
+			v[i] = bits >> i & 1U;
+			ones += bits >> i & 1U;
+		}
+		fx_near(hr_rank_median7(v, 7), ones >= 4, 0);
+	}
+	fx_near(hr_rank_median7((double[]){3, 1, 2, 10}, 4), 2.5, 0);
+}
+
 static void a_level_counts_when_held_for_3_days_of_7(void **state)
 {
 	double w[10] = {9, 1, 1, 9, 1, 1, 1, 9, 5, 5};
@@ -222,6 +270,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selection_agrees_with_sorting),
+		cmocka_unit_test(ranks_of_many_agree_with_sorting),
+		cmocka_unit_test(the_middle_of_seven_is_right_for_every_order),
 		cmocka_unit_test(a_level_counts_when_held_for_3_days_of_7),
 		cmocka_unit_test(features_are_those_of_the_definition),
 		cmocka_unit_test(the_probability_is_the_logistic_of_the_features),

@@ -186,6 +186,43 @@ static void noise_without_growth_rarely_makes_a_date(void **state)
 	assert_true(dates <= 6); /* 2 % */
 }
 
+static void what_is_not_asked_for_is_none_and_the_rest_the_same(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("trend-only");
+	unsigned kinds[4] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		double h[91], slope = -0.0002 * (double)hr_rand_below(&r, 100);
+		struct hr_trend all, only, sooner;
+		struct hr_trend_in in = {.h = h, .n = 91, .target = 0};
+
+		for (unsigned d = 0; d < 91; d++)
+			h[d] = hr_rand_below(&r, 20) == 0
+				       ? NAN
+				       : 2 + slope * d +
+						 0.2 * ((double)hr_rand_below(&r, 1000) / 1000);
+		hr_trend_fit(&in, &all);
+		in.confirmed_only = true;
+		hr_trend_fit(&in, &only);
+		assert_int_equal(only.kind == HR_TREND_CONFIRMED, all.kind == HR_TREND_CONFIRMED);
+		in.before = 40;
+		hr_trend_fit(&in, &sooner);
+		assert_int_equal(sooner.kind == HR_TREND_CONFIRMED,
+			all.kind == HR_TREND_CONFIRMED && all.early.has && all.early.v < 40);
+		kinds[all.kind]++;
+		if (all.kind != HR_TREND_CONFIRMED)
+			continue;
+		fx_near(only.early.v, all.early.v, 0);
+		fx_near(only.likely.v, all.likely.v, 0);
+		fx_near(only.late.v, all.late.v, 0);
+		kinds[0] += sooner.kind == HR_TREND_CONFIRMED;
+	}
+	/* the test has seen each of them */
+	assert_true(kinds[0] > 0 && kinds[HR_TREND_NONE] > 0);
+	assert_true(kinds[HR_TREND_CONFIRMED] > kinds[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_resize_is_always_a_cut),
 		cmocka_unit_test(only_the_last_13_weeks_are_read),
 		cmocka_unit_test(noise_without_growth_rarely_makes_a_date),
+		cmocka_unit_test(what_is_not_asked_for_is_none_and_the_rest_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
