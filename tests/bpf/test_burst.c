@@ -95,7 +95,7 @@ static void find_worker(struct hr_bpf *b)
 	bool cut;
 
 	app.tid = 0;
-	for (int tries = 0; tries < 10 && app.tid == 0; tries++) {
+	for (int tries = 0; tries < 1000 && app.tid == 0; tries++) {
 		live_sleep_until(live_now() + 10 * MS);
 		assert_int_equal(hr_bpf_tasks(b, task, 4096, &n, &cut), 0);
 		for (uint32_t i = 0; i < n; i++)

@@ -65,7 +65,7 @@ class Browser:
             self.driver.kill()
         shutil.rmtree(self.profile, ignore_errors=True)
 
-    def call(self, method, path, body=None, timeout=60):
+    def call(self, method, path, body=None, timeout=120):
         data = json.dumps(body).encode() if body is not None else None
         req = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:

@@ -11,7 +11,7 @@ printf '[measure]\nbudget = 0.05%%\n' >>"$tmp/agent.conf"
 start_collector
 start_agent
 "$HR_BUILD/tests/cost_hooks" switch -o "$HR_BUILD/bpf/skel" -e "$HR_BUILD/tests/cost/skel/empty.bpf.o" \
-	-n 8 -s 12000 none >"$tmp/load.log" 2>&1 &
+	-n 16 -s 6000 none >"$tmp/load.log" 2>&1 &
 register $!
 shed() {
 	id=$(get /v1/hosts | jq -r '[.. | objects | (.id // .host) | strings] | first') &&
