@@ -10,7 +10,6 @@ fi
 
 # over DIR: prints what is too large, one a line.
 over() {
-	local file lines limit
 	# A parameter list's commas + 1; a function pointer's own parameters are counted too, on purpose.
 	# Callbacks of libmicrohttpd and GnuTLS have the signature these impose.
 	find "$@" -name '*.[ch]' -print0 | xargs -0 -r ctags -x --languages=C --map-C=+.h --kinds-C=f --fields=+neS \
@@ -18,12 +17,11 @@ over() {
 		awk -F'\t' '
 			$4 - $3 + 1 > 100 { print $2 ":" $3 ": " $1 "() has " $4 - $3 + 1 " lines, limit 100" }
 			{ n = gsub(",", ",", $5) + 1; if (n > 6 && $5 !~ /struct MHD_Connection \*|gnutls_pk_algorithm_t/) print $2 ":" $3 ": " $1 "() has " n " parameters, limit 6" }'
-	find "$@" \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -print | while read -r file; do
-		lines=$(wc -l <"$file")
-		limit=600
-		[ "${file##*/}" != main.c ] || limit=150
-		[ "$lines" -le $limit ] || echo "$file: $lines lines, limit $limit"
-	done
+	find "$@" \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -print0 | xargs -0 -r awk '
+		function judge() { if (n > limit) print file ": " n " lines, limit " limit }
+		FNR == 1 { judge(); file = FILENAME; limit = file ~ /(^|\/)main\.c$/ ? 150 : 600 }
+		{ n = FNR }
+		END { judge() }'
 }
 
 # The check is checked: a planted function of 101 lines, one of 7 parameters, a file of 601 lines.

@@ -16,14 +16,21 @@ while read -r entry; do
 	esac
 done < <(files | cut -d/ -f1 | sort -u)
 
-while read -r file; do
-	case $file in
-	*.bpf.c | bpf/kernel.h | bpf/compat.h) want='GPL-2.0-only OR BSD-2-Clause' ;;
-	*.c | *.h | *.sh | *.py | *.proto | *.cmake | *CMakeLists.txt | tests/run | deploy/quickstart) want=Apache-2.0 ;;
-	*) continue ;;
-	esac
-	head -n 2 "$file" | grep -qF "SPDX-License-Identifier: $want" || say "$file: first lines lack 'SPDX-License-Identifier: $want'"
-done < <(files)
+# without_licence LICENCE: those of the files on stdin whose first two lines do not name it.
+without_licence() {
+	xargs -r -d '\n' awk -v want="SPDX-License-Identifier: $1" '
+		function judge() { if (file != "" && !ok) print file ": first lines lack \x27" want "\x27" }
+		FNR == 1 { judge(); file = FILENAME; ok = 0 }
+		FNR > 2 { nextfile }
+		index($0, want) { ok = 1 }
+		END { judge() }'
+}
+kernel_side='(\.bpf\.c|^bpf/(kernel|compat)\.h)$'
+ours='(\.([ch]|sh|py|proto|cmake)|CMakeLists\.txt|^tests/run|^deploy/quickstart)$'
+found=$(files | grep -E "$kernel_side" | without_licence 'GPL-2.0-only OR BSD-2-Clause'
+	files | grep -E "$ours" | grep -vE "$kernel_side" | without_licence Apache-2.0
+	files | grep -E "$ours" | while read -r file; do [ -s "$file" ] || echo "$file: empty"; done)
+[ -z "$found" ] || say "$found"
 
 while read -r file; do
 	while read -r link; do
