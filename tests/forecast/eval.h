@@ -2,6 +2,8 @@
 /* The back-test's parts; each prints its tables. */
 #pragma once
 
+#include <stdint.h>
+
 #define EVAL_BITBRAINS_T0 1372629600 /* 2013-07-01 00:00 CEST */
 
 void eval_week(const char *dir);  /* A: next week's demand */
@@ -11,4 +13,4 @@ void eval_store(const char *dir); /* C: dates of full storage */
 /* CPU time of a refit, no data needed. */
 void eval_refit(void);
 /* Known truth, no data needed.  Returns how many of its bounds were missed. */
-int eval_known(unsigned series);
+int eval_known(unsigned series, uint64_t seed);

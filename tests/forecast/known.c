@@ -92,11 +92,10 @@ static double series(const struct scene *s, uint64_t *seed, double h[DAYS_MAX], 
 }
 
 /* Score of one scene; the number of bounds it misses. */
-static int score(const struct scene *s, unsigned n)
+static int score(const struct scene *s, unsigned n, uint64_t seed)
 {
 	unsigned held = 0, dates = 0, alarms = 0, quiet = 0, missed = 0, soon = 0, unsure = 0;
 	double err = 0, cover, false_rate;
-	uint64_t seed = 20261125;
 	int bad = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -143,12 +142,12 @@ static int score(const struct scene *s, unsigned n)
 	return bad;
 }
 
-int eval_known(unsigned n)
+int eval_known(unsigned n, uint64_t seed)
 {
 	int bad = 0;
 
-	printf("## known truth, %u series each\n", n);
+	printf("## known truth, %u series each, seed %llu\n", n, (unsigned long long)seed);
 	for (unsigned i = 0; i < sizeof(scenes) / sizeof(*scenes); i++)
-		bad += score(&scenes[i], n);
+		bad += score(&scenes[i], n, seed);
 	return bad;
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* usage: forecast_eval known | refit | week DIR | hours DIR | cross DIR | store DIR  (DIR: plain
- * CSV files)
+/*
+ * usage: forecast_eval known [SEED [SERIES]] | refit | week DIR | hours DIR | cross DIR | store DIR
+ * DIR: plain CSV files
  */
 #include "tests/forecast/eval.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/num.h"
+
 #define SERIES 2000
+#define SEED   20261125
 
 int main(int argc, char **argv)
 {
@@ -16,9 +20,12 @@ int main(int argc, char **argv)
 		void (*run)(const char *dir);
 	} part[] = {{"week", eval_week}, {"hours", eval_hours}, {"cross", eval_cross},
 		{"store", eval_store}};
+	uint64_t seed = SEED, series = SERIES;
 
-	if (argc == 2 && strcmp(argv[1], "known") == 0)
-		return eval_known(SERIES) ? 1 : 0;
+	if (argc >= 2 && argc <= 4 && strcmp(argv[1], "known") == 0 &&
+		(argc < 3 || hr_num_u64(argv[2], 1, UINT64_MAX, &seed)) &&
+		(argc < 4 || hr_num_u64(argv[3], 1, 1000000, &series)))
+		return eval_known((unsigned)series, seed) ? 1 : 0;
 	if (argc == 2 && strcmp(argv[1], "refit") == 0) {
 		eval_refit();
 		return 0;
@@ -28,7 +35,9 @@ int main(int argc, char **argv)
 			part[i].run(argv[2]);
 			return 0;
 		}
-	fprintf(stderr, "usage: %s known | refit | week DIR | hours DIR | cross DIR | store DIR\n",
+	fprintf(stderr,
+		"usage: %s known [SEED [SERIES]] | refit | week DIR | hours DIR | cross DIR | "
+		"store DIR\n",
 		argv[0]);
 	return 2;
 }
