@@ -18,6 +18,7 @@ done < <(files | cut -d/ -f1 | sort -u)
 
 # without_licence LICENCE: those of the files on stdin whose first two lines do not name it.
 without_licence() {
+	# shellcheck disable=SC2016  # awk's own
 	xargs -r -d '\n' awk -v want="SPDX-License-Identifier: $1" '
 		function judge() { if (file != "" && !ok) print file ": first lines lack \x27" want "\x27" }
 		FNR == 1 { judge(); file = FILENAME; ok = 0 }
