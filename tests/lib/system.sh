@@ -81,7 +81,7 @@ wait_for() {
 	shift 2
 	while ! "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $until ] || fail "waited in vain for: $what"
-		sleep 0.2
+		sleep 0.5 # four scripts at a time ask: each curl and jq is some 15 ms of a CPU
 	done
 }
 

@@ -7,7 +7,7 @@
 need_root
 need jq curl bpftool python3
 
-[ "${HR_CI:-0}" = 0 ] && seconds=60 || seconds=30
+[ "${HR_CI:-0}" = 0 ] && seconds=60 || seconds=20
 seconds=${HR_COST_SECONDS:-$seconds}
 hz=$(getconf CLK_TCK)
 write_conf

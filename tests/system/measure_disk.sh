@@ -24,7 +24,7 @@ echo "$back $limit" >"$group/blkio.throttle.write_iops_device" || skip "no blkio
 
 # Sixteen writes at a time: by threads that wait for each, as a database's do, and by one that hands them over
 # (libaio) and sleeps for completions, which pressure stalls do not count as waiting for I/O.
-engine=
+engine='' window=''
 load() { # RATE SECONDS
 	local how=(--ioengine=psync --thread --numjobs=16 --group_reporting "--rate_iops=$(($1 / 16))")
 	[ "$engine" = psync ] || how=(--ioengine="$engine" --iodepth=16 "--rate_iops=$1")
@@ -32,10 +32,10 @@ load() { # RATE SECONDS
 		--time_based --runtime="$2" --size=256M --output-format=json
 }
 loaded() {
-	load 800 26 >"$tmp/fio.json" 2>"$tmp/fio.log" &
+	load 800 $((window + 6)) >"$tmp/fio.json" 2>"$tmp/fio.log" &
 	register $!
 	sleep 2
-	measure 20 --include "$name"
+	measure "$window" --include "$name"
 	wait $! || fail "fio failed"
 	got=$(jq '.jobs[0].write.iops | floor' "$tmp/fio.json")
 	say "$engine: offered 800/s, limit $limit/s, fio got $got/s, mean latency $(jq '.jobs[0].write.clat_ns.mean / 1e6 | floor' "$tmp/fio.json") ms"
@@ -43,6 +43,7 @@ loaded() {
 }
 dev_is="select(.resource == \"disk\" and .device == \"$name\")"
 for engine in psync libaio; do
+	[ $engine = psync ] && window=12 || window=20
 	attempts ".binding.resource == \"disk\" and .binding.device == \"$name\"" loaded
 	holds ".binding.resource == \"disk\" and .binding.device == \"$name\"" "$engine: the loaded disk binds"
 	holds ".resources[] | $dev_is | .saturated" "$engine: the disk is saturated"
