@@ -464,12 +464,12 @@ static void note_status(
 {
 	struct hr_status *st = &e->status;
 	double hook_us = e->bpf ? (double)hr_budget_hook_us(&e->budget, b) : 0;
-	double dur_us = (double)b->dur_ms * 1e3;
+	double per_us = b->dur_ms > 0 ? 1e3 / (double)b->dur_ms : 0; /* ppm of the window */
 
 	st->pid = e->conf.self_pid;
 	st->wall_ms = s->t_end_ms;
-	st->hook_ppm = (uint64_t)(hook_us / dur_us * 1e6 + 0.5);
-	st->cost_ppm = (uint64_t)(((double)b->cpu_us + hook_us) / dur_us * 1e6 + 0.5);
+	st->hook_ppm = (uint64_t)(hook_us * per_us + 0.5);
+	st->cost_ppm = (uint64_t)(((double)b->cpu_us + hook_us) * per_us + 0.5);
 	st->budget_ppm = (uint64_t)(hr_budget_limit(&e->budget, b->cpus) * 1e6 + 0.5);
 	st->event_ns = (uint64_t)(e->budget.ns_per_event + 0.5);
 	st->rss_bytes = s->ctr[HR_CTR_SELF_RSS_BYTES];

@@ -16,6 +16,7 @@
 #include "collector/core/vm_state.h"
 #include "collector/writer_private.h"
 #include "proto/base/log.h"
+#include "proto/num.h"
 #include "tests/failure/fault_file.h"
 #include "tests/unit/hr_sample.h"
 
@@ -308,8 +309,10 @@ int main(int argc, char **argv)
 	int only = -1;
 
 	for (int i = 1; i + 1 < argc; i += 2) {
-		uint64_t v = strtoull(argv[i + 1], NULL, 10);
+		uint64_t v;
 
+		if (!hr_num_u64(argv[i + 1], 0, UINT32_MAX, &v))
+			failed("a number is none");
 		if (strcmp(argv[i], "--step") == 0 && v > 0)
 			step = v;
 		else if (strcmp(argv[i], "--what") == 0 && v < FAULT_WHAT_N)

@@ -38,7 +38,7 @@ static inline int make(void **state, bool sqlite)
 	struct world *w = calloc(1, sizeof(*w));
 
 	w->sqlite = sqlite;
-	strcpy(w->dir, "/tmp/hr-store-XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "/tmp/hr-store-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->path, sizeof(w->path), "%s/t.db", w->dir);
 	open_store(w);

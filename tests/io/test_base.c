@@ -16,6 +16,7 @@
 #include "proto/base/identity.h"
 #include "proto/base/log.h"
 #include "proto/base/sdnotify.h"
+#include "proto/num.h"
 
 static char dir[64];
 
@@ -37,7 +38,7 @@ static void put(const char *name, const char *text)
 static int make_dir(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/hr_base.XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/hr_base.XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -127,13 +128,15 @@ static void a_file_of_several_pages_is_read_to_its_end(void **state)
 static void a_kept_descriptor_reads_the_present(void **state)
 {
 	char buf[4096];
+	uint64_t pid = 0;
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
 	assert_true(fd >= 0);
 	assert_true(hr_fs_pread(fd, buf, sizeof(buf)) > 20); /* a file of /proc has no size */
 	assert_true(hr_fs_pread(fd, buf, sizeof(buf)) > 20); /* again from its start */
-	assert_true(atoi(buf) == getpid());
+	assert_true(hr_num_u64_n(buf, strcspn(buf, " "), &pid));
+	assert_int_equal(pid, getpid());
 	close(fd);
 }
 

@@ -175,15 +175,15 @@ static void headers_are_bounded_in_number_and_in_bytes(void **state)
 {
 	struct world *w = *state;
 	static char text[40000];
-	size_t n = (size_t)sprintf(text, "GET /healthz HTTP/1.1\r\nHost: x\r\n");
+	size_t n = (size_t)snprintf(text, sizeof(text), "GET /healthz HTTP/1.1\r\nHost: x\r\n");
 
 	for (int i = 0; i < 64; i++) /* with Host one too many */
-		n += (size_t)sprintf(text + n, "A%d: b\r\n", i);
-	strcpy(text + n, "\r\n");
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "A%d: b\r\n", i);
+	snprintf(text + n, sizeof(text) - n, "\r\n");
 	assert_int_equal(ask_text(w, text, &a), 431);
-	n = (size_t)sprintf(text, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ");
+	n = (size_t)snprintf(text, sizeof(text), "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ");
 	memset(text + n, 'x', 20000);
-	strcpy(text + n + 20000, "\r\n\r\n");
+	snprintf(text + n + 20000, sizeof(text) - n - 20000, "\r\n\r\n");
 	ask_text(w, text, &a);
 	if (a.status != 0 && a.status != 413 && a.status != 431)
 		fail_msg("status %u for 20 000 bytes of header", a.status);
