@@ -192,7 +192,7 @@ void hr_courier_facts(struct hr_courier *c, const struct hr_facts *facts)
 void hr_courier_window(struct hr_courier *c, const struct hr_summary *s)
 {
 	const struct hr_journal_span span = {s->seq_first, s->seq_last};
-	size_t n = hr_wire_encode_summary(s, c->window_buf, sizeof c->window_buf);
+	size_t n = hr_wire_encode_window(s, c->window_buf, sizeof c->window_buf);
 	int r = -EMSGSIZE;
 
 	if (n > 0)

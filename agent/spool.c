@@ -281,7 +281,7 @@ static bool merge_run(struct hr_spool *s, struct merge_room *m, size_t at, size_
 		if (i > 0 && !hr_summary_merge(&m->into, &m->next))
 			return false;
 	}
-	len = hr_wire_encode_summary(&m->into, m->body, sizeof m->body);
+	len = hr_wire_encode_window(&m->into, m->body, sizeof m->body);
 	if (len == 0)
 		return false;
 	rec = (struct hr_journal_record){.type = HR_JOURNAL_WINDOW,

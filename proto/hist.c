@@ -3,11 +3,12 @@
 #include "proto/hist.h"
 
 #include <assert.h>
+#include <string.h>
 
 bool hr_hist_add(struct hr_hist *h, uint64_t value, uint32_t count)
 {
 	uint32_t v = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-	uint32_t b = hr_bucket(v), n;
+	uint32_t b = hr_hist_group(h, hr_bucket(v)), n;
 	uint64_t sum;
 
 	if (count == 0)
@@ -24,19 +25,68 @@ bool hr_hist_add(struct hr_hist *h, uint64_t value, uint32_t count)
 	return true;
 }
 
+/* Counts of @h in groups of 2^@shift buckets, at the first of each.  False: more than 32 bits. */
+static bool grouped(const struct hr_hist *h, unsigned shift, uint32_t ret_n[HR_BUCKETS])
+{
+	uint32_t step = 1u << h->shift;
+
+	memset(ret_n, 0, HR_BUCKETS * sizeof(ret_n[0]));
+	for (uint32_t i = 0; i < HR_BUCKETS; i += step) {
+		uint32_t *to = &ret_n[i >> shift << shift];
+
+		if (__builtin_add_overflow(*to, h->n[i], to))
+			return false;
+	}
+	return true;
+}
+
+bool hr_hist_coarsen(struct hr_hist *h, unsigned shift)
+{
+	uint32_t n[HR_BUCKETS];
+
+	assert(shift <= HR_HIST_SHIFT_MAX);
+	if (shift <= h->shift)
+		return true;
+	if (!grouped(h, shift, n))
+		return false;
+	memcpy(h->n, n, sizeof(n));
+	h->shift = shift;
+	return true;
+}
+
+/* The usual case: both have the same resolution. */
+static bool fits_plain(const struct hr_hist *into, const struct hr_hist *from)
+{
+	uint32_t n;
+
+	for (uint32_t i = 0; i < HR_BUCKETS; i++)
+		if (__builtin_add_overflow(into->n[i], from->n[i], &n))
+			return false;
+	return true;
+}
+
+static bool fits_grouped(const struct hr_hist *into, const struct hr_hist *from)
+{
+	unsigned shift = into->shift > from->shift ? into->shift : from->shift;
+	uint32_t a[HR_BUCKETS], b[HR_BUCKETS], n;
+
+	if (!grouped(into, shift, a) || !grouped(from, shift, b))
+		return false;
+	for (uint32_t i = 0; i < HR_BUCKETS; i++)
+		if (__builtin_add_overflow(a[i], b[i], &n))
+			return false;
+	return true;
+}
+
 bool hr_hist_mergeable(const struct hr_hist *into, const struct hr_hist *from)
 {
 	uint64_t sum;
-	uint32_t n;
 
 	if (from->total == 0)
 		return true;
 	if (__builtin_add_overflow(into->sum, from->sum, &sum))
 		return false;
-	for (uint32_t i = 0; i < HR_BUCKETS; i++)
-		if (__builtin_add_overflow(into->n[i], from->n[i], &n))
-			return false;
-	return true;
+	return into->shift == from->shift ? fits_plain(into, from) : fits_grouped(into, from);
 }
 
 bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from)
@@ -45,8 +95,10 @@ bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from)
 		return false;
 	if (from->total == 0)
 		return true;
-	for (uint32_t i = 0; i < HR_BUCKETS; i++)
-		into->n[i] += from->n[i];
+	if (from->shift > into->shift)
+		(void)hr_hist_coarsen(into, from->shift); /* mergeable: it fits */
+	for (uint32_t i = 0, step = 1u << from->shift; i < HR_BUCKETS; i += step)
+		into->n[hr_hist_group(into, i)] += from->n[i];
 	into->total += from->total;
 	into->sum += from->sum;
 	if (from->max > into->max)
@@ -86,7 +138,7 @@ bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret
 	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
 		seen += h->n[i];
 		if (seen >= k) {
-			uint32_t hi = hr_bucket_hi(i);
+			uint32_t hi = hr_hist_hi(h, i);
 
 			*ret_q = (struct hr_quantile){hr_bucket_lo(i), hi < h->max ? hi : h->max};
 			return true;
@@ -99,8 +151,8 @@ uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value)
 {
 	uint64_t n = 0;
 
-	/* the bucket that holds @value may have samples on both sides: left out */
-	for (uint32_t i = hr_bucket(value) + 1; i < HR_BUCKETS; i++)
+	/* the group that holds @value may have samples on both sides: left out */
+	for (uint32_t i = hr_hist_group(h, hr_bucket(value)) + 1; i < HR_BUCKETS; i++)
 		n += h->n[i];
 	return n;
 }
@@ -108,22 +160,22 @@ uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value)
 bool hr_hist_sum_range(const struct hr_hist *h, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	unsigned __int128 lo = 0, hi = 0; /* 240 * 2^32 * 2^32 does not fit 64 bits */
-	uint32_t last = HR_BUCKETS;
+	uint32_t last = HR_BUCKETS, top = hr_hist_group(h, hr_bucket(h->max));
 
-	for (uint32_t i = 0, end = hr_bucket(h->max); i <= end; i++) {
+	for (uint32_t i = 0; i <= top; i++) {
 		if (h->n[i] == 0)
 			continue;
 		lo += (uint64_t)h->n[i] * hr_bucket_lo(i); /* 2^32 * 2^32 fits, their sum may not */
-		hi += (uint64_t)h->n[i] * hr_bucket_hi(i);
+		hi += (uint64_t)h->n[i] * hr_hist_hi(h, i);
 		last = i;
 	}
-	for (uint32_t i = hr_bucket(h->max) + 1; i < HR_BUCKETS; i++)
+	for (uint32_t i = top + 1; i < HR_BUCKETS; i++)
 		last = h->n[i] ? i : last;
-	if (hr_bucket(h->max) != last)
+	if (top != last)
 		return false;
 	/* one sample of the last bucket is max, none of them is above it */
 	lo += h->max - hr_bucket_lo(last);
-	hi -= (unsigned __int128)h->n[last] * (hr_bucket_hi(last) - h->max);
+	hi -= (unsigned __int128)h->n[last] * (hr_hist_hi(h, last) - h->max);
 	if (lo > UINT64_MAX)
 		return false;
 	*ret_lo = (uint64_t)lo;
@@ -135,8 +187,13 @@ bool hr_hist_valid(const struct hr_hist *h)
 {
 	uint64_t total = 0, lo, hi;
 
-	for (uint32_t i = 0; i < HR_BUCKETS; i++)
+	if (h->shift > HR_HIST_SHIFT_MAX)
+		return false;
+	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
+		if (h->n[i] && i != hr_hist_group(h, i))
+			return false;
 		total += h->n[i];
+	}
 	if (total != h->total)
 		return false;
 	if (total == 0)

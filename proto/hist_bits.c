@@ -105,8 +105,7 @@ static unsigned order(uint32_t before)
 	return (bit_length(before) + 1) / 2;
 }
 
-/* A count is never negative, so differences beyond -before need no code: from there on only up. */
-static uint64_t fold(uint32_t before, uint32_t n)
+uint64_t hr_bits_fold(uint32_t before, uint32_t n)
 {
 	if (n < before)
 		return 2 * (uint64_t)(before - n) - 1;
@@ -115,7 +114,7 @@ static uint64_t fold(uint32_t before, uint32_t n)
 	return n;
 }
 
-static bool unfold(uint32_t before, uint64_t z, uint32_t *ret)
+bool hr_bits_unfold(uint32_t before, uint64_t z, uint32_t *ret)
 {
 	uint64_t n;
 
@@ -131,65 +130,79 @@ static bool unfold(uint32_t before, uint64_t z, uint32_t *ret)
 	return true;
 }
 
-/* Bits of the place within bucket @i: log2 of its width. */
-static unsigned width_bits(uint32_t i)
+/* Bits of the place within the group of 2^@shift buckets from @i on: log2 of its width. */
+static unsigned width_bits(uint32_t i, unsigned shift)
 {
 	uint32_t g = i >> HR_BUCKET_BITS;
 
-	return g == 0 ? 0 : g - 1;
+	return (g == 0 ? 0 : g - 1) + shift;
 }
 
 bool hr_bits_put_count(struct hr_bits *b, uint32_t before, uint32_t n)
 {
-	return hr_bits_put_golomb(b, fold(before, n), order(before));
+	return hr_bits_put_golomb(b, hr_bits_fold(before, n), order(before));
 }
 
 bool hr_bits_get_count(struct hr_bits *b, uint32_t before, uint32_t *ret)
 {
 	uint64_t z;
 
-	return hr_bits_get_golomb(b, order(before), &z) && unfold(before, z, ret);
+	return hr_bits_get_golomb(b, order(before), &z) && hr_bits_unfold(before, z, ret);
 }
 
-bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h)
+static bool put(struct hr_bits *b, const struct hr_hist *h)
 {
-	uint32_t first = 0, last = HR_BUCKETS - 1, before = 0;
+	uint32_t step = 1u << h->shift, first = 0, last = HR_BUCKETS - step, before = 0;
 	uint64_t lo, hi;
 
 	while (first < last && h->n[first] == 0)
-		first++;
+		first += step;
 	while (last > first && h->n[last] == 0)
-		last--;
-	if (!hr_hist_sum_range(h, &lo, &hi) || !hr_bits_put(b, first, 8) ||
-		!hr_bits_put(b, last - first, 8))
+		last -= step;
+	if (!hr_hist_sum_range(h, &lo, &hi) || !hr_bits_put(b, h->shift, 2) ||
+		!hr_bits_put(b, first >> h->shift, 8) ||
+		!hr_bits_put(b, (last - first) >> h->shift, 8))
 		return false;
-	for (uint32_t i = first; i <= last; i++) {
+	for (uint32_t i = first; i <= last; i += step) {
 		if (!hr_bits_put_count(b, before, h->n[i]))
 			return false;
 		before = h->n[i];
 	}
-	return hr_bits_put(b, h->max - hr_bucket_lo(last), width_bits(last)) &&
+	return hr_bits_put(b, h->max - hr_bucket_lo(last), width_bits(last, h->shift)) &&
 	       hr_bits_put(b, h->sum - lo, bit_length(hi - lo));
 }
 
-bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h)
+bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h, unsigned shift)
+{
+	struct hr_hist coarse;
+
+	if (shift <= h->shift)
+		return put(b, h);
+	coarse = *h;
+	return hr_hist_coarsen(&coarse, shift) && put(b, &coarse);
+}
+
+static bool get(struct hr_bits *b, unsigned shift, struct hr_hist *ret_h)
 {
 	uint64_t first, len, place, lo, hi, rest;
-	uint32_t before = 0, last;
+	uint32_t before = 0, from, last;
 
 	memset(ret_h, 0, sizeof(*ret_h));
-	if (!hr_bits_get(b, 8, &first) || !hr_bits_get(b, 8, &len) || first + len >= HR_BUCKETS)
+	ret_h->shift = shift;
+	if (!hr_bits_get(b, 8, &first) || !hr_bits_get(b, 8, &len) ||
+		(first + len) << shift >= HR_BUCKETS)
 		return false;
-	last = (uint32_t)(first + len);
-	for (uint32_t i = (uint32_t)first; i <= last; i++) {
+	from = (uint32_t)first << shift;
+	last = (uint32_t)(first + len) << shift;
+	for (uint32_t i = from; i <= last; i += 1u << shift) {
 		if (!hr_bits_get_count(b, before, &ret_h->n[i]))
 			return false;
 		before = ret_h->n[i];
 		ret_h->total += before;
 	}
-	if (ret_h->n[first] == 0 || ret_h->n[last] == 0) /* one way only to write it */
+	if (ret_h->n[from] == 0 || ret_h->n[last] == 0) /* one way only to write it */
 		return false;
-	if (!hr_bits_get(b, width_bits(last), &place))
+	if (!hr_bits_get(b, width_bits(last, shift), &place))
 		return false;
 	ret_h->max = hr_bucket_lo(last) + (uint32_t)place;
 	if (!hr_hist_sum_range(ret_h, &lo, &hi) || !hr_bits_get(b, bit_length(hi - lo), &rest) ||
@@ -197,6 +210,18 @@ bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h)
 		return false;
 	ret_h->sum = lo + rest;
 	return true;
+}
+
+bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h)
+{
+	uint64_t shift;
+
+	return hr_bits_get(b, 2, &shift) && get(b, (unsigned)shift, ret_h);
+}
+
+bool hr_hist_get_plain(struct hr_bits *b, struct hr_hist *ret_h)
+{
+	return get(b, 0, ret_h);
 }
 
 bool hr_bits_done(const struct hr_bits *b)

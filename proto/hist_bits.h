@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Histograms as a string of bits, one after the other, highest bit first.  One is:
- *   8 bits   first bucket used
+ *   2 bits   log2 of the buckets that count as one (0 and no bits in hr_hist_get_plain)
+ *   8 bits   first bucket used, or group of them
  *   8 bits   last bucket used, less the first
- *   ...      count of each bucket between them, both included: difference to the
+ *   ...      count of each bucket or group between them, both included: difference to the
  *            count before it, folded onto 0, 1, 2, ... and Exp-Golomb coded with
  *            an order that follows the count before it
  *   w bits   maximum, less the lower edge of the last bucket (w: log2 of its width)
@@ -27,15 +28,19 @@ struct hr_bits {
 	size_t at;          /* bits written or read */
 };
 
-/* Appends @h, which must be valid and not empty.  False when @b is full (its content is void then).
+/*
+ * Appends @h, which must be valid and not empty, in groups of 2^@shift buckets or more.
+ * False when @b is full or a group has no 32 bits (its content is void then).
  */
-bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h);
+bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h, unsigned shift);
 
 /*
  * Reads the next histogram: valid and not empty.  False, with *ret_h void, when
  * the bits end or no histogram has them.
  */
 bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h);
+/* The same of what was written before there were groups. */
+bool hr_hist_get_plain(struct hr_bits *b, struct hr_hist *ret_h);
 
 /* The pieces of it, for other formats.  @n <= 64 bits of @v, highest first; false: full, or at the
  * end. */
@@ -47,6 +52,14 @@ bool hr_bits_get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret);
 /* A bucket's count after a neighbour's, @before. */
 bool hr_bits_put_count(struct hr_bits *b, uint32_t before, uint32_t n);
 bool hr_bits_get_count(struct hr_bits *b, uint32_t before, uint32_t *ret);
+
+/*
+ * The difference of @n to @before as 0, 1, 2, ...: 0, -1, 1, -2, 2, ...  A count is never negative,
+ * so differences beyond -before need no code: from there on only up.
+ */
+uint64_t hr_bits_fold(uint32_t before, uint32_t n);
+/* False: no 32-bit count has that code. */
+bool hr_bits_unfold(uint32_t before, uint64_t z, uint32_t *ret);
 
 /* Bytes that @b takes. */
 static inline size_t hr_bits_bytes(const struct hr_bits *b)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "headroom.pb-c.h"
+#include "proto/grid_bits.h"
 #include "proto/hist_bits.h"
 #include "proto/text.h"
 #include "proto/wire_scan.h"
@@ -23,6 +24,8 @@ struct columns {
 	uint64_t ctr[HR_CTR_N];
 	uint32_t dist_set[1 + HR_DEVS_MAX];
 	struct hr_bits bits;
+	unsigned level; /* of coarseness, see coarse[] */
+	bool any;       /* bits say more than that there is nothing */
 	uint32_t dev[HR_DEVS_MAX];
 	uint64_t dev_have[HR_DEVS_MAX];
 	uint64_t dctr_set[HR_DEVS_MAX];
@@ -36,12 +39,62 @@ struct columns {
 	unsigned char dist[HR_BODY_MAX];
 };
 
+/*
+ * log2 of the buckets that count as one, by kind of distribution and level.  What only describes
+ * goes first; what the model takes quantiles of follows; what it counts slots with stays.
+ */
+enum coarse_kind {
+	WAITS,
+	TIMES,
+	RATES,
+	SLOTS,
+	COARSE_KINDS,
+};
+#define LEVELS 5
+static const uint8_t coarse[COARSE_KINDS][LEVELS] = {
+	[WAITS] = {0, 1, 2, 2, 3},
+	[TIMES] = {0, 0, 0, 1, 2},
+	[RATES] = {0, 0, 0, 0, 1},
+	[SLOTS] = {0, 0, 0, 0, 0},
+};
+
+static enum coarse_kind dist_kind(uint32_t id)
+{
+	switch ((enum hr_dist)id) {
+	case HR_DIST_RUNQ_WAIT:
+	case HR_DIST_BURST_WAIT:
+		return WAITS;
+	case HR_DIST_BURST_CPU:
+	case HR_DIST_RTT_INFLATION:
+	case HR_DIST_RECLAIM:
+		return TIMES;
+	default:
+		return SLOTS;
+	}
+}
+
+static enum coarse_kind ddist_kind(uint32_t id)
+{
+	switch ((enum hr_ddist)id) {
+	case HR_DDIST_INFLIGHT:
+		return WAITS;
+	case HR_DDIST_RD_LAT:
+	case HR_DDIST_WR_LAT:
+		return TIMES;
+	default:
+		return RATES;
+	}
+}
+
 static bool add_dist(struct columns *c, uint32_t word, uint32_t id, const struct hr_hist *h)
 {
+	enum coarse_kind kind = word == 0 ? dist_kind(id) : ddist_kind(id);
+
 	if (h->total == 0)
 		return true;
 	c->dist_set[word] |= 1u << id;
-	return hr_hist_put(&c->bits, h);
+	c->any = true;
+	return hr_hist_put(&c->bits, h, coarse[kind][c->level]);
 }
 
 static bool add_vm(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
@@ -110,27 +163,37 @@ static void add_fs(Headroom__Summary *m, struct columns *c, const struct hr_summ
 	m->n_fs_mount = s->n_fs;
 }
 
-static bool vq_empty(const struct hr_summary *s)
-{
-	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
-		for (unsigned g = 0; g < HR_VQ_GRID; g++)
-			if (s->vq_bad[i][g] != 0)
-				return false;
-	return true;
-}
-
+static const uint32_t no_grid[HR_VQ_ROWS][HR_VQ_GRID];
 static const struct hr_replay_sum no_replay;
+
+/* Behind the distributions: the grids. */
+static bool add_grids(struct columns *c, const struct hr_summary *s)
+{
+	bool vq = hr_has(s, HR_SIG_BURSTS) && memcmp(s->vq_bad, no_grid, sizeof(no_grid)) != 0;
+	bool replay =
+		hr_has(s, HR_SIG_REPLAY) && memcmp(&s->replay, &no_replay, sizeof(no_replay)) != 0;
+
+	if (!c->any && !vq && !replay)
+		return true;
+	c->any = true;
+	return hr_bits_put(&c->bits, vq, 1) && (!vq || hr_grid_put(&c->bits, s->vq_bad)) &&
+	       hr_bits_put(&c->bits, replay, 1) &&
+	       (!replay || (hr_grid_put(&c->bits, s->replay.late) &&
+				   hr_grid_put(&c->bits, s->replay.tot)));
+}
 
 static void point(Headroom__Summary *m, struct columns *c)
 {
 	m->n_ctr_set = CTR_WORDS;
 	m->ctr_set = c->ctr_set;
 	m->ctr = c->ctr;
-	m->has_dist = c->bits.at > 0;
-	m->n_dist_set = m->has_dist ? 1 + m->n_dev : 0;
+	m->has_bits = c->any;
+	m->bits.data = c->dist;
+	m->bits.len = hr_bits_bytes(&c->bits);
+	for (size_t i = 0; i < 1 + m->n_dev; i++)
+		if (c->dist_set[i])
+			m->n_dist_set = 1 + m->n_dev;
 	m->dist_set = c->dist_set;
-	m->dist.data = c->dist;
-	m->dist.len = hr_bits_bytes(&c->bits);
 	m->n_dev_have = m->n_dctr_set = m->n_dev;
 	m->dev = c->dev;
 	m->dev_have = c->dev_have;
@@ -151,13 +214,14 @@ static size_t pack(const ProtobufCMessage *m, void *buf, size_t cap)
 	return protobuf_c_message_pack(m, buf);
 }
 
-size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
+static size_t encode(const struct hr_summary *s, unsigned level, void *buf, size_t cap)
 {
 	Headroom__Summary m = HEADROOM__SUMMARY__INIT;
 	struct columns c;
 
 	memset(&c, 0, offsetof(struct columns, dist));
 	c.bits = (struct hr_bits){c.dist, sizeof(c.dist), 0};
+	c.level = level;
 	/* seq, duration and have are always there: their absence would mean a broken sender */
 	m.has_seq_first = m.has_seq_last = m.has_dur_ms = m.has_have = true;
 	m.seq_first = s->seq_first;
@@ -178,20 +242,30 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 	for (uint32_t i = 0; i < s->n_dev; i++)
 		if (!add_dev(&m, &c, &s->dev[i], i))
 			return 0;
-	if (hr_has(s, HR_SIG_BURSTS) && !vq_empty(s)) {
-		m.n_vq = (size_t)HR_VQ_ROWS * HR_VQ_GRID;
-		m.vq = (uint32_t *)(uintptr_t)&s->vq_bad[0][0]; /* read only while packing */
-	}
-	if (hr_has(s, HR_SIG_REPLAY) && memcmp(&s->replay, &no_replay, sizeof(no_replay)) != 0) {
-		m.n_replay = sizeof(s->replay) / sizeof(uint32_t); /* late, then tot */
-		m.replay = (uint32_t *)(uintptr_t)&s->replay;
-	}
+	if (!add_grids(&c, s))
+		return 0;
 	if (hr_has(s, HR_SIG_THREADS))
 		add_top(&m, &c, s);
 	if (hr_has(s, HR_SIG_FS))
 		add_fs(&m, &c, s);
 	point(&m, &c);
 	return pack(&m.base, buf, cap);
+}
+
+size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
+{
+	return encode(s, 0, buf, cap);
+}
+
+size_t hr_wire_encode_window(const struct hr_summary *s, void *buf, size_t cap)
+{
+	for (unsigned level = 0; level < LEVELS; level++) {
+		size_t n = encode(s, level, buf, cap);
+
+		if (n > 0 && (n <= HR_WINDOW_AIM || level == LEVELS - 1))
+			return n;
+	}
+	return encode(s, 0, buf, cap); /* a group that 32 bits do not hold, or no room */
 }
 
 /* --- facts --- */

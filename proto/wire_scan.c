@@ -25,7 +25,7 @@ struct rule {
 	uint8_t detail; /* K_TEXT: bytes with NUL; K_MSG: enum hr_wire_msg */
 };
 
-#define FIELDS_MAX 23
+#define FIELDS_MAX 24
 #define NUM                                                                                        \
 	{                                                                                          \
 		K_PLAIN, WT_VARINT, 1, 0                                                           \
@@ -108,6 +108,7 @@ static const struct rule rules[HR_WIRE_MSG_N][FIELDS_MAX] = {
 			[20] = COLUMN,
 			[21] = TEXT(HR_FS_MAX, HR_NAME_LEN),
 			[22] = COLUMN,
+			[23] = {K_PLAIN, WT_LEN, 1, 0},
 		},
 };
 

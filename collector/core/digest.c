@@ -3,7 +3,8 @@
  * Adding up, and the stored form: one byte of version and detail, then bits.
  * Numbers are their length (6 bits) and their bits without the first; what may
  * be absent has a bit that says so.  Distributions are coded as on the wire, with
- * groups of buckets and the sum within the range that they allow.
+ * groups of buckets (2 bits say how many count as one) and the sum within the range that
+ * they allow.
  */
 #include "collector/core/digest.h"
 
@@ -12,7 +13,8 @@
 
 #include "proto/hist_bits.h"
 
-#define VERSION 1
+#define VERSION       2
+#define VERSION_PLAIN 1 /* every distribution has the groups of its detail */
 
 /* What a brief digest keeps: demand and limits of the resources, losses, and who waited. */
 static const enum hr_ctr brief_ctr[] = {HR_CTR_ONCPU_NS, HR_CTR_WAIT_NS, HR_CTR_BURST_N,
@@ -40,6 +42,7 @@ static const enum hr_ddist brief_ddist[] = {HR_DDIST_RD_LAT, HR_DDIST_WR_LAT, HR
 struct coder {
 	struct hr_bits b;
 	bool ok;
+	bool plain; /* reading VERSION_PLAIN */
 	enum hr_digest_detail detail;
 	uint32_t n[4]; /* how many counters, distributions, of devices: known when it was written */
 };
@@ -184,7 +187,7 @@ static bool sum_range(const struct groups *g, unsigned shift, uint64_t *ret_lo, 
 /* Counts added over a VM's life in one row fit: 64 bits take 2^32 samples of the largest value. */
 static void put_hist(struct coder *c, const struct hr_hist *h)
 {
-	unsigned shift = SHIFT(c->detail), bits;
+	unsigned shift = h->shift > SHIFT(c->detail) ? h->shift : SHIFT(c->detail), bits;
 	struct groups g = {0};
 	uint32_t before = 0;
 	uint64_t lo;
@@ -192,6 +195,7 @@ static void put_hist(struct coder *c, const struct hr_hist *h)
 	put(c, h->total != 0, 1);
 	if (h->total == 0)
 		return;
+	put(c, shift, 2);
 	g.first = HR_BUCKETS;
 	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
 		if (h->n[i] == 0)
@@ -215,7 +219,7 @@ static void put_hist(struct coder *c, const struct hr_hist *h)
 
 static void get_hist(struct coder *c, struct hr_hist *h)
 {
-	unsigned shift = SHIFT(c->detail), bits = 0;
+	unsigned shift, bits = 0;
 	struct groups g = {0};
 	uint32_t before = 0;
 	uint64_t lo = 0;
@@ -223,6 +227,7 @@ static void get_hist(struct coder *c, struct hr_hist *h)
 	memset(h, 0, sizeof(*h));
 	if (!get(c, 1))
 		return;
+	shift = c->plain ? SHIFT(c->detail) : (unsigned)get(c, 2);
 	g.first = (uint32_t)get(c, 7);
 	g.last = g.first + (uint32_t)get(c, 7);
 	c->ok = c->ok && g.last << shift < HR_BUCKETS;
@@ -239,11 +244,9 @@ static void get_hist(struct coder *c, struct hr_hist *h)
 	if (!c->ok)
 		return;
 	h->sum = lo + get(c, bits);
-	for (uint32_t i = g.first; i <= g.last; i++) {
-		uint32_t at = (i << shift) + (1u << shift) - 1;
-
-		h->n[i == g.last ? hr_bucket(h->max) : at] = g.n[i];
-	}
+	h->shift = shift;
+	for (uint32_t i = g.first; i <= g.last; i++)
+		h->n[i << shift] = g.n[i];
 }
 
 static void put_hists(struct coder *c, unsigned which, const struct hr_hist *h, uint64_t have)
@@ -360,7 +363,8 @@ static void get_head(struct coder *c, struct hr_digest *d)
 	unsigned tag = (unsigned)get(c, 8);
 
 	c->detail = (enum hr_digest_detail)(tag & 15);
-	c->ok = c->ok && tag >> 4 == VERSION &&
+	c->plain = tag >> 4 == VERSION_PLAIN;
+	c->ok = c->ok && (c->plain || tag >> 4 == VERSION) &&
 		(c->detail == HR_DIGEST_FULL || c->detail == HR_DIGEST_BRIEF);
 	for (unsigned w = 0; w < 4 && c->ok; w++) {
 		c->n[w] = (uint32_t)get(c, width[w]);

@@ -67,9 +67,6 @@ enum hr_digest_result {
 	HR_DIGEST_DAMAGED, /* not what encode writes; @d may hold a part of it */
 	HR_DIGEST_MEMORY,
 };
-/*
- * Adds what @bytes hold.  Of a distribution, the count of a group of buckets stands in its highest
- * one, of the last group in that of the maximum: groups of 2 (full), 4 (brief).  So the upper edge
- * of a quantile is one.
+/* Adds what @bytes hold.  Distributions come back in groups of 2 (full), 4 (brief) buckets or more.
  */
 enum hr_digest_result hr_digest_decode(struct hr_digest *d, const void *bytes, size_t len);

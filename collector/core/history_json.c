@@ -107,7 +107,7 @@ static json_t *spread(const struct hr_hist *h, bool known, double scale)
 		return json_null();
 	list = json_array();
 	for (uint32_t b = 0; b < HR_BUCKETS; b++) {
-		uint32_t hi = hr_bucket_hi(b) < h->max ? hr_bucket_hi(b) : h->max;
+		uint32_t hi = hr_hist_hi(h, b) < h->max ? hr_hist_hi(h, b) : h->max;
 
 		if (!h->n[b])
 			continue;

@@ -254,8 +254,10 @@ static void add_hist(
 	if (!have)
 		return;
 	for (unsigned b = 0; b < HR_BUCKETS; b++)
-		(void)hr_lookback_add(
-			&vm->back, day, (uint8_t)TRACK_DEMAND(res), (uint8_t)b, h->n[b]);
+		if (h->n[b]) /* of a group its last bucket: demand is not told smaller than it was
+			      */
+			(void)hr_lookback_add(&vm->back, day, (uint8_t)TRACK_DEMAND(res),
+				(uint8_t)hr_bucket(hr_hist_hi(h, b)), h->n[b]);
 }
 
 static void add_sample(struct hr_vm *vm, uint16_t day, unsigned res, double v, uint32_t n)

@@ -5,7 +5,7 @@
 # history is short; then the loaded resource binds.  min_history is 30 s here instead of 30 h.
 . "$(dirname "$0")/../lib/system.sh"
 need_root
-need jq python3 stress-ng curl
+need jq python3 stress-ng curl sqlite3
 
 write_conf
 printf 'page = %s\n[model]\nmin_history = 30s\n' "$HR_TOP/collector/page" >>"$tmp/collector.conf"
@@ -75,6 +75,9 @@ headroom check tested >"$tmp/out" 2>"$tmp/err" || status=$?
 [ $status = 2 ] && [ ! -s "$tmp/err" ] && grep -qE "^HEADROOM CRITICAL - [^|]{1,60}\| 'headroom'=[0-9.]+;1.5:;1.2:;0;8 'cpu'=" "$tmp/out" ||
 	fail "check of a saturated VM: status $status, $(cat "$tmp/out" "$tmp/err")"
 [ "$(wc -l <"$tmp/out")" = 1 ] || fail "check prints more than one line"
+longest=$(sqlite3 -readonly "$db" 'select max(length(body)) - 4 from w10') # a row ends in four bytes of checksum
+say "summaries: at most $longest bytes"
+[ -n "$longest" ] && [ "$longest" -le 900 ] || fail "a summary of this busy VM takes $longest bytes, promised <= 900"
 end "$agent" || fail "the agent did not stop on SIGTERM"
 end "$collector" || fail "the collector did not stop on SIGTERM"
 pass "loaded CPU: $(ask '"\(.answer) \(.reason)"'), told by every command"

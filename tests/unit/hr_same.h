@@ -11,7 +11,7 @@
 static inline bool hr_same_hist(const struct hr_hist *a, const struct hr_hist *b)
 {
 	return a->total == b->total && a->sum == b->sum && a->max == b->max &&
-	       memcmp(a->n, b->n, sizeof(a->n)) == 0;
+	       (a->total == 0 || a->shift == b->shift) && memcmp(a->n, b->n, sizeof(a->n)) == 0;
 }
 
 static inline bool hr_same_dev(const struct hr_dev_summary *a, const struct hr_dev_summary *b)

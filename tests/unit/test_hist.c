@@ -207,6 +207,85 @@ static void order_and_grouping_of_merges_do_not_matter(void **state)
 	assert_true(hr_hist_valid(&all));
 }
 
+/* 40, 41, 47 and 48: buckets of 4 from 32 on (32, 36, 40, 44, then 48). */
+static struct hr_hist forties(void)
+{
+	struct hr_hist h = {0};
+
+	assert_true(hr_hist_add(&h, 40, 3));
+	assert_true(hr_hist_add(&h, 41, 1));
+	assert_true(hr_hist_add(&h, 47, 5));
+	assert_true(hr_hist_add(&h, 48, 1));
+	return h;
+}
+
+static void buckets_that_count_as_one_keep_every_count(void **state)
+{
+	struct hr_hist h = forties();
+	struct hr_quantile q;
+	uint32_t b40 = hr_bucket(40), b48 = hr_bucket(48);
+
+	(void)state;
+	assert_true(h.n[b40] == 4 && h.n[b40 + 1] == 5 && h.n[b48] == 1);
+	assert_true(hr_hist_coarsen(&h, 1));
+	assert_true(h.n[b40] == 9 && h.n[b40 + 1] == 0 && h.n[b48] == 1);
+	assert_true(h.total == 10 && h.sum == 3 * 40 + 41 + 5 * 47 + 48 && h.max == 48);
+	assert_true(hr_hist_valid(&h));
+	assert_true(hr_hist_quantile(&h, 0.5, &q));
+	assert_int_equal(q.lo, 40);
+	assert_int_equal(q.hi, 47);
+	assert_true(hr_hist_above(&h, 39) == 10);
+	assert_true(hr_hist_above(&h, 40) == 1); /* the 47s may lie on either side now */
+	assert_true(hr_hist_coarsen(&h, 0));     /* finer it does not get */
+	assert_int_equal(h.shift, 1);
+	/* 32 to 47 and 48 to 63 are groups of four */
+	assert_true(hr_hist_coarsen(&h, 2));
+	assert_int_equal(h.n[hr_bucket(32)], 9);
+	assert_true(hr_hist_quantile(&h, 0.9, &q));
+	assert_true(q.lo == 32 && q.hi == 47);
+	assert_true(hr_hist_add(&h, 45, 1));
+	assert_int_equal(h.n[hr_bucket(32)], 10);
+	assert_true(hr_hist_valid(&h));
+	h.n[hr_bucket(45)] = 1; /* beside the first of its group */
+	h.total++;
+	h.sum += 45;
+	assert_false(hr_hist_valid(&h));
+}
+
+static void the_coarser_resolution_wins(void **state)
+{
+	struct hr_hist fine = forties(), coarse = forties(), sum;
+
+	(void)state;
+	assert_true(hr_hist_coarsen(&coarse, 2));
+	for (int order = 0; order < 2; order++) {
+		sum = order ? fine : coarse;
+		assert_true(hr_hist_merge(&sum, order ? &coarse : &fine));
+		assert_int_equal(sum.shift, 2);
+		assert_true(sum.n[hr_bucket(32)] == 18 && sum.n[hr_bucket(48)] == 2);
+		assert_true(sum.total == 20 && hr_hist_valid(&sum));
+	}
+	sum = (struct hr_hist){0};
+	assert_true(hr_hist_merge(&sum, &coarse)); /* into an empty one, too */
+	assert_true(hr_same_hist(&sum, &coarse));
+}
+
+static void a_group_beyond_32_bits_is_refused(void **state)
+{
+	struct hr_hist h = {0}, other = {0}, before;
+
+	(void)state;
+	assert_true(hr_hist_add(&h, 40, UINT32_MAX));
+	assert_true(hr_hist_add(&h, 44, 1));
+	before = h;
+	assert_false(hr_hist_coarsen(&h, 1));
+	assert_true(hr_same_hist(&h, &before));
+	assert_true(hr_hist_add(&other, 7, 1));
+	assert_true(hr_hist_coarsen(&other, 1));
+	assert_false(hr_hist_merge(&h, &other));
+	assert_true(hr_same_hist(&h, &before));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +298,9 @@ int main(void)
 		cmocka_unit_test(a_contradiction_is_seen),
 		cmocka_unit_test(the_true_quantile_lies_between_the_edges),
 		cmocka_unit_test(order_and_grouping_of_merges_do_not_matter),
+		cmocka_unit_test(buckets_that_count_as_one_keep_every_count),
+		cmocka_unit_test(the_coarser_resolution_wins),
+		cmocka_unit_test(a_group_beyond_32_bits_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

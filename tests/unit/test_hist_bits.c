@@ -7,9 +7,9 @@
 #include "tests/unit/hr_same.h"
 
 /*
- * Three 5s: first 5 (00000101), last - first 0 (00000000), count 3 after 0: folded 3, order 0,
- * 3 + 1 = 100 in binary, so 00 100; max and sum need no bits, for bucket 5 holds only 5.
- * 21 bits: 00000101 00000000 00100(000) = 05 00 20.
+ * Three 5s: each bucket for itself (00), first 5 (00000101), last - first 0 (00000000), count 3
+ * after 0: folded 3, order 0, 3 + 1 = 100 in binary, so 00 100; max and sum need no bits, for
+ * bucket 5 holds only 5.  23 bits: 00000001 01000000 0000100(0) = 01 40 08.
  */
 static void a_histogram_is_written_as_documented(void **state)
 {
@@ -20,10 +20,53 @@ static void a_histogram_is_written_as_documented(void **state)
 	(void)state;
 	memset(buf, 0xff, sizeof(buf));
 	assert_true(hr_hist_add(&h, 5, 3));
-	assert_true(hr_hist_put(&b, &h));
-	assert_int_equal(b.at, 21);
+	assert_true(hr_hist_put(&b, &h, 0));
+	assert_int_equal(b.at, 23);
 	assert_int_equal(hr_bits_bytes(&b), 3);
-	assert_memory_equal(buf, "\x05\x00\x20", 3);
+	assert_memory_equal(buf, "\x01\x40\x08", 3);
+}
+
+/*
+ * 4, 5, 5 and 7, four buckets as one: shift 10, group 1 (00000001), one group (00000000), 4 after
+ * 0: 4 + 1 = 101, so 00 101; maximum 7 - 4 = 11; least sum 3 * 4 + 7 = 19, largest 4 * 7 = 28,
+ * range 9: 4 bits, 21 - 19 = 0010.  10000000 01000000 00001011 10010(000) = 80 40 0b 90.
+ */
+static void groups_are_written_as_documented(void **state)
+{
+	unsigned char buf[8];
+	struct hr_bits b = {buf, sizeof(buf), 0};
+	struct hr_hist h = {0}, back;
+
+	(void)state;
+	assert_true(hr_hist_add(&h, 4, 1));
+	assert_true(hr_hist_add(&h, 5, 2));
+	assert_true(hr_hist_add(&h, 7, 1));
+	assert_true(hr_hist_put(&b, &h, 2));
+	assert_int_equal(b.at, 29);
+	assert_memory_equal(buf, "\x80\x40\x0b\x90", 4);
+	assert_int_equal(h.shift, 0); /* what was given is as it was */
+	b = (struct hr_bits){buf, 4, 0};
+	assert_true(hr_hist_get(&b, &back));
+	assert_int_equal(back.shift, 2);
+	assert_int_equal(back.n[4], 4);
+	assert_true(back.total == 4 && back.sum == 21 && back.max == 7);
+	/* a group stays one, whatever is asked for */
+	b = (struct hr_bits){buf, sizeof(buf), 0};
+	assert_true(hr_hist_put(&b, &back, 0));
+	assert_memory_equal(buf, "\x80\x40\x0b\x90", 4);
+}
+
+/* Written before there were groups: the first test's bits without their 00. */
+static void the_older_form_is_read(void **state)
+{
+	unsigned char buf[] = {0x05, 0x00, 0x20};
+	struct hr_bits b = {buf, sizeof(buf), 0};
+	struct hr_hist h;
+
+	(void)state;
+	assert_true(hr_hist_get_plain(&b, &h));
+	assert_int_equal(b.at, 21);
+	assert_true(h.n[5] == 3 && h.total == 3 && h.sum == 15 && h.max == 5 && h.shift == 0);
 }
 
 /*
@@ -31,7 +74,7 @@ static void a_histogram_is_written_as_documented(void **state)
  * 00000001, count 2 after 0: 2 + 1 = 11, so 0 11; count 1 after 2: folded 2 * 1 - 1 = 1,
  * order (2 + 1) / 2 = 1: 1 + 2 = 11, so 11 without zeros; max 18 = lower edge 18 + 0: 1 bit 0;
  * sums possible: 2 * 16 + 18 = 50 to 2 * 17 + 18 = 52, range 2: 2 bits, 51 - 50 = 01.
- * 00010000 00000001 01111001 = 10 01 79.
+ * 00 before it, and 00010000 00000001 01111001 = 04 00 5e 4(0).
  */
 static void maximum_and_sum_take_the_bits_of_their_range(void **state)
 {
@@ -43,16 +86,16 @@ static void maximum_and_sum_take_the_bits_of_their_range(void **state)
 	assert_true(hr_hist_add(&h, 16, 1));
 	assert_true(hr_hist_add(&h, 17, 1));
 	assert_true(hr_hist_add(&h, 18, 1));
-	assert_true(hr_hist_put(&b, &h));
-	assert_int_equal(b.at, 24);
-	assert_memory_equal(buf, "\x10\x01\x79", 3);
-	b = (struct hr_bits){buf, 3, 0};
+	assert_true(hr_hist_put(&b, &h, 0));
+	assert_int_equal(b.at, 26);
+	assert_memory_equal(buf, "\x04\x00\x5e\x40", 4);
+	b = (struct hr_bits){buf, 4, 0};
 	assert_true(hr_hist_get(&b, &back));
 	assert_true(hr_same_hist(&h, &back));
 	assert_true(hr_bits_done(&b));
 	/* 11 as sum: 3 is above the range */
-	buf[2] = 0x7b;
-	b = (struct hr_bits){buf, 3, 0};
+	buf[3] = 0xc0;
+	b = (struct hr_bits){buf, 4, 0};
 	assert_false(hr_hist_get(&b, &back));
 }
 
@@ -81,7 +124,8 @@ static void whatever_is_written_is_read_back(void **state)
 
 		for (int i = 0; i < 4; i++) {
 			random_hist(&r, &h[i]);
-			assert_true(hr_hist_put(&b, &h[i]));
+			(void)hr_hist_coarsen(&h[i], (unsigned)hr_rand_below(&r, 4));
+			assert_true(hr_hist_put(&b, &h[i], 0));
 		}
 		len = hr_bits_bytes(&b);
 		b = (struct hr_bits){buf, len, 0};
@@ -115,7 +159,7 @@ static void counts_of_any_size_have_a_code(void **state)
 			assert_true(hr_hist_add(&h, 3, n[i]));
 			assert_true(hr_hist_add(&h, 4, n[j]));
 			assert_true(hr_hist_add(&h, 5, 1));
-			assert_true(hr_hist_put(&b, &h));
+			assert_true(hr_hist_put(&b, &h, 0));
 			b.at = 0;
 			assert_true(hr_hist_get(&b, &back));
 			assert_true(hr_same_hist(&h, &back));
@@ -129,11 +173,11 @@ static void what_does_not_fit_is_told(void **state)
 	struct hr_hist h = {0};
 
 	(void)state;
-	assert_true(hr_hist_add(&h, 5, 3)); /* 21 bits, as above */
+	assert_true(hr_hist_add(&h, 5, 3)); /* 23 bits, as above */
 	for (size_t cap = 0; cap <= 3; cap++) {
 		struct hr_bits b = {buf, cap, 0};
 
-		assert_int_equal(hr_hist_put(&b, &h), cap == 3);
+		assert_int_equal(hr_hist_put(&b, &h, 0), cap == 3);
 	}
 }
 
@@ -158,9 +202,14 @@ static void bits_that_no_histogram_has_are_refused(void **state)
 		struct hr_bits b = {copy, sizeof(copy), 0};
 
 		memcpy(copy, t[i].bytes, sizeof(copy));
-		if (hr_hist_get(&b, &h))
+		if (hr_hist_get_plain(&b, &h))
 			fail_msg("taken: %s", t[i].why);
 	}
+	/* 10 and group 60 of four buckets: 240 again */
+	unsigned char group[] = {0x8f, 0x00, 0x20};
+	struct hr_bits b = {group, sizeof(group), 0};
+
+	assert_false(hr_hist_get(&b, &h));
 }
 
 static void padding_must_be_less_than_a_byte_and_zero(void **state)
@@ -179,6 +228,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_histogram_is_written_as_documented),
+		cmocka_unit_test(groups_are_written_as_documented),
+		cmocka_unit_test(the_older_form_is_read),
 		cmocka_unit_test(maximum_and_sum_take_the_bits_of_their_range),
 		cmocka_unit_test(whatever_is_written_is_read_back),
 		cmocka_unit_test(counts_of_any_size_have_a_code),

@@ -304,11 +304,64 @@ static void every_cut_body_is_refused(void **state)
 	assert_int_equal(whole, 2);
 }
 
+/* As sent: what is lost beyond the aim is resolution of distributions, and never a count. */
+static void beyond_the_aim_only_resolution_goes(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("aim");
+	static unsigned char whole[HR_BODY_MAX];
+	size_t n, len;
+
+	(void)state;
+	hr_sample_idle(&r, &a, 8640);
+	n = hr_wire_encode_window(&a, buf, sizeof(buf));
+	len = hr_wire_encode_summary(&a, whole, sizeof(whole));
+	assert_true(n == len && n <= HR_WINDOW_AIM);
+	assert_memory_equal(buf, whole, n);
+	for (int i = 0; i < 3; i++) {
+		hr_sample_work(&r, &a, 8640, 80000, 1.3);
+		assert_true(hr_wire_encode_summary(&a, whole, sizeof(whole)) > HR_WINDOW_AIM);
+		n = hr_wire_encode_window(&a, buf, sizeof(buf));
+		assert_true(n <= HR_WINDOW_AIM);
+		assert_int_equal(hr_wire_decode_summary(&arena, buf, n, &b), HR_WIRE_OK);
+		assert_true(b.dist[HR_DIST_RUNQ_WAIT].shift > 0);
+		assert_int_equal(b.dist[HR_DIST_BUSY].shift, 0);
+		assert_int_equal(b.dist[HR_DIST_RUNNABLE].shift, 0);
+		for (int d = 0; d < HR_DIST_N; d++) {
+			assert_true(hr_hist_coarsen(&a.dist[d], b.dist[d].shift));
+			assert_true(hr_hist_valid(&b.dist[d]));
+		}
+		for (int d = 0; d < a.n_dev * HR_DDIST_N; d++)
+			assert_true(hr_hist_coarsen(&a.dev[d / HR_DDIST_N].dist[d % HR_DDIST_N],
+				b.dev[d / HR_DDIST_N].dist[d % HR_DDIST_N].shift));
+		assert_true(hr_same_summary(&a, &b));
+	}
+}
+
+/* Eight busy disks do not fit the aim: written all the same, as coarse as it gets. */
+static void what_cannot_meet_the_aim_is_sent_all_the_same(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("beyond");
+	size_t n, len;
+
+	(void)state;
+	hr_sample_busy(&r, &a, 8640);
+	a.n_dev = 8;
+	for (uint8_t i = 1; i < a.n_dev; i++) {
+		a.dev[i] = a.dev[0];
+		a.dev[i].dev = i;
+	}
+	len = hr_wire_encode_summary(&a, buf, sizeof(buf));
+	n = hr_wire_encode_window(&a, buf, sizeof(buf));
+	assert_true(n > HR_WINDOW_AIM && n < len);
+	assert_int_equal(hr_wire_decode_summary(&arena, buf, n, &b), HR_WIRE_OK);
+	assert_int_equal(b.dist[HR_DIST_RUNQ_WAIT].shift, 3);
+	assert_int_equal(hr_wire_encode_window(&a, buf, 100), 0); /* no room at all */
+}
+
 /*
  * Sizes of one window on a 2-CPU VM with a disk and a network device (the aim is
- * 900 busy, 500 idle).  Windows in which CPU, disk and network are all busy at
- * once have 17 distributions of 40 buckets and lie above that: bounded here, so
- * that they do not grow.
+ * 900 busy, 500 idle), before resolution is given up for it: so much of it is
+ * needed is bounded here.
  */
 static void windows_stay_small(void **state)
 {
@@ -367,6 +420,8 @@ int main(void)
 		cmocka_unit_test(a_full_batch_says_so),
 		cmocka_unit_test(every_cut_body_is_refused),
 		cmocka_unit_test(windows_stay_small),
+		cmocka_unit_test(beyond_the_aim_only_resolution_goes),
+		cmocka_unit_test(what_cannot_meet_the_aim_is_sent_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "proto/grid_bits.h"
 #include "proto/wire.h"
 #include "tests/unit/hr_pb.h"
 
@@ -35,6 +36,7 @@ enum hr_field { /* of headroom.proto */
 	S_REPLAY,
 	S_FS_MOUNT,
 	S_FS,
+	S_BITS,
 };
 
 /* The least a summary must say. */
@@ -355,6 +357,47 @@ static void hist(void **state)
 	assert_int_equal(summary(), HR_WIRE_HIST);
 }
 
+/* Three 5s in groups of one (23 bits, test_hist_bits.c), no virtual queue and no replay: 0 0. */
+#define ONE_HIST "\x01\x40\x08\x00"
+
+static void bits(void **state)
+{
+	static uint32_t late[HR_VQ_ROWS][HR_VQ_GRID], tot[HR_VQ_ROWS][HR_VQ_GRID];
+	unsigned char buf[64];
+	struct hr_bits b = {buf, sizeof(buf), 0};
+
+	(void)state;
+	start(5, 5, 10000, 2);
+	hr_pb_num(&s, S_HAVE, (1ULL << HR_SIG_N) - 1);
+	COLUMN(S_DIST_SET, 1);
+	hr_pb_bytes(&s, S_BITS, ONE_HIST, 4);
+	assert_int_equal(summary(), HR_WIRE_OK);
+	assert_true(out.dist[0].n[5] == 3 && out.dist[0].shift == 0);
+	assert_true(out.vq_bad[0][0] == 0 && out.replay.tot[0][0] == 0);
+	hr_pb_bytes(&s, S_DIST, one_hist, 3); /* both forms */
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	start(5, 5, 10000, 2);
+	COLUMN(S_DIST_SET, 1);
+	hr_pb_bytes(&s, S_BITS, ONE_HIST, 3); /* nothing about the replay */
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	start(5, 5, 10000, 2);
+	COLUMN(S_DIST_SET, 1);
+	hr_pb_bytes(&s, S_BITS, ONE_HIST "\0", 5); /* a byte too many */
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	start(5, 5, 10000, 2);
+	COLUMN(S_DIST_SET, 3); /* two distributions, bits of one */
+	hr_pb_bytes(&s, S_BITS, ONE_HIST, 4);
+	assert_int_equal(summary(), HR_WIRE_HIST);
+	for (late[0][3] = 4; late[0][3] <= 5; late[0][3]++) { /* of 4 bursts, 4 or 5 late */
+		tot[0][3] = 4;
+		b.at = 0;
+		assert_true(hr_bits_put(&b, 1, 2) && hr_grid_put(&b, late) && hr_grid_put(&b, tot));
+		start(5, 5, 10000, 2);
+		hr_pb_bytes(&s, S_BITS, buf, hr_bits_bytes(&b));
+		assert_int_equal(summary(), late[0][3] == 4 ? HR_WIRE_OK : HR_WIRE_VALUE);
+	}
+}
+
 static void text(void **state)
 {
 	static const char *const bad[] = {"a\nb", "\xff", "\xc0\xaf", "sixteen letters!"};
@@ -484,6 +527,7 @@ int main(void)
 		cmocka_unit_test(sequence),
 		cmocka_unit_test(columns),
 		cmocka_unit_test(hist),
+		cmocka_unit_test(bits),
 		cmocka_unit_test(text),
 		cmocka_unit_test(value),
 		cmocka_unit_test(newer_agents_are_understood),
