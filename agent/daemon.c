@@ -135,6 +135,7 @@ int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool mus
 	r = open_all(&p, err);
 	p.loop.state = p.conf.state;
 	p.loop.name = p.conf.name;
+	p.loop.instance_type = p.conf.instance_type;
 	p.loop.reload = reload;
 	p.loop.reload_arg = &p;
 	if (r == 0) {

@@ -95,6 +95,8 @@ static void hand_on_facts(const struct run *r)
 	memcpy(&f, hr_engine_facts(r->l->engine), sizeof f);
 	if (r->l->name[0])
 		(void)snprintf(f.name, sizeof f.name, "%s", r->l->name);
+	if (r->l->instance_type[0])
+		(void)snprintf(f.instance_type, sizeof f.instance_type, "%s", r->l->instance_type);
 	hr_courier_facts(r->l->courier, &f);
 }
 

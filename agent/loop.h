@@ -12,8 +12,9 @@
 struct hr_loop {
 	struct hr_engine *engine;
 	struct hr_courier *courier;
-	const char *state; /* directory of the status file; "" none is written */
-	const char *name;  /* replaces the host name in the facts; "" keeps it */
+	const char *state;         /* directory of the status file; "" none is written */
+	const char *name;          /* replaces the host name in the facts; "" keeps it */
+	const char *instance_type; /* likewise, what DMI says of the size */
 	/* SIGHUP.  0, or -errno with the reason in @err: then the old configuration stays. */
 	int (*reload)(void *arg, char err[512]);
 	void *reload_arg;

@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 {
 	static struct hr_agent_config conf;
 	struct hr_args a = {.program = "headroom-agent",
+		.user = "headroom-agent",
 		.usage = usage,
 		.extra = "join",
 		.table = hr_agent_config_table(),

@@ -88,6 +88,8 @@ static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_C
 		.connect_per_s = (double)c->connect_per_s,
 		.address = c->tls_address,
 		.admin = p->admin,
+		.sizes = &p->sizes,
+		.target = c->k_target,
 		.page_dir = c->page,
 		.plots_dir = c->plots};
 	s->n_listen = hr_collector_listen(c->listen, s->listen, err);

@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 {
 	static struct hr_collector_config conf;
 	struct hr_args a = {.program = "headroom-collector",
+		.user = "headroom",
 		.usage = usage,
 		.action = "check-store",
 		.table = hr_collector_config_table(),

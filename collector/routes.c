@@ -7,6 +7,7 @@
 #include "collector/auth.h"
 #include "collector/core/answer_json.h"
 #include "collector/core/fleet_json.h"
+#include "collector/core/ladder_json.h"
 #include "collector/core/query.h"
 #include "collector/serve_private.h"
 #include "proto/base/clock.h"
@@ -121,10 +122,12 @@ static const struct hr_refusal *not_one(enum hr_find f)
 	return f == HR_FIND_NONE ? &none : &several;
 }
 
-static char *answer_text(const struct hr_view *view)
+static char *answer_text(const struct hr_serve_conf *conf, const struct hr_view *view, bool sizes)
 {
 	struct hr_answer *a = hr_view_answer(view);
-	char *text = a ? hr_answer_json(a, false) : NULL;
+	char *text = !a      ? NULL
+		     : sizes ? hr_ladder_document(a, conf->sizes, conf->target)
+			     : hr_answer_json(a, false);
 
 	free(a);
 	return text;
@@ -138,8 +141,8 @@ static enum MHD_Result get_host(struct hr_request *r)
 	enum hr_find f = hr_snapshot_find(snap, r->v.id, &view);
 	char *text = NULL;
 
-	if (f == HR_FIND_ONE && r->v.route == HR_ROUTE_ANSWER)
-		text = answer_text(view);
+	if (f == HR_FIND_ONE && r->v.route != HR_ROUTE_HOST)
+		text = answer_text(&r->door->serve->conf, view, r->v.route == HR_ROUTE_SIZES);
 	else if (f == HR_FIND_ONE)
 		text = hr_fleet_host_json(&view->row);
 	hr_snapshot_unref(snap);
@@ -278,6 +281,7 @@ enum MHD_Result hr_routes_get(struct hr_request *r)
 	switch (r->v.route) {
 	case HR_ROUTE_HOST:
 	case HR_ROUTE_ANSWER:
+	case HR_ROUTE_SIZES:
 		return get_host(r);
 	case HR_ROUTE_EXPLAIN:
 		return ask(r, &a);

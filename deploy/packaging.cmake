@@ -19,7 +19,7 @@ set(CPACK_RPM_CLI_PACKAGE_NAME headroom)
 set(CPACK_RPM_BUILDREQUIRES "")
 # directories of the system itself are not ours to own
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d
-  /usr/lib/tmpfiles.d /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man8
+  /usr/lib/tmpfiles.d /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man8 /usr/share/doc
   /usr/share/bash-completion /usr/share/bash-completion/completions /usr/sbin)
 foreach(name agent collector)
   string(TOUPPER ${name} upper)

@@ -108,6 +108,7 @@ static bool parse_value(const struct hr_conf_key *k, const char *s, union value 
 	case HR_CONF_BOOL:
 		return parse_bool(s, &ret->b);
 	case HR_CONF_TEXT:
+	case HR_CONF_FILE:
 		return text_ok(k, s);
 	}
 	return false;
@@ -132,6 +133,7 @@ static void store_value(
 		memcpy(to, &v->b, sizeof(v->b));
 		break;
 	case HR_CONF_TEXT:
+	case HR_CONF_FILE:
 		memset(to, 0, k->size);
 		memcpy(to, s, strlen(s) + 1);
 		break;
@@ -191,6 +193,7 @@ static size_t print_value(const struct hr_conf_key *k, const char *from, char *b
 		memcpy(&v.b, from, sizeof(v.b));
 		return (size_t)snprintf(buf, cap, "%s", v.b ? "yes" : "no");
 	case HR_CONF_TEXT:
+	case HR_CONF_FILE:
 		return (size_t)snprintf(buf, cap, "%s", from);
 	}
 	return 0;
@@ -214,7 +217,7 @@ static void expected(const struct hr_conf_key *k, char *buf, size_t cap)
 		snprintf(buf, cap, "yes or no");
 		return;
 	}
-	if (k->type == HR_CONF_TEXT) {
+	if (k->type == HR_CONF_TEXT || k->type == HR_CONF_FILE) {
 		snprintf(buf, cap, "at most %zu bytes of printable text without ' #'", k->size - 1);
 		return;
 	}

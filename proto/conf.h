@@ -20,6 +20,7 @@ enum hr_conf_type {
 	HR_CONF_BYTES,    /* uint64_t */
 	HR_CONF_RATIO,    /* double; "80%" */
 	HR_CONF_TEXT,     /* char[size]; printable UTF-8 */
+	HR_CONF_FILE,     /* the same: path of a file that must be there and readable; "" none */
 };
 
 struct hr_conf_key {
@@ -27,7 +28,7 @@ struct hr_conf_key {
 	const char *key;
 	enum hr_conf_type type;
 	size_t offset;   /* into the program's config struct */
-	size_t size;     /* HR_CONF_TEXT: bytes with NUL */
+	size_t size;     /* HR_CONF_TEXT, HR_CONF_FILE: bytes with NUL */
 	double min, max; /* numbers, in the base unit (ns, bytes, ratio) */
 	const char *def; /* default as it would stand in the file */
 	const char *doc; /* what it does and why this default: one or two sentences */

@@ -22,14 +22,14 @@ static const struct hr_conf_key keys[] = {
 	KEY("agent", "join", HR_CONF_TEXT, join, 0, 0, "",
 		"File (mode 0600) with a join string of headroom hosts enrol, used at a start "
 		"when no collector was joined yet: for cloud-init and images. Empty: none."),
-	KEY("agent", "token_file", HR_CONF_TEXT, token_file, 0, 0, "",
+	KEY("agent", "token_file", HR_CONF_FILE, token_file, 0, 0, "",
 		"File with this host's token, read at start. Empty: none, which a collector on "
 		"loopback accepts."),
-	KEY("agent", "ca_file", HR_CONF_TEXT, ca_file, 0, 0, "",
+	KEY("agent", "ca_file", HR_CONF_FILE, ca_file, 0, 0, "",
 		"Certificates that may sign the collector's. Empty: those of the system."),
-	KEY("agent", "cert_file", HR_CONF_TEXT, cert_file, 0, 0, "",
+	KEY("agent", "cert_file", HR_CONF_FILE, cert_file, 0, 0, "",
 		"PEM file of a client certificate, where the collector asks for one. Empty: none."),
-	KEY("agent", "key_file", HR_CONF_TEXT, key_file, 0, 0, "",
+	KEY("agent", "key_file", HR_CONF_FILE, key_file, 0, 0, "",
 		"PEM file of the client certificate's key. Empty: none."),
 	KEY("agent", "timeout", HR_CONF_DURATION, timeout_ns, 1e9, 120e9, "20s",
 		"Longest time one POST may take. 20 s is two windows: a collector that is slower "
@@ -39,6 +39,9 @@ static const struct hr_conf_key keys[] = {
 		"spool."),
 	KEY("agent", "name", HR_CONF_TEXT, name, 0, 0, "",
 		"Name shown for this VM. Empty: its host name."),
+	KEY("agent", "instance_type", HR_CONF_TEXT, instance_type, 0, 0, "",
+		"Size of this VM as its provider or your own ladder names it, such as m5.large: "
+		"what headroom sizes climbs from. Empty: as DMI tells it, which only AWS does."),
 	KEY("agent", "log_level", HR_CONF_U64, log_level, 3, 7, "6",
 		"What goes to stderr: 3 errors, 4 warnings, 5 notices, 6 changes of state, 7 "
 		"debugging."),

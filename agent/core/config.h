@@ -21,9 +21,10 @@ struct hr_agent_config {
 	char join[HR_AGENT_PATH_LEN]; /* file with a join string */
 	char cert_file[HR_AGENT_PATH_LEN], key_file[HR_AGENT_PATH_LEN];
 	uint64_t timeout_ns;
-	char state[HR_AGENT_PATH_LEN]; /* directory; the spool is in state/spool */
-	char name[HR_NAME_LEN];        /* "" = host name */
-	uint64_t log_level;            /* enum hr_log_prio, 3..7 */
+	char state[HR_AGENT_PATH_LEN];   /* directory; the spool is in state/spool */
+	char name[HR_NAME_LEN];          /* "" = host name */
+	char instance_type[HR_NAME_LEN]; /* "" = what DMI says */
+	uint64_t log_level;              /* enum hr_log_prio, 3..7 */
 	/* [spool] */
 	uint64_t spool_bytes;
 	/* [measure] */

@@ -112,7 +112,7 @@ static char *of_host(struct report *r, const char *what, bool must)
 
 /* What the VM has to say. */
 struct facts {
-	char *answer, *history, *days, *explain;
+	char *answer, *history, *days, *sizes, *explain;
 	char *text; /* the answer for terminals */
 };
 
@@ -136,6 +136,7 @@ static bool fetch(struct report *r, struct facts *f)
 	/* An answer without a history is a report, too. */
 	f->history = of_host(r, "/history?from=-6h&step=2m", false);
 	f->days = of_host(r, "/history?step=1d", false);
+	f->sizes = of_host(r, "/sizes", false);
 	f->explain = of_host(r, "/explain", false);
 	return true;
 }
@@ -153,6 +154,8 @@ static void data(struct report *r, const struct facts *f)
 	put_json(r, f->history ? f->history : "null");
 	put(r, ",\"days\":", 8);
 	put_json(r, f->days ? f->days : "null");
+	put(r, ",\"sizes\":", 9);
+	put_json(r, f->sizes ? f->sizes : "null");
 	put(r, "}\n", 2);
 }
 
@@ -232,6 +235,7 @@ int hr_cmd_report(const struct hr_cli *cli, int argc, char **argv)
 	free(f.answer);
 	free(f.history);
 	free(f.days);
+	free(f.sizes);
 	free(f.explain);
 	free(r.out);
 	return status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collector/cli/size_ask.h"
+#include "collector/core/ladder_json.h"
 #include "collector/core/render.h"
 
 static const char *mark(const struct hr_ladder_picks *p, int i)
@@ -83,16 +84,6 @@ static void text(const struct hr_size_ask *q, const struct hr_ladder_rung *rung,
 		hr_out_say(o, "This is the largest size of its family.\n");
 }
 
-static json_t *document(const struct hr_size_ask *q, const struct hr_ladder_rung *rung, uint32_t n)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(list, hr_size_rung_json(&rung[i]));
-	return json_pack("{s:s, s:s, s:s, s:f, s:o}", "schema", "headroom.sizes/1", "host",
-		q->a->host, "size", q->vm.size->name, "target", q->target, "sizes", list);
-}
-
 int hr_cmd_sizes(const struct hr_cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
@@ -122,7 +113,7 @@ int hr_cmd_sizes(const struct hr_cli *cli, int argc, char **argv)
 	if (r == HR_EXIT_DONE) {
 		n = hr_ladder_climb(q.a, &q.vm, &q.sizes, 1, q.target, rung);
 		if (json) {
-			r = hr_size_print(&q.cli, document(&q, rung, n));
+			r = hr_size_print(&q.cli, hr_ladder_json(q.a, &q.vm, q.target, rung, n));
 		} else {
 			struct hr_out *o = hr_cli_out();
 

@@ -8,6 +8,7 @@
 
 #include "collector/cli/minutes.h"
 #include "collector/cli/size_ask.h"
+#include "collector/core/ladder_json.h"
 #include "collector/core/json_util.h"
 #include "collector/core/merge.h"
 #include "collector/core/render.h"
@@ -233,7 +234,7 @@ int hr_cmd_whatif(const struct hr_cli *cli, int argc, char **argv)
 		json_t *o = json_pack("{s:s, s:s, s:f, s:s?, s:f, s:o}", "schema",
 			"headroom.whatif/1", "host", p.q.a->host, "load", p.load, "added",
 			p.add ? p.other->host : NULL, "target", p.q.target, "size",
-			hr_size_rung_json(&p.rung));
+			hr_ladder_rung_json(&p.rung));
 
 		if (o && p.add) {
 			json_object_set_new(o, "minutes", json_integer(p.minutes));

@@ -10,7 +10,6 @@
 #include "collector/cli/conf.h"
 #include "collector/core/answer_json.h"
 #include "collector/core/config.h"
-#include "collector/core/json_util.h"
 #include "collector/sizes_file.h"
 #include "proto/base/conffile.h"
 
@@ -90,13 +89,9 @@ int hr_size_ask(struct hr_size_ask *q, const char *host)
 	if (!q->vm.size)
 		return hr_cli_fail(&q->cli,
 			"which size %s has is not written where the agent can read it; say it with "
-			"--as NAME",
+			"--as NAME, or for good with instance_type = NAME in its agent.conf",
 			q->a->host);
-	/* Linux sees 0.87 of the smallest sizes' memory, more of the others' */
-	if (q->vm.size->vcpus != q->vm.vcpus ||
-		(q->vm.size->mem_bytes &&
-			((double)q->vm.mem_bytes > 1.02 * (double)q->vm.size->mem_bytes ||
-				(double)q->vm.mem_bytes < 0.8 * (double)q->vm.size->mem_bytes)))
+	if (!hr_catalogue_fits(q->vm.size, q->vm.vcpus, q->vm.mem_bytes))
 		return hr_cli_fail(&q->cli,
 			"%s has %u vCPUs and %.1f GiB, and size %s %u and %.1f GiB: it is another "
 			"size; say which with --as NAME",
@@ -110,31 +105,6 @@ void hr_size_ask_done(struct hr_size_ask *q)
 {
 	free(q->a);
 	hr_sizes_done(&q->sizes);
-}
-
-json_t *hr_size_rung_json(const struct hr_ladder_rung *r)
-{
-	json_t *o = json_object(), *unknown = json_array();
-
-	json_object_set_new(o, "name", json_string(r->size->name));
-	json_object_set_new(o, "vcpus", json_integer(r->size->vcpus));
-	json_object_set_new(o, "memory_bytes",
-		r->size->mem_bytes ? json_integer((json_int_t)r->size->mem_bytes) : json_null());
-	json_object_set_new(o, "headroom", hr_json_bounds(&r->headroom));
-	json_object_set_new(
-		o, "binding", r->binding ? json_string(hr_resource_name(r->binding)) : json_null());
-	json_object_set_new(o, "current", json_boolean(r->current));
-	json_object_set_new(o, "enough", json_boolean(r->enough));
-	for (unsigned i = 1; i < HR_RES_N; i++)
-		if (r->unknown & 1U << i)
-			json_array_append_new(
-				unknown, json_string(hr_resource_name((enum hr_resource)i)));
-	json_object_set_new(o, "unknown", unknown);
-	json_object_set_new(o, "price",
-		r->size->price > 0 ? json_pack("{s:f, s:s}", "value", r->size->price, "unit",
-					     r->size->price_unit)
-				   : json_null());
-	return o;
 }
 
 int hr_size_print(const struct hr_cli *cli, json_t *o)

@@ -23,7 +23,5 @@ void hr_size_ask_done(struct hr_size_ask *q);
 /* Answer of another host into *ret (the caller's to free()); as above. */
 int hr_size_ask_other(const struct hr_size_ask *q, const char *host, struct hr_answer **ret);
 
-/* A rung as JSON: name, vcpus, memory_bytes, headroom, binding, current, enough, unknown. */
-json_t *hr_size_rung_json(const struct hr_ladder_rung *r);
 /* The document, indented, on stdout; takes @o over. */
 int hr_size_print(const struct hr_cli *cli, json_t *o);

@@ -178,6 +178,13 @@ const struct hr_size_row *hr_catalogue_find(
 	return NULL;
 }
 
+bool hr_catalogue_fits(const struct hr_size_row *row, uint32_t vcpus, uint64_t mem_bytes)
+{
+	double sold = (double)row->mem_bytes, seen = (double)mem_bytes;
+
+	return row->vcpus == vcpus && (sold <= 0 || (seen <= 1.02 * sold && seen >= 0.8 * sold));
+}
+
 const struct hr_size_row *hr_catalogue_family(
 	const struct hr_catalogue *c, const struct hr_size_row *of, uint32_t *ret_n)
 {

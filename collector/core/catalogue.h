@@ -59,6 +59,11 @@ void hr_catalogue_sort(struct hr_catalogue *c);
 /* By name; @provider "" = any.  NULL: not in the catalogue. */
 const struct hr_size_row *hr_catalogue_find(
 	const struct hr_catalogue *c, const char *provider, const char *name);
+/*
+ * Whether a VM with @vcpus and @mem_bytes (MemTotal) can be of this size: what somebody told or DMI
+ * says may be another one.  Linux sees 0.87 of the smallest sizes' memory, more of the others'.
+ */
+bool hr_catalogue_fits(const struct hr_size_row *row, uint32_t vcpus, uint64_t mem_bytes);
 /* The family of a row: first row of it, and how many. */
 const struct hr_size_row *hr_catalogue_family(
 	const struct hr_catalogue *c, const struct hr_size_row *of, uint32_t *ret_n);

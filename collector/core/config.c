@@ -35,13 +35,13 @@ static const struct hr_conf_key keys[] = {
 	KEY("collector", "log_level", HR_CONF_U64, log_level, 3, 7, "6",
 		"What goes to stderr: 3 errors, 4 warnings, 5 notices, 6 changes of state, 7 "
 		"debugging."),
-	KEY("tls", "certificate", HR_CONF_TEXT, tls_certificate, 0, 0, "",
+	KEY("tls", "certificate", HR_CONF_FILE, tls_certificate, 0, 0, "",
 		"PEM file of the certificate and its chain. Empty: a self-signed one, made at the "
 		"first start with a TLS address; agents know it by its pin."),
-	KEY("tls", "key", HR_CONF_TEXT, tls_key, 0, 0, "",
+	KEY("tls", "key", HR_CONF_FILE, tls_key, 0, 0, "",
 		"PEM file (mode 0600) of its key. A renewed certificate should keep the key: the "
 		"pin is the key's."),
-	KEY("tls", "client_ca", HR_CONF_TEXT, tls_client_ca, 0, 0, "",
+	KEY("tls", "client_ca", HR_CONF_FILE, tls_client_ca, 0, 0, "",
 		"PEM file of the CA that signs clients' certificates. Set: whoever comes over TLS "
 		"must show one, besides its token. Empty: none is asked for."),
 	KEY("tls", "address", HR_CONF_TEXT, tls_address, 0, 0, "",
@@ -110,10 +110,10 @@ static const struct hr_conf_key keys[] = {
 	KEY("sizes", "catalogue", HR_CONF_TEXT, catalogue, 0, 0, "/usr/share/headroom/sizes.tsv",
 		"File of the sizes that providers sell. Without it answers name no sizes. Its own "
 		"comments say what the columns mean and where they come from."),
-	KEY("sizes", "ladder", HR_CONF_TEXT, ladder, 0, 0, "",
+	KEY("sizes", "ladder", HR_CONF_FILE, ladder, 0, 0, "",
 		"File of the operator's own sizes, with the same columns, read besides the "
 		"catalogue: for VMware, Proxmox or libvirt, or a provider that is not in it."),
-	KEY("sizes", "prices", HR_CONF_TEXT, prices, 0, 0, "",
+	KEY("sizes", "prices", HR_CONF_FILE, prices, 0, 0, "",
 		"File of the operator's prices: provider, name, price and unit (USD/h), a size a "
 		"line, tabs between. Without it no price is said; none is guessed."),
 	KEY("alert", "at_least", HR_CONF_F64, alert_at_least, 0, 8, "1.1",
@@ -134,7 +134,7 @@ static const struct hr_conf_key keys[] = {
 		"Address of this collector's page as readers of alerts reach it, for links."),
 	KEY("alert", "webhook", HR_CONF_TEXT, alert_webhook, 0, 0, "",
 		"URL that gets alerts as JSON by POST. Empty: none."),
-	KEY("alert", "webhook_secret_file", HR_CONF_TEXT, alert_secret_file, 0, 0, "",
+	KEY("alert", "webhook_secret_file", HR_CONF_FILE, alert_secret_file, 0, 0, "",
 		"File (mode 0600) with the key that signs them: HMAC-SHA256 of time, dot and "
 		"body in the header Headroom-Signature."),
 	KEY("alert", "alertmanager", HR_CONF_TEXT, alert_manager, 0, 0, "",
@@ -146,7 +146,7 @@ static const struct hr_conf_key keys[] = {
 		"Sender of mails."),
 	KEY("alert", "mail_to", HR_CONF_TEXT, alert_mail_to, 0, 0, "",
 		"Receivers of mails, separated by commas. Empty: no mail."),
-	KEY("alert", "ca_file", HR_CONF_TEXT, alert_ca_file, 0, 0, "",
+	KEY("alert", "ca_file", HR_CONF_FILE, alert_ca_file, 0, 0, "",
 		"Certificates that may sign the receivers'. Empty: those of the system."),
 };
 

@@ -81,6 +81,8 @@ const char *hr_route_name(enum hr_route r)
 		return "answer";
 	case HR_ROUTE_HISTORY:
 		return "history";
+	case HR_ROUTE_SIZES:
+		return "sizes";
 	case HR_ROUTE_EXPLAIN:
 		return "explain";
 	case HR_ROUTE_METRICS:
@@ -154,6 +156,7 @@ static enum hr_route find_route(const char *path, struct hr_http_verdict *v)
 		  {"", HR_ROUTE_HOST},
 		  {"/answer", HR_ROUTE_ANSWER},
 		  {"/history", HR_ROUTE_HISTORY},
+		  {"/sizes", HR_ROUTE_SIZES},
 		  {"/explain", HR_ROUTE_EXPLAIN},
 	  };
 	static const char hosts[] = "/v1/hosts/";

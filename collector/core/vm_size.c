@@ -9,9 +9,14 @@
 
 static const struct hr_size_row *size_of(const struct hr_vm *vm)
 {
+	const struct hr_size_row *row;
+
 	if (!vm->conf.catalogue || !vm->has_facts)
 		return NULL;
-	return hr_catalogue_find(vm->conf.catalogue, vm->facts.provider, vm->facts.instance_type);
+	row = hr_catalogue_find(vm->conf.catalogue, vm->facts.provider, vm->facts.instance_type);
+	if (row && !hr_catalogue_fits(row, vm->facts.cpus_online, vm->facts.mem_total_bytes))
+		return NULL; /* an instance_type of somebody's file, or a resize by hot-plugging */
+	return row;
 }
 
 void hr_vm_ceiling(const struct hr_vm *vm, struct hr_model_conf *conf)

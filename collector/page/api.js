@@ -36,4 +36,5 @@ export async function get(path, signal) {
 
 export const fleetPage = (limit, cursor, signal) => get(`/v1/fleet?sort=headroom&limit=${limit}&cursor=${cursor}`, signal);
 export const answer = (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/answer`, signal);
+export const sizes = (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/sizes`, signal);
 export const history = (id, query, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/history${query}`, signal);

@@ -65,7 +65,11 @@ async function load() {
   const { signal } = asked;
   const { host } = readUrl();
   try {
-    if (host) vm.show($('vm'), await api.answer(host, signal), signal);
+    if (host) {
+      // an answer without a ladder is an answer, too
+      const [a, ladder] = await Promise.all([api.answer(host, signal), api.sizes(host, signal).catch(() => null)]);
+      vm.show($('vm'), a, ladder, signal);
+    }
     else await loadFleet(signal);
     notice();
     $('fresh').textContent = 'as of ' + new Date().toLocaleTimeString();

@@ -72,21 +72,44 @@ export function resources(a) {
       evidence(r))));
 }
 
-const memory = (bytes) => (bytes === null || bytes === undefined ? '' : ', ' + amount(bytes, 'bytes'));
+const note = (unknown) => (unknown.length ? `Not in the catalogue, taken as on this size: limits of ${unknown.map((u) => resource(u).toLowerCase()).join(', ')}.` : '');
 
-/** The VM's size and its neighbours in the catalogue, with what is predicted on each. */
-export function sizes(a) {
-  const s = a.size;
-  if (!s) return null;
-  const rung = (what, r) => r && el('div', { class: 'res' }, el('h3', {}, r.name, el('small', {}, ` ${what}`)),
-    el('div', { class: 'res-pic' }, picture(r.headroom, TARGET)),
-    el('p', { class: 'res-k' }, interval(r.headroom), el('small', {}, ` ${r.vcpus} vCPUs${memory(r.memory_bytes)}` +
-      (r.binding ? `; ${resource(r.binding)} binds there` : '') + (r.unknown?.length ? `; not in the catalogue, taken as here: ${r.unknown.map((u) => resource(u)).join(', ')}` : ''))));
-  const now = { name: s.name || `${s.vcpus} vCPUs`, vcpus: s.vcpus, memory_bytes: s.memory_bytes, headroom: a.headroom, binding: a.binding?.resource };
-  const rungs = [s.smaller && rung('smaller, would do', s.smaller), rung('this size', now), rung('next size', s.next),
-    s.largest && s.largest.name !== s.next?.name ? rung('largest of its family', s.largest) : null].filter(Boolean);
-  if (rungs.length === 1 && !a.bigger.length) return null;
+/** What a rung is to this VM, in words; nothing for most. */
+function role(doc, i) {
+  const r = doc.sizes[i];
+  if (r.current) return 'this size';
+  if (i === doc.next) return 'next size';
+  if (i === doc.smaller) return 'would do, too';
+  return i === doc.ceiling ? 'largest of its family' : '';
+}
+
+/** Every size of the VM's family, smallest first, as a picture: below 1× it would not carry today's load. */
+function ladder(doc) {
+  const priced = doc.sizes.some((r) => r.price);
+  const unknown = [...new Set(doc.sizes.flatMap((r) => r.unknown))];
+  const rows = doc.sizes.map((r, i) => el('tr', { class: r.current ? 'now' : null },
+    el('th', { scope: 'row' }, r.name, el('small', {}, role(doc, i))),
+    el('td', { class: 'num' }, String(r.vcpus)), el('td', { class: 'num l-mem' }, r.memory_bytes === null ? NONE : amount(r.memory_bytes, 'bytes')),
+    el('td', { class: 'l-pic' }, picture(r.headroom, doc.target)),
+    el('td', { class: 'num' }, factor(r.headroom?.at_least, r.headroom?.capped)),
+    el('td', { class: 'l-binds' }, r.binding ? resource(r.binding) : NONE),
+    priced ? el('td', { class: 'num' }, r.price ? `${r.price.value} ${r.price.unit}` : NONE) : null));
+  const head = (text, cls) => el('th', { scope: 'col', class: cls }, text);
+  return [el('p', { class: 'legend' }, `Predicted for every size of ${doc.size}’s family, for today’s load. ${note(unknown)}`),
+    el('div', { class: 'wide', tabindex: 0, role: 'group', 'aria-label': 'Sizes of the family' },
+      el('table', { class: 'ladder' },
+        el('thead', {}, el('tr', {}, head('Size'), head('vCPUs', 'num'), head('Memory', 'num l-mem'),
+          el('th', { scope: 'col', class: 'l-pic' }, 'How much of today’s load it carries', el('span', { class: 'axis', 'aria-hidden': 'true' }, el('i', {}, '½×'), el('i', {}, '1×'), el('i', {}, '2×'), el('i', {}, '4×'))),
+          head('At least', 'num'), head('Binds there', 'l-binds'), priced ? head('Price', 'num') : null)),
+        el('tbody', {}, ...rows)))];
+}
+
+/** What another size would change: the ladder where the VM's size is known, and what more of each would gain anyhow. */
+export function sizes(a, doc) {
+  const rungs = doc?.sizes.length ? ladder(doc) : [];
+  if (!rungs.length && !a.bigger.length) return null;
   return el('section', { 'aria-labelledby': 'h-size' }, el('h2', { id: 'h-size' }, 'What another size would change'), ...rungs,
+    rungs.length || !a.size ? null : el('p', { class: 'legend' }, `Which size this VM has is not known${a.size.name ? `: ${a.size.name} is not in the catalogue, or has other vCPUs or memory` : ''}. Told to the agent (instance_type in agent.conf), every size of its family stands here.`),
     ...a.bigger.map((b) => el('div', { class: 'res' }, el('h3', {}, b.change.replace(/\bx(?=\d)/g, '×').replace('vcpus', 'vCPUs'), el('small', {}, ' gain')),
       el('div', { class: 'res-pic' }, picture(b.gain, 1.25)), el('p', { class: 'res-k' }, 'gain: ' + interval(b.gain)))));
 }

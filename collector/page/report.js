@@ -49,7 +49,7 @@ function bottleneck(a) {
 }
 
 async function report() {
-  const { answer: a, history: doc, days, made_at: made } = JSON.parse(document.getElementById('data').textContent);
+  const { answer: a, history: doc, days, sizes: rungs, made_at: made } = JSON.parse(document.getElementById('data').textContent);
   const box = document.getElementById('report');
   document.title = `headroom report: ${a.host}`;
   const past = el('div', { class: 'plots' }), long = el('div', { class: 'plots' }), bursts = el('div', { class: 'plots' });
@@ -65,7 +65,7 @@ async function report() {
     el('section', { 'aria-labelledby': 'h-past' }, el('h2', { id: 'h-past' }, 'Headroom and demand, the last 6 hours'), past),
     days?.headroom.at_least.length ? el('section', { 'aria-labelledby': 'h-long' }, el('h2', { id: 'h-long' }, 'Day by day'), long) : null,
     t ? el('section', { 'aria-labelledby': 'h-tight' }, el('h2', { id: 'h-tight' }, 'The tightest minute of these hours'), el('p', { class: 'tight-when' }, tightWords(t)), el('p', {}, burstWords(t)), bursts) : null,
-    resources(a), sizes(a), users(a), cost(a),
+    resources(a), sizes(a, rungs), users(a), cost(a),
   ].filter(Boolean));
   for (const d of box.querySelectorAll('details')) d.open = true; // paper has no clicks
   if (doc) await drawHistory(past, doc, a);

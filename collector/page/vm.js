@@ -62,8 +62,8 @@ function past(a, signal) {
     el('p', { class: 'export' }, 'These numbers: ', to.csv, ' ', to.json)), to.tight];
 }
 
-/** Fills @box with answer @a; @signal ends requests that are no longer wanted. */
-export function show(box, a, signal) {
+/** Fills @box with answer @a and the @ladder of its sizes, which may be null; @signal ends requests that are no longer wanted. */
+export function show(box, a, ladder, signal) {
   const id = encodeURIComponent(a.host_id || a.host);
   const open = new Set([...box.querySelectorAll('details[open]')].map((d) => d.closest('.res')?.querySelector('h3')?.textContent));
   hide();
@@ -74,7 +74,7 @@ export function show(box, a, signal) {
     a.advice ? el('p', { class: 'advice' }, el('b', {}, 'Next: '), a.advice) : null,
     facts(a),
     a.missing?.length ? el('section', { 'aria-labelledby': 'h-miss' }, el('h2', { id: 'h-miss' }, 'What is missing'), missing(a.missing)) : null,
-    resources(a), sizes(a), ...past(a, signal), users(a), cost(a),
+    resources(a), sizes(a, ladder), ...past(a, signal), users(a), cost(a),
     el('p', { class: 'export' }, `Answer of ${when(a.at)} (${ago(a.at)}). `, el('a', { href: `/v1/hosts/${id}/answer` }, 'JSON'), ' ',
       el('a', { href: `/v1/hosts/${id}/explain` }, 'every number'), ' ', el('button', { type: 'button', onclick: () => window.print() }, 'Print'),
       el('small', {}, ' as one file: headroom report ' + a.host)),

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/base/args.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "proto/base/conffile.h"
 
@@ -50,6 +55,56 @@ static int read_options(struct hr_args *a, int argc, char **argv)
 	return '?';
 }
 
+/*
+ * What root can read says nothing about what the service can: for the files of the service, root
+ * looks at them as its user does.  True: this process is that user.
+ */
+static bool become(const struct hr_args *a)
+{
+	const struct passwd *pw = a->config_named || !a->user ? NULL : getpwnam(a->user);
+
+	if (!pw)
+		return false; /* somebody's own file, or not installed as a service */
+	if (geteuid() != 0)
+		return geteuid() == pw->pw_uid;
+	return initgroups(a->user, pw->pw_gid) == 0 && setgid(pw->pw_gid) == 0 &&
+	       setuid(pw->pw_uid) == 0;
+}
+
+/* The files that keys name. */
+static bool files_readable(const struct hr_args *a, const void *conf, char err[HR_CONF_ERR_LEN])
+{
+	for (size_t i = 0; i < a->table->n; i++) {
+		const struct hr_conf_key *k = &a->table->keys[i];
+		const char *path = (const char *)conf + k->offset;
+
+		if (k->type != HR_CONF_FILE || !path[0] || access(path, R_OK) == 0)
+			continue;
+		(void)snprintf(err, HR_CONF_ERR_LEN, "%s = %.200s: %s, expected a readable file",
+			k->key, path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/* --check-config: exit status. */
+static int check_config(const struct hr_args *a, void *conf, struct hr_conf_origin *origin)
+{
+	bool service = become(a), denied;
+	char err[HR_CONF_ERR_LEN];
+
+	if (hr_conffile_load(a->table, a->config, a->config_named, conf, origin, err) == 0 &&
+		(!a->check || a->check(conf, err)) &&
+		(!(service || geteuid() == 0) || files_readable(a, conf, err)))
+		return 0;
+	denied = service && strstr(err, strerror(EACCES));
+	(void)fprintf(stderr, "%s: %s%s%s%s\n", a->program, err, denied ? " by user " : "",
+		denied ? a->user : "",
+		denied ? ", as which the service runs: chmod 644, or chown a key (mode 600) to it"
+		       : "");
+	return 1;
+}
+
 int hr_args_read(struct hr_args *a, int argc, char **argv, void *conf)
 {
 	static struct hr_conf_origin origin;
@@ -62,13 +117,13 @@ int hr_args_read(struct hr_args *a, int argc, char **argv, void *conf)
 		return fputs(a->usage, stdout) < 0 || fflush(stdout) != 0;
 	if (what == 'V')
 		return printf("%s " HR_VERSION "\n", a->program) < 0 || fflush(stdout) != 0;
+	if (what == 'k')
+		return check_config(a, conf, &origin);
 	if (hr_conffile_load(a->table, a->config, a->config_named, conf, &origin, err) < 0 ||
 		(a->check && !a->check(conf, err))) {
 		(void)fprintf(stderr, "%s: %s\n", a->program, err);
 		return 1;
 	}
-	if (what == 'k')
-		return 0;
 	a->act = what == 'a';
 	return what == 'p' ? print_config(a, conf, &origin) : HR_ARGS_RUN;
 }

@@ -11,6 +11,7 @@ struct hr_args {
 	const char *usage;   /* text of --help */
 	const char *extra;   /* one more option, with a value: "join"; NULL none */
 	const char *action;  /* one more option, without a value: "check-store"; NULL none */
+	const char *user;    /* the unit's; --check-config of root reads as this user does */
 	const struct hr_conf_table *table;
 	/* More than the table can say; false with a message in @err.  NULL: nothing. */
 	bool (*check)(const void *conf, char err[HR_CONF_ERR_LEN]);

@@ -195,8 +195,23 @@ def vm_view(b, i, name):
     for m in a["missing"]:
         if m["evidence"] not in text:
             raise AssertionError(f"missing evidence not told: {m['evidence']}")
+    ladder(b, v)
     accessible(b, name)
     shot(b, name, True)
+
+
+def ladder(b, v):
+    """Every size of the VM's family has its picture, and its own is marked."""
+    rungs = v.sizes()["sizes"]
+    rows = b.js("return [...document.querySelectorAll('.ladder tbody tr')].map((r) => [r.className, r.querySelector('svg.pic title').textContent, r.textContent])")
+    expect(len(rows), len(rungs), f"sizes shown of {v.host}")
+    for (cls, pic, text), r in zip(rows, rungs):
+        expect(cls == "now", r["current"], f"{r['name']} is marked as the VM's own")
+        if r["name"] not in text or (r["price"] and f"{r['price']['value']} EUR/h" not in text):
+            raise AssertionError(f"size {r['name']} is not told: {text}")
+        expect(pic != "no claim", r["headroom"]["at_least"] is not None, f"picture of {r['name']}")
+    if rungs and (("would do, too" in str(rows)) != (v.sizes()["smaller"] is not None)):
+        raise AssertionError(f"the smaller size that would do: {rows}")
 
 
 def press(b, text):

@@ -139,13 +139,34 @@ class Vm:
                 "headroom": {"at_least": [None if v is None else min(v, 6.3) for v in k["at_least"]], "at_cap": 6.3},
                 "series": [{"resource": r, "what": "demand", "unit": "ratio", "p95": load(b)} for r, b in (("cpu", 0.52), ("memory", 0.61))], "tightest": None}
 
-    def size(self):
+    # the family: vCPUs, GiB and how the headroom scales
+    LADDER = [("m.small", 1, 4, 0.22), ("m.medium", 2, 8, 0.6), ("m.large", 4, 16, 1), ("m.xlarge", 8, 32, 1.9), ("m.2xlarge", 16, 64, 3.4), ("m.4xlarge", 32, 128, 5), ("m.8xlarge", 64, 256, 6)]
+
+    def rung(self, i, *more):
+        name, vcpus, gib, f = self.LADDER[i]
         h = self.headroom or bounds(None, None, None)
-        rung = lambda name, c, gib, f: {"name": name, "vcpus": c, "memory_bytes": gib << 30, "binding": "cpu", "unknown": ["disk"],
-                                        "headroom": bounds(*(None if h[k] is None else h[k] * f for k in ("at_least", "likely", "at_most")))}
+        k = bounds(*(None if h[b] is None else h[b] * f for b in ("at_least", "likely", "at_most")))
+        return {"name": name, "vcpus": vcpus, "memory_bytes": gib << 30, "binding": "cpu", "unknown": ["disk"] if f != 1 else [], "headroom": k, **dict(more)}
+
+    def top(self):
+        """This VM's size is the largest there is, where that is its answer."""
+        return 2 if self.reason == "at-ceiling" else 6
+
+    def size(self):
+        ceiling = self.reason == "at-ceiling"
         return {"provider": "example", "name": "m.large", "vcpus": 4, "memory_bytes": 16 << 30, "in_catalogue": True,
-                "next": None if self.reason == "at-ceiling" else rung("m.xlarge", 8, 32, 1.9), "largest": None if self.reason == "at-ceiling" else rung("m.8xlarge", 64, 256, 6),
-                "smaller": rung("m.medium", 2, 8, 0.6) if self.reason == "headroom-left" else None}
+                "next": None if ceiling else self.rung(3), "largest": None if ceiling else self.rung(6), "smaller": self.rung(1) if self.reason == "headroom-left" else None}
+
+    def sizes(self):
+        if self.i % 5 == 0:
+            return {"schema": "headroom.sizes/1", "host": self.host, "size": None, "target": 1.3, "next": None, "smaller": None, "ceiling": None, "sizes": []}
+        price = lambda i: {"value": round(0.0192 * 2 ** i, 4), "unit": "EUR/h"} if self.i % 2 else None
+        rungs = [self.rung(i, ("current", i == 2), ("price", price(i))) for i in range(self.top() + 1)]
+        for r in rungs:
+            r["enough"] = r["headroom"]["at_least"] is not None and r["headroom"]["at_least"] >= 1.3
+        ceiling = self.reason == "at-ceiling"
+        return {"schema": "headroom.sizes/1", "host": self.host, "size": "m.large", "target": 1.3, "next": None if ceiling else 3, "ceiling": None if ceiling else 6,
+                "smaller": next((i for i in (0, 1) if rungs[i]["enough"]), None), "sizes": rungs}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -177,6 +198,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.json({"status": 404, "detail": "No host of this id or name reports to this collector."}, 404)
             if part[3] == "answer":
                 return self.json(vm.answer(now))
+            if part[3] == "sizes":
+                return self.json(vm.sizes())
             if part[3] == "explain":
                 return self.send(f"service level and steps of {vm.host}\n".encode(), "text/plain; charset=utf-8")
             if q["step"] == "1d":

@@ -89,6 +89,21 @@ for d in agent:headroom-agent:headroom-agent collector:headroom:headroom; do
 		grep -q "$name.conf.d/wrong.conf:3: .*nosuchkey" "$tmp/wrong.log" || fail "headroom-$name $how does not name file and line"
 	done
 	rm "$root/etc/headroom/$name.conf.d/wrong.conf"
+	# a file that root can read and the service cannot fails the reload, so root is told before
+	closed=$root/etc/headroom/$name.conf.d/closed.conf
+	(umask 077; echo "[$name]" >"$closed")
+	! in_root headroom-"$name" --check-config >"$tmp/wrong.log" 2>&1 || fail "headroom-$name --check-config takes a file of root's alone"
+	grep -q "closed.conf: Permission denied.* user $user," "$tmp/wrong.log" || fail "headroom-$name does not say who cannot read: $(cat "$tmp/wrong.log")"
+	[ "$name" = agent ] && file_key='[agent]\ntoken_file' || file_key='[alert]\nwebhook_secret_file'
+	# shellcheck disable=SC2059  # the newline in it
+	printf "$file_key = /etc/headroom/key\n" >"$closed" && chmod 644 "$closed"
+	! in_root headroom-"$name" --check-config >"$tmp/wrong.log" 2>&1 || fail "headroom-$name --check-config takes a key file that is not there"
+	grep -q '/etc/headroom/key: No such file' "$tmp/wrong.log" || fail "headroom-$name does not name the missing file: $(cat "$tmp/wrong.log")"
+	(umask 077; echo 0123456789abcdef0123456789abcdef >"$root/etc/headroom/key")
+	! in_root headroom-"$name" --check-config >"$tmp/wrong.log" 2>&1 || fail "headroom-$name --check-config takes a key file of root's alone"
+	chown --reference="$root/var/lib/$state" "$root/etc/headroom/key"
+	in_root headroom-"$name" --check-config || fail "headroom-$name --check-config refuses a key file of its user's"
+	rm "$closed" "$root/etc/headroom/key"
 done
 # Grafana's provisioning names the folder that the package fills, and the boards are JSON with a data source to choose
 boards=$root$(sed -n 's/^ *path: //p' "$root/usr/share/headroom/grafana/provisioning.yml")

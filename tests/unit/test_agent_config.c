@@ -25,6 +25,7 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_string_equal(c.collector, "http://127.0.0.1:7867");
 	assert_string_equal(c.state, "/var/lib/headroom-agent");
 	assert_string_equal(c.name, "");
+	assert_string_equal(c.instance_type, "");
 	assert_int_equal(c.timeout_ns, UINT64_C(20000000000));
 	assert_int_equal(c.spool_bytes, 4 << 20);
 	assert_true(c.budget_ratio > 0.00999 && c.budget_ratio < 0.01001);
@@ -37,12 +38,14 @@ static void a_file_sets_what_it_names(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("[agent]\ncollector = https://collector.example:7867\n"
-			       "state = /srv/agent\nlog_level = 4\n[spool]\nsize = 64K\n"
+			       "state = /srv/agent\nlog_level = 4\n"
+			       "instance_type = n2-standard-4\n[spool]\nsize = 64K\n"
 			       "[measure]\nbudget = 1%\nhook_net = no\nhook_burst = off\n"
 			       "include_devices = loop0 dm-1\n"),
 		0);
 	assert_string_equal(c.collector, "https://collector.example:7867");
 	assert_string_equal(c.state, "/srv/agent");
+	assert_string_equal(c.instance_type, "n2-standard-4");
 	assert_int_equal(c.log_level, 4);
 	assert_int_equal(c.spool_bytes, 65536);
 	assert_true(c.budget_ratio > 0.00999 && c.budget_ratio < 0.01001);

@@ -4,7 +4,7 @@
 #include "tests/unit/model_fixture.h"
 
 #include "collector/core/catalogue.h"
-#include "collector/core/ladder.h"
+#include "collector/core/ladder_json.h"
 #include "collector/core/merge.h"
 
 #define HEAD                                                                                       \
@@ -226,6 +226,82 @@ static void the_smallest_size_that_does_is_found_and_the_largest_has_no_next(voi
 	assert_int_equal(hr_ladder_climb(&a, &vm, &c, 1, 1.3, rung), 0);
 }
 
+static void a_size_is_believed_only_with_its_own_vcpus_and_memory(void **state)
+{
+	struct hr_size_row size = {.vcpus = 4, .mem_bytes = 16384 * FX_MIB},
+			   no_memory = {.vcpus = 4};
+
+	(void)state;
+	assert_true(hr_catalogue_fits(&size, 4, 16384 * FX_MIB));
+	assert_true(
+		hr_catalogue_fits(&size, 4, 14300 * FX_MIB)); /* 0.873 of it: the kernel's share */
+	assert_false(hr_catalogue_fits(&size, 2, 16384 * FX_MIB));
+	assert_false(hr_catalogue_fits(&size, 4, 13000 * FX_MIB)); /* 0.793 */
+	assert_false(hr_catalogue_fits(&size, 4, 16800 * FX_MIB)); /* 1.025 */
+	assert_true(hr_catalogue_fits(&no_memory, 4, 1));
+}
+
+/* The JSON at @key of @o, as the whole number it must be. */
+static json_int_t whole(json_t *o, const char *key)
+{
+	json_t *v = json_object_get(o, key);
+
+	assert_true(json_is_integer(v));
+	return json_integer_value(v);
+}
+
+static json_t *document(const struct hr_answer *a, const struct hr_catalogue *c)
+{
+	char *text = hr_ladder_document(a, c, 1.3);
+	json_t *o = json_loads(text, 0, NULL);
+
+	assert_non_null(o);
+	assert_string_equal(json_string_value(json_object_get(o, "schema")), "headroom.sizes/1");
+	free(text);
+	return o;
+}
+
+static void the_document_holds_the_whole_ladder_and_none_of_a_size_that_is_not_there(void **state)
+{
+	struct hr_catalogue c = parsed();
+	static struct hr_answer a;
+	json_t *o, *sizes, *r;
+
+	(void)state;
+	answer(&a);
+	(void)strcpy(a.host, "vm");
+	a.size.has = true;
+	(void)strcpy(a.size.name, "f.4");
+	a.size.vcpus = 4;
+	a.size.mem_bytes = 16384 * FX_MIB;
+	o = document(&a, &c);
+	sizes = json_object_get(o, "sizes");
+	assert_int_equal(json_array_size(sizes), 4);
+	/* as in each_resource_scales_by_its_own_ratio */
+	assert_int_equal(whole(o, "next"), 3);
+	assert_int_equal(whole(o, "ceiling"), 3);
+	assert_true(json_is_null(json_object_get(o, "smaller")));
+	r = json_array_get(sizes, 3);
+	assert_string_equal(json_string_value(json_object_get(r, "name")), "f.8");
+	assert_int_equal(whole(r, "vcpus"), 8);
+	assert_true(json_is_true(json_object_get(r, "enough")));
+	assert_true(json_is_null(json_object_get(r, "price")));
+	fx_near(json_real_value(json_object_get(json_object_get(r, "headroom"), "at_least")),
+		1 + 22 / 12.0, 1e-6);
+	assert_true(json_is_true(json_object_get(json_array_get(sizes, 2), "current")));
+	json_decref(o);
+	a.size.vcpus = 8; /* somebody's file says f.4, the VM has 8 */
+	o = document(&a, &c);
+	assert_int_equal(json_array_size(json_object_get(o, "sizes")), 0);
+	assert_true(json_is_null(json_object_get(o, "size")));
+	assert_true(json_is_null(json_object_get(o, "next")));
+	json_decref(o);
+	a.size.has = false;
+	o = document(&a, &c);
+	assert_int_equal(json_array_size(json_object_get(o, "sizes")), 0);
+	json_decref(o);
+}
+
 static void two_vms_on_one_add_their_tightest_moments(void **state)
 {
 	static struct hr_answer a, b;
@@ -316,6 +392,9 @@ int main(void)
 		cmocka_unit_test(each_resource_scales_by_its_own_ratio),
 		cmocka_unit_test(twice_the_load_is_half_the_headroom),
 		cmocka_unit_test(the_smallest_size_that_does_is_found_and_the_largest_has_no_next),
+		cmocka_unit_test(a_size_is_believed_only_with_its_own_vcpus_and_memory),
+		cmocka_unit_test(
+			the_document_holds_the_whole_ladder_and_none_of_a_size_that_is_not_there),
 		cmocka_unit_test(two_vms_on_one_add_their_tightest_moments),
 		cmocka_unit_test(two_days_of_minutes_are_added_minute_by_minute),
 		cmocka_unit_test(prices_are_the_operators_and_a_wrong_line_is_named),

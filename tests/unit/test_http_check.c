@@ -62,6 +62,8 @@ static void routes_and_methods_are_told_apart(void **state)
 		{"GET", "/v1/hosts/vm-17", 0, HR_ROUTE_HOST, "vm-17"},
 		{"GET", "/v1/hosts/vm-17/answer", 0, HR_ROUTE_ANSWER, "vm-17"},
 		{"GET", "/v1/hosts/a.b_C/history", 0, HR_ROUTE_HISTORY, "a.b_C"},
+		{"GET", "/v1/hosts/vm-17/sizes", 0, HR_ROUTE_SIZES, "vm-17"},
+		{"POST", "/v1/hosts/vm-17/sizes", 405, HR_ROUTE_SIZES, "vm-17"},
 		{"GET", "/v1/hosts/vm-17/explain", 0, HR_ROUTE_EXPLAIN, "vm-17"},
 		{"GET", "/healthz", 0, HR_ROUTE_HEALTHZ, ""},
 		{"GET", "/readyz", 0, HR_ROUTE_READYZ, ""},
