@@ -89,18 +89,18 @@ function ladder(doc) {
   const unknown = [...new Set(doc.sizes.flatMap((r) => r.unknown))];
   const rows = doc.sizes.map((r, i) => el('tr', { class: r.current ? 'now' : null },
     el('th', { scope: 'row' }, r.name, el('small', {}, role(doc, i))),
-    el('td', { class: 'num' }, String(r.vcpus)), el('td', { class: 'num l-mem' }, r.memory_bytes === null ? NONE : amount(r.memory_bytes, 'bytes')),
+    el('td', { class: 'num l-wide' }, String(r.vcpus)), el('td', { class: 'num l-wide' }, r.memory_bytes === null ? NONE : amount(r.memory_bytes, 'bytes')),
     el('td', { class: 'l-pic' }, picture(r.headroom, doc.target)),
     el('td', { class: 'num' }, factor(r.headroom?.at_least, r.headroom?.capped)),
-    el('td', { class: 'l-binds' }, r.binding ? resource(r.binding) : NONE),
-    priced ? el('td', { class: 'num' }, r.price ? `${r.price.value} ${r.price.unit}` : NONE) : null));
+    el('td', { class: 'l-wide' }, r.binding ? resource(r.binding) : NONE),
+    priced ? el('td', { class: 'num l-wide' }, r.price ? `${r.price.value} ${r.price.unit}` : NONE) : null));
   const head = (text, cls) => el('th', { scope: 'col', class: cls }, text);
   return [el('p', { class: 'legend' }, `Predicted for every size of ${doc.size}’s family, for today’s load. ${note(unknown)}`),
     el('div', { class: 'wide', tabindex: 0, role: 'group', 'aria-label': 'Sizes of the family' },
       el('table', { class: 'ladder' },
-        el('thead', {}, el('tr', {}, head('Size'), head('vCPUs', 'num'), head('Memory', 'num l-mem'),
+        el('thead', {}, el('tr', {}, head('Size'), head('vCPUs', 'num l-wide'), head('Memory', 'num l-wide'),
           el('th', { scope: 'col', class: 'l-pic' }, 'How much of today’s load it carries', el('span', { class: 'axis', 'aria-hidden': 'true' }, el('i', {}, '½×'), el('i', {}, '1×'), el('i', {}, '2×'), el('i', {}, '4×'))),
-          head('At least', 'num'), head('Binds there', 'l-binds'), priced ? head('Price', 'num') : null)),
+          head('At least', 'num'), head('Binds there', 'l-wide'), priced ? head('Price', 'num l-wide') : null)),
         el('tbody', {}, ...rows)))];
 }
 
