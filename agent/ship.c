@@ -403,6 +403,17 @@ static bool is_certain(struct hr_ship *s)
 	return type && strncasecmp(type, "application/problem+json", 24) == 0;
 }
 
+/* The sentence of a problem document, the collector's own words; else the reply as it is. */
+static const char *sentence(const char *reply, int *ret_len)
+{
+	static const char key[] = "\"detail\":\"";
+	const char *p = strstr(reply, key);
+
+	p = p ? p + sizeof key - 1 : reply;
+	*ret_len = (int)(p == reply ? strlen(p) : strcspn(p, "\""));
+	return p;
+}
+
 static void say_why(const struct hr_ship *s, struct hr_ship_result *ret)
 {
 	if (s->code != CURLE_OK)
@@ -411,9 +422,13 @@ static void say_why(const struct hr_ship *s, struct hr_ship_result *ret)
 	else if (ret->outcome == HR_SHIP_UNKNOWN && ret->status / 100 == 2)
 		(void)snprintf(ret->why, sizeof ret->why,
 			"status %ld without a valid Headroom-Ack: not the collector?", ret->status);
-	else if (ret->outcome != HR_SHIP_DURABLE)
-		(void)snprintf(
-			ret->why, sizeof ret->why, "status %ld: %.120s", ret->status, s->reply);
+	else if (ret->outcome != HR_SHIP_DURABLE) {
+		int len;
+		const char *text = sentence(s->reply, &len);
+
+		(void)snprintf(ret->why, sizeof ret->why, "status %ld: %.*s", ret->status,
+			len < 140 ? len : 140, text);
+	}
 	for (char *p = ret->why; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';

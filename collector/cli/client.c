@@ -54,6 +54,27 @@ static int no_answer(const struct hr_cli_target *t, const char *why, char err[HR
 	return -ECONNREFUSED;
 }
 
+/* Somebody answers, and it is not known to be the collector. */
+static int not_trusted(
+	const struct hr_cli_target *t, CURLcode r, const char *why, char err[HR_CLIENT_ERR_LEN])
+{
+	if (r == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"what answers at %s has not the key that is pinned (address from %s): "
+			"another collector, or it has a new key; make a new token there (headroom "
+			"hosts token), or join it anew (headroom hosts enrol, headroom-agent "
+			"--join)",
+			t->url, t->from);
+	else
+		(void)snprintf(err, HR_CLIENT_ERR_LEN,
+			"the certificate of %s is not trusted: %s (address from %s); on the second "
+			"line of the file in HEADROOM_TOKEN_FILE stands the collector's pin, as "
+			"headroom hosts token prints it there; or name its CA: ca_file in the file "
+			"of --config",
+			t->url, why, t->from);
+	return -EKEYREJECTED;
+}
+
 /* The sentence of a problem document, else the bare status. */
 static void refusal(const struct hr_reply *r, long status, char err[HR_CLIENT_ERR_LEN])
 {
@@ -166,6 +187,8 @@ static int perform(
 		return no_answer(t, "nothing listens there", err);
 	if (r == CURLE_OPERATION_TIMEDOUT)
 		return no_answer(t, "no answer in time", err);
+	if (r == CURLE_PEER_FAILED_VERIFICATION || r == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		return not_trusted(t, r, why[0] ? why : curl_easy_strerror(r), err);
 	if (r != CURLE_OK)
 		return no_answer(t, why[0] ? why : curl_easy_strerror(r), err);
 	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);

@@ -20,6 +20,7 @@ struct http_server {
 	atomic_ullong seq;
 	const char *retry_after;
 	size_t reply_len; /* bytes of 'x' */
+	const char *text; /* instead, when not NULL */
 	atomic_uint delay_ms;
 	/* what came */
 	atomic_uint posts, connections;
@@ -51,10 +52,15 @@ static enum MHD_Result http_answer(struct http_server *s, struct MHD_Connection 
 	usleep(atomic_load(&s->delay_ms) * 1000);
 	if (status == 0)
 		return MHD_NO; /* closes the connection without an answer */
+	if (s->text)
+		s->reply_len = strlen(s->text);
 	text = malloc(s->reply_len + 1);
 	if (!text)
 		return MHD_NO;
-	memset(text, 'x', s->reply_len);
+	if (s->text)
+		memcpy(text, s->text, s->reply_len);
+	else
+		memset(text, 'x', s->reply_len);
 	r = MHD_create_response_from_buffer(s->reply_len, text, MHD_RESPMEM_MUST_FREE);
 	if (s->ack) {
 		if (strcmp(s->ack, "auto") == 0)

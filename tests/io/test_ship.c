@@ -135,6 +135,20 @@ static void refusals_are_told_apart(void **state)
 	}
 }
 
+static void the_collectors_own_sentence_is_told_whole(void **state)
+{
+	struct world *w = *state;
+
+	w->srv.text = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+		      "\"detail\":\"The table of hosts is full: raise hosts= in [limits] or forget "
+		      "some.\",\"reason\":\"hosts\"}";
+	assert_string_equal(answer(w, 503, NULL).why,
+		"status 503: The table of hosts is full: raise "
+		"hosts= in [limits] or forget some.");
+	w->srv.text = "Bad Gateway\n"; /* of a proxy */
+	assert_string_equal(answer(w, 502, NULL).why, "status 502: Bad Gateway ");
+}
+
 static void retry_after_is_read(void **state)
 {
 	struct world *w = *state;
@@ -241,6 +255,7 @@ int main(void)
 		T(the_send_time_is_fresh_and_the_connection_kept),
 		T(a_bare_or_foreign_success_proves_nothing),
 		T(refusals_are_told_apart),
+		T(the_collectors_own_sentence_is_told_whole),
 		T(retry_after_is_read),
 		T(a_reply_without_end_is_cut_off),
 		T(silence_and_a_lost_connection_are_unknown),
