@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "collector/check_sums.h"
 #include "collector/core/crc32.h"
 #include "collector/core/digest.h"
 #include "collector/store.h"
@@ -128,52 +129,16 @@ static void check_sums(struct checking *c, const char *name, const char *sql)
 	}
 }
 
-#define WINDOWS "ifnull(sum(last-seq+1),0)"
-#define OF(what, where)                                                                            \
-	"((SELECT " WINDOWS " FROM w10 " where ")+(SELECT " WINDOWS " FROM w10x " where "))" what
-#define ACKED                                                                                      \
-	"((SELECT ifnull(sum(windows),0) FROM seen)+(SELECT in_windows FROM tally WHERE tier=0))"
-#define TALLY(col, tier) "(SELECT " col " FROM tally WHERE tier=" tier ")"
-#define NOT_ROLLED(per, tier)                                                                      \
-	"WHERE id>=((" TALLY("bin", tier) "*" per ")<<24) AND ((id>>24)/" per ">" TALLY(           \
-		"bin", tier) " OR (id&16777215)>=" TALLY("host", tier) ")"
-#define LATE(t)                                                                                    \
-	"(SELECT ifnull(sum(w.last-w.seq+1),0) FROM late l JOIN " t " w ON w.id=l.id AND w.n=l.n)"
-
-/* What must be equal, and what it says. */
-static const struct {
-	const char *what, *left, *right;
-} equal[] = {
-	{"windows acknowledged = windows stored + set aside + expired", "SELECT " ACKED,
-		"SELECT " OF("", "") "+(SELECT " WINDOWS
-				     " FROM quarantine)+" TALLY("out_windows", "0")},
-	{"windows acknowledged = in the 5 min tier + unreadable + not yet in it", "SELECT " ACKED,
-		"SELECT " TALLY("in_windows+bad_windows", "1") "+" OF(
-			"", NOT_ROLLED("30", "1")) "+" LATE("w10") "+" LATE("w10x")},
-	{"windows in the 5 min tier = stored in it + expired", "SELECT " TALLY("in_windows", "1"),
-		"SELECT (SELECT ifnull(sum(windows),0) FROM r300)+" TALLY("out_windows", "1")},
-	{"samples in the 5 min tier = stored in it + expired", "SELECT " TALLY("in_samples", "1"),
-		"SELECT (SELECT ifnull(sum(samples),0) FROM r300)+" TALLY("out_samples", "1")},
-	{"windows in the 5 min tier = in the hour tier + unreadable + not yet in it",
-		"SELECT " TALLY("in_windows", "1"),
-		"SELECT " TALLY("in_windows+bad_windows", "2") "+(SELECT ifnull(sum(windows),0)"
-							       " FROM r300 " NOT_ROLLED(
-								       "12", "2") ")"},
-	{"windows in the hour tier = stored in it + expired", "SELECT " TALLY("in_windows", "2"),
-		"SELECT (SELECT ifnull(sum(windows),0) FROM r3600)+" TALLY("out_windows", "2")},
-	{"samples in the hour tier = stored in it + expired", "SELECT " TALLY("in_samples", "2"),
-		"SELECT (SELECT ifnull(sum(samples),0) FROM r3600)+" TALLY("out_samples", "2")},
-};
-
 static void check_equal(struct checking *c)
 {
-	for (size_t i = 0; i < sizeof(equal) / sizeof(equal[0]) && !c->unreadable; i++) {
-		int64_t left = number(c, equal[i].left), right = number(c, equal[i].right);
+	for (size_t i = 0; i < HR_CHECK_SUMS && !c->unreadable; i++) {
+		int64_t left = number(c, hr_check_sum[i].left),
+			right = number(c, hr_check_sum[i].right);
 
 		if (c->unreadable)
 			return;
 		(void)fprintf(c->to, "%s: %s: %" PRId64 "%s%" PRId64 "\n",
-			left == right ? "ok" : "bad", equal[i].what, left,
+			left == right ? "ok" : "bad", hr_check_sum[i].what, left,
 			left == right ? " = " : " is not ", right);
 		c->bad |= left != right;
 	}

@@ -27,12 +27,14 @@ enum hr_store_result {
 	HR_STORE_FULL = 1, /* disk or quota; roll back and go on later */
 	HR_STORE_BUSY,     /* another process holds the write lock: foreign */
 	HR_STORE_FAILED,   /* I/O error or damage: acknowledge nothing more, restart */
+	HR_STORE_AWAY,     /* the server is not reached, or took it back: roll back, go on later */
 };
 
 struct hr_store_host {
 	uint32_t no; /* 1.. HR_STORE_HOST_MAX, never reused */
 	uint8_t id[HR_HOST_ID_LEN];
 	char name[HR_NAME_LEN];
+	uint64_t last_n; /* reading, of a shared store: n of its latest event, else 0 */
 };
 
 struct hr_store_boot {
@@ -161,8 +163,8 @@ struct hr_store_ops {
 	int (*put_state)(struct hr_store *s, const struct hr_store_state *v); /* replaces */
 	int (*trim_journal)(struct hr_store *s, uint64_t below_n);
 	/*
-	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), at most @max;
-	 * @ret_windows: sequences in them.
+	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), about @max;
+	 * @ret_windows: sequences in them.  A store that keeps days apart waits for whole ones.
 	 */
 	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 		uint32_t *ret_rows, uint64_t *ret_windows);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store for a test, in memory or in a file, and what its walks gave. */
+/*
+ * A store for a test, in memory, in a file or in PostgreSQL, and what its walks gave.  With
+ * HR_TEST_PG (tests/lib/with_postgres) only PostgreSQL is tried, each test in a schema of its own.
+ */
 #pragma once
 
 #include "tests/unit/hr_cmocka.h"
@@ -8,10 +11,19 @@
 #include <unistd.h>
 
 #include "collector/store.h"
+#ifdef HR_HAVE_PG
+#include "collector/store_pg.h"
+#endif
+
+enum world_kind {
+	WORLD_MEM,
+	WORLD_SQLITE,
+	WORLD_PG,
+};
 
 struct world {
-	bool sqlite;
-	char dir[64], path[96];
+	enum world_kind kind;
+	char dir[64], path[256]; /* of PostgreSQL the connection string */
 	struct hr_store *s;
 	char note[HR_STORE_ERROR_LEN], error[HR_STORE_ERROR_LEN];
 };
@@ -20,41 +32,80 @@ static inline void open_store(struct world *w)
 {
 	const struct hr_store_sqlite_conf conf = {.path = w->path};
 
-	w->s = w->sqlite ? hr_store_sqlite_open(&conf, w->note, w->error) : hr_store_mem_open();
+#ifdef HR_HAVE_PG
+	if (w->kind == WORLD_PG)
+		w->s = hr_store_pg_open(w->path, w->error);
+	else
+#endif
+		w->s = w->kind == WORLD_SQLITE ? hr_store_sqlite_open(&conf, w->note, w->error)
+					       : hr_store_mem_open();
 	if (!w->s)
 		fail_msg("open: %s", w->error);
 }
 
 static inline void reopen(struct world *w)
 {
-	if (!w->sqlite)
+	if (w->kind == WORLD_MEM)
 		return; /* memory does not survive; the rest of the test still holds */
 	w->s->ops->close(w->s);
 	open_store(w);
 }
 
-static inline int make(void **state, bool sqlite)
+static inline int make(void **state, enum world_kind kind)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	w->sqlite = sqlite;
+	w->kind = kind;
 	snprintf(w->dir, sizeof(w->dir), "/tmp/hr-store-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->path, sizeof(w->path), "%s/t.db", w->dir);
-	open_store(w);
 	*state = w;
 	return 0;
 }
 
 static inline int setup_mem(void **state)
 {
-	return make(state, false);
+	make(state, WORLD_MEM);
+	open_store(*state);
+	return 0;
 }
 
 static inline int setup_sqlite(void **state)
 {
-	return make(state, true);
+	make(state, WORLD_SQLITE);
+	open_store(*state);
+	return 0;
 }
+
+#ifdef HR_HAVE_PG
+/* Statements beside the store, on a connection of their own. */
+static inline void pg_sql(const char *conninfo, const char *sql)
+{
+	PGconn *c = PQconnectdb(conninfo);
+	PGresult *r = PQexec(c, sql);
+
+	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(c));
+	PQclear(r);
+	PQfinish(c);
+}
+
+static inline int setup_pg(void **state)
+{
+	static unsigned n;
+	struct world *w;
+	char sql[64];
+
+	make(state, WORLD_PG);
+	w = *state;
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA t%d_%u", (int)getpid(), ++n);
+	pg_sql(getenv("HR_TEST_PG"), sql);
+	snprintf(w->path, sizeof(w->path), "%s options='-c search_path=t%d_%u'",
+		getenv("HR_TEST_PG"), (int)getpid(), n);
+	open_store(w);
+	return 0;
+}
+#endif
 
 static inline int teardown(void **state)
 {
@@ -178,7 +229,35 @@ static inline struct seen all_events(struct world *w)
 	return v;
 }
 
-#define BOTH(f)                                                                                    \
-	cmocka_unit_test_setup_teardown(f, setup_mem, teardown),                                   \
-		cmocka_unit_test_setup_teardown(f, setup_sqlite, teardown)
+#ifdef HR_HAVE_PG
+#define PG(f)      cmocka_unit_test_setup_teardown(f, setup_pg, teardown)
+#define EACH_PG(f) PG(f),
+#else
+#define EACH_PG(f)
+#endif
 #define SQLITE(f) cmocka_unit_test_setup_teardown(f, setup_sqlite, teardown)
+/* Every store; those that last. */
+#define EACH(f) EACH_PG(f) cmocka_unit_test_setup_teardown(f, setup_mem, teardown), SQLITE(f)
+#define KEPT(f) EACH_PG(f) SQLITE(f)
+
+/* Those of PostgreSQL with HR_TEST_PG, the others without. */
+static inline int run_world(const char *name, const struct CMUnitTest *all, size_t n)
+{
+	struct CMUnitTest *some = calloc(n, sizeof(*some));
+	size_t k = 0;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		bool pg = false;
+
+#ifdef HR_HAVE_PG
+		pg = all[i].setup_func == setup_pg;
+#endif
+		if (pg == (getenv("HR_TEST_PG") != NULL))
+			some[k++] = all[i];
+	}
+	assert_true(k > 0);
+	r = _cmocka_run_group_tests(name, some, k, NULL, NULL);
+	free(some);
+	return r;
+}
