@@ -17,7 +17,7 @@
 		"bin", tier) " OR (id&16777215)>=" TALLY("host", tier) ")"
 #define LATE(t)                                                                                    \
 	"(SELECT coalesce(sum(w.last-w.seq+1),0) FROM late l JOIN " t " w ON w.id=l.id AND "       \
-								      "w.n=l.n)"
+	"w.n=l.n)"
 
 static const struct {
 	const char *what, *left, *right;
