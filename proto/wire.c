@@ -2,16 +2,15 @@
 /*
  * Bytes -> domain types.  In this order: length, a pass over the tags
  * (wire_scan.c), unpacking into the caller's arena, every number and column
- * checked, and only then a copy.  wire_encode.c is the other direction; these
- * two are the only includers of the generated header.
+ * checked, and only then a copy.  Distributions and grids are in wire_bits.c, the other
+ * direction in wire_encode.c; nobody else includes the generated header.
  */
 #include "proto/wire.h"
 
 #include <string.h>
 
 #include "headroom.pb-c.h"
-#include "proto/grid_bits.h"
-#include "proto/hist_bits.h"
+#include "proto/wire_bits.h"
 #include "proto/wire_scan.h"
 
 #define TOP_COLS 6 /* numbers per hot thread */
@@ -19,8 +18,6 @@
 #define SIG_MASK ((1ULL << HR_SIG_N) - 1)
 _Static_assert(HR_SIG_N < 64, "SIG_MASK shifts by it");
 _Static_assert(HR_DCTR_N <= 64 && HR_DIST_N <= 32 && HR_DDIST_N <= 32, "a word of bits each");
-
-#define REPLAY_CELLS ((size_t)HR_VQ_ROWS * HR_VQ_GRID)
 
 /* --- the arena --- */
 
@@ -87,18 +84,6 @@ static enum hr_wire_error check_counters(
 	return HR_WIRE_OK;
 }
 
-static enum hr_wire_error check_replay(const Headroom__Summary *m)
-{
-	if (m->n_replay == 0)
-		return HR_WIRE_OK;
-	if (m->n_replay != 2 * REPLAY_CELLS)
-		return HR_WIRE_COLUMNS;
-	for (size_t i = 0; i < REPLAY_CELLS; i++)
-		if (m->replay[i] > m->replay[REPLAY_CELLS + i]) /* more late than there are */
-			return HR_WIRE_VALUE;
-	return HR_WIRE_OK;
-}
-
 static enum hr_wire_error check_head(const Headroom__Summary *m)
 {
 	if (!m->has_seq_first || !m->has_seq_last || m->seq_first > m->seq_last)
@@ -111,9 +96,7 @@ static enum hr_wire_error check_head(const Headroom__Summary *m)
 		return HR_WIRE_VALUE;
 	if (m->lost > m->seq_last - m->seq_first) /* at least the last window is there */
 		return HR_WIRE_VALUE;
-	if (m->n_vq != 0 && m->n_vq != (size_t)HR_VQ_ROWS * HR_VQ_GRID)
-		return HR_WIRE_COLUMNS;
-	return check_replay(m);
+	return HR_WIRE_OK;
 }
 
 static enum hr_wire_error check_devs(const Headroom__Summary *m)
@@ -125,76 +108,6 @@ static enum hr_wire_error check_devs(const Headroom__Summary *m)
 	if (m->n_dev > 0 && m->dev[m->n_dev - 1] >= HR_DEVS_MAX)
 		return HR_WIRE_VALUE;
 	return check_counters(m->dctr_set, m->n_dctr_set, m->dctr, m->n_dctr);
-}
-
-/* Summaries of the older form have their distributions alone in a field, without groups. */
-static bool older(const Headroom__Summary *m)
-{
-	return !m->has_bits;
-}
-
-static struct hr_bits bits_of(const Headroom__Summary *m)
-{
-	if (older(m))
-		return (struct hr_bits){m->dist.data, m->dist.len, 0};
-	return (struct hr_bits){m->bits.data, m->bits.len, 0};
-}
-
-static bool get_dist(const Headroom__Summary *m, struct hr_bits *b, struct hr_hist *ret)
-{
-	return older(m) ? hr_hist_get_plain(b, ret) : hr_hist_get(b, ret);
-}
-
-/* What follows the distributions.  Nothing in @ret but for grids that are there. */
-struct grids {
-	uint32_t vq[HR_VQ_ROWS][HR_VQ_GRID];
-	struct hr_replay_sum replay;
-};
-
-static bool get_grids(struct hr_bits *b, struct grids *ret)
-{
-	uint64_t there;
-
-	memset(ret, 0, sizeof(*ret));
-	if (!hr_bits_get(b, 1, &there) || (there && !hr_grid_get(b, ret->vq)))
-		return false;
-	return hr_bits_get(b, 1, &there) &&
-	       (!there || (hr_grid_get(b, ret->replay.late) && hr_grid_get(b, ret->replay.tot)));
-}
-
-static enum hr_wire_error check_grids(struct hr_bits *b)
-{
-	struct grids g;
-
-	if (!get_grids(b, &g))
-		return HR_WIRE_COLUMNS;
-	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
-		for (unsigned i = 0; i < HR_VQ_GRID; i++)
-			if (g.replay.late[r][i] > g.replay.tot[r][i]) /* more than there are */
-				return HR_WIRE_VALUE;
-	return HR_WIRE_OK;
-}
-
-static enum hr_wire_error check_bits(const Headroom__Summary *m)
-{
-	struct hr_bits b = bits_of(m);
-	enum hr_wire_error e;
-	struct hr_hist h;
-
-	if (!older(m) && (m->has_dist || m->n_vq || m->n_replay))
-		return HR_WIRE_COLUMNS;
-	if (m->n_dist_set != 0 && m->n_dist_set != m->n_dev + 1)
-		return HR_WIRE_COLUMNS;
-	for (size_t i = 0; i < m->n_dist_set; i++)
-		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1)
-			if (!get_dist(m, &b, &h))
-				return HR_WIRE_HIST;
-	if (!older(m)) {
-		e = check_grids(&b);
-		if (e != HR_WIRE_OK)
-			return e;
-	}
-	return hr_bits_done(&b) ? HR_WIRE_OK : HR_WIRE_COLUMNS;
 }
 
 static enum hr_wire_error check_top(const Headroom__Summary *m)
@@ -228,7 +141,7 @@ static enum hr_wire_error check_summary(const Headroom__Summary *m)
 	if (e == HR_WIRE_OK)
 		e = check_devs(m);
 	if (e == HR_WIRE_OK)
-		e = check_bits(m);
+		e = hr_wire_check_bits(m);
 	if (e == HR_WIRE_OK)
 		e = check_fs(m);
 	return e == HR_WIRE_OK ? check_top(m) : e;
@@ -328,63 +241,6 @@ static void copy_ctrs(const Headroom__Summary *m, struct hr_summary *ret)
 	}
 }
 
-/* Where distribution @id goes; NULL when it is newer than this program or its signal is missing. */
-static struct hr_hist *dist_place(struct hr_summary *s, size_t word, unsigned id)
-{
-	struct hr_dev_summary *d;
-
-	if (word == 0) {
-		if (id >= HR_DIST_N || !hr_has(s, hr_dist_signal((enum hr_dist)id)))
-			return NULL;
-		return &s->dist[id];
-	}
-	d = &s->dev[word - 1];
-	if (id >= HR_DDIST_N || !(d->have & HR_SIG_BIT(hr_ddist_signal((enum hr_ddist)id))))
-		return NULL;
-	return &d->dist[id];
-}
-
-static void copy_grids(const struct grids *g, struct hr_summary *ret)
-{
-	if (hr_has(ret, HR_SIG_BURSTS))
-		memcpy(ret->vq_bad, g->vq, sizeof(ret->vq_bad));
-	if (hr_has(ret, HR_SIG_REPLAY))
-		ret->replay = g->replay;
-}
-
-static void copy_older_grids(const Headroom__Summary *m, struct hr_summary *ret)
-{
-	struct grids g = {0};
-
-	for (size_t i = 0; i < m->n_vq; i++)
-		g.vq[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->vq[i];
-	for (size_t i = 0; i < m->n_replay / 2; i++) {
-		g.replay.late[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->replay[i];
-		g.replay.tot[i / HR_VQ_GRID][i % HR_VQ_GRID] = m->replay[REPLAY_CELLS + i];
-	}
-	copy_grids(&g, ret);
-}
-
-/* Distributions and grids; checked before. */
-static void copy_bits(const Headroom__Summary *m, struct hr_summary *ret)
-{
-	struct hr_bits b = bits_of(m);
-	struct hr_hist unused;
-	struct grids g;
-
-	for (size_t i = 0; i < m->n_dist_set; i++) {
-		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1) {
-			struct hr_hist *h = dist_place(ret, i, (unsigned)__builtin_ctz(set));
-
-			(void)get_dist(m, &b, h ? h : &unused);
-		}
-	}
-	if (older(m))
-		copy_older_grids(m, ret);
-	else if (get_grids(&b, &g))
-		copy_grids(&g, ret);
-}
-
 static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
 {
 	ret->n_top = 0;
@@ -428,7 +284,7 @@ static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 	ret->have = m->have & SIG_MASK;
 	copy_ctrs(m, ret);
 	copy_devs(m, ret);
-	copy_bits(m, ret);
+	hr_wire_copy_bits(m, ret);
 	copy_top(m, ret);
 	copy_fs(m, ret);
 }
