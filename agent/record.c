@@ -15,21 +15,30 @@
 #define FIRST_NS   (3 * HR_NS_PER_S)
 #define LOST_SHARE 1000 /* more than one of this many: the slice is no evidence */
 
+/*
+ * One is recorded while the others wait for their replay.  Dense, a minute of them: replayed at
+ * once they keep a slow CPU busy for some 20 ms of each second, which the bursts of the next slice
+ * would wait for (tests/truth/RESULTS.md).
+ */
+#define KEEP       2
+#define KEEP_DENSE 13
+
 struct scratch {
-	struct hr_stints stints[2]; /* one is recorded while the other is replayed */
 	struct hr_replay_work work;
+	struct hr_stints stints[]; /* @keep of them, in a ring */
 };
 
 struct hr_record {
 	bool dense;
-	bool armed;     /* stints[at] is being recorded */
-	bool replaying; /* the other one is being replayed, @row is next */
-	unsigned at, row;
-	uint32_t self; /* this thread */
+	bool armed;         /* stints[at] is being recorded */
+	unsigned keep, at;  /* slices there is room for */
+	unsigned full, row; /* those before @at, to be replayed; @row of the oldest is next */
+	uint32_t self;      /* this thread */
 	uint64_t seed;
 	uint64_t start_ns, slices; /* slices begun */
 	uint64_t next_ns;
 	uint64_t lost;
+	size_t mem_size;
 	struct scratch *mem; /* touched only while a slice is worked on */
 	struct hr_sampler_slice out;
 };
@@ -40,7 +49,9 @@ int hr_record_open(struct hr_record **ret_record, uint64_t seed, bool dense, uin
 
 	if (!r)
 		return -ENOMEM;
-	r->mem = mmap(NULL, sizeof *r->mem, PROT_READ | PROT_WRITE,
+	r->keep = dense ? KEEP_DENSE : KEEP;
+	r->mem_size = sizeof *r->mem + r->keep * sizeof r->mem->stints[0];
+	r->mem = mmap(NULL, r->mem_size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (r->mem == MAP_FAILED) {
 		free(r);
@@ -59,7 +70,7 @@ void hr_record_close(struct hr_record *r)
 {
 	if (!r)
 		return;
-	(void)munmap(r->mem, sizeof *r->mem);
+	(void)munmap(r->mem, r->mem_size);
 	free(r);
 }
 
@@ -93,7 +104,7 @@ static void add(const struct hr_stint_rec *rec, void *arg)
 	hr_stints_add(arg, rec);
 }
 
-/* The slice being recorded, as far as it is; when it is over, its replay is begun. */
+/* The slice being recorded, as far as it is; when it is over, it waits for its replay. */
 static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool last,
 	struct hr_sampler *sampler)
 {
@@ -108,54 +119,58 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 	r->armed = false;
 	s->hogs = hr_bpf_running_since(b, s->from);
 	hr_stints_end(s);
-	memset(&r->out, 0, sizeof r->out);
 	if (r->lost > (s->n + s->cut) / LOST_SHARE) {
-		r->out.lost = true;
-		hr_sampler_replay(sampler, &r->out);
+		const struct hr_sampler_slice none = {.lost = true}; /* @out may be half done */
+
+		hr_sampler_replay(sampler, &none);
 		return;
 	}
-	r->out.bursts = s->n - s->fixed;
-	r->out.late = s->late;
-	r->out.ms = (uint32_t)((s->until - s->from) / HR_NS_PER_MS);
-	r->row = 0;
-	r->replaying = true;
-	r->at ^= 1;
+	r->at = (r->at + 1) % r->keep;
+	r->full++;
 }
 
-/* One row of the slice recorded last. */
+/* One row of the oldest slice that waits. */
 static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sampler)
 {
-	const struct hr_stints *s = &r->mem->stints[r->at ^ 1];
+	const struct hr_stints *s = &r->mem->stints[(r->at + r->keep - r->full) % r->keep];
 	const struct hr_replay_in in = {.burst = s->burst,
 		.n = s->n,
 		.length_ns = s->until - s->from,
 		.hogs = s->hogs,
 		.seed = r->seed};
+	struct hr_replay_late late = {0};
 
+	if (r->row == 0) {
+		memset(&r->out, 0, sizeof r->out);
+		r->out.bursts = s->n - s->fixed;
+		r->out.late = s->late;
+		r->out.ms = (uint32_t)((s->until - s->from) / HR_NS_PER_MS);
+	}
 	if (s->n > 0)
-		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum);
+		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum, &late);
+	r->out.clumps += late.clumps;
+	r->out.clumped += late.late;
 	if (++r->row < HR_VQ_ROWS)
 		return;
 	hr_sampler_replay(sampler, &r->out);
-	r->replaying = false;
-	if (!r->armed)
-		(void)madvise(r->mem, sizeof *r->mem, MADV_DONTNEED);
+	r->row = 0;
+	r->full--;
+	if (!r->armed && r->full == 0)
+		(void)madvise(r->mem, r->mem_size, MADV_DONTNEED);
 }
 
 void hr_record_tick(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, uint32_t cpus,
 	bool last, struct hr_sampler *sampler)
 {
-	/* Four rows take four ticks, a slice five: the one before is done when the next is full. */
-	if (r->replaying)
+	bool room = r->full + 1 < r->keep; /* for the slice after the one being recorded */
+
+	/* Four rows take four ticks, a slice five: there is room again when the next is full. */
+	if (r->full > 0 && !(r->dense && room))
 		replay(r, cpus, sampler);
-	while (last && r->replaying)
-		replay(r, cpus, sampler);
-	if (r->armed && !r->replaying)
+	if (r->armed)
 		collect(r, b, now_ns, last, sampler);
-	else if (r->armed)
-		r->lost += hr_bpf_stints(b, add, &r->mem->stints[r->at]);
-	if (!r->armed && !last && now_ns >= r->next_ns)
+	if (!r->armed && !last && r->full < r->keep && now_ns >= r->next_ns)
 		arm(r, b, now_ns);
-	while (last && r->replaying)
+	while (last && r->full > 0)
 		replay(r, cpus, sampler);
 }
