@@ -109,10 +109,23 @@ static int by_wake(const void *a, const void *b)
 	return x->wake_ns < y->wake_ns ? -1 : x->wake_ns > y->wake_ns;
 }
 
+/* A hog ran or waited most of the time: a burst that did not has ended, and its end was lost. */
+static bool is_hog(uint64_t age, uint64_t cpu, uint64_t wait)
+{
+	return age > HR_HOG_NS && cpu + wait >= age / 2;
+}
+
 void hr_stints_end(struct hr_stints *s)
 {
-	for (uint32_t i = 0; i < HR_STINTS_OPEN; i++)
-		if (s->open[i].pid != 0 && s->until > s->open[i].wake + HR_HOG_NS)
+	for (uint32_t i = 0; i < HR_STINTS_OPEN; i++) {
+		uint64_t wake = s->open[i].wake;
+
+		if (s->open[i].pid == 0 || s->until <= wake)
+			continue;
+		if (is_hog(s->until - wake, s->open[i].cpu, s->open[i].wait))
 			s->hogs++;
+		else
+			s->cut++;
+	}
 	hr_sort(s->burst, s->n, sizeof(s->burst[0]), by_wake);
 }

@@ -3,7 +3,8 @@
  * Recorded stints of an armed slice -> whole bursts, from wake to sleep: when it woke,
  * how long it was on a CPU, how long it waited for one in all its stints.  A burst that
  * began before the slice, or ends after it, is left out; one that was older than a hog
- * at the end counts as a hog.  The bursts of one thread, the agent's, are told apart.
+ * at the end, and ran or waited half of the time, counts as a hog.  The bursts of one thread, the
+ * agent's, are told apart.
  */
 #pragma once
 
@@ -30,8 +31,8 @@ struct hr_stints {
 	uint32_t n;
 	uint32_t fixed; /* of them */
 	uint32_t hogs;
-	uint32_t late;    /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
-	uint32_t cut;     /* begun before the slice, or no room to follow them */
+	uint32_t late; /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
+	uint32_t cut;  /* begun before the slice or ended after it, end lost, or no room for them */
 	uint32_t nr_open; /* in @open */
 	struct {
 		uint32_t pid; /* 0: free */

@@ -100,11 +100,25 @@ static void what_is_open_for_a_second_at_the_end_is_a_hog(void **state)
 {
 	(void)state;
 	begin();
-	stint(7, 10, 3, 0, 0);
-	stint(8, 4100, 3, 0, 0); /* 0.9 s before the end */
+	stint(7, 10, 2000, 0, 0);
+	stint(7, 2510, 1000, 500, CONT); /* 3.5 of 4.99 s */
+	stint(8, 4100, 3, 0, 0);         /* 0.9 s before the end */
 	hr_stints_end(&s);
 	assert_int_equal(s.n, 0);
 	assert_int_equal(s.hogs, 1);
+	assert_int_equal(s.cut, 1);
+}
+
+/* The record of its end found no room in the ring: 3 ms of 5 s are no hog. */
+static void a_burst_whose_end_was_lost_is_no_hog(void **state)
+{
+	(void)state;
+	begin();
+	stint(7, 10, 3, 0, 0);
+	hr_stints_end(&s);
+	assert_int_equal(s.hogs, 0);
+	assert_int_equal(s.cut, 1);
+	assert_int_equal(s.n, 0);
 }
 
 /* Chains of places that collide: whatever order tasks leave in, the others are still found. */
@@ -151,6 +165,7 @@ int main(void)
 		cmocka_unit_test(what_began_before_the_slice_is_left_out),
 		cmocka_unit_test(an_end_that_was_missed_does_not_join_two_bursts),
 		cmocka_unit_test(what_is_open_for_a_second_at_the_end_is_a_hog),
+		cmocka_unit_test(a_burst_whose_end_was_lost_is_no_hog),
 		cmocka_unit_test(any_order_of_leaving_finds_the_others),
 		cmocka_unit_test(a_full_slice_ends_where_the_first_burst_has_no_place),
 	};
