@@ -5,9 +5,12 @@ real programs, and a machine that is quiet whatever else runs here.  Slower than
 instructions several vCPUs take turns, which no real machine does.
 
 Needs qemu-system-x86_64, a static busybox and a kernel image with BTF: HR_TRUTH_KERNEL and HR_TRUTH_BUSYBOX name them.
+Cases with devices also need that kernel's modules, in lib/modules beside the image.
 """
+import glob
 import gzip
 import json
+import lzma
 import os
 import re
 import select
@@ -40,15 +43,46 @@ def _copy(root, path, to):
             shutil.copy2(os.path.realpath(lib), there)
 
 
-def _initrd(where, busybox):
+def _modules(root, kernel, names):
+    """These modules and what they need, as /mod/N-NAME.ko in the order of loading."""
+    top = glob.glob(os.path.join(os.path.dirname(kernel), "lib", "modules", "*"))
+    if not top:
+        raise Skip("no lib/modules beside the kernel image")
+    depends = {}
+    with open(os.path.join(top[0], "modules.dep"), encoding="ascii") as f:
+        for text in f:
+            path, _, rest = text.partition(":")
+            depends[re.sub(r"\.ko.*", "", os.path.basename(path))] = (path, rest.split())
+    paths = []
+    for n in names:
+        if n not in depends:
+            raise Skip(f"the kernel has no module {n}")
+        path, rest = depends[n]
+        paths += [p for p in [*reversed(rest), path] if p not in paths]
+    os.makedirs(os.path.join(root, "mod"))
+    for i, p in enumerate(paths):
+        with open(os.path.join(top[0], p), "rb") as f:
+            data = f.read()
+        name = re.sub(r"\.ko.*", "", os.path.basename(p))
+        with open(os.path.join(root, "mod", f"{i}-{name}.ko"), "wb") as f:
+            f.write(lzma.decompress(data) if p.endswith(".xz") else data)
+
+
+def _initrd(where, busybox, kernel, modules, programs, trees):
     root = os.path.join(where, "root")
-    for d in ("bin", "proc", "sys", "tmp", "dev"):
+    for d in ("bin", "proc", "sys", "tmp", "dev", "var/run"):
         os.makedirs(os.path.join(root, d))
     shutil.copy2(busybox, os.path.join(root, "bin", "busybox"))
-    for a in "sh mount sleep cat head stty mkdir echo poweroff rm kill".split():
+    for a in "sh mount sleep cat head stty mkdir echo poweroff rm kill insmod mkswap swapon start-stop-daemon".split():
         os.symlink("busybox", os.path.join(root, "bin", a))
     _copy(root, HEADROOM, "bin/headroom")
     _copy(root, LOAD, "bin/load")
+    for p in programs:
+        _copy(root, os.path.realpath(shutil.which(p) or p), f"bin/{os.path.basename(p)}")
+    for t in trees:
+        shutil.copytree(t, root + t, symlinks=True, ignore_dangling_symlinks=True)
+    if modules:
+        _modules(root, kernel, modules)
     with open(os.path.join(root, "init"), "w", encoding="ascii") as f:
         f.write(INIT)
     os.chmod(os.path.join(root, "init"), 0o755)
@@ -64,7 +98,7 @@ def _initrd(where, busybox):
 class Guest:
     """A booted guest; run() gives it a line of shell and returns what it printed."""
 
-    def __init__(self, memory_mb=512):
+    def __init__(self, memory_mb=512, modules=(), programs=(), trees=()):
         need("qemu-system-x86_64", "cpio", "ldd")
         kernel, busybox = os.environ.get("HR_TRUTH_KERNEL", ""), os.environ.get("HR_TRUTH_BUSYBOX", "")
         for name, path in (("HR_TRUTH_KERNEL", kernel), ("HR_TRUTH_BUSYBOX", busybox)):
@@ -75,13 +109,16 @@ class Guest:
         shift = NS_PER_INSTRUCTION.bit_length() - 1
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", str(memory_mb), "-accel", "tcg",
-             "-icount", f"shift={shift},sleep=off", "-kernel", kernel, "-initrd", _initrd(where, busybox),
+             "-icount", f"shift={shift},sleep=off", "-kernel", kernel, "-initrd",
+             _initrd(where, busybox, kernel, modules, programs, trees),
              "-append", "console=ttyS0 quiet panic=-1 mitigations=off", "-display", "none", "-nic", "none",
              "-no-reboot", "-monitor", "none", "-serial", "stdio"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         on_exit(stop, self.qemu)
         self._rest = b""
         self._until("@@READY", 400)
+        if modules:
+            self.run("for m in /mod/*; do insmod $m; done; rm -r /mod")
         self.run("sleep 10")  # what a fresh kernel does by itself
         up = self.run("cat /proc/uptime; headroom measure --for 5s --json >/tmp/answer; cat /proc/uptime").split()
         self.setup_s = max(0.0, float(up[2]) - float(up[0]) - 5)  # verifying BPF programs takes long here
@@ -113,13 +150,26 @@ class Guest:
     def group(self, name, **files):
         """A cgroup (v2) with these limits."""
         path = f"/sys/fs/cgroup/{name}"
-        self.run("echo +cpu >/sys/fs/cgroup/cgroup.subtree_control; mkdir " + path)
+        self.run("for c in +cpu +io +memory; do echo $c >/sys/fs/cgroup/cgroup.subtree_control; done; mkdir " + path)
         for f, text in files.items():
             self.run(f"echo '{text}' >{path}/{f.replace('_', '.')}")
         return path
 
     def load(self, *args):
         return json.loads(self.run("load " + " ".join(str(a) for a in args)))
+
+    def beside(self, seconds, shell, include="", before=0):
+        """headroom measure while a line of shell runs, @before seconds after it began; what that printed, by lines."""
+        text = self.run(
+            f"({shell}) >/tmp/load & job=$!; sleep {before + 1}; "
+            f"headroom measure --for {seconds}s --json {include and '--include ' + include} >/tmp/answer; "
+            "wait $job; cat /tmp/load; echo @@ANSWER; cat /tmp/answer")
+        printed, _, answer = text.partition("@@ANSWER\n")
+        return json.loads(answer), printed.split("\n")
+
+    def lead(self, seconds):
+        """How long a load must last that covers beside(seconds)."""
+        return seconds + round(self.setup_s) + 6
 
     def measure(self, seconds, load_args=None, group=None):
         """headroom measure while the load runs; /proc/stat once a second for the rules of thumb."""

@@ -6,6 +6,8 @@
  *           until then: the timer's interrupt wakes it, as a packet's would, and
  *           arrivals wait for no CPU.  It spins until its own thread's CPU clock has
  *           advanced by the job's size.  One worker makes a single-threaded server.
+ *           With --disk, --touch-mb or --http-port a job does that instead of spinning, and is
+ *           late when all of it took longer than X; what is not done by the end is, too.
  *   closed  threads that sleep and spin in turn; counts their cycles, and those that came late.
  *           SIGTERM ends it early.
  *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
@@ -26,6 +28,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "act.h"
 #include "plan.h"
 
 #define THREADS_MAX 512
@@ -37,6 +40,7 @@ struct args {
 	unsigned threads;
 	double late_s; /* X */
 	double sleep_s;
+	struct act_opts act;
 	double lock_s; /* of each job's or cycle's CPU time, under one lock */
 	const char *name;
 };
@@ -48,7 +52,8 @@ struct run {
 	atomic_size_t next;
 	uint64_t start_ns, end_ns;
 	pthread_mutex_t lock;
-	atomic_ulong cycles, late;
+	atomic_ulong cycles, late, failed;
+	bool acts;        /* jobs do what act_once() does */
 	double busiest_s; /* most CPU time of a single worker in a second */
 	atomic_bool over;
 };
@@ -111,7 +116,12 @@ static void *open_worker(void *arg)
 			return NULL;
 		j = &r->job[i];
 		sleep_until(r->start_ns + j->at_ns);
-		j->took_ns = work(r, j->cpu_ns);
+		if (!r->acts)
+			j->took_ns = work(r, j->cpu_ns);
+		else if (clock_ns(CLOCK_MONOTONIC) - r->start_ns > r->a->plan.for_s * 1e9)
+			return NULL; /* far behind: the run has its length all the same */
+		else if (!act_once(r->a->plan.seed << 32 | i))
+			atomic_fetch_add(&r->failed, 1);
 		j->end_ns = clock_ns(CLOCK_MONOTONIC) - r->start_ns;
 		if (j->end_ns / 1000000000ULL != second) {
 			second = j->end_ns / 1000000000ULL;
@@ -165,7 +175,7 @@ static int by_value(const void *a, const void *b)
 static void report_open(const struct run *r)
 {
 	double *wait = calloc(r->n + 1, sizeof(*wait)), cpu = 0, sojourn = 0, wanted = 0;
-	size_t late = 0;
+	size_t late = 0, done = 0;
 
 	if (!wait)
 		return;
@@ -173,6 +183,11 @@ static void report_open(const struct run *r)
 		const struct job *j = &r->job[i];
 		double took = (double)j->took_ns / 1e9;
 
+		if (j->end_ns == 0) {
+			late++;
+			continue;
+		}
+		done++;
 		wait[i] = (double)(j->end_ns - j->at_ns) / 1e9 - took;
 		late += wait[i] > r->a->late_s && wait[i] > took;
 		cpu += took;
@@ -182,10 +197,11 @@ static void report_open(const struct run *r)
 	qsort(wait, r->n, sizeof(*wait), by_value);
 	printf("{\"jobs\": %zu, \"late\": %zu, \"late_share\": %.6f, \"cpu_s\": %.4f, "
 	       "\"wanted_s\": %.4f, \"wall_s\": %.3f, \"sojourn_mean_s\": %.6f, \"wait_p99_s\": "
-	       "%.6f, \"busiest_s\": %.4f}\n",
+	       "%.6f, \"busiest_s\": %.4f, \"per_s\": %.3f, \"failed\": %lu}\n",
 		r->n, late, r->n ? (double)late / (double)r->n : 0, cpu, wanted,
-		(double)(r->end_ns - r->start_ns) / 1e9, r->n ? sojourn / (double)r->n : 0,
-		r->n ? wait[(size_t)(0.99 * (double)(r->n - 1))] : 0, r->busiest_s);
+		(double)(r->end_ns - r->start_ns) / 1e9, done ? sojourn / (double)done : 0,
+		r->n ? wait[(size_t)(0.99 * (double)(r->n - 1))] : 0, r->busiest_s,
+		(double)done / ((double)(r->end_ns - r->start_ns) / 1e9), atomic_load(&r->failed));
 	free(wait);
 }
 
@@ -202,7 +218,7 @@ static int run_open(struct run *r)
 	pthread_t thread[THREADS_MAX] = {0};
 
 	r->job = plan_make(&r->a->plan, &r->n);
-	if (!r->job)
+	if (!r->job || !act_begin(&r->a->act, &r->acts))
 		return 1;
 	r->start_ns = clock_ns(CLOCK_MONOTONIC) + 50000000ULL; /* until the pool waits */
 	if (!start(r, thread, open_worker))
@@ -269,7 +285,8 @@ static const char usage[] =
 	"exp|lognormal|bimodal|fixed]\n"
 	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--other FACTOR] "
 	"[--for S] [--seed N]\n"
-	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n";
+	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n"
+	"  [--disk DEVICE] [--touch-mb N] [--http-port N]\n";
 
 static int choice(const char *v, const char *const *names, int n)
 {
@@ -291,7 +308,8 @@ static bool set(struct args *a, int c, const char *v)
 		['f'] = &a->plan.for_s,
 		['x'] = &a->late_s,
 		['z'] = &a->sleep_s,
-		['l'] = &a->lock_s};
+		['l'] = &a->lock_s,
+		['M'] = &a->act.touch_mb};
 	char *end;
 	double d;
 	int i;
@@ -312,6 +330,9 @@ static bool set(struct args *a, int c, const char *v)
 	case 'n':
 		a->name = v;
 		return true;
+	case 'D':
+		a->act.disk = v;
+		return true;
 	default:
 		break;
 	}
@@ -320,6 +341,8 @@ static bool set(struct args *a, int c, const char *v)
 		return false;
 	if (c == 't')
 		a->threads = (unsigned)d;
+	else if (c == 'H')
+		a->act.http_port = (unsigned)d;
 	else if (c == 'e')
 		a->plan.seed = (uint64_t)d;
 	else if (c > 0 && c < 128 && number[c])
@@ -336,6 +359,7 @@ int main(int argc, char **argv)
 		{"k", 1, NULL, 'k'}, {"other", 1, NULL, 'o'}, {"for", 1, NULL, 'f'},
 		{"seed", 1, NULL, 'e'}, {"threads", 1, NULL, 't'}, {"late-ms", 1, NULL, 'x'},
 		{"sleep-ms", 1, NULL, 'z'}, {"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'},
+		{"disk", 1, NULL, 'D'}, {"touch-mb", 1, NULL, 'M'}, {"http-port", 1, NULL, 'H'},
 		{NULL, 0, NULL, 0}};
 	struct args a = {
 		.plan = {.rate_per_s = 100, .mean_s = 0.002, .for_s = 10, .k = 1, .seed = 1},

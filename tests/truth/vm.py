@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Disk, network and memory of a guest with a clock of its own: nothing that runs on this machine reaches them, and every
+device in it is of memory, so that no real disk answers in the guest's time.  What limits them is known.
+"""
+import json
+import math
+
+from guest import Guest
+from rig import resource
+from table import Row
+
+DISK_CAP = 300  # writes a second
+NET_CAP = 40e6 / 8  # bytes a second
+NONE = {"at_least": None, "likely": None, "at_most": None}
+
+
+def _results(lines):
+    return [json.loads(x) for x in lines if x.startswith("{")]
+
+
+def _row(case, f, answer, true, group, r, info, **kw):
+    return Row(case, f, answer, true, group, headroom=(r and r["headroom"]) or NONE, info=info, **kw)
+
+
+def _cap(case, r, true, answer, info, group):
+    """About the learned limit itself; nothing learned is no number."""
+    learned = r and r["capacity"]["source"] == "learned"
+    return Row(case, 1, answer, true, group, headroom={**NONE, "likely": r["capacity"]["value"] if learned else None},
+               k_max=math.inf, info=info, judge="gain")
+
+
+def _invented(r):
+    return "-INVENTED" if r and r["capacity"]["source"] == "learned" else ""
+
+
+def disk(o):
+    """A loop device over a RAM disk that the load's cgroup may write to DISK_CAP times a second: a volume's cap."""
+    g = Guest(modules=("brd", "loop"), programs=("losetup",))
+    g.run("/bin/losetup --direct-io=on /dev/loop0 /dev/ram0")
+    group = g.group("capped", io_max=f"1:0 wiops={DISK_CAP}")
+
+    def write(rate, seconds, inside=True):
+        move = f"echo $$ >{group}/cgroup.procs; " if inside else ""
+        return (f"sh -c '{move}exec load open --disk /dev/loop0 --rate {rate} --threads 16 --seed {o.seed} "
+                f"--for {seconds}'")
+
+    got = _results(g.run(write(800, 5)).split("\n"))[0]["per_s"]
+    if not 0.9 * DISK_CAP < got < 1.15 * DISK_CAP:
+        raise RuntimeError(f"the throttle did not act: {got:.0f} writes a second")
+    for rate in (60, 180):
+        answer, lines = g.beside(o.seconds, write(rate, g.lead(o.seconds)), "loop0")
+        r = resource(answer, "disk", "loop0")
+        yield _row("disk/below-cap@guest" + _invented(r), rate / DISK_CAP, answer, DISK_CAP / rate, "disk cap", r,
+                   {"load": _results(lines)})
+    answer, lines = g.beside(o.seconds, write(1000, g.lead(o.seconds), False), "loop0")
+    r = resource(answer, "disk", "loop0")
+    yield _row("disk/no-cap@guest" + _invented(r), 0, answer, None, "disk, no cap", r, {"load": _results(lines)},
+               forbid="external-limit")
+    # three times at the cap, then the answer: how large it is, and whose
+    steps = [(60, 4 + round(g.setup_s)), (800, 4), (60, 3), (800, 4), (60, 3), (800, 4), (60, 3), (800, 16)]
+    answer, lines = g.beside(30, "; ".join(write(*s) for s in steps), "loop0")
+    r = resource(answer, "disk", "loop0")
+    info = {"load": _results(lines), "disk": r}
+    yield _row("disk/at-cap@guest", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
+    yield _cap("disk/cap-found@guest", r, DISK_CAP, answer, info, "disk cap value")
+
+
+NETWORK = """
+mkdir -p /var/run/netns; /bin/ip netns add near; /bin/ip netns add far; /bin/ip link set lo up
+/bin/ip link add up1 type veth peer name up0 netns near
+/bin/ip -n near link add down0 type veth peer name eth0 netns far
+/bin/ip addr add 198.51.100.1/30 dev up1; /bin/ip link set up1 up
+/bin/ip -n near addr add 198.51.100.2/30 dev up0; /bin/ip -n near link set up0 up
+/bin/ip -n near addr add 198.51.100.5/30 dev down0; /bin/ip -n near link set down0 up
+/bin/ip -n far addr add 198.51.100.6/30 dev eth0; /bin/ip -n far link set eth0 up
+/bin/ip -n far route add default via 198.51.100.5; /bin/ip route add 198.51.100.4/30 via 198.51.100.2
+/bin/ip netns exec near sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+"""
+TBF = "root tbf rate 40mbit burst 64k latency 60ms"
+
+
+def network(o):
+    """A paced TCP sender to a host behind 40 Mbit/s: on the way, where the sender sees no queue; then on its own NIC."""
+    g = Guest(modules=("veth", "sch_tbf"), programs=("ip", "tc", "iperf3"))
+    for text in NETWORK.strip().split("\n"):
+        g.run(text)
+
+    def send(mbit, where):
+        on, off = ("/bin/ip netns exec near /bin/tc qdisc %s dev down0 " if where == "far" else "/bin/tc qdisc %s dev up1 ",) * 2
+        g.run((on % "add") + TBF)
+        shell = ("/bin/ip netns exec far /bin/iperf3 --server --one-off >/dev/null & sleep 1; "
+                 f"/bin/iperf3 --client 198.51.100.6 --time {g.lead(o.seconds)} --bitrate {mbit}M --json")
+        answer, lines = g.beside(o.seconds, shell, "up1", 1)
+        g.run((off % "del") + "root")
+        sent = json.loads("\n".join(lines))["end"]["sum_sent"]["bits_per_second"]
+        return answer, {"mbit": sent / 1e6}
+
+    for mbit in (15, 30):
+        answer, info = send(mbit, "far")
+        r = resource(answer, "network", "up1")
+        yield _row(f"network/{mbit}-of-40@guest" + _invented(r), mbit / 40, answer, 40 / mbit, "net cap", r, info)
+    answer, info = send(200, "far")
+    r = resource(answer, "network", "up1")
+    yield _row("network/far-shaper@guest", 1, answer, 1.0, "net cap", r, info, want="no/external-limit",
+               binding="network")
+    yield _cap("network/cap-found@guest", r, NET_CAP, answer, info, "net cap value")
+    answer, info = send(200, "own")
+    yield Row("network/own-shaper@guest", 1, answer, None, "own shaper", want="no/local-limit", info=info)
+
+
+# name: MB of the guest beside its swap, MB of the set, MB its cgroup may have, what is right
+SETS = {
+    "fits": (512, 200, None, "yes"),
+    "too-large": (320, 340, None, "resize"),
+    "over-cgroup": (640, 150, 100, "no/local-limit"),
+    "in-cgroup": (640, 50, 100, "yes"),
+}
+SWAP_MB = 300
+
+
+def memory(o):
+    """Pages of a set read at random, where it fits and where it does not; swap is of memory and answers in 0.1 ms."""
+    for name, (total, mb, limit, want) in SETS.items():
+        g = Guest(memory_mb=total + SWAP_MB, modules=("null_blk",), programs=("dd",))
+        # Filled, so that what is swapped out later takes no more memory.
+        g.run("mount -t configfs none /sys/kernel/config; cd /sys/kernel/config/nullb; mkdir s; "
+              f"echo {SWAP_MB} >s/size; echo 1 >s/memory_backed; echo 2 >s/irqmode; echo 100000 >s/completion_nsec; "
+              "echo 1 >s/power; cd /; sleep 1; d=/dev/s; "
+              f"/bin/dd if=/dev/zero of=$d bs=1M count={SWAP_MB} oflag=direct; mkswap $d; swapon $d")
+        if "/dev/s" not in g.run("cat /proc/swaps"):
+            raise RuntimeError("no swap in the guest")
+        group = g.group("limited", memory_max=f"{limit}M") if limit else "/sys/fs/cgroup"
+        shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open --touch-mb {mb} --rate 200 --threads 4 "
+                 f"--seed {o.seed} --for {g.lead(o.seconds) + 4}'")
+        answer, lines = g.beside(o.seconds, shell, before=4)
+        info = {"load": _results(lines), "memory": resource(answer, "memory")}
+        yield Row(f"memory/{name}@guest", mb / (limit or total), answer, None, "memory", want=want,
+                  binding="memory" if want == "resize" else None, info=info)
+        g.stop()
