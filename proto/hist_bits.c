@@ -182,10 +182,68 @@ bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h, unsigned shift)
 	return hr_hist_coarsen(&coarse, shift) && put(b, &coarse);
 }
 
+/*
+ * Counts from bucket @i to @last, as long as a load of 8 bytes stays inside: the same as
+ * hr_bits_get_count() one after the other, with the place and the count before in registers (a
+ * window has 500 of them, and this is where its decoding spends its time).  The next bucket to
+ * read; > @last: all are there.  Leaves a malformed or a very long code to the caller.
+ */
+static uint32_t get_counts(struct hr_bits *b, uint32_t i, uint32_t last, struct hr_hist *h)
+{
+	uint32_t before = 0, step = 1u << h->shift;
+	const unsigned char *buf = b->buf;
+	size_t at = b->at, end = b->cap >= 8 ? (b->cap - 8) * 8 + 7 : 0;
+
+	for (; i <= last && at <= end && b->cap >= 8; i += step) {
+		unsigned k = order(before), zeros, n;
+		uint64_t v;
+
+		memcpy(&v, buf + at / 8, 8);
+		if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			v = __builtin_bswap64(v);
+		v <<= at % 8;
+		zeros = v ? (unsigned)__builtin_clzll(v) : 64;
+		n = 2 * zeros + 1 + k;
+		if (n > 57 || !hr_bits_unfold(before,
+				      (v << zeros >> (63 - zeros - k)) - (1ULL << k), &h->n[i]))
+			break;
+		at += n;
+		before = h->n[i];
+		h->total += before;
+	}
+	b->at = at;
+	return i;
+}
+
+/*
+ * hr_hist_sum_range() of a histogram whose used buckets are known to lie in @first .. @last,
+ * @last among them.  False: the smallest sum does not fit.
+ */
+static bool sum_range(
+	const struct hr_hist *h, uint32_t first, uint32_t last, uint64_t *ret_lo, uint64_t *ret_hi)
+{
+	unsigned __int128 lo = 0, hi = 0;
+	uint32_t step = 1u << h->shift;
+
+	for (uint32_t i = first; i < last; i += step) {
+		lo += (uint64_t)h->n[i] * hr_bucket_lo(i);
+		hi += (uint64_t)h->n[i] * (hr_bucket_lo(i + step) - 1);
+	}
+	/* one sample of the last bucket is max, none of them is above it */
+	lo += (uint64_t)(h->n[last] - 1) * hr_bucket_lo(last);
+	lo += h->max;
+	hi += (uint64_t)h->n[last] * h->max;
+	if (lo > UINT64_MAX)
+		return false;
+	*ret_lo = (uint64_t)lo;
+	*ret_hi = hi > UINT64_MAX ? UINT64_MAX : (uint64_t)hi;
+	return true;
+}
+
 static bool get(struct hr_bits *b, unsigned shift, struct hr_hist *ret_h)
 {
+	uint32_t step = 1u << shift, from, last, i;
 	uint64_t first, len, place, lo, hi, rest;
-	uint32_t before = 0, from, last;
 
 	memset(ret_h, 0, sizeof(*ret_h));
 	ret_h->shift = shift;
@@ -194,19 +252,18 @@ static bool get(struct hr_bits *b, unsigned shift, struct hr_hist *ret_h)
 		return false;
 	from = (uint32_t)first << shift;
 	last = (uint32_t)(first + len) << shift;
-	for (uint32_t i = from; i <= last; i += 1u << shift) {
-		if (!hr_bits_get_count(b, before, &ret_h->n[i]))
+	for (i = get_counts(b, from, last, ret_h); i <= last; i += step) {
+		if (!hr_bits_get_count(b, i > from ? ret_h->n[i - step] : 0, &ret_h->n[i]))
 			return false;
-		before = ret_h->n[i];
-		ret_h->total += before;
+		ret_h->total += ret_h->n[i];
 	}
 	if (ret_h->n[from] == 0 || ret_h->n[last] == 0) /* one way only to write it */
 		return false;
 	if (!hr_bits_get(b, width_bits(last, shift), &place))
 		return false;
 	ret_h->max = hr_bucket_lo(last) + (uint32_t)place;
-	if (!hr_hist_sum_range(ret_h, &lo, &hi) || !hr_bits_get(b, bit_length(hi - lo), &rest) ||
-		rest > hi - lo)
+	if (!sum_range(ret_h, from, last, &lo, &hi) ||
+		!hr_bits_get(b, bit_length(hi - lo), &rest) || rest > hi - lo)
 		return false;
 	ret_h->sum = lo + rest;
 	return true;
