@@ -15,10 +15,8 @@ static const struct hr_refusal no_memory = {503, "memory", "The collector is out
 static const struct hr_refusal no_store = {
 	503, "store", "The stored windows could not be read.", 30};
 
-static void explain(struct hr_writer *w, struct hr_host *host, struct hr_ask *ask)
+static void explain(struct hr_vm *vm, struct hr_ask *ask)
 {
-	struct hr_vm *vm = hr_writer_vm(w, host);
-
 	ask->text = vm ? malloc(EXPLAIN_CAP) : NULL;
 	if (!ask->text) {
 		ask->refused = no_memory;
@@ -154,10 +152,9 @@ static char *steps(struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, 
 	return text;
 }
 
-static void history(struct hr_writer *w, struct hr_host *host, struct hr_ask *ask)
+static void history(struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, struct hr_ask *ask)
 {
 	struct reading *rd = calloc(1, sizeof(*rd)); /* 60 KB: too large for a stack */
-	struct hr_vm *vm = hr_writer_vm(w, host);
 
 	if (rd && vm)
 		ask->text = ask->history.step_ms == HR_QUERY_DAY_MS
@@ -173,13 +170,25 @@ static void history(struct hr_writer *w, struct hr_host *host, struct hr_ask *as
 void hr_ask_run(struct hr_writer *w, struct hr_ask *ask)
 {
 	struct hr_host *host = hr_hosts_by_no(&w->hosts, ask->host_no);
+	struct hr_vm *vm;
 
-	if (ask->work.kind == HR_WORK_FORGET)
+	if (ask->work.kind == HR_WORK_FORGET) {
 		hr_writer_forget(w, ask);
-	else if (!host)
+		return;
+	}
+	if (!host) {
 		ask->refused = no_host;
-	else if (ask->work.kind == HR_WORK_EXPLAIN)
-		explain(w, host, ask);
+		return;
+	}
+	vm = host->cold.is ? hr_turn_peek(w, host) : hr_writer_vm(w, host);
+	if (ask->work.kind == HR_WORK_EXPLAIN)
+		explain(vm, ask);
+	else if (ask->work.kind == HR_WORK_ANSWER)
+		ask->view = vm ? hr_writer_view(w, host, vm, true) : NULL;
 	else
-		history(w, host, ask);
+		history(w, host, vm, ask);
+	if (ask->work.kind == HR_WORK_ANSWER && !ask->view)
+		ask->refused = no_memory;
+	if (host->cold.is)
+		hr_vm_free(vm);
 }

@@ -67,6 +67,7 @@ static void writer_conf(const struct hr_collector_config *c, struct hr_writer_co
 		.brief = c->brief,
 		.save_ns = c->save_ns,
 		.answer_ns = c->answer_ns,
+		.model_bytes = c->model_bytes,
 		.reserve_bytes = c->reserve_bytes,
 		.state_dir = c->state};
 	hr_collector_config_model(c, &w->model);

@@ -104,6 +104,8 @@ void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 	f->boots = host->n_boots;
 	f->no = host->no;
 	leave_queue(w, host);
+	w->hot_bytes -= host->vm_bytes;
+	w->n_hot -= host->vm_bytes > 0;
 	hr_hosts_remove(&w->hosts, host);
 	w->save_at = 0;
 	hr_writer_publish(w);

@@ -443,6 +443,10 @@ static void feed(struct hr_writer *w)
 			const struct hr_post *p = w->facts[f].post;
 			struct hr_host *host = w->facts[f].host;
 
+			if (hr_turn_chill(w, host)) {
+				hr_turn_note_facts(host, w->facts[f].n);
+				continue;
+			}
 			(void)hr_writer_feed_facts(w, host, p->facts, p->facts_len, p->received_ms);
 			host->upto = w->facts[f].n;
 			host->unsaved_n = host->unsaved_n ? host->unsaved_n : w->facts[f].n;
@@ -451,6 +455,10 @@ static void feed(struct hr_writer *w)
 			break;
 		struct hr_host *host = w->row[i].host;
 
+		if (hr_turn_chill(w, host)) {
+			hr_turn_note_row(host, n, w->row[i].row.slot);
+			continue;
+		}
 		(void)hr_writer_feed(w, host, &w->row[i].row, w->row[i].offset_ms, true);
 		host->upto = n;
 		host->unsaved_n = host->unsaved_n ? host->unsaved_n : n;

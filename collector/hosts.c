@@ -169,6 +169,15 @@ struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot)
 	return NULL;
 }
 
+int64_t hr_host_offset(const struct hr_host *host, uint32_t boot_ord)
+{
+	for (uint32_t i = 0; i < host->n_boots; i++) {
+		if (host->boot[i].now.ord == boot_ord)
+			return host->boot[i].now.offset_ms;
+	}
+	return 0;
+}
+
 struct hr_boot *hr_host_oldest_boot(const struct hr_host *host, uint64_t now_ms)
 {
 	struct hr_boot *oldest = NULL;

@@ -21,6 +21,24 @@ struct hr_boot {
 
 struct hr_view;
 
+/* Slots [lo, hi] in which windows lie that the saved state of a cold host lacks. */
+struct hr_pending {
+	uint32_t lo, hi;
+};
+#define HR_PENDING_MAX 4 /* one more is joined to its neighbour: then more slots are looked at */
+
+/*
+ * A host whose model is in the store, not in memory (turns.c): its windows wait there for the
+ * host's turn.
+ */
+struct hr_cold {
+	bool is; /* cold */
+	uint8_t n_slots, n_facts;
+	struct hr_pending slots[HR_PENDING_MAX];
+	uint64_t facts_n[HR_PENDING_MAX]; /* n of its facts that wait, in order */
+	uint64_t turned_ns;               /* monotonic, last turn; 0: none yet */
+};
+
 struct hr_host {
 	uint32_t no;
 	uint8_t id[HR_HOST_ID_LEN];
@@ -30,7 +48,9 @@ struct hr_host {
 	struct hr_boot *boot; /* in order of ord */
 	uint32_t n_boots, cap_boots;
 	uint32_t last_ord;
-	struct hr_vm *vm;
+	struct hr_vm *vm;  /* NULL: none yet, or cold */
+	uint32_t vm_bytes; /* counted in the writer's hot_bytes */
+	struct hr_cold cold;
 	bool has_state;                 /* recovery: the model came from a saved state */
 	uint64_t upto;                  /* every n <= upto is in the model */
 	uint64_t unsaved_n;             /* smallest n that is not in the saved state; 0: none */
@@ -63,6 +83,8 @@ void hr_hosts_undo_add(struct hr_hosts *h);
 /* Takes @host out and frees it; its number is not given again. */
 void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host);
 
+/* Correction of the clock of the boot with this ord. */
+int64_t hr_host_offset(const struct hr_host *host, uint32_t boot_ord);
 struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot);
 /* A new boot, @ord 0: the next.  NULL: HR_BOOTS_MAX reached and none is going, or out of memory. */
 struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord);

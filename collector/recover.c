@@ -2,7 +2,8 @@
 /*
  * Start: hosts, boots, saved model states, then the journal from where each
  * state ends.  A state that cannot be read (older version, damage) is rebuilt
- * from the windows still stored, and counted.
+ * from the windows still stored, and counted.  Of a fleet whose models do not fit in
+ * memory nothing is read but what it showed last (turns.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,9 @@
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+
+#define LOAD_ALL    1000  /* hosts: their models take a second to read */
+#define MODEL_BYTES 16384 /* of one model in memory, at least */
 
 struct loading {
 	struct hr_writer *w;
@@ -100,18 +104,9 @@ static void set_aside(struct loading *l, const struct hr_store_row *row)
 	l->bad[l->n_bad++].body = NULL;
 }
 
-static int64_t offset_of(const struct hr_host *host, uint32_t ord)
-{
-	for (uint32_t i = 0; i < host->n_boots; i++) {
-		if (host->boot[i].now.ord == ord)
-			return host->boot[i].now.offset_ms;
-	}
-	return 0;
-}
-
 static void replay(struct loading *l, struct hr_host *host, const struct hr_store_row *row)
 {
-	if (row->damaged || !hr_writer_feed(l->w, host, row, offset_of(host, row->boot_ord), false))
+	if (row->damaged || !hr_writer_feed(l->w, host, row, hr_host_offset(host, row->boot_ord), false))
 		set_aside(l, row);
 	else
 		hr_count(l->w->count, HR_COUNT_REPLAYED, 1);
@@ -198,11 +193,14 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	struct hr_store *s = w->store;
 	uint64_t t = hr_clock_mono_ns();
 	int r = s->ops->hosts(s, load_host, &l);
+	bool cold = false;
 
 	if (r == 0)
 		r = s->ops->boots(s, load_boot, &l);
+	cold = w->conf.model_bytes && s->ops->state &&
+	       (w->hosts.n > LOAD_ALL || w->hosts.n * MODEL_BYTES > w->conf.model_bytes);
 	if (r == 0)
-		r = s->ops->states(s, load_state, &l);
+		r = cold ? hr_turn_recover(w) : s->ops->states(s, load_state, &l);
 	if (r == 0)
 		r = s->ops->last_n(s, &w->last_n);
 	for (uint32_t i = 0; i < w->hosts.n && r == 0; i++) {
@@ -211,7 +209,7 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 		if (host->has_state && !host->vm)
 			r = rebuild(&l, host);
 	}
-	if (r == 0)
+	if (r == 0 && !cold)
 		r = s->ops->journal(s, replay_event, &l);
 	if (r == 0)
 		r = quarantine(&l);
@@ -226,8 +224,10 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 			l.out_of_memory ? "out of memory" : hr_store_error(s));
 		return r;
 	}
-	for (uint32_t i = 0; i < w->hosts.n; i++)
+	for (uint32_t i = 0; i < w->hosts.n; i++) {
+		hr_turn_weigh(w, w->hosts.by_no[i]);
 		hr_writer_answer_soon(w, w->hosts.by_no[i]);
+	}
 	hr_writer_answer_first(w);
 	hr_log(HR_LOG_INFO, "loaded", "hosts=%" PRIu32 " replayed=%" PRIu64 " took_ms=%" PRIu64,
 		w->hosts.n, atomic_load(&w->count->v[HR_COUNT_REPLAYED]),

@@ -133,7 +133,7 @@ static char *answer_text(const struct hr_serve_conf *conf, const struct hr_view 
 	return text;
 }
 
-/* Document of one host made from the snapshot alone. */
+/* Document of one host made from the snapshot alone, or an answer that only the writer has. */
 static enum MHD_Result get_host(struct hr_request *r)
 {
 	struct hr_snapshot *snap = hr_board_get(r->door->serve->board);
@@ -141,6 +141,11 @@ static enum MHD_Result get_host(struct hr_request *r)
 	enum hr_find f = hr_snapshot_find(snap, r->v.id, &view);
 	char *text = NULL;
 
+	if (f == HR_FIND_ONE && r->v.route != HR_ROUTE_HOST && !view->packed) {
+		r->u.ask.host_no = view->no;
+		hr_snapshot_unref(snap);
+		return hr_serve_hold(r, HR_WORK_ANSWER) ? MHD_YES : hr_reply_problem(r, &stopping);
+	}
 	if (f == HR_FIND_ONE && r->v.route != HR_ROUTE_HOST)
 		text = answer_text(&r->door->serve->conf, view, r->v.route == HR_ROUTE_SIZES);
 	else if (f == HR_FIND_ONE)
@@ -226,6 +231,9 @@ enum MHD_Result hr_routes_reply(struct hr_request *r)
 	}
 	if (k->work.kind == HR_WORK_FORGET)
 		return forgotten(r);
+	if (k->work.kind == HR_WORK_ANSWER)
+		return hr_reply_json(r,
+			answer_text(&r->door->serve->conf, k->view, r->v.route == HR_ROUTE_SIZES));
 	return k->work.kind == HR_WORK_HISTORY
 		       ? hr_reply_json(r, text)
 		       : hr_reply_text(r, 200, "text/plain; charset=utf-8", text, k->len);

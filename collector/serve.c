@@ -292,10 +292,12 @@ static void on_completed(
 		return;
 	atomic_store(&r->conn->busy, false);
 	conn_deadline(r->conn, d->serve->conf.idle_ns);
-	if (r->v.route == HR_ROUTE_SUMMARIES)
+	if (r->v.route == HR_ROUTE_SUMMARIES) {
 		hr_ingest_free(r);
-	else
+	} else {
 		free(r->u.ask.text);
+		hr_view_unref(r->u.ask.view);
+	}
 	free(r);
 }
 

@@ -70,13 +70,14 @@ struct hr_view *hr_view_new(
 	uint32_t no, const struct hr_answer *answer, uint64_t heard_ms, void *room)
 {
 	struct hr_view *v = calloc(1, sizeof(*v));
-	size_t len = hr_answer_pack(answer, room);
+	size_t len = room ? hr_answer_pack(answer, room) : 0;
 
-	if (!v || !(v->packed = malloc(len))) {
+	if (!v || (room && !(v->packed = malloc(len)))) {
 		free(v);
 		return NULL;
 	}
-	memcpy(v->packed, room, len);
+	if (room)
+		memcpy(v->packed, room, len);
 	v->packed_len = len;
 	atomic_init(&v->refs, 1);
 	v->no = no;
@@ -85,10 +86,43 @@ struct hr_view *hr_view_new(
 	return v;
 }
 
+struct hr_view *hr_view_of_row(uint32_t no, const struct hr_fleet_row *row)
+{
+	struct hr_view *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	atomic_init(&v->refs, 1);
+	v->no = no;
+	v->row = *row;
+	return v;
+}
+
+/* What the row says, as far as an answer has room for it. */
+static void answer_of_row(const struct hr_fleet_row *row, struct hr_answer *a)
+{
+	memcpy(a->host_id, row->id, sizeof(a->host_id));
+	memcpy(a->host, row->name, sizeof(a->host));
+	a->at_ms = row->at_ms;
+	a->kind = row->kind;
+	a->reason = row->reason;
+	a->binding.resource = row->binding;
+	memcpy(a->binding.device, row->device, sizeof(a->binding.device));
+	a->headroom = row->headroom;
+	a->days_left.has = row->has_days;
+	a->days_left.agreed = row->days_agreed;
+	a->days_left.at_least = row->days_at_least;
+	a->days_left.likely = row->days_likely;
+}
+
 struct hr_answer *hr_view_answer(const struct hr_view *v)
 {
 	struct hr_answer *a = calloc(1, sizeof(*a));
 
+	if (a && !v->packed) {
+		answer_of_row(&v->row, a);
+		return a;
+	}
 	if (a && !hr_answer_unpack(v->packed, v->packed_len, true, a)) {
 		free(a);
 		return NULL;

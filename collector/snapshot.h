@@ -43,10 +43,18 @@ void hr_board_put(struct hr_board *b, struct hr_snapshot *s);
 struct hr_snapshot *hr_snapshot_new(uint32_t n);
 void hr_snapshot_unref(struct hr_snapshot *s);
 
-/* Packs @answer, in @room of HR_ANSWER_PACK_MAX; both stay the caller's.  NULL: out of memory. */
+/*
+ * Packs @answer, in @room of HR_ANSWER_PACK_MAX; both stay the caller's.  @room NULL: only the
+ * row is kept.  NULL: out of memory.
+ */
 struct hr_view *hr_view_new(
 	uint32_t no, const struct hr_answer *answer, uint64_t heard_ms, void *room);
-/* The whole answer, the caller's to free; NULL: out of memory. */
+/* A view with this row and no more. */
+struct hr_view *hr_view_of_row(uint32_t no, const struct hr_fleet_row *row);
+/*
+ * The whole answer, the caller's to free; NULL: out of memory.  Of a view that is only a row
+ * (packed NULL), what the row says: the writer has the rest.
+ */
 struct hr_answer *hr_view_answer(const struct hr_view *v);
 struct hr_view *hr_view_ref(struct hr_view *v);
 void hr_view_unref(struct hr_view *v); /* NULL is fine */

@@ -124,6 +124,13 @@ struct hr_store_stats {
 	uint64_t quarantined; /* rows held there now */
 };
 
+/* What the fleet shows of a host, for the start (core/fleet.h, hr_fleet_row_put). */
+struct hr_store_view {
+	uint32_t host_no;
+	const void *bytes;
+	size_t len;
+};
+
 /* Callbacks: non-zero ends the walk and is returned.  Pointers live for the call only. */
 typedef int (*hr_store_host_fn)(void *arg, const struct hr_store_host *h);
 typedef int (*hr_store_boot_fn)(void *arg, const struct hr_store_boot *b);
@@ -131,6 +138,7 @@ typedef int (*hr_store_row_fn)(void *arg, const struct hr_store_row *r);
 typedef int (*hr_store_event_fn)(void *arg, const struct hr_store_event *e);
 typedef int (*hr_store_tier_fn)(void *arg, const struct hr_tier_row *r);
 typedef int (*hr_store_state_fn)(void *arg, const struct hr_store_state *s);
+typedef int (*hr_store_view_fn)(void *arg, const struct hr_store_view *v);
 
 struct hr_store {
 	const struct hr_store_ops *ops;
@@ -174,6 +182,16 @@ struct hr_store_ops {
 	int (*boots)(struct hr_store *s, hr_store_boot_fn fn, void *arg); /* by host, ord */
 	int (*states)(struct hr_store *s, hr_store_state_fn fn, void *arg);
 	int (*journal)(struct hr_store *s, hr_store_event_fn fn, void *arg); /* by n */
+	/*
+	 * For fleets whose models do not fit in memory (turns.c); all four or NULL in all: then every
+	 * model stays in memory.  One host's state: fn is called once or not at all.  The journal's
+	 * entries n >= @from_n, at most @max, without the rows' bodies.  Views: put replaces.
+	 */
+	int (*state)(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg);
+	int (*journal_heads)(struct hr_store *s, uint64_t from_n, uint32_t max,
+		hr_store_event_fn fn, void *arg);
+	int (*put_view)(struct hr_store *s, const struct hr_store_view *v);
+	int (*views)(struct hr_store *s, hr_store_view_fn fn, void *arg);
 	/* Latest facts of one host: fn is called once or not at all; n is 0. */
 	int (*facts)(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg);
 	/* Rows of one host with from <= slot <= to, by slot; host 0: of all hosts (tests, export).

@@ -35,6 +35,7 @@ enum {
 	STATES,
 	FACTS,
 	QUARANTINE,
+	VIEWS,
 	TABLES
 };
 static const size_t entry_size[TABLES] = {
@@ -45,6 +46,7 @@ static const size_t entry_size[TABLES] = {
 	[STATES] = sizeof(struct hr_store_state),
 	[FACTS] = sizeof(struct facts),
 	[QUARANTINE] = sizeof(struct row),
+	[VIEWS] = sizeof(struct hr_store_view),
 };
 
 struct hr_store_mem {
@@ -363,6 +365,58 @@ WALK(boots, hr_store_boot_fn, struct hr_store_boot, BOOTS, by_ord)
 WALK(states, hr_store_state_fn, struct hr_store_state, STATES, NULL)
 WALK(journal, hr_store_event_fn, struct hr_store_event, EVENTS, by_event_n)
 
+WALK(views, hr_store_view_fn, struct hr_store_view, VIEWS, NULL)
+
+static int put_view(struct hr_store *s, const struct hr_store_view *v)
+{
+	struct hr_store_mem *m = mem_of(s);
+	struct hr_store_view copy = *v;
+
+	copy.bytes = keep(m, v->bytes, v->len);
+	for (size_t i = 0; i < m->t[VIEWS].n; i++) {
+		if (((struct hr_store_view *)at(&m->t[VIEWS], i))->host_no == v->host_no)
+			drop(&m->t[VIEWS], i--);
+	}
+	push(&m->t[VIEWS], &copy);
+	return 0;
+}
+
+static int state(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg)
+{
+	struct table *t = &mem_of(s)->t[STATES];
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct hr_store_state *have = at(t, i);
+
+		if (have->host_no == host_no)
+			return fn(arg, have);
+	}
+	return 0;
+}
+
+static int journal_heads(
+	struct hr_store *s, uint64_t from_n, uint32_t max, hr_store_event_fn fn, void *arg)
+{
+	struct table *t = &mem_of(s)->t[EVENTS];
+	uint32_t n = 0;
+
+	sort(t, by_event_n);
+	for (size_t i = 0; i < t->n && n < max; i++) {
+		struct hr_store_event e = *(struct hr_store_event *)at(t, i);
+		int r;
+
+		if (e.row.n < from_n)
+			continue;
+		e.row.body = NULL;
+		e.row.len = 0;
+		n++;
+		r = fn(arg, &e);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static int facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg)
 {
 	struct table *t = &mem_of(s)->t[FACTS];
@@ -419,6 +473,7 @@ static int forget(struct hr_store *s, uint32_t host_no)
 	}
 	DROP(BOOTS, struct hr_store_boot, host_no)
 	DROP(STATES, struct hr_store_state, host_no)
+	DROP(VIEWS, struct hr_store_view, host_no)
 	DROP(FACTS, struct facts, host_no)
 	DROP(EVENTS, struct hr_store_event, row.host_no)
 	DROP(QUARANTINE, struct row, r.host_no)
@@ -499,6 +554,10 @@ static const struct hr_store_ops ops = {
 	.states = states,
 	.journal = journal,
 	.facts = facts,
+	.state = state,
+	.journal_heads = journal_heads,
+	.put_view = put_view,
+	.views = views,
 	.range = range,
 	.last_n = last_n,
 	.stats = stats,

@@ -55,6 +55,10 @@ const char *const hr_sql_text[HR_SQL_N] = {
 		"SELECT j.n,j.host,j.id,j.boot,j.seq,j.at_ms,j.facts,w.last,w.body,x.last,x.body"
 		" FROM journal j LEFT JOIN w10 w ON w.id=j.id AND w.n=j.n"
 		" LEFT JOIN w10x x ON x.id=j.id AND x.n=j.n ORDER BY j.n",
+	[HR_SQL_STATE] = "SELECT host,upto,body,answer FROM state WHERE host=?1",
+	[HR_SQL_HEADS] = "SELECT n,host,id,at_ms,facts FROM journal WHERE n>=?1 ORDER BY n LIMIT ?2",
+	[HR_SQL_PUT_VIEW] = "INSERT OR REPLACE INTO view(host,body) VALUES(?1,?2)",
+	[HR_SQL_VIEWS] = "SELECT host,body FROM view ORDER BY host",
 	[HR_SQL_FACTS] = "SELECT facts,facts_ms FROM host WHERE no=?1 AND facts IS NOT NULL",
 	[HR_SQL_ROW] = "SELECT " ROW_COLS " FROM w10 WHERE id=?1 UNION ALL SELECT " ROW_COLS
 		       " FROM w10x WHERE id=?1",
@@ -292,6 +296,15 @@ static int put_state(struct hr_store *s, const struct hr_store_state *v)
 	return hr_sql_run(&b, "state");
 }
 
+static int put_view(struct hr_store *s, const struct hr_store_view *v)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_VIEW);
+
+	hr_sql_u64(&b, v->host_no);
+	hr_sql_blob(&b, v->bytes, v->len);
+	return hr_sql_run(&b, "view");
+}
+
 static int trim_journal(struct hr_store *s, uint64_t below_n)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_TRIM);
@@ -456,6 +469,10 @@ const struct hr_store_ops hr_store_sqlite_ops = {
 	.states = hr_sqlite_states,
 	.journal = hr_sqlite_journal,
 	.facts = hr_sqlite_facts,
+	.state = hr_sqlite_state,
+	.journal_heads = hr_sqlite_heads,
+	.put_view = put_view,
+	.views = hr_sqlite_views,
 	.range = hr_sqlite_range,
 	.tally = hr_sqlite_tally,
 	.put_tally = hr_sqlite_put_tally,

@@ -29,6 +29,10 @@ enum hr_sql {
 	HR_SQL_BOOTS,
 	HR_SQL_STATES,
 	HR_SQL_JOURNAL,
+	HR_SQL_STATE,
+	HR_SQL_HEADS,
+	HR_SQL_PUT_VIEW,
+	HR_SQL_VIEWS,
 	HR_SQL_FACTS,
 	HR_SQL_ROW,
 	HR_SQL_RANGE,
@@ -138,7 +142,7 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   2
+#define HR_SQL_USER_VERSION   3
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 
@@ -162,6 +166,10 @@ int hr_sqlite_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg);
 int hr_sqlite_boots(struct hr_store *s, hr_store_boot_fn fn, void *arg);
 int hr_sqlite_states(struct hr_store *s, hr_store_state_fn fn, void *arg);
 int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg);
+int hr_sqlite_state(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg);
+int hr_sqlite_heads(
+	struct hr_store *s, uint64_t from_n, uint32_t max, hr_store_event_fn fn, void *arg);
+int hr_sqlite_views(struct hr_store *s, hr_store_view_fn fn, void *arg);
 int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg);
 int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 	hr_store_row_fn fn, void *arg);

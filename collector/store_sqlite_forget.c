@@ -46,6 +46,7 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no)
 		"DELETE FROM late WHERE (id&16777215)=?1",
 		"DELETE FROM seen WHERE host=?1",
 		"DELETE FROM state WHERE host=?1",
+		"DELETE FROM view WHERE host=?1",
 		"DELETE FROM journal WHERE host=?1",
 		"DELETE FROM quarantine WHERE (id&16777215)=?1",
 	};

@@ -26,6 +26,7 @@ struct walker {
 		hr_store_row_fn row;
 		hr_store_event_fn event;
 		hr_store_state_fn state;
+		hr_store_view_fn view;
 	} fn;
 	void *arg;
 };
@@ -98,6 +99,30 @@ int hr_sqlite_states(struct hr_store *s, hr_store_state_fn fn, void *arg)
 	return hr_sql_walk(&b, each_state, &(struct walker){.fn.state = fn, .arg = arg});
 }
 
+int hr_sqlite_state(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_STATE);
+
+	hr_sql_u64(&b, host_no);
+	return hr_sql_walk(&b, each_state, &(struct walker){.fn.state = fn, .arg = arg});
+}
+
+static int each_view(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+
+	return w->fn.view(w->arg, &(struct hr_store_view){.host_no = (uint32_t)hr_sql_col(b, 0),
+					  .bytes = sqlite3_column_blob(b->st, 1),
+					  .len = (size_t)sqlite3_column_bytes(b->st, 1)});
+}
+
+int hr_sqlite_views(struct hr_store *s, hr_store_view_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_VIEWS);
+
+	return hr_sql_walk(&b, each_view, &(struct walker){.fn.view = fn, .arg = arg});
+}
+
 const void *hr_sql_unseal(struct hr_sql_bound *b, int i, size_t max, size_t *ret_len)
 {
 	const uint8_t *p = sqlite3_column_blob(b->st, i);
@@ -148,6 +173,32 @@ int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg)
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_JOURNAL);
 
 	return hr_sql_walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
+}
+
+static int each_head(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	struct hr_store_event e = {
+		.row = {.n = hr_sql_col(b, 0), .host_no = (uint32_t)hr_sql_col(b, 1)}};
+
+	if (sqlite3_column_type(b->st, 2) == SQLITE_NULL) {
+		e.at_ms = hr_sql_col(b, 3);
+		e.facts = sqlite3_column_blob(b->st, 4);
+		e.facts_len = (size_t)sqlite3_column_bytes(b->st, 4);
+	} else {
+		e.row.slot = hr_sql_col(b, 2) >> 24;
+	}
+	return w->fn.event(w->arg, &e);
+}
+
+int hr_sqlite_heads(
+	struct hr_store *s, uint64_t from_n, uint32_t max, hr_store_event_fn fn, void *arg)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_HEADS);
+
+	hr_sql_u64(&b, from_n);
+	hr_sql_u64(&b, max);
+	return hr_sql_walk(&b, each_head, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
 static int each_facts(struct hr_sql_bound *b, void *arg)

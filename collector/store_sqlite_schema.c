@@ -50,6 +50,8 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"INSERT INTO tally SELECT 1,0,0,0,0,0,0,bad_windows FROM tally WHERE tier=0;"
 	"INSERT INTO tally VALUES(2,0,0,0,0,0,0,0);"
 	"DROP TABLE temp.held;",
+	/* 3: what the fleet shows of each host, so that a start need not read its model first */
+	"CREATE TABLE view (host INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

@@ -27,6 +27,7 @@
 			       */
 #define ANSWER_SKIP     64    /* hosts passed over in a pass because it is too early for them */
 #define PUBLISH_HOST_NS 20000 /* likewise: the list is copied, 2 s at 100 000 */
+#define HEARD_MS        60000 /* and of a cold host the row is renewed, when it was heard since */
 #define PUBLISH_FREE    1000  /* hosts whose copying is not worth waiting for */
 
 /* Two machines in one history: no number of it is about either. */
@@ -61,27 +62,32 @@ void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host)
 	w->n_due++;
 }
 
-static void answer(struct hr_writer *w, struct hr_host *host)
+struct hr_view *hr_writer_view(
+	struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, bool whole)
 {
 	uint64_t now = hr_clock_wall_ms();
-	struct hr_vm *vm = hr_writer_vm(w, host);
 	struct hr_answer *a = w->answer;
-	struct hr_view *v;
 
-	if (!vm)
-		return; /* the answer before stays; tried again with the next window */
 	hr_vm_answer(vm, host->name, now, a);
 	hr_host_id_print(host->id, a->host_id);
 	if (host->clone_ms && now < host->clone_ms + CLONE_SHOWN_MS)
 		deny_for_clone(a);
-	v = hr_view_new(host->no, a, host->heard_ms, w->pack_room);
+	hr_count(w->count, HR_COUNT_ANSWERS, 1);
+	return hr_view_new(host->no, a, host->heard_ms, whole ? w->pack_room : NULL);
+}
+
+static void answer(struct hr_writer *w, struct hr_host *host)
+{
+	struct hr_vm *vm = host->cold.is ? NULL : hr_writer_vm(w, host);
+	struct hr_view *v = vm ? hr_writer_view(w, host, vm, true) : NULL;
+
 	if (!v)
-		return;
+		return; /* the answer before stays; tried again with the next window */
 	hr_view_unref(host->view);
 	host->view = v;
 	host->answered_ns = hr_clock_mono_ns();
 	w->views_changed = true;
-	hr_count(w->count, HR_COUNT_ANSWERS, 1);
+	hr_turn_weigh(w, host);
 }
 
 /*
@@ -91,7 +97,7 @@ static void answer(struct hr_writer *w, struct hr_host *host)
 static void answer_due(struct hr_writer *w, bool all)
 {
 	uint64_t now = hr_clock_mono_ns(), end = now + ANSWER_SLICE_NS;
-	uint64_t interval = w->hosts.n * (uint64_t)ANSWER_HOST_NS;
+	uint64_t interval = w->n_hot * (uint64_t)ANSWER_HOST_NS;
 	uint32_t skipped = 0;
 
 	interval = interval > w->conf.answer_ns ? interval : w->conf.answer_ns;
@@ -103,6 +109,8 @@ static void answer_due(struct hr_writer *w, bool all)
 		w->due_end = w->due ? w->due_end : &w->due;
 		w->n_due--;
 		host->answer_due = false;
+		if (host->cold.is)
+			continue;
 		if (host->is_stored && (!host->view || now - host->answered_ns >= interval)) {
 			answer(w, host);
 			now = hr_clock_mono_ns();
@@ -123,6 +131,26 @@ void hr_writer_answer_first(struct hr_writer *w)
 	hr_writer_publish(w);
 }
 
+/*
+ * A cold host is heard more often than it is answered for: the row says so once a minute, or it
+ * would be taken for silent.
+ */
+static void hear(struct hr_host *host)
+{
+	struct hr_fleet_row row;
+	struct hr_view *v;
+
+	if (!host->cold.is || host->heard_ms < host->view->row.heard_ms + HEARD_MS)
+		return;
+	row = host->view->row;
+	row.heard_ms = host->heard_ms;
+	v = hr_view_of_row(host->no, &row);
+	if (!v)
+		return;
+	hr_view_unref(host->view);
+	host->view = v;
+}
+
 void hr_writer_publish(struct hr_writer *w)
 {
 	struct hr_snapshot *s = hr_snapshot_new(w->hosts.n);
@@ -131,8 +159,10 @@ void hr_writer_publish(struct hr_writer *w)
 	if (!s)
 		return;
 	for (uint32_t i = 0; i < w->hosts.n; i++) {
-		if (w->hosts.by_no[i]->view)
-			s->view[n++] = hr_view_ref(w->hosts.by_no[i]->view);
+		if (!w->hosts.by_no[i]->view)
+			continue;
+		hear(w->hosts.by_no[i]);
+		s->view[n++] = hr_view_ref(w->hosts.by_no[i]->view);
 	}
 	s->n = n;
 	hr_board_put(w->board, s);
@@ -161,7 +191,18 @@ static int save_one(struct hr_writer *w, struct hr_host *host)
 		&(struct hr_store_state){
 			.host_no = host->no, .upto = w->last_n, .bytes = buf, .len = len});
 	free(buf);
-	return r;
+	return r == 0 ? hr_writer_put_view(w, host->view) : r;
+}
+
+int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v)
+{
+	unsigned char buf[HR_FLEET_ROW_MAX];
+
+	if (!v || !w->store->ops->put_view)
+		return 0;
+	return w->store->ops->put_view(w->store,
+		&(struct hr_store_view){
+			.host_no = v->no, .bytes = buf, .len = hr_fleet_row_put(&v->row, buf)});
 }
 
 /*
@@ -172,6 +213,7 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 {
 	uint64_t now = hr_clock_mono_ns();
 	uint32_t look = all || w->hosts.n < SAVE_LOOK ? w->hosts.n : SAVE_LOOK;
+	bool too_hot = !all && w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes;
 	struct hr_host *due[SAVE_AT_ONCE];
 	uint32_t n = 0;
 	int r;
@@ -181,8 +223,9 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 
 		w->save_at = w->save_at + 1 < w->hosts.n ? w->save_at + 1 : 0;
 		host = w->hosts.by_no[w->save_at];
-		if (host->vm && host->unsaved_n && host->is_stored &&
-			(all || now - host->saved_ns >= w->conf.save_ns))
+		if (!host->vm || !host->is_stored || (!host->unsaved_n && !too_hot))
+			continue;
+		if (all || too_hot || now - host->saved_ns >= w->conf.save_ns)
 			due[n++] = host;
 	}
 	*ret_saved = n;
@@ -201,22 +244,30 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 		due[i]->saved_ns = now;
 		due[i]->upto = w->last_n;
 		due[i]->unsaved_n = 0;
+		if (w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes)
+			hr_turn_cool(w, due[i]);
 	}
 	hr_count(w->count, HR_COUNT_STATES_SAVED, n);
 	return 0;
 }
 
 /* Smallest n that some host's saved state lacks. */
-static uint64_t first_unsaved(const struct hr_writer *w)
+static uint64_t first_unsaved(struct hr_writer *w)
 {
-	uint64_t n = w->last_n + 1;
+	uint64_t n = w->scan_n ? w->scan_n : w->last_n + 1, now = hr_clock_mono_ns();
 
+	/* it only rises: of a large fleet an older one does */
+	if (w->hosts.n > PUBLISH_FREE && w->first_unsaved &&
+		now - w->first_unsaved_ns < STATS_EVERY)
+		return w->first_unsaved;
 	for (uint32_t i = 0; i < w->hosts.n; i++) {
 		uint64_t u = w->hosts.by_no[i]->unsaved_n;
 
 		if (u != 0 && u < n)
 			n = u;
 	}
+	w->first_unsaved = n;
+	w->first_unsaved_ns = now;
 	return n;
 }
 
@@ -248,11 +299,8 @@ static bool expire(struct hr_writer *w)
 void hr_writer_gauges(struct hr_writer *w)
 {
 	struct hr_store_stats st;
-	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < w->hosts.n; i++)
-		bytes += w->hosts.by_no[i]->vm ? hr_vm_bytes(w->hosts.by_no[i]->vm) : 0;
-	atomic_store(&w->count->vm_bytes, bytes);
+	atomic_store(&w->count->vm_bytes, w->hot_bytes);
 	atomic_store(&w->count->hosts, w->hosts.n);
 	atomic_store(&w->count->journal, w->last_n + 1 - first_unsaved(w));
 	if (w->store->ops->stats(w->store, &st) != 0)
@@ -285,7 +333,9 @@ void hr_writer_upkeep(struct hr_writer *w)
 	r = save_some(w, false, &saved);
 	if (r != 0)
 		hr_writer_failed(w, r, "saving model states");
-	else if (now >= w->next_expire_ns)
+	else
+		hr_writer_turns(w);
+	if (r == 0 && now >= w->next_expire_ns)
 		w->next_expire_ns = now + (expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
 	if (r == 0)
 		w->behind |= hr_rollup_step(w);

@@ -15,6 +15,7 @@
 enum hr_work_kind {
 	HR_WORK_POST = 1,
 	HR_WORK_EXPLAIN,
+	HR_WORK_ANSWER, /* of a host whose view is only a row */
 	HR_WORK_HISTORY,
 	HR_WORK_FORGET,
 };
@@ -68,6 +69,8 @@ struct hr_forgotten {
 	uint64_t windows; /* deleted */
 };
 
+struct hr_view;
+
 /* A question that only the owner of store and models can answer. */
 struct hr_ask {
 	struct hr_work work;
@@ -79,5 +82,6 @@ struct hr_ask {
 	/* result: text is malloc'd and the asker's; NULL: refused */
 	char *text;
 	size_t len;
+	struct hr_view *view; /* ANSWER: the asker's */
 	struct hr_refusal refused;
 };

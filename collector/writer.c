@@ -38,20 +38,29 @@ bool hr_writer_feed_facts(
 	return true;
 }
 
-bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_store_row *row,
-	int64_t offset_ms, bool checked)
+bool hr_writer_window(
+	struct hr_writer *w, const struct hr_store_row *row, int64_t offset_ms, bool checked)
 {
-	struct hr_vm *vm = hr_writer_vm(w, host);
-
-	if (!vm || !(checked ? hr_wire_decode_again(w->arena, row->body, row->len, w->summary)
-			     : hr_wire_decode_summary(w->arena, row->body, row->len, w->summary) ==
-					   HR_WIRE_OK))
+	if (!(checked ? hr_wire_decode_again(w->arena, row->body, row->len, w->summary)
+		      : hr_wire_decode_summary(w->arena, row->body, row->len, w->summary) ==
+				    HR_WIRE_OK))
 		return false;
 	w->summary->t_end_ms += (uint64_t)offset_ms; /* checked when it was stored */
 	/* stored under another offset, or as of its arrival: the row knows */
 	if (w->summary->t_end_ms / HR_STORE_SLOT_MS != row->slot)
 		w->summary->t_end_ms = (row->slot + 1) * HR_STORE_SLOT_MS - 1;
+	return true;
+}
+
+bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_store_row *row,
+	int64_t offset_ms, bool checked)
+{
+	struct hr_vm *vm = hr_writer_vm(w, host);
+
+	if (!vm || !hr_writer_window(w, row, offset_ms, checked))
+		return false;
 	hr_vm_add(vm, w->summary);
+	hr_turn_weigh(w, host);
 	hr_writer_answer_soon(w, host);
 	return true;
 }

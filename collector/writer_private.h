@@ -37,6 +37,12 @@ struct hr_writer {
 	bool full_in_store; /* DISK_FULL was met by a write, not seen before it: a commit ends it */
 	uint64_t next_expire_ns, stats_ns;
 
+	uint64_t hot_bytes; /* models and whole answers in memory */
+	uint32_t n_hot;     /* hosts that have one */
+	uint32_t turn_at;   /* where turns go on */
+	uint64_t scan_n;    /* the journal is read up to here (a start with cold hosts); 0: all */
+	uint64_t first_unsaved, first_unsaved_ns; /* of a large fleet, as of then */
+
 	struct hr_host *due, **due_end; /* hosts whose answer is due, in order of arrival */
 	uint32_t n_due;
 	bool behind;        /* some of them could not be served in the last pass */
@@ -92,6 +98,34 @@ bool hr_writer_feed_facts(
 	struct hr_writer *w, struct hr_host *host, const void *facts, size_t len, uint64_t at_ms);
 /* The host's model, made when there is none; NULL: out of memory. */
 struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host);
+
+/* The window in w->summary, in our clock.  False: it could not be decoded. */
+bool hr_writer_window(
+	struct hr_writer *w, const struct hr_store_row *row, int64_t offset_ms, bool checked);
+
+/*
+ * turns.c: hosts whose models do not fit in memory.  _chill: @host's model is (not) to be kept
+ * here from now on, before its windows are fed; true: it is cold.
+ */
+bool hr_turn_chill(struct hr_writer *w, struct hr_host *host);
+void hr_turn_note_row(struct hr_host *host, uint64_t n, uint64_t slot);
+void hr_turn_note_facts(struct hr_host *host, uint64_t n);
+/* A cold host's model with all that is stored, the caller's to free; NULL: no memory, or the store
+ * cannot be read. */
+struct hr_vm *hr_turn_peek(struct hr_writer *w, struct hr_host *host);
+/* Turns of hosts that are due, for a slice of time. */
+void hr_writer_turns(struct hr_writer *w);
+/* After a change of host->vm or host->view: what they take. */
+void hr_turn_weigh(struct hr_writer *w, struct hr_host *host);
+/* @host's model, whose state is stored as it is here, leaves memory. */
+void hr_turn_cool(struct hr_writer *w, struct hr_host *host);
+/* A start that reads no models: the last shown answers, and then the journal in pieces. */
+int hr_turn_recover(struct hr_writer *w);
+/* The bytes of put_view for @host's view, in the open transaction. */
+int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v);
+/* A view of what @vm says now; NULL: out of memory. */
+struct hr_view *hr_writer_view(
+	struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, bool whole);
 
 /* upkeep.c: one pass; the last one, at the end. */
 void hr_writer_upkeep(struct hr_writer *w);

@@ -53,6 +53,10 @@ static const struct hr_conf_key keys[] = {
 	KEY("limits", "hosts", HR_CONF_U64, hosts, 1, 1000000, "10000",
 		"VMs kept. One more is refused with 503 and counted; a limit, because every host "
 		"takes memory."),
+	KEY("limits", "models", HR_CONF_BYTES, model_bytes, 0, 1.1e12, "128M",
+		"Memory for the models of hosts, 16 to 40 KB each. Those of a larger fleet stay in "
+		"the database and take their windows in turn: every 3 ms times their number, 5 "
+		"minutes at 100000. 0: no limit."),
 	KEY("limits", "connections", HR_CONF_U64, connections, 4, 100000, "1000",
 		"Open connections per address. Must stay below the limit of open files."),
 	KEY("limits", "per_address", HR_CONF_U64, per_address, 1, 100000, "64",

@@ -41,6 +41,76 @@ void hr_fleet_row(const struct hr_answer *a, struct hr_fleet_row *ret_row)
 	*ret_row = r;
 }
 
+/* As it lies in memory: written and read by one machine, and checked by version and length. */
+struct kept_row {
+	uint8_t version, kind, reason, binding, has_days, days_agreed, has_headroom, capped;
+	uint64_t at_ms, heard_ms;
+	struct {
+		uint64_t has;
+		double v;
+	} opt[5];
+	char device[HR_NAME_LEN];
+};
+_Static_assert(sizeof(struct kept_row) <= HR_FLEET_ROW_MAX, "the header says so");
+#define ROW_VERSION 1
+
+size_t hr_fleet_row_put(const struct hr_fleet_row *r, void *buf)
+{
+	const struct hr_opt *opt[5] = {&r->headroom.at_least, &r->headroom.likely,
+		&r->headroom.at_most, &r->days_at_least, &r->days_likely};
+	struct kept_row k;
+
+	memset(&k, 0, sizeof(k));
+	k.version = ROW_VERSION;
+	k.kind = (uint8_t)r->kind;
+	k.reason = (uint8_t)r->reason;
+	k.binding = (uint8_t)r->binding;
+	k.has_days = r->has_days;
+	k.days_agreed = r->days_agreed;
+	k.has_headroom = r->headroom.has;
+	k.capped = r->headroom.capped;
+	k.at_ms = r->at_ms;
+	k.heard_ms = r->heard_ms;
+	for (size_t i = 0; i < 5; i++) {
+		k.opt[i].has = opt[i]->has;
+		k.opt[i].v = opt[i]->v;
+	}
+	memcpy(k.device, r->device, sizeof(k.device));
+	memcpy(buf, &k, sizeof(k));
+	return sizeof(k);
+}
+
+bool hr_fleet_row_get(const void *bytes, size_t len, struct hr_fleet_row *ret_row)
+{
+	struct hr_fleet_row r = {0};
+	struct hr_opt *opt[5] = {&r.headroom.at_least, &r.headroom.likely, &r.headroom.at_most,
+		&r.days_at_least, &r.days_likely};
+	struct kept_row k;
+
+	if (len != sizeof(k))
+		return false;
+	memcpy(&k, bytes, sizeof(k));
+	if (k.version != ROW_VERSION || k.kind >= HR_ANSWER_N || k.reason >= HR_REASON_N ||
+		k.binding >= HR_RES_N || k.device[sizeof(k.device) - 1] != '\0')
+		return false;
+	r.kind = (enum hr_answer_kind)k.kind;
+	r.reason = (enum hr_reason)k.reason;
+	r.binding = (enum hr_resource)k.binding;
+	r.has_days = k.has_days != 0;
+	r.days_agreed = k.days_agreed != 0;
+	r.headroom.has = k.has_headroom != 0;
+	r.headroom.capped = k.capped != 0;
+	r.at_ms = k.at_ms;
+	r.heard_ms = k.heard_ms;
+	for (size_t i = 0; i < 5; i++) {
+		opt[i]->has = k.opt[i].has != 0;
+		opt[i]->v = k.opt[i].v;
+	}
+	memcpy(r.device, k.device, sizeof(r.device));
+	*ret_row = r;
+	return true;
+}
+
 void hr_fleet_fold(const struct hr_fleet_row *const *rows, size_t n, struct hr_fleet *ret_fleet)
 {
 	struct hr_fleet f = {.n = (uint32_t)n};

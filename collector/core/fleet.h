@@ -45,6 +45,14 @@ struct hr_fleet {
 /* Everything but heard_ms. */
 void hr_fleet_row(const struct hr_answer *a, struct hr_fleet_row *ret_row);
 
+/*
+ * The row without its host's id and name as bytes, and back: false when they are not ours (the
+ * answer is then simply made anew).  @buf has HR_FLEET_ROW_MAX bytes; bytes written.
+ */
+#define HR_FLEET_ROW_MAX 256
+size_t hr_fleet_row_put(const struct hr_fleet_row *row, void *buf);
+bool hr_fleet_row_get(const void *bytes, size_t len, struct hr_fleet_row *ret_row);
+
 void hr_fleet_fold(const struct hr_fleet_row *const *rows, size_t n, struct hr_fleet *ret_fleet);
 
 /* Sorts pointers; ties by name, then id, so that pages do not overlap. */

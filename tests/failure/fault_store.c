@@ -99,6 +99,12 @@ PASS(quarantine, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(hosts, (struct hr_store * s, hr_store_host_fn fn, void *arg), (in, fn, arg))
 PASS(boots, (struct hr_store * s, hr_store_boot_fn fn, void *arg), (in, fn, arg))
 PASS(states, (struct hr_store * s, hr_store_state_fn fn, void *arg), (in, fn, arg))
+PASS(state, (struct hr_store * s, uint32_t no, hr_store_state_fn fn, void *arg), (in, no, fn, arg))
+PASS(journal_heads,
+	(struct hr_store * s, uint64_t n, uint32_t max, hr_store_event_fn fn, void *arg),
+	(in, n, max, fn, arg))
+PASS(put_view, (struct hr_store * s, const struct hr_store_view *v), (in, v))
+PASS(views, (struct hr_store * s, hr_store_view_fn fn, void *arg), (in, fn, arg))
 PASS(journal, (struct hr_store * s, hr_store_event_fn fn, void *arg), (in, fn, arg))
 PASS(facts, (struct hr_store * s, uint32_t no, hr_store_event_fn fn, void *arg), (in, no, fn, arg))
 PASS(range,
@@ -156,6 +162,10 @@ static const struct hr_store_ops ops = {
 	.states = f_states,
 	.journal = f_journal,
 	.facts = f_facts,
+	.state = f_state,
+	.journal_heads = f_journal_heads,
+	.put_view = f_put_view,
+	.views = f_views,
 	.range = f_range,
 	.last_n = f_last_n,
 	.stats = f_stats,

@@ -222,9 +222,13 @@ static void check(bool all)
 		}
 	}
 	for (uint32_t i = 0; i < writer->hosts.n; i++) {
-		const struct hr_host *host = writer->hosts.by_no[i];
+		struct hr_host *host = writer->hosts.by_no[i];
+		struct hr_vm *vm = host->cold.is ? hr_turn_peek(writer, host) : host->vm;
+		uint64_t in_model = vm ? vm->covered_ms : 0;
 
-		if ((host->vm ? host->vm->covered_ms : 0) != st.ms[host->id[0]])
+		if (host->cold.is)
+			hr_vm_free(vm);
+		if (in_model != st.ms[host->id[0]])
 			failed("a model does not hold what the store holds");
 	}
 }

@@ -66,6 +66,7 @@ static struct sim_weather draw_weather(void)
 		.spool_bytes = sim_chance() < 0.3 ? SIM_SPOOL_SMALL : 524288,
 		.save_ns = sim_between(5, 300) * SECOND};
 
+	w.cold = w.save_ns / SECOND % 3 == 0; /* no draw of its own: old seeds stay what they were */
 	if (sim_chance() < 0.03) { /* a day without a collector */
 		w.agents = 2;
 		w.length_s = 100000;
@@ -73,9 +74,10 @@ static struct sim_weather draw_weather(void)
 		w.outage_max_s = 90000;
 	}
 	if (sim.verbose)
-		printf("agents %u, %llu s, skew %lld ms, steps %.2f, clones %d, %s\n", w.agents,
-			(unsigned long long)w.length_s, (long long)w.skew_max_ms, w.clock_step,
-			w.clones, w.sqlite ? "sqlite" : "memory");
+		printf("agents %u, %llu s, skew %lld ms, steps %.2f, clones %d, %s, models %s\n",
+			w.agents, (unsigned long long)w.length_s, (long long)w.skew_max_ms,
+			w.clock_step, w.clones, w.sqlite ? "sqlite" : "memory",
+			w.cold ? "cold" : "kept");
 	return w;
 }
 

@@ -36,7 +36,7 @@ struct sim_weather {
 	int64_t skew_max_ms;
 	double clock_step; /* per agent and hour */
 	bool clones;
-	bool sqlite;
+	bool sqlite, cold;
 	uint64_t spool_bytes;
 	uint64_t save_ns;
 };

@@ -63,6 +63,11 @@ void sim_collector_start(void)
 		.answer_ns = 3600000 * MS};
 	char error[HR_STORE_ERROR_LEN];
 
+	if (sim.weather.cold) { /* no model stays in memory */
+		conf.model_bytes = 1;
+		conf.answer_ns = 20000 * MS;
+	}
+
 	if (writer)
 		return;
 	hr_model_conf_default(&conf.model);

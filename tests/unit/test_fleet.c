@@ -136,6 +136,41 @@ static void an_empty_fleet_is_a_document_too(void **state)
 	free(text);
 }
 
+static void a_row_comes_back_from_its_bytes_without_the_names(void **state)
+{
+	struct hr_fleet_row a = row("a", HR_ANSWER_NO, 1.25), back, none = {0};
+	unsigned char bytes[HR_FLEET_ROW_MAX];
+	size_t len;
+
+	(void)state;
+	a.heard_ms = 1764000000123;
+	a.has_days = a.days_at_least.has = true;
+	a.days_at_least.v = 12.5;
+	a.binding = HR_RES_DISK;
+	snprintf(a.device, sizeof(a.device), "vda");
+	len = hr_fleet_row_put(&a, bytes);
+	assert_true(len <= sizeof(bytes));
+	assert_true(hr_fleet_row_get(bytes, len, &back));
+	assert_int_equal(back.kind, a.kind);
+	assert_int_equal(back.reason, a.reason);
+	assert_int_equal(back.binding, HR_RES_DISK);
+	assert_string_equal(back.device, "vda");
+	assert_true(back.at_ms == a.at_ms && back.heard_ms == a.heard_ms);
+	assert_true(back.headroom.has == a.headroom.has);
+	assert_true(back.headroom.at_least.has && back.headroom.at_least.v == 1.25);
+	assert_true(back.has_days && back.days_at_least.v == 12.5 && !back.days_likely.has);
+	assert_string_equal(back.name, "");
+	/* what is not ours leaves the row alone */
+	back = none;
+	assert_false(hr_fleet_row_get(bytes, len - 1, &back));
+	bytes[0]++;
+	assert_false(hr_fleet_row_get(bytes, len, &back));
+	bytes[0]--;
+	bytes[1] = HR_ANSWER_N;
+	assert_false(hr_fleet_row_get(bytes, len, &back));
+	assert_memory_equal(&back, &none, sizeof(none));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +178,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_comes_last_in_every_order),
 		cmocka_unit_test(the_fleet_document_is_as_documented),
 		cmocka_unit_test(unknown_is_null_and_never_zero),
+		cmocka_unit_test(a_row_comes_back_from_its_bytes_without_the_names),
 		cmocka_unit_test(an_empty_fleet_is_a_document_too),
 	};
 

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Hosts whose models do not fit in memory.  What is here of such a cold host is its dedupe state,
+ * the row that the fleet shows, and where its windows wait: they are stored and acknowledged like
+ * all others, and in the host's turn its saved state is read, takes in what waits in the order in
+ * which it was stored, answers, is saved and leaves memory.  So a model has seen each window
+ * exactly once: the state says up to which n, the journal has the rest.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/writer_private.h"
+#include "proto/base/clock.h"
+#include "proto/base/identity.h"
+#include "proto/base/log.h"
+#include "proto/units.h"
+
+#define TURNS_AT_ONCE 64   /* states in one transaction */
+#define TURN_LOOK     4000 /* hosts looked at in a pass */
+#define TURN_SLICE_NS (20 * HR_NS_PER_MS)
+/* Between two turns of a host, per cold host: 5 min at 100 000, and a quarter of a core */
+#define TURN_HOST_NS 3000000ULL
+#define SCAN_ROWS    20000 /* entries of the journal in a pass: 10 ms */
+#define SLOTS_NONE   UINT32_MAX
+#define STATE_MAX    (4 * 1024 * 1024) /* as in upkeep.c */
+
+/* One event that waits: a window, or facts (body NULL). */
+struct waiting {
+	struct hr_store_row row;
+	size_t at;      /* of the body in bytes */
+	uint64_t at_ms; /* facts: when they came; windows: 0 */
+	bool is_facts;
+};
+
+struct turn {
+	struct hr_writer *w;
+	struct hr_host *host;
+	struct hr_vm *vm;
+	uint64_t upto; /* of the saved state */
+	bool lost;     /* there was a state, but it cannot be read */
+	bool no_memory;
+	struct waiting *item;
+	size_t n, cap;
+	unsigned char *bytes;
+	size_t len, room;
+};
+
+void hr_turn_weigh(struct hr_writer *w, struct hr_host *host)
+{
+	size_t is = host->vm ? hr_vm_bytes(host->vm) : 0;
+
+	if (host->vm && host->view)
+		is += host->view->packed_len;
+	w->n_hot += is > 0;
+	w->n_hot -= host->vm_bytes > 0;
+	w->hot_bytes += is - host->vm_bytes;
+	host->vm_bytes = (uint32_t)is;
+}
+
+void hr_turn_cool(struct hr_writer *w, struct hr_host *host)
+{
+	struct hr_view *v = host->view ? hr_view_of_row(host->no, &host->view->row) : NULL;
+
+	hr_vm_free(host->vm);
+	host->vm = NULL;
+	host->cold = (struct hr_cold){.is = true, .turned_ns = hr_clock_mono_ns()};
+	if (v) {
+		hr_view_unref(host->view);
+		host->view = v;
+		w->views_changed = true;
+	}
+	hr_turn_weigh(w, host);
+}
+
+/* A margin, so that models which grow do not come and go. */
+static bool has_room(const struct hr_writer *w, size_t bytes)
+{
+	return w->hot_bytes + bytes < w->conf.model_bytes / 8 * 7;
+}
+
+bool hr_turn_chill(struct hr_writer *w, struct hr_host *host)
+{
+	if (!host->cold.is && !host->vm && w->conf.model_bytes && w->store->ops->state &&
+		!has_room(w, 0))
+		host->cold.is = true;
+	return host->cold.is;
+}
+
+/* --- what waits --- */
+
+static void note_n(struct hr_host *host, uint64_t n)
+{
+	if (host->unsaved_n == 0 || n < host->unsaved_n)
+		host->unsaved_n = n;
+}
+
+/* Range @i takes in the one behind it, and the slots between them. */
+static void join(struct hr_cold *c, unsigned i)
+{
+	c->slots[i].hi = c->slots[i + 1].hi;
+	memmove(&c->slots[i + 1], &c->slots[i + 2], (c->n_slots - i - 2u) * sizeof(c->slots[0]));
+	c->n_slots--;
+}
+
+/* Never lost for want of room: slots between two ranges are looked at in vain. */
+static void join_nearest(struct hr_cold *c)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i + 1 < c->n_slots; i++)
+		if (c->slots[i + 1].lo - c->slots[i].hi < c->slots[best + 1].lo - c->slots[best].hi)
+			best = i;
+	join(c, best);
+}
+
+void hr_turn_note_row(struct hr_host *host, uint64_t n, uint64_t slot64)
+{
+	struct hr_cold *c = &host->cold;
+	uint32_t slot = slot64 < SLOTS_NONE ? (uint32_t)slot64 : SLOTS_NONE - 1;
+	unsigned i = 0;
+
+	note_n(host, n);
+	while (i < c->n_slots && c->slots[i].hi + 1 < slot)
+		i++;
+	if (i < c->n_slots && slot + 1 >= c->slots[i].lo) {
+		c->slots[i].lo = slot < c->slots[i].lo ? slot : c->slots[i].lo;
+		c->slots[i].hi = slot > c->slots[i].hi ? slot : c->slots[i].hi;
+		/* ranges that touch become one: a slot in two of them would be fed twice */
+		if (i + 1u < c->n_slots && c->slots[i].hi + 1 >= c->slots[i + 1].lo)
+			join(c, i);
+		return;
+	}
+	if (c->n_slots == HR_PENDING_MAX) {
+		join_nearest(c);
+		hr_turn_note_row(host, n, slot64); /* there is room now, or it lies inside */
+		return;
+	}
+	memmove(&c->slots[i + 1], &c->slots[i], (c->n_slots - i) * sizeof(c->slots[0]));
+	c->slots[i] = (struct hr_pending){slot, slot};
+	c->n_slots++;
+}
+
+/* Facts are a state, not a count: of more than there is room for the newest are what matters. */
+void hr_turn_note_facts(struct hr_host *host, uint64_t n)
+{
+	struct hr_cold *c = &host->cold;
+
+	note_n(host, n);
+	if (c->n_facts == HR_PENDING_MAX) {
+		memmove(c->facts_n, c->facts_n + 1, sizeof(c->facts_n) - sizeof(c->facts_n[0]));
+		c->n_facts--;
+	}
+	c->facts_n[c->n_facts++] = n;
+}
+
+/* --- reading --- */
+
+static int take_state(void *arg, const struct hr_store_state *s)
+{
+	struct turn *t = arg;
+
+	t->vm = hr_vm_decode(&t->w->conf.model, s->bytes, s->len);
+	t->lost = !t->vm;
+	t->upto = t->vm ? s->upto : 0;
+	return 0;
+}
+
+static int keep(struct turn *t, const struct hr_store_row *row, const void *body, size_t len)
+{
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? 2 * t->cap : 64;
+		struct waiting *p = realloc(t->item, cap * sizeof(*p));
+
+		if (!p)
+			return -1;
+		t->item = p;
+		t->cap = cap;
+	}
+	if (t->len + len > t->room) {
+		size_t room = 2 * (t->len + len) + 4096;
+		unsigned char *p = realloc(t->bytes, room);
+
+		if (!p)
+			return -1;
+		t->bytes = p;
+		t->room = room;
+	}
+	if (len > 0)
+		memcpy(t->bytes + t->len, body, len);
+	t->item[t->n] = (struct waiting){.row = *row, .at = t->len};
+	t->item[t->n++].row.len = len;
+	t->len += len;
+	return 0;
+}
+
+static int take_row(void *arg, const struct hr_store_row *row)
+{
+	struct turn *t = arg;
+
+	if (row->n <= t->upto)
+		return 0;
+	t->no_memory |= keep(t, row, row->body, row->damaged ? 0 : row->len) != 0;
+	return t->no_memory;
+}
+
+static int take_facts(void *arg, const struct hr_store_event *e)
+{
+	struct turn *t = arg;
+
+	if (!e->facts || e->row.host_no != t->host->no || e->row.n <= t->upto)
+		return 0;
+	t->no_memory |= keep(t, &e->row, e->facts, e->facts_len) != 0;
+	if (t->no_memory)
+		return 1;
+	t->item[t->n - 1].is_facts = true;
+	t->item[t->n - 1].at_ms = e->at_ms;
+	return 0;
+}
+
+/* The facts as they were last, before all windows that are left. */
+static int take_last_facts(void *arg, const struct hr_store_event *e)
+{
+	struct turn *t = arg;
+	struct hr_store_row row = {.host_no = t->host->no};
+
+	t->no_memory |= keep(t, &row, e->facts, e->facts_len) != 0;
+	if (t->no_memory)
+		return 1;
+	t->item[t->n - 1].is_facts = true;
+	t->item[t->n - 1].at_ms = e->at_ms;
+	return 0;
+}
+
+static int read_waiting(struct turn *t)
+{
+	const struct hr_store_ops *ops = t->w->store->ops;
+	const struct hr_cold *c = &t->host->cold;
+	struct hr_store *s = t->w->store;
+	int r = 0;
+
+	if (t->lost) {
+		uint64_t now = hr_clock_wall_ms() / HR_STORE_SLOT_MS;
+		uint64_t keep_slots = t->w->conf.windows_ms / HR_STORE_SLOT_MS + 360;
+
+		r = ops->facts(s, t->host->no, take_last_facts, t);
+		return r ? r
+			 : ops->range(s, t->host->no, now > keep_slots ? now - keep_slots : 0,
+				   now + 360, take_row, t);
+	}
+	for (unsigned i = 0; i < c->n_facts && r == 0; i++)
+		r = ops->journal_heads(s, c->facts_n[i], 1, take_facts, t);
+	for (unsigned i = 0; i < c->n_slots && r == 0; i++)
+		r = ops->range(s, t->host->no, c->slots[i].lo, c->slots[i].hi, take_row, t);
+	return r;
+}
+
+static int by_n(const void *a, const void *b)
+{
+	const struct waiting *x = a, *y = b;
+
+	return (x->row.n > y->row.n) - (x->row.n < y->row.n);
+}
+
+/* At most one window can be asked for twice: never, as ranges are apart; so n are all different. */
+static void feed(struct turn *t)
+{
+	struct hr_writer *w = t->w;
+
+	if (t->n > 1)
+		qsort(t->item, t->n, sizeof(*t->item), by_n);
+	for (size_t i = 0; i < t->n; i++) {
+		struct waiting *it = &t->item[i];
+		int64_t offset = hr_host_offset(t->host, it->row.boot_ord);
+
+		it->row.body = t->bytes + it->at;
+		if (it->is_facts) {
+			if (hr_wire_decode_facts(w->arena, it->row.body, it->row.len,
+				    w->facts_scratch) == HR_WIRE_OK)
+				hr_vm_facts(t->vm, w->facts_scratch, it->at_ms);
+			continue;
+		}
+		if (!it->row.damaged && hr_writer_window(w, &it->row, offset, false))
+			hr_vm_add(t->vm, w->summary);
+		else
+			it->row.damaged = true;
+	}
+}
+
+static void turn_done(struct turn *t)
+{
+	free(t->item);
+	free(t->bytes);
+}
+
+/* t->vm: the model with all that waits.  Not 0: it could not be had, t->vm is NULL. */
+static int turn_load(struct hr_writer *w, struct hr_host *host, struct turn *t)
+{
+	int r;
+
+	*t = (struct turn){.w = w, .host = host};
+	r = w->store->ops->state(w->store, host->no, take_state, t);
+	if (r == 0)
+		r = read_waiting(t);
+	if (r == 0 && !t->vm)
+		t->vm = hr_vm_new(&w->conf.model);
+	if (t->no_memory || r != 0) {
+		hr_vm_free(t->vm);
+		t->vm = NULL;
+	}
+	if (!t->vm)
+		return r && !t->no_memory ? r : HR_STORE_FULL;
+	feed(t);
+	return 0;
+}
+
+struct hr_vm *hr_turn_peek(struct hr_writer *w, struct hr_host *host)
+{
+	struct turn t;
+
+	(void)turn_load(w, host, &t);
+	turn_done(&t);
+	return t.vm;
+}
+
+/* --- turns --- */
+
+struct taken {
+	struct hr_host *host;
+	struct hr_vm *vm;
+	struct hr_view *view;
+	void *bytes; /* of the model */
+	size_t len;
+};
+
+struct batch {
+	struct hr_writer *w;
+	struct taken t[TURNS_AT_ONCE];
+	uint32_t n;
+	struct hr_store_row
+		bad[TURNS_AT_ONCE]; /* rows to quarantine; more stay for the next time */
+	uint32_t n_bad;
+};
+
+static int take(struct batch *b, struct hr_host *host)
+{
+	struct hr_writer *w = b->w;
+	struct taken *to = &b->t[b->n];
+	struct turn t;
+	int r = turn_load(w, host, &t);
+
+	for (size_t i = 0; r == 0 && i < t.n; i++) {
+		if (!t.item[i].row.damaged || t.item[i].is_facts)
+			continue;
+		hr_count(w->count, HR_COUNT_DAMAGED, 1);
+		if (b->n_bad < TURNS_AT_ONCE)
+			b->bad[b->n_bad++] = t.item[i].row;
+	}
+	if (r == 0 && t.lost) {
+		hr_count(w->count, HR_COUNT_STATES_LOST, 1);
+		hr_log(HR_LOG_WARNING, "state_unreadable",
+			"host=%s: the model starts afresh from the windows still stored",
+			host->name);
+	}
+	turn_done(&t);
+	if (r != 0)
+		return r;
+	*to = (struct taken){.host = host, .vm = t.vm};
+	to->len = hr_vm_encode(t.vm, NULL, 0);
+	to->bytes = to->len <= STATE_MAX ? malloc(to->len) : NULL;
+	if (!to->bytes) {
+		hr_vm_free(t.vm);
+		return HR_STORE_FULL; /* its windows go on waiting */
+	}
+	(void)hr_vm_encode(t.vm, to->bytes, to->len);
+	to->view = hr_writer_view(w, host, t.vm, has_room(w, hr_vm_bytes(t.vm)));
+	b->n++;
+	return 0;
+}
+
+static int put_one(struct hr_writer *w, const struct taken *t)
+{
+	int r = w->store->ops->put_state(w->store, &(struct hr_store_state){.host_no = t->host->no,
+							   .upto = w->last_n,
+							   .bytes = t->bytes,
+							   .len = t->len});
+
+	return r == 0 ? hr_writer_put_view(w, t->view) : r;
+}
+
+static int put_all(struct batch *b)
+{
+	struct hr_store *s = b->w->store;
+	int r = s->ops->begin(s);
+
+	for (uint32_t i = 0; i < b->n && r == 0; i++)
+		r = put_one(b->w, &b->t[i]);
+	for (uint32_t i = 0; i < b->n_bad && r == 0; i++)
+		r = s->ops->quarantine(s, &b->bad[i]);
+	if (r == 0)
+		r = s->ops->commit(s);
+	if (r != 0)
+		s->ops->rollback(s);
+	return r;
+}
+
+/* Durable, or as if nothing had been. */
+static void settle(struct batch *b, bool durable)
+{
+	struct hr_writer *w = b->w;
+	uint64_t now = hr_clock_mono_ns();
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct taken *t = &b->t[i];
+		struct hr_host *host = t->host;
+		bool stays = durable && t->view && t->view->packed;
+
+		if (durable) {
+			host->cold = (struct hr_cold){.is = !stays, .turned_ns = now};
+			host->upto = w->last_n;
+			host->unsaved_n = 0;
+			host->saved_ns = host->answered_ns = now;
+		}
+		if (durable && t->view) {
+			hr_view_unref(host->view);
+			host->view = t->view;
+			t->view = NULL;
+			w->views_changed = true;
+		}
+		if (stays)
+			host->vm = t->vm;
+		else
+			hr_vm_free(t->vm);
+		hr_view_unref(t->view);
+		free(t->bytes);
+		hr_turn_weigh(w, host);
+	}
+	if (durable)
+		hr_count(w->count, HR_COUNT_STATES_SAVED, b->n);
+}
+
+static bool is_due(const struct hr_writer *w, const struct hr_host *host, uint64_t now)
+{
+	const struct hr_cold *c = &host->cold;
+	uint64_t interval = (w->hosts.n - w->n_hot) * TURN_HOST_NS;
+
+	if (!c->is || !host->is_stored || (c->n_slots == 0 && c->n_facts == 0 && host->view))
+		return false;
+	interval = interval > w->conf.answer_ns ? interval : w->conf.answer_ns;
+	return !host->view || c->turned_ns == 0 || now - c->turned_ns >= interval;
+}
+
+/* --- the journal at a start --- */
+
+static int note_event(void *arg, const struct hr_store_event *e)
+{
+	struct hr_writer *w = arg;
+	struct hr_host *host = hr_hosts_by_no(&w->hosts, e->row.host_no);
+
+	w->scan_n = e->row.n + 1;
+	if (!host || !host->cold.is)
+		return 0; /* forgotten; or new, and not of the old journal */
+	if (!e->facts)
+		hr_turn_note_row(host, e->row.n, e->row.slot);
+	else if (host->cold.n_facts == 0 || host->cold.facts_n[host->cold.n_facts - 1] < e->row.n)
+		hr_turn_note_facts(host, e->row.n);
+	return 0;
+}
+
+/* A piece of it.  Windows that came since the start are noted already: ranges do not mind. */
+static void scan(struct hr_writer *w)
+{
+	uint64_t from = w->scan_n;
+	int r = w->store->ops->journal_heads(w->store, from, SCAN_ROWS, note_event, w);
+
+	if (r != 0) {
+		hr_writer_failed(w, r, "reading the journal");
+		return;
+	}
+	if (w->scan_n == from)
+		w->scan_n = 0; /* nothing was left */
+	w->behind = true;
+}
+
+static int show(void *arg, const struct hr_store_view *v)
+{
+	struct hr_writer *w = arg;
+	struct hr_host *host = hr_hosts_by_no(&w->hosts, v->host_no);
+	struct hr_fleet_row row;
+
+	if (!host || !hr_fleet_row_get(v->bytes, v->len, &row))
+		return 0; /* its turn makes it anew */
+	hr_host_id_print(host->id, row.id);
+	memcpy(row.name, host->name, sizeof(row.name));
+	host->view = hr_view_of_row(host->no, &row);
+	return host->view ? 0 : HR_STORE_FAILED;
+}
+
+int hr_turn_recover(struct hr_writer *w)
+{
+	for (uint32_t i = 0; i < w->hosts.n; i++)
+		w->hosts.by_no[i]->cold.is = true;
+	w->scan_n = 1;
+	return w->store->ops->views(w->store, show, w);
+}
+
+void hr_writer_turns(struct hr_writer *w)
+{
+	uint64_t now = hr_clock_mono_ns(), end = now + TURN_SLICE_NS;
+	uint32_t look = w->hosts.n < TURN_LOOK ? w->hosts.n : TURN_LOOK;
+	struct batch b = {.w = w};
+	int r = 0;
+
+	if (w->scan_n) {
+		scan(w);
+		return;
+	}
+	if (w->n_hot == w->hosts.n)
+		return;
+	for (; look > 0 && r == 0 && b.n < TURNS_AT_ONCE && hr_clock_mono_ns() < end; look--) {
+		struct hr_host *host;
+
+		w->turn_at = w->turn_at + 1 < w->hosts.n ? w->turn_at + 1 : 0;
+		host = w->hosts.by_no[w->turn_at];
+		if (is_due(w, host, now))
+			r = take(&b, host);
+	}
+	if (r == HR_STORE_FULL)
+		r = 0; /* no memory for one: the others go on */
+	if (b.n > 0) {
+		if (r == 0)
+			r = put_all(&b);
+		settle(&b, r == 0);
+		w->behind = true;
+	}
+	if (r != 0)
+		hr_writer_failed(w, r, "turns of hosts");
+}
