@@ -106,7 +106,8 @@ static void set_aside(struct loading *l, const struct hr_store_row *row)
 
 static void replay(struct loading *l, struct hr_host *host, const struct hr_store_row *row)
 {
-	if (row->damaged || !hr_writer_feed(l->w, host, row, hr_host_offset(host, row->boot_ord), false))
+	if (row->damaged ||
+		!hr_writer_feed(l->w, host, row, hr_host_offset(host, row->boot_ord), false))
 		set_aside(l, row);
 	else
 		hr_count(l->w->count, HR_COUNT_REPLAYED, 1);

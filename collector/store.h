@@ -183,13 +183,14 @@ struct hr_store_ops {
 	int (*states)(struct hr_store *s, hr_store_state_fn fn, void *arg);
 	int (*journal)(struct hr_store *s, hr_store_event_fn fn, void *arg); /* by n */
 	/*
-	 * For fleets whose models do not fit in memory (turns.c); all four or NULL in all: then every
-	 * model stays in memory.  One host's state: fn is called once or not at all.  The journal's
-	 * entries n >= @from_n, at most @max, without the rows' bodies.  Views: put replaces.
+	 * For fleets whose models do not fit in memory (turns.c); all four or NULL in all: then
+	 * every model stays in memory.  One host's state: fn is called once or not at all.  The
+	 * journal's entries n >= @from_n, at most @max, without the rows' bodies.  Views: put
+	 * replaces.
 	 */
 	int (*state)(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg);
-	int (*journal_heads)(struct hr_store *s, uint64_t from_n, uint32_t max,
-		hr_store_event_fn fn, void *arg);
+	int (*journal_heads)(
+		struct hr_store *s, uint64_t from_n, uint32_t max, hr_store_event_fn fn, void *arg);
 	int (*put_view)(struct hr_store *s, const struct hr_store_view *v);
 	int (*views)(struct hr_store *s, hr_store_view_fn fn, void *arg);
 	/* Latest facts of one host: fn is called once or not at all; n is 0. */

@@ -56,7 +56,8 @@ const char *const hr_sql_text[HR_SQL_N] = {
 		" FROM journal j LEFT JOIN w10 w ON w.id=j.id AND w.n=j.n"
 		" LEFT JOIN w10x x ON x.id=j.id AND x.n=j.n ORDER BY j.n",
 	[HR_SQL_STATE] = "SELECT host,upto,body,answer FROM state WHERE host=?1",
-	[HR_SQL_HEADS] = "SELECT n,host,id,at_ms,facts FROM journal WHERE n>=?1 ORDER BY n LIMIT ?2",
+	[HR_SQL_HEADS] =
+		"SELECT n,host,id,at_ms,facts FROM journal WHERE n>=?1 ORDER BY n LIMIT ?2",
 	[HR_SQL_PUT_VIEW] = "INSERT OR REPLACE INTO view(host,body) VALUES(?1,?2)",
 	[HR_SQL_VIEWS] = "SELECT host,body FROM view ORDER BY host",
 	[HR_SQL_FACTS] = "SELECT facts,facts_ms FROM host WHERE no=?1 AND facts IS NOT NULL",

@@ -66,8 +66,9 @@ static struct sim_weather draw_weather(void)
 		.spool_bytes = sim_chance() < 0.3 ? SIM_SPOOL_SMALL : 524288,
 		.save_ns = sim_between(5, 300) * SECOND};
 
-	w.cold = w.save_ns / SECOND % 3 == 0; /* no draw of its own: old seeds stay what they were */
-	if (sim_chance() < 0.03) { /* a day without a collector */
+	w.cold =
+		w.save_ns / SECOND % 3 == 0; /* no draw of its own: old seeds stay what they were */
+	if (sim_chance() < 0.03) {           /* a day without a collector */
 		w.agents = 2;
 		w.length_s = 100000;
 		w.outage = 1;
