@@ -104,6 +104,7 @@ void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 	f->boots = host->n_boots;
 	f->no = host->no;
 	leave_queue(w, host);
+	hr_orders_drop(&w->orders, host);
 	w->hot_bytes -= host->vm_bytes;
 	w->n_hot -= host->vm_bytes > 0;
 	hr_hosts_remove(&w->hosts, host);

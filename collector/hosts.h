@@ -41,6 +41,8 @@ struct hr_cold {
 
 struct hr_host {
 	uint32_t no;
+	uint32_t place; /* in the snapshot that is being made */
+	bool in_orders;
 	uint8_t id[HR_HOST_ID_LEN];
 	char name[HR_NAME_LEN];
 	bool is_stored;       /* its row in the store is as here */
@@ -69,6 +71,23 @@ struct hr_hosts {
 	uint32_t *slot;   /* hash of id -> index + 1 */
 	uint32_t n_slots; /* power of two */
 };
+
+/*
+ * Hosts that the fleet shows, in an order that is kept: new ones are sorted among themselves and
+ * merged, so that 100 000 names are not sorted at each look.
+ */
+struct hr_order {
+	struct hr_host **host;
+	uint32_t n, cap;
+};
+struct hr_orders {
+	struct hr_order by_name, by_id;
+};
+/* @fresh are sorted in place.  False, and no change: out of memory. */
+bool hr_orders_add(struct hr_orders *o, struct hr_host **fresh, uint32_t n);
+/* Before @host is renamed or goes; it may come again. */
+void hr_orders_drop(struct hr_orders *o, struct hr_host *host);
+void hr_orders_done(struct hr_orders *o);
 
 int hr_hosts_init(struct hr_hosts *h, uint32_t max); /* 0 or -ENOMEM */
 void hr_hosts_done(struct hr_hosts *h);

@@ -46,15 +46,38 @@ void hr_board_put(struct hr_board *b, struct hr_snapshot *s)
 	hr_snapshot_unref(old);
 }
 
+/* One piece of memory, largest members first. */
 struct hr_snapshot *hr_snapshot_new(uint32_t n)
 {
-	struct hr_snapshot *s = calloc(1, sizeof(*s) + n * sizeof(struct hr_view *));
+	size_t views = sizeof(struct hr_snapshot) + n * sizeof(struct hr_view *);
+	size_t each = 2 * sizeof(uint64_t) + 2 * sizeof(uint32_t) + 1;
+	struct hr_snapshot *s = calloc(1, views + n * each);
+	unsigned char *p = (unsigned char *)s + views;
 
-	if (s) {
-		atomic_init(&s->refs, 1);
-		s->n = n;
-	}
+	if (!s)
+		return NULL;
+	atomic_init(&s->refs, 1);
+	s->n = n;
+	s->key[HR_FLEET_BY_HEADROOM] = (uint64_t *)(void *)p;
+	s->key[HR_FLEET_BY_DAYS] = s->key[HR_FLEET_BY_HEADROOM] + n;
+	s->by_name = (uint32_t *)(s->key[HR_FLEET_BY_DAYS] + n);
+	s->by_id = s->by_name + n;
+	s->kind = (uint8_t *)(s->by_id + n);
 	return s;
+}
+
+void hr_snapshot_index(struct hr_snapshot *s)
+{
+	s->fleet = (struct hr_fleet){.n = 0};
+	for (uint32_t r = 0; r < s->n; r++) {
+		const struct hr_fleet_row *row = &s->view[s->by_name[r]]->row;
+
+		hr_fleet_count(&s->fleet, row);
+		s->kind[r] = (uint8_t)row->kind;
+		for (enum hr_fleet_sort by = 0; by < HR_FLEET_SORT_N; by++)
+			if (s->key[by])
+				s->key[by][r] = hr_fleet_key(row, by, r);
+	}
 }
 
 void hr_snapshot_unref(struct hr_snapshot *s)
@@ -144,26 +167,40 @@ void hr_view_unref(struct hr_view *v)
 	free(v);
 }
 
+static const char *name_at(const struct hr_snapshot *s, uint32_t rank)
+{
+	return s->view[s->by_name[rank]]->row.name;
+}
+
 enum hr_find hr_snapshot_find(
 	const struct hr_snapshot *s, const char *id, struct hr_view **ret_view)
 {
-	struct hr_view *found = NULL;
+	uint32_t lo = 0, hi = s->n;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (strcmp(s->view[i]->row.id, id) == 0) {
-			*ret_view = s->view[i];
-			return HR_FIND_ONE;
-		}
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(s->view[s->by_id[mid]]->row.id, id) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (strcmp(s->view[i]->row.name, id) != 0)
-			continue;
-		if (found)
-			return HR_FIND_SEVERAL;
-		found = s->view[i];
+	if (lo < s->n && strcmp(s->view[s->by_id[lo]]->row.id, id) == 0) {
+		*ret_view = s->view[s->by_id[lo]];
+		return HR_FIND_ONE;
 	}
-	if (!found)
+	for (lo = 0, hi = s->n; lo < hi;) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(name_at(s, mid), id) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == s->n || strcmp(name_at(s, lo), id) != 0)
 		return HR_FIND_NONE;
-	*ret_view = found;
+	if (lo + 1 < s->n && strcmp(name_at(s, lo + 1), id) == 0)
+		return HR_FIND_SEVERAL;
+	*ret_view = s->view[s->by_name[lo]];
 	return HR_FIND_ONE;
 }

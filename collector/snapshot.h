@@ -24,6 +24,12 @@ struct hr_view {
 struct hr_snapshot {
 	_Atomic uint32_t refs;
 	uint32_t n;
+	struct hr_fleet fleet; /* of all */
+	/* By rank: places in view[] in order of name, then id; then what a question looks at. */
+	uint32_t *by_name;
+	uint32_t *by_id;                /* places in view[] in order of id */
+	uint64_t *key[HR_FLEET_SORT_N]; /* hr_fleet_key; NULL for names, the rank is the key */
+	uint8_t *kind;
 	struct hr_view *view[]; /* in order of no */
 };
 
@@ -41,6 +47,8 @@ void hr_board_put(struct hr_board *b, struct hr_snapshot *s);
 
 /* An empty snapshot for @n views, to be filled before it is put.  NULL: out of memory. */
 struct hr_snapshot *hr_snapshot_new(uint32_t n);
+/* When views and both orders are in: counts and keys. */
+void hr_snapshot_index(struct hr_snapshot *s);
 void hr_snapshot_unref(struct hr_snapshot *s);
 
 /*

@@ -151,20 +151,43 @@ static void hear(struct hr_host *host)
 	host->view = v;
 }
 
+/* The views in order of no, and the hosts among them that are not in the orders. */
+static uint32_t put_views(struct hr_writer *w, struct hr_snapshot *s, struct hr_host **fresh)
+{
+	uint32_t n = 0, n_fresh = 0;
+
+	for (uint32_t i = 0; i < w->hosts.n; i++) {
+		struct hr_host *host = w->hosts.by_no[i];
+
+		if (!host->view)
+			continue;
+		hear(host);
+		host->place = n;
+		s->view[n++] = hr_view_ref(host->view);
+		if (!host->in_orders)
+			fresh[n_fresh++] = host;
+	}
+	s->n = n;
+	return n_fresh;
+}
+
 void hr_writer_publish(struct hr_writer *w)
 {
 	struct hr_snapshot *s = hr_snapshot_new(w->hosts.n);
-	uint32_t n = 0;
+	struct hr_host **fresh = malloc((w->hosts.n + 1) * sizeof(struct hr_host *));
+	uint32_t n = s && fresh ? put_views(w, s, fresh) : 0;
 
-	if (!s)
-		return;
-	for (uint32_t i = 0; i < w->hosts.n; i++) {
-		if (!w->hosts.by_no[i]->view)
-			continue;
-		hear(w->hosts.by_no[i]);
-		s->view[n++] = hr_view_ref(w->hosts.by_no[i]->view);
+	if (!s || !fresh || (n > 0 && !hr_orders_add(&w->orders, fresh, n))) {
+		hr_snapshot_unref(s);
+		free(fresh);
+		return; /* the one before stays; tried again */
 	}
-	s->n = n;
+	free(fresh);
+	for (uint32_t r = 0; r < s->n; r++) {
+		s->by_name[r] = w->orders.by_name.host[r]->place;
+		s->by_id[r] = w->orders.by_id.host[r]->place;
+	}
+	hr_snapshot_index(s);
 	hr_board_put(w->board, s);
 	w->views_changed = false;
 	w->published_ns = hr_clock_mono_ns();

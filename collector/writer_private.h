@@ -31,6 +31,7 @@ struct hr_writer {
 	struct hr_counters *count;
 	struct hr_board *board;
 	struct hr_hosts hosts;
+	struct hr_orders orders;  /* of those that have a view */
 	struct hr_rollup *rollup; /* NULL: a store without tiers */
 	uint64_t last_n;          /* given last */
 	_Atomic int state;        /* enum hr_writer_state */

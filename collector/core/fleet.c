@@ -111,22 +111,106 @@ bool hr_fleet_row_get(const void *bytes, size_t len, struct hr_fleet_row *ret_ro
 	return true;
 }
 
+void hr_fleet_count(struct hr_fleet *f, const struct hr_fleet_row *r)
+{
+	f->n++;
+	if (r->kind < HR_ANSWER_N)
+		f->by_kind[r->kind]++;
+	if (r->reason < HR_REASON_N)
+		f->by_reason[r->reason]++;
+	if (r->headroom.has && r->headroom.at_least.has &&
+		(!f->least.has || r->headroom.at_least.v < f->least.v))
+		f->least = r->headroom.at_least;
+}
+
 void hr_fleet_fold(const struct hr_fleet_row *const *rows, size_t n, struct hr_fleet *ret_fleet)
 {
-	struct hr_fleet f = {.n = (uint32_t)n};
+	struct hr_fleet f = {.n = 0};
 
-	for (size_t i = 0; i < n; i++) {
-		const struct hr_fleet_row *r = rows[i];
-
-		if (r->kind < HR_ANSWER_N)
-			f.by_kind[r->kind]++;
-		if (r->reason < HR_REASON_N)
-			f.by_reason[r->reason]++;
-		if (r->headroom.has && r->headroom.at_least.has &&
-			(!f.least.has || r->headroom.at_least.v < f.least.v))
-			f.least = r->headroom.at_least;
-	}
+	for (size_t i = 0; i < n; i++)
+		hr_fleet_count(&f, rows[i]);
 	*ret_fleet = f;
+}
+
+/* Of numbers >= 0 the bits of a float are in their order; 24 bits of the number count. */
+static uint32_t sortable(struct hr_opt o)
+{
+	float v = (float)o.v;
+	uint32_t bits;
+
+	if (!o.has || !(v >= 0))
+		return UINT32_MAX; /* what is not known comes last */
+	v += 0.0f;                 /* -0 */
+	memcpy(&bits, &v, sizeof(bits));
+	return bits;
+}
+
+uint64_t hr_fleet_key(const struct hr_fleet_row *r, enum hr_fleet_sort by, uint32_t rank)
+{
+	struct hr_opt none = {0};
+	uint32_t v = 0;
+
+	if (by == HR_FLEET_BY_HEADROOM)
+		v = sortable(r->headroom.has ? r->headroom.at_least : none);
+	else if (by == HR_FLEET_BY_DAYS)
+		v = sortable(r->has_days ? r->days_at_least : none);
+	return (uint64_t)v << 32 | rank;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/*
+ * Hoare's selection: afterwards key[k] is where sorting would put it, what is before it is smaller.
+ * The pivot is drawn, so that no order of hosts makes it slow.
+ */
+static void select_one(uint64_t *key, size_t n, size_t k)
+{
+	uint64_t draw = 0x9e3779b97f4a7c15ULL;
+
+	while (n > 1) {
+		size_t i = 0, j = n - 1;
+		uint64_t pivot;
+
+		draw = draw * 6364136223846793005ULL + 1442695040888963407ULL;
+		pivot = key[(draw >> 33) % n];
+		for (;;) {
+			while (key[i] < pivot)
+				i++;
+			while (key[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			uint64_t t = key[i];
+			key[i] = key[j];
+			key[j] = t;
+		}
+		/* keys differ: i == j is the pivot's place */
+		if (k == i)
+			return;
+		if (k < i) {
+			n = i;
+		} else {
+			key += i + 1;
+			n -= i + 1;
+			k -= i + 1;
+		}
+	}
+}
+
+void hr_fleet_select(uint64_t *key, size_t n, size_t from, size_t count)
+{
+	if (count == 0)
+		return;
+	if (from > 0)
+		select_one(key, n, from);
+	if (from + count < n)
+		select_one(key + from, n - from, count);
+	qsort(key + from, count, sizeof(*key), by_key);
 }
 
 static int by_name(const void *a, const void *b)

@@ -53,7 +53,17 @@ void hr_fleet_row(const struct hr_answer *a, struct hr_fleet_row *ret_row);
 size_t hr_fleet_row_put(const struct hr_fleet_row *row, void *buf);
 bool hr_fleet_row_get(const void *bytes, size_t len, struct hr_fleet_row *ret_row);
 
+void hr_fleet_count(struct hr_fleet *f, const struct hr_fleet_row *row); /* one more */
 void hr_fleet_fold(const struct hr_fleet_row *const *rows, size_t n, struct hr_fleet *ret_fleet);
+
+/*
+ * For a fleet too large to sort at each question.  A key is smaller the earlier its host comes; the
+ * lower half is the host's rank by name, so no two are equal.
+ */
+uint64_t hr_fleet_key(const struct hr_fleet_row *row, enum hr_fleet_sort by, uint32_t rank);
+/* Puts those keys at [@from, @from + @count) that would be there if all were sorted; the others lie
+ * anywhere.  @from + @count <= @n.  Linear in @n, but for sorting @count. */
+void hr_fleet_select(uint64_t *key, size_t n, size_t from, size_t count);
 
 /* Sorts pointers; ties by name, then id, so that pages do not overlap. */
 void hr_fleet_order(const struct hr_fleet_row **rows, size_t n, enum hr_fleet_sort by);

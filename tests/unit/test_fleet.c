@@ -136,6 +136,54 @@ static void an_empty_fleet_is_a_document_too(void **state)
 	free(text);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void a_page_of_keys_is_the_one_that_sorting_all_would_give(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("fleet");
+	uint64_t key[200], all[200];
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		size_t n = 1 + hr_rand_below(&r, 200), from = hr_rand_below(&r, n);
+		size_t count = hr_rand_below(&r, n - from + 1);
+
+		for (size_t i = 0; i < n; i++) /* many equal values: the rank decides */
+			key[i] = (uint64_t)hr_rand_below(&r, 4) << 32 | i;
+		if (round % 3 == 0)
+			qsort(key, n, sizeof(*key), ascending);
+		memcpy(all, key, sizeof(all));
+		qsort(all, n, sizeof(*all), ascending);
+		hr_fleet_select(key, n, from, count);
+		assert_memory_equal(key + from, all + from, count * sizeof(*key));
+		qsort(key, n, sizeof(*key), ascending); /* none lost */
+		assert_memory_equal(key, all, n * sizeof(*key));
+	}
+}
+
+static void keys_order_as_rows_do(void **state)
+{
+	struct hr_fleet_row a = row("a", HR_ANSWER_YES, 1.1), b = row("b", HR_ANSWER_YES, 1.2),
+			    c = row("c", HR_ANSWER_UNKNOWN, 0);
+
+	(void)state;
+	assert_true(hr_fleet_key(&a, HR_FLEET_BY_HEADROOM, 9) <
+		    hr_fleet_key(&b, HR_FLEET_BY_HEADROOM, 1));
+	assert_true(hr_fleet_key(&b, HR_FLEET_BY_HEADROOM, 9) <
+		    hr_fleet_key(&c, HR_FLEET_BY_HEADROOM, 0));
+	assert_true(hr_fleet_key(&b, HR_FLEET_BY_HEADROOM, 1) <
+		    hr_fleet_key(&b, HR_FLEET_BY_HEADROOM, 2));
+	assert_true(hr_fleet_key(&c, HR_FLEET_BY_NAME, 1) < hr_fleet_key(&a, HR_FLEET_BY_NAME, 2));
+	a.has_days = a.days_at_least.has = true;
+	a.days_at_least.v = 300;
+	assert_true(hr_fleet_key(&a, HR_FLEET_BY_DAYS, 9) < hr_fleet_key(&b, HR_FLEET_BY_DAYS, 1));
+}
+
 static void a_row_comes_back_from_its_bytes_without_the_names(void **state)
 {
 	struct hr_fleet_row a = row("a", HR_ANSWER_NO, 1.25), back, none = {0};
@@ -178,6 +226,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_comes_last_in_every_order),
 		cmocka_unit_test(the_fleet_document_is_as_documented),
 		cmocka_unit_test(unknown_is_null_and_never_zero),
+		cmocka_unit_test(a_page_of_keys_is_the_one_that_sorting_all_would_give),
+		cmocka_unit_test(keys_order_as_rows_do),
 		cmocka_unit_test(a_row_comes_back_from_its_bytes_without_the_names),
 		cmocka_unit_test(an_empty_fleet_is_a_document_too),
 	};
