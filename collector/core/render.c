@@ -246,14 +246,27 @@ static void missing(const struct hr_answer *a, struct hr_out *o)
 	}
 }
 
+const char *hr_render_span(double seconds, char to[HR_SPAN_LEN])
+{
+	if (seconds < 120)
+		(void)snprintf(to, HR_SPAN_LEN, "%.0f s", seconds);
+	else if (seconds < 7200)
+		(void)snprintf(to, HR_SPAN_LEN, "%.0f min", seconds / 60);
+	else if (seconds < 172800)
+		(void)snprintf(to, HR_SPAN_LEN, "%.3g h", seconds / 3600);
+	else
+		(void)snprintf(to, HR_SPAN_LEN, "%.3g days", seconds / 86400);
+	return to;
+}
+
 static void footer(const struct hr_answer *a, struct hr_out *o)
 {
-	char text[400], to[HR_RFC3339_LEN], q[HR_QUANTITY_LEN];
+	char text[400], to[HR_RFC3339_LEN], q[HR_QUANTITY_LEN], span[HR_SPAN_LEN];
 	size_t n;
 
 	hr_rfc3339(a->window.to_ms, to);
-	n = (size_t)snprintf(text, sizeof(text), "Seen: %.0f s to %.10s %.8s UTC, %.0f %% covered.",
-		a->window.seconds, to, to + 11, 100 * a->window.covered);
+	n = (size_t)snprintf(text, sizeof(text), "Seen: %s to %.10s %.8s UTC, %.0f %% covered.",
+		hr_render_span(a->window.seconds, span), to, to + 11, 100 * a->window.covered);
 	if (a->cost.cpu_ratio.has)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 			" Measuring cost %.2g %% of one CPU", 100 * a->cost.cpu_ratio.v);

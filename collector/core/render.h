@@ -47,6 +47,19 @@ void hr_render_bar(const struct hr_bounds *b, char to[HR_BAR_LEN]);
 /* What decides, in the order in which one looks, for a live terminal of 80x24. */
 void hr_render_top(const struct hr_answer *a, struct hr_out *o);
 
+/*
+ * The @n sizes of the family of @vm (whose size is known), smallest first: predicted headroom, the
+ * operator's prices, what binds there.  80 columns hold names up to 20 letters, prices included.
+ */
+struct hr_ladder_rung;
+struct hr_ladder_vm;
+void hr_render_sizes(const char *host, const struct hr_ladder_vm *vm, double target,
+	const struct hr_ladder_rung *rung, uint32_t n, struct hr_out *o);
+
+/* A time in the unit in which one says it: "20 s", "45 min", "30 h", "7 days". */
+#define HR_SPAN_LEN 24
+const char *hr_render_span(double seconds, char to[HR_SPAN_LEN]);
+
 /* One line per host, headed by the counts. @rows sorted by the caller. */
 void hr_render_fleet(const struct hr_fleet *f, const struct hr_fleet_row *const *rows, size_t n,
 	uint64_t now_ms, struct hr_out *o);

@@ -113,14 +113,14 @@ static void rest(const struct hr_answer *a, struct hr_out *o)
 
 void hr_render_top(const struct hr_answer *a, struct hr_out *o)
 {
-	char at[HR_RFC3339_LEN];
+	char at[HR_RFC3339_LEN], span[HR_SPAN_LEN];
 
 	hr_render_headline(a, o);
 	hr_out_wrap(o, "", a->sentence);
 	hr_out_tone(o, HR_TONE_DIM);
 	hr_rfc3339(a->window.to_ms, at);
-	hr_out_say(o, "Seen: %.0f s to %.8s UTC, %.0f %% covered.\n", a->window.seconds, at + 11,
-		100 * a->window.covered);
+	hr_out_say(o, "Seen: %s to %.8s UTC, %.0f %% covered.\n",
+		hr_render_span(a->window.seconds, span), at + 11, 100 * a->window.covered);
 	hr_out_say(o, " %-13s %7s %7s %-25s %s\n", "resource", "atleast", "likely",
 		"1/8 1/4 1/2 1   2   4   8", "used");
 	hr_out_tone(o, HR_TONE_PLAIN);

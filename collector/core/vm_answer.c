@@ -385,9 +385,12 @@ static void fill_window(struct making *k, struct hr_answer *a)
 	span = a->window.to_ms - a->window.from_ms;
 	a->window.seconds = (double)span / 1e3;
 	a->window.covered = 0;
+	/* all there is; of a longer life the closed units that are looked at, and the open one */
 	if (span > 0)
 		a->window.covered = fmin(1,
-			(k->whole ? (double)vm->open.covered_ms : (double)k->units * UNIT_S * 1e3) /
+			(a->window.from_ms == vm->first_ms ? (double)vm->covered_ms
+							   : (double)k->units * UNIT_S * 1e3 +
+								     (double)vm->open.covered_ms) /
 				(double)span);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/core/ladder.h"
 #include "collector/core/render.h"
 
 #define NOW_MS 1795622400000ULL
@@ -87,11 +88,110 @@ static void an_explanation_goes_from_counts_over_steps_to_the_answer(void **stat
 	assert_non_null(strstr(end, "headroom explain headroom-left"));
 }
 
+/* A family of three with the longest name that must fit, prices of one unit or of two. */
+static void family(struct hr_size_row size[3], struct hr_ladder_rung rung[3], const char *unit)
+{
+	static const char *const names[] = {"n.2", "n.4", "a-name-of-20-letters"};
+
+	memset(size, 0, 3 * sizeof(*size));
+	memset(rung, 0, 3 * sizeof(*rung));
+	for (unsigned i = 0; i < 3; i++) {
+		strcpy(size[i].name, names[i]);
+		size[i].vcpus = 2U << i;
+		size[i].mem_bytes = UINT64_C(8) << (30 + i);
+		size[i].price = 0.1 * (1 << i);
+		strcpy(size[i].price_unit, i == 2 ? unit : "EUR/h");
+		rung[i].size = &size[i];
+		rung[i].binding = HR_RES_SOFTIRQ;
+		rung[i].headroom = (struct hr_bounds){
+			.has = true, .at_least = {true, 0.75 * (1 << i)}, .likely = {i > 0, 2}};
+		rung[i].enough = i > 0;
+	}
+	rung[1].current = true;
+	rung[1].unknown = 1U << HR_RES_DISK | 1U << HR_RES_NETWORK;
+}
+
+static unsigned longest(const char *text)
+{
+	unsigned most = 0;
+
+	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
+		most = strcspn(p, "\n") > most ? (unsigned)strcspn(p, "\n") : most;
+	return most;
+}
+
+static void a_ladder_is_a_line_per_size_within_80_columns(void **state)
+{
+	struct hr_size_row size[3];
+	struct hr_ladder_rung rung[3];
+	struct hr_ladder_vm vm = {.size = &size[1], .vcpus = 4};
+	struct hr_out o;
+
+	(void)state;
+	family(size, rung, "EUR/h");
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_sizes("vm", &vm, 1.3, rung, 3, &o);
+	assert_string_equal(buf,
+		"vm: n.4 (4 vCPUs), predicted headroom by size of its family\n\n"
+		"  size                 vCPUs   memory at least  likely     EUR/h  binds there\n"
+		"  n.2                      2  8.0 GiB    0.75x       -       0.1  softirq\n"
+		"> n.4                      4   16 GiB    1.50x   2.00x       0.2  softirq  this\n"
+		"+ a-name-of-20-letters     8   32 GiB    3.00x   2.00x       0.4  softirq  next\n"
+		"\n+ carries 1.3x today's load or more.\n"
+		"Not in the catalogue, taken as on this size: limits of disk network.\n");
+	assert_true(longest(buf) <= 80);
+	/* another unit: each line says its own; none told: no column */
+	family(size, rung, "USD/month");
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_sizes("vm", &vm, 1.3, rung, 3, &o);
+	assert_non_null(strstr(buf, "    0.2 EUR/h  softirq  this\n"));
+	assert_non_null(strstr(buf, "0.4 USD/month  softirq  next\n"));
+	size[0].price = size[1].price = size[2].price = 0;
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_sizes("vm", &vm, 1.3, rung, 3, &o);
+	assert_non_null(strstr(buf, "   2.00x  softirq  this\n"));
+	assert_null(strstr(buf, "price"));
+}
+
+static void a_smaller_size_that_does_says_what_it_saves(void **state)
+{
+	struct hr_size_row size[3];
+	struct hr_ladder_rung rung[3];
+	struct hr_ladder_vm vm = {.size = &size[2], .vcpus = 8};
+	struct hr_out o;
+
+	(void)state;
+	family(size, rung, "EUR/h");
+	rung[1].current = false;
+	rung[2].current = true;
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_sizes("vm", &vm, 1.3, rung, 3, &o);
+	assert_non_null(strstr(buf, "n.4 would do, too: 0.2 instead of 0.4 EUR/h.\n"));
+	assert_non_null(strstr(buf, "This is the largest size of its family.\n"));
+}
+
+static void a_time_is_told_in_its_own_unit(void **state)
+{
+	static const struct {
+		double s;
+		const char *text;
+	} t[] = {{20, "20 s"}, {119, "119 s"}, {120, "2 min"}, {7199, "120 min"}, {7200, "2 h"},
+		{108000, "30 h"}, {172800, "2 days"}, {604800, "7 days"}};
+	char to[HR_SPAN_LEN];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		assert_string_equal(hr_render_span(t[i].s, to), t[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fleet_is_counts_and_a_line_per_vm),
 		cmocka_unit_test(an_empty_fleet_is_one_line),
+		cmocka_unit_test(a_ladder_is_a_line_per_size_within_80_columns),
+		cmocka_unit_test(a_smaller_size_that_does_says_what_it_saves),
+		cmocka_unit_test(a_time_is_told_in_its_own_unit),
 		cmocka_unit_test(an_explanation_goes_from_counts_over_steps_to_the_answer),
 	};
 

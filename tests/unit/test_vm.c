@@ -395,6 +395,29 @@ static void the_service_says_unknown_before_30_hours(void **state)
 	hr_vm_free(vm);
 }
 
+static void time_without_a_claim_was_seen_all_the_same(void **state)
+{
+	struct hr_vm *vm = measure_vm();
+	struct hr_answer *a = calloc(1, sizeof(*a));
+
+	(void)state;
+	/* 100 windows of 10 s, the 41st to 60th never came: 80 of 100 */
+	for (uint64_t i = 0; i < 100; i++) {
+		struct hr_summary *s = fx_idle(i);
+
+		no_bursts(s);
+		if (i < 40 || i >= 60)
+			hr_vm_add(vm, s);
+		free(s);
+	}
+	hr_vm_answer(vm, "vm", FX_T0_MS + 1000000, a);
+	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+	fx_near(a->window.seconds, 1000, 1e-9);
+	fx_near(a->window.covered, 0.8, 1e-9);
+	free(a);
+	hr_vm_free(vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_vm_short_of_memory_is_told_to_take_more),
 		cmocka_unit_test(stolen_cpu_time_is_the_hypervisors_fault),
 		cmocka_unit_test(a_missing_signal_is_never_yes),
+		cmocka_unit_test(time_without_a_claim_was_seen_all_the_same),
 		cmocka_unit_test(the_service_says_unknown_before_30_hours),
 	};
 
