@@ -69,7 +69,13 @@ class Smtp(socketserver.StreamRequestHandler):
                     data.append(line[1:] if line.startswith(b".") else line)
                 continue
             verb = line[:4].upper()
-            if verb == b"DATA":
+            if verb == b"EHLO":
+                say(b"250-test")
+                say(b"250 STARTTLS")  # as exim on Debian offers it: with a certificate that nobody can check
+            elif verb == b"STAR":
+                say(b"220 go on")
+                return
+            elif verb == b"DATA":
                 data = []
                 say(b"354 go on")
             elif verb == b"QUIT":
