@@ -361,7 +361,8 @@ static void log_change(struct hr_courier *c, const struct hr_ship_result *r)
 		break;
 	case HR_SHIP_DENIED:
 		hr_log(HR_LOG_ERR, "collector-denied",
-			"why=\"%s\" todo=\"check token_file; retried every 5 min, windows wait\"",
+			"why=\"%s\" todo=\"join it again (headroom-agent --join), or check "
+			"token_file; retried every 5 min, windows wait\"",
 			r->why);
 		break;
 	case HR_SHIP_CLASH:

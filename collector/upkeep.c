@@ -43,7 +43,8 @@ static void deny_for_clone(struct hr_answer *a)
 		"Two machines report with this host id, so nothing can be said about either.");
 	snprintf(a->advice, sizeof(a->advice),
 		"Give each its own machine-id (systemd-machine-id-setup after removing "
-		"/etc/machine-id), then restart its agent.");
+		"/etc/machine-id), enrol the new one (headroom-agent --join), then restart its "
+		"agent.");
 	if (a->n_missing == HR_ANS_MISSING_MAX)
 		a->n_missing--;
 	a->missing[a->n_missing] = (struct hr_missing){0};

@@ -38,6 +38,16 @@ static void summary(const struct hr_alert_note *n, char *to, size_t cap)
 	}
 }
 
+/* What to do.  The last answer of a VM that is silent has no advice about its silence. */
+static const char *advice_of(const struct hr_alert_note *n)
+{
+	return n->rule == HR_ALERT_LOW || n->rule == HR_ALERT_ENDS
+		       ? n->advice
+		       : "Is the VM up? On it: systemctl status headroom-agent, and its log says "
+			 "what "
+			 "it cannot reach. Gone for good: headroom hosts forget.";
+}
+
 static json_t *annotations(const struct hr_alert_note *n)
 {
 	const struct hr_fleet_row *r = n->row;
@@ -47,7 +57,7 @@ static json_t *annotations(const struct hr_alert_note *n)
 	summary(n, text, sizeof(text));
 	json_object_set_new(o, "summary", word(text));
 	json_object_set_new(o, "description", word(n->sentence));
-	json_object_set_new(o, "advice", word(n->advice));
+	json_object_set_new(o, "advice", word(advice_of(n)));
 	json_object_set_new(o, "answer", json_string(hr_answer_kind_name(r->kind)));
 	json_object_set_new(o, "reason", json_string(hr_reason_name(r->reason)));
 	json_object_set_new(o, "binding", json_string(hr_resource_name(r->binding)));
@@ -173,7 +183,7 @@ size_t hr_alert_text_mail(const struct hr_alert_mail *m, const struct hr_alert_n
 
 		summary(&note[i], text, sizeof(text));
 		hr_text_clean(text, text, sizeof(text));
-		hr_text_clean(note[i].advice, advice, sizeof(advice));
+		hr_text_clean(advice_of(&note[i]), advice, sizeof(advice));
 		len = snprintf(buf + at, cap - at, "%s: %s\r\n  %s\r\n%s%s%s%s%s\r\n",
 			hr_alert_event_name(note[i].event), text, advice, page ? "  " : "", m->page,
 			page ? "/?host=" : "", page ? note[i].row->id : "", page ? "\r\n" : "");

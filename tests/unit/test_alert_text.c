@@ -76,6 +76,28 @@ static void an_end_ends_now_and_the_webhook_says_what_happened(void **state)
 	free(text);
 }
 
+static void a_silent_agent_is_not_advised_by_its_last_answer(void **state)
+{
+	struct hr_alert_note n = note_of("db-1", HR_ALERT_FIRED);
+	const struct hr_alert_mail m = {
+		.from = "a@b", .to = "c@d", .page = "", .date = "Fri, 15 Jan 2027 08:00:00 +0000"};
+	static char mail[4096];
+	char *text;
+	json_t *list;
+
+	(void)state;
+	n.rule = HR_ALERT_QUIET;
+	text = hr_alert_text_manager(&n, 1, NOW, "");
+	list = json_loads(text, 0, NULL);
+	assert_non_null(strstr(at(json_array_get(list, 0), "annotations", "advice"),
+		"systemctl status headroom-agent"));
+	assert_true(hr_alert_text_mail(&m, &n, 1, mail, sizeof(mail)) > 0);
+	assert_non_null(strstr(mail, "db-1: its agent is silent\r\n  Is the VM up? "));
+	assert_null(strstr(mail, "next size"));
+	json_decref(list);
+	free(text);
+}
+
 static void a_name_cannot_add_a_header_to_a_mail(void **state)
 {
 	struct hr_alert_note n = note_of("x\r\nBcc: all@example.org\r\n\r\n\xff", HR_ALERT_FIRED);
@@ -115,6 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alertmanager_gets_identity_without_numbers),
 		cmocka_unit_test(an_end_ends_now_and_the_webhook_says_what_happened),
+		cmocka_unit_test(a_silent_agent_is_not_advised_by_its_last_answer),
 		cmocka_unit_test(a_name_cannot_add_a_header_to_a_mail),
 		cmocka_unit_test(a_mail_that_is_full_counts_the_rest),
 	};
