@@ -145,7 +145,8 @@ static bool nic_read(const struct hr_host_dev_opts *o, const char *name, struct 
 	(void)snprintf(path, sizeof path, "/sys/class/net/%s/device/driver", name);
 	sys_link(o->root, path, link, sizeof link);
 	driver = strrchr(link, '/');
-	d->facts.is_virtual = driver && hr_machine_driver_virtual(driver + 1);
+	/* without one it is a veth, a tunnel, a bridge: 10000 Mbit/s, whatever its peer carries */
+	d->facts.is_virtual = !driver || hr_machine_driver_virtual(driver + 1);
 	return true;
 }
 

@@ -26,7 +26,7 @@ struct hr_dev_facts {
 	uint32_t speed_mbps;    /* nic: link speed, 0 unknown (virtio) */
 	uint64_t cap_iops;      /* configured or vendor-told limits, 0 unknown */
 	uint64_t cap_bytes_per_s;
-	bool is_virtual; /* virtio, xen: the link speed, if any, means nothing */
+	bool is_virtual; /* virtio, xen, veth: the link speed, if any, means nothing */
 };
 
 struct hr_facts {

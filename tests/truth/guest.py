@@ -70,7 +70,7 @@ def _modules(root, kernel, names):
 
 def _initrd(where, busybox, kernel, modules, programs, trees):
     root = os.path.join(where, "root")
-    for d in ("bin", "proc", "sys", "tmp", "dev", "var/run"):
+    for d in ("bin", "proc", "sys", "tmp", "dev"):
         os.makedirs(os.path.join(root, d))
     shutil.copy2(busybox, os.path.join(root, "bin", "busybox"))
     for a in "sh mount sleep cat head stty mkdir echo poweroff rm kill insmod mkswap swapon start-stop-daemon".split():

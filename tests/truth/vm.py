@@ -67,7 +67,7 @@ def disk(o):
 
 
 NETWORK = """
-mkdir -p /var/run/netns; /bin/ip netns add near; /bin/ip netns add far; /bin/ip link set lo up
+mkdir -p /run /var; ln -s /run /var/run; /bin/ip netns add near; /bin/ip netns add far; /bin/ip link set lo up
 /bin/ip link add up1 type veth peer name up0 netns near
 /bin/ip -n near link add down0 type veth peer name eth0 netns far
 /bin/ip addr add 198.51.100.1/30 dev up1; /bin/ip link set up1 up
