@@ -96,6 +96,23 @@ static void a_pool_is_not_serial(void **state)
 	assert_true(hr_serial_candidate(&b->m) >= 0);
 }
 
+/* Eight times as hot as today's hottest, 3 %, is 24 % of a CPU. */
+static void where_nothing_is_hot_the_claim_shows_what_it_is_about(void **state)
+{
+	struct bench *b = *state;
+
+	one_thread(b, 30, 30);
+	hr_model_serial(&b->x, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 8, 0);
+	assert_true(b->e.r.demand.max.has);
+	fx_near(b->e.r.demand.max.v, 0.03, 1e-9);
+	one_thread(b, 950, 950); /* one of a pool of eight: no demand of one thread */
+	b->m.use[0].peers = 7;
+	b->m.use[0].process_oncpu_ms = 8 * 9500;
+	hr_model_serial(&b->x, &b->e);
+	assert_false(b->e.r.demand.max.has);
+}
+
 static void a_thread_hot_for_a_minute_is_not_yet_serial_for_the_service(void **state)
 {
 	struct bench *b = *state;
@@ -503,6 +520,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_thread_at_60_percent_has_half_as_much_again),
 		T(a_pool_is_not_serial),
+		T(where_nothing_is_hot_the_claim_shows_what_it_is_about),
 		T(a_thread_hot_for_a_minute_is_not_yet_serial_for_the_service),
 		T(without_threads_the_busy_cpus_bound_serial),
 		T(softirq_of_30_percent_leaves_three),
