@@ -23,7 +23,7 @@ function(headroom_bpf_skeleton name)
     COMMAND ${HR_BPF_CLANG} -target bpf -mcpu=v3 -g -O2 -std=gnu17 -Wall -Wextra -Wno-unused-parameter
       -Werror -D__TARGET_ARCH_${HR_BPF_ARCH} -I${PROJECT_SOURCE_DIR}
       -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
-      -idirafter /usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE}
+      -idirafter ${CMAKE_SYSROOT}/usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE}
       -MD -MF ${raw}.d -MT ${raw} -c ${src} -o ${raw}
     DEPENDS ${src} DEPFILE ${raw}.d VERBATIM COMMENT "BPF ${name}.bpf.c")
   # Linking one object strips DWARF; the skeleton is renamed into place, so a failure leaves no half header.

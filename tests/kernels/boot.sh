@@ -9,10 +9,25 @@ guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_lif
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
 add_libraries() {
-	local root=$1 lib
+	local root=$1 program=$2 lib
+	if [ "$3" = arm64 ]; then
+		add_foreign "$root" "$program"
+		return
+	fi
 	while read -r lib; do
 		[ -e "$root$lib" ] || install -D -m755 "$lib" "$root$lib"
-	done < <(ldd "$2" | grep -oE '/[^ ]+')
+	done < <(ldd "$program" | grep -oE '/[^ ]+')
+}
+
+# The same of a program that cannot be asked: what it names, from the sysroot, and what that names.
+add_foreign() { # ROOT FILE
+	local name from=$cache/sysroot-arm64/usr/lib/aarch64-linux-gnu
+	while read -r name; do
+		case $name in ld-linux*) name=lib/$name ;; *) name=lib/aarch64-linux-gnu/$name ;; esac
+		[ ! -e "$1/$name" ] || continue
+		install -D -m755 "$from/${name##*/}" "$1/$name" || return 1
+		add_foreign "$1" "$from/${name##*/}" || return 1
+	done < <(readelf -dl "$2" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p; s,.*interpreter: .*/([^]/]*)\],\1,p')
 }
 
 # add_modules ROOT KERNEL NAME...: uncompressed, and the order to load them in.
@@ -33,16 +48,17 @@ add_modules() {
 }
 
 make_initramfs() { # KERNEL-NAME ARCH OUT
-	local root=$cache/root.$$ p
+	local root=$cache/root.$$ p from=$build strip=strip
+	[ "$2" != arm64 ] || from=$cross strip=aarch64-linux-gnu-strip
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,etc,proc,root,run,sys,test,tmp,lib64}
 	cp "$cache/busybox-$2" "$root/bin/busybox"
 	install -m755 "$here/guest" "$root/init"
 	echo root:x:0:0:root:/root:/bin/sh >"$root/etc/passwd"
 	for p in "${guest_programs[@]}"; do
-		[ -e "$build/$p" ] || p=bin/$p
-		install -m755 -s --strip-program="${strip:-strip}" "$build/$p" "$root/test/" || return 1
-		add_libraries "$root" "$build/$p" || return 1
+		[ -e "$from/$p" ] || p=bin/$p
+		install -m755 -s --strip-program="$strip" "$from/$p" "$root/test/" || return 1
+		add_libraries "$root" "$from/$p" "$2" || return 1
 	done
 	add_modules "$root" "$cache/$1" virtio_pci virtio_blk virtio_net veth
 	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$3"
@@ -138,8 +154,10 @@ stage_boot() { # kernels may carry their number of vCPUs: NAME:2
 	done
 }
 
-# Programs for arm64 come from a cross build (tests/kernels/cross); without one there is nothing to boot.
 arm64_ready() {
-	result SKIP "boot arm64" "no cross build of the programs"
+	local why
+	command -v qemu-system-aarch64 >/dev/null || { result SKIP "boot arm64" "needs qemu-system-arm"; return 1; }
+	why=$(cross_build bin/headroom "${guest_programs[@]:1}" 2>&1) && return 0
+	case $why in needs*) result SKIP "boot arm64" "${why##*$'\n'}" ;; *) echo "$why"; result FAIL "boot arm64" ;; esac
 	return 1
 }
