@@ -18,6 +18,8 @@
 #include <gelf.h>
 #include <linux/bpf.h>
 
+#include "proto/num.h"
+
 static const char *arg_expect; /* file of expectations */
 
 /* --- manifests ------------------------------------------------------------- */
@@ -50,9 +52,13 @@ static long look_up(const char *kind, const char *name)
 	char key[256];
 	int n = snprintf(key, sizeof(key), "%s %s ", kind, name);
 
-	for (int i = 0; i < manifest.n; i++)
+	for (int i = 0; i < manifest.n; i++) {
+		const char *number = manifest.line[i] + n;
+		uint64_t v;
+
 		if (strncmp(manifest.line[i], key, (size_t)n) == 0)
-			return strtol(manifest.line[i] + n, NULL, 10);
+			return hr_num_u64_n(number, strcspn(number, "\n"), &v) ? (long)v : -1;
+	}
 	return -1;
 }
 
@@ -114,29 +120,42 @@ static const struct btf_type *bare(const struct btf *btf, __u32 *id)
 	return t;
 }
 
-/* Follows the access string "0:MEMBER:INDEX..." through the object's own types. */
-static void decode(const struct object *o, const struct bpf_core_relo *r, struct relocation *ret)
+/* Takes the next number of "0:MEMBER:INDEX..." off *text; false at its end, or where it is none. */
+static bool next_index(const char **text, uint64_t *ret)
+{
+	size_t n = strcspn(*text, ":");
+
+	if (!hr_num_u64_n(*text, n, ret))
+		return false;
+	*text += n + ((*text)[n] == ':');
+	return true;
+}
+
+/* Follows that string through the object's own types; false when it does not lead anywhere. */
+static bool decode(const struct object *o, const struct bpf_core_relo *r, struct relocation *ret)
 {
 	const char *access = btf__name_by_offset(o->btf, r->access_str_off);
 	const struct btf_type *t;
-	char *flavour, *next;
-	unsigned long i;
+	char *flavour;
+	uint64_t i;
 
 	ret->kind = r->kind;
 	ret->id = r->type_id;
 	t = bare(o->btf, &ret->id);
-	i = strtoul(access, &next, 10);
+	if (!next_index(&access, &i))
+		return false;
 	if (r->kind == BPF_CORE_ENUMVAL_EXISTS || r->kind == BPF_CORE_ENUMVAL_VALUE) {
+		if (i >= btf_vlen(t))
+			return false;
 		snprintf(ret->name, sizeof(ret->name), "%s",
 			btf__name_by_offset(o->btf, btf_enum(t)[i].name_off));
-		return;
+		return true;
 	}
 	snprintf(ret->name, sizeof(ret->name), "%s", btf__name_by_offset(o->btf, t->name_off));
 	flavour = strstr(ret->name, "___");
 	if (flavour)
 		*flavour = '\0';
-	while (*next == ':') {
-		i = strtoul(next + 1, &next, 10);
+	while (next_index(&access, &i)) {
 		if (btf_is_array(t)) {
 			ret->id = btf_array(t)->type;
 		} else if (btf_is_composite(t) && i < btf_vlen(t)) {
@@ -150,9 +169,16 @@ static void decode(const struct object *o, const struct bpf_core_relo *r, struct
 		t = bare(o->btf, &ret->id);
 	}
 	ret->t = t;
+	return *access == '\0';
 }
 
-/* Calls @each for every relocation; the sum of what it returns, -1 when the section is broken. */
+__attribute__((noreturn)) static void broken(const struct object *o)
+{
+	printf("FAILED: %s: its relocations cannot be read\n", o->path);
+	exit(1);
+}
+
+/* Calls @each for every relocation; the sum of what it returns. */
 static int for_each(const struct object *o, int (*each)(const struct object *, struct relocation *))
 {
 	__u32 hdr_len, off, len, rec;
@@ -162,16 +188,16 @@ static int for_each(const struct object *o, int (*each)(const struct object *, s
 	/* magic, version, flags; hdr_len; func_info off, len; line_info off, len; core_relo off,
 	 * len */
 	if (!o->ext || o->ext_len < 32)
-		return -1;
+		broken(o);
 	memcpy(&hdr_len, o->ext + 4, 4);
 	if (hdr_len < 32)
-		return -1;
+		broken(o);
 	memcpy(&off, o->ext + 24, 4);
 	memcpy(&len, o->ext + 28, 4);
 	if (len == 0)
 		return 0;
 	if (hdr_len + off + len > o->ext_len)
-		return -1;
+		broken(o);
 	p = o->ext + hdr_len + off;
 	end = p + len;
 	memcpy(&rec, p, 4);
@@ -187,7 +213,8 @@ static int for_each(const struct object *o, int (*each)(const struct object *, s
 
 			memset(&x, 0, sizeof(x));
 			memcpy(&r, p, sizeof(r));
-			decode(o, &r, &x);
+			if (!decode(o, &r, &x))
+				broken(o);
 			sum += each(o, &x);
 		}
 	}
