@@ -2,8 +2,10 @@
 /*
  * How true the numbers are, as a table: run-queue wait against wake-up time stamps on the
  * same switches (ref.bpf.c), time on CPUs against that program's clock and the kernel's thread
- * clock, the hottest thread against /proc/PID/task/TID/stat.  Prints; judges nothing but that
- * something was measured.  tests/cost/run accuracy runs it, and beside it the device counters.
+ * clock, the hottest thread against /proc/PID/task/TID/stat.  Prints; tests/cost/run accuracy runs
+ * it, and beside it the device counters.  With "check" it takes a third of the time and judges: far
+ * wider than what it shows on a quiet machine, and the best of three, because the reference and we
+ * read our clocks at different moments of a vCPU that its host stops.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -22,8 +24,11 @@
 #include "ref.skel.h"
 
 #define MS     1000000ULL
-#define RUN    (6000 * MS)
 #define THREAD 12
+#define TRIES  3
+
+static bool arg_check;
+static unsigned wrong; /* rows of this try beyond what is let pass */
 
 static struct {
 	uint64_t until, cpu_ns;
@@ -72,11 +77,33 @@ static void on_stint(const struct hr_stint_rec *r, void *arg)
 			load.stint_ns += r->ran_ns;
 }
 
-static void row(const char *what, double ours, double theirs, const char *unit, const char *by)
+struct row {
+	const char *what, *unit, *by;
+	double most; /* ratio that "check" lets pass */
+};
+
+static void row(const struct row *r, double ours, double theirs)
 {
-	printf("| %s | %.3f %s | %.3f %s | %+.2f %% | %s |\n", what, ours, unit, theirs, unit,
-		theirs > 0 ? 100 * (ours - theirs) / theirs : 0, by);
+	double off = theirs > 0 ? (ours - theirs) / theirs : 1;
+
+	printf("| %s | %.3f %s | %.3f %s | %+.2f %% | %s |\n", r->what, ours, r->unit, theirs,
+		r->unit, 100 * off, r->by);
+	if (off >= -r->most && off <= r->most)
+		return;
+	wrong++;
+	if (arg_check)
+		printf("that is more than %.0f %%\n", 100 * r->most);
 }
+
+static const struct row row_mean = {
+	"run-queue wait, mean", "us", "wake-up time stamps, hash by pid", 0.1};
+static const struct row row_p99 = {"run-queue wait, p99", "us", "the same", 0.3}; /* 2 buckets */
+static const struct row row_slots = {
+	"time on CPUs, slots", "s", "clock at each switch, all tasks", 0.1};
+static const struct row row_stints = {
+	"our threads, all stints", "s", "CLOCK_THREAD_CPUTIME_ID (what getrusage adds up)", 0.05};
+static const struct row row_hot = {
+	"a hot thread", "ms", "/proc/PID/task/TID/stat, ticks of 10 ms", 0.1};
 
 static double p99(const struct hr_hist *h)
 {
@@ -111,7 +138,9 @@ static void run_load(struct live_record *r)
 	pthread_t t[THREAD], drainer;
 
 	hr_bpf_record(r->b, UINT64_MAX);
-	load.until = live_now() + RUN;
+	load.until = live_now() + (arg_check ? 2000 : 6000) * MS;
+	load.done = false;
+	load.cpu_ns = load.stint_ns = load.lost = 0;
 	load.n = 6 * (unsigned)live_cpus() < THREAD ? 6 * (unsigned)live_cpus() : THREAD;
 	if (pthread_create(&drainer, NULL, drain, r->b) != 0)
 		exit(1);
@@ -155,13 +184,12 @@ static void waits(void)
 		(unsigned long long)r->sum.bad, (unsigned long long)load.lost,
 		(unsigned long long)ref->bss->ref_failed);
 	printf("| what | headroom | reference | difference | by |\n|---|---|---|---|---|\n");
-	row("run-queue wait, mean", (double)r->sum.wait.sum / (double)r->sum.wait.total,
-		(double)wait_ns / 1e3 / (double)n, "us", "wake-up time stamps, hash by pid");
-	row("run-queue wait, p99", p99(&r->sum.wait), p99(&theirs), "us", "the same");
-	row("time on CPUs, slots", (double)live_sum(r, from, to).oncpu_ns / 1e9,
-		(double)oncpu / 1e9, "s", "clock at each switch, all tasks");
-	row("our threads, all stints", (double)load.stint_ns / 1e9, (double)load.cpu_ns / 1e9, "s",
-		"CLOCK_THREAD_CPUTIME_ID (what getrusage adds up)");
+	row(&row_mean, (double)r->sum.wait.sum / (double)r->sum.wait.total,
+		(double)wait_ns / 1e3 / (double)n);
+	row(&row_p99, p99(&r->sum.wait), p99(&theirs));
+	row(&row_slots, (double)live_sum(r, from, to).oncpu_ns / 1e9, (double)oncpu / 1e9);
+	if (load.lost == 0) /* the recorder's ring; counted, and the row would tell of it alone */
+		row(&row_stints, (double)load.stint_ns / 1e9, (double)load.cpu_ns / 1e9);
 	live_stop(r);
 	hr_ref_bpf__destroy(ref);
 }
@@ -192,29 +220,33 @@ static void hottest(void)
 	struct hr_bpf_opts o = {.disks = 1, .nics = 1};
 	struct live_spinner s = {0};
 	struct hr_bpf *b;
+	uint64_t span = (arg_check ? 1000 : 4000) * MS;
 	double before, after = 0;
 	uint32_t n;
 	bool cut;
 
 	if (hr_bpf_open(&b, &o, signal) != 0)
 		exit(1);
-	live_spin(&s, 0, live_now() + 5000 * MS);
+	live_spin(&s, 0, live_now() + span + 600 * MS);
 	live_sleep_until(live_now() + 200 * MS);
 	hr_topk_init(&top, 0);
 	before = stat_ms(s.tid);
 	if (hr_bpf_tasks(b, task, 8192, &n, &cut) != 0)
 		exit(1);
 	(void)hr_topk_fold(&top, task, n, cut, &res);
-	live_sleep_until(live_now() + 4000 * MS);
+	live_sleep_until(live_now() + span);
 	after = stat_ms(s.tid);
 	if (hr_bpf_tasks(b, task, 8192, &n, &cut) != 0)
 		exit(1);
-	top.span_us = 4000000;
+	top.span_us = (uint32_t)(span / 1000);
 	(void)hr_topk_fold(&top, task, n, cut, &res);
-	for (int i = 0; i < res.n; i++)
-		if ((int)res.top[i].tid == s.tid)
-			row("a hot thread in 4 s", res.top[i].oncpu_ms, after - before, "ms",
-				"/proc/PID/task/TID/stat, ticks of 10 ms");
+	wrong++; /* until it is found */
+	for (int i = 0; i < res.n; i++) {
+		if ((int)res.top[i].tid != s.tid)
+			continue;
+		wrong--;
+		row(&row_hot, res.top[i].oncpu_ms, after - before);
+	}
 	printf("\nIt was number %d of the hottest by CPU and wait: %s\n",
 		res.n > 0 && (int)res.top[0].tid == s.tid ? 1 : 2, res.n ? res.top[0].comm : "?");
 	live_join(&s);
@@ -223,9 +255,16 @@ static void hottest(void)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
+	arg_check = argc > 1 && strcmp(argv[1], "check") == 0;
 	live_need_kernel(argv);
-	waits();
-	hottest();
-	return 0;
+	for (int i = 0; i < (arg_check ? TRIES : 1); i++) {
+		wrong = 0;
+		waits();
+		hottest();
+		if (!arg_check || wrong == 0)
+			return 0;
+		printf("%u of 5 wrong, try %d\n", wrong, i + 1);
+	}
+	printf("FAILED: three times in a row\n");
+	return 1;
 }

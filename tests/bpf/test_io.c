@@ -348,6 +348,90 @@ static void bytes_and_packets_are_those_of_the_device(void **state)
 	live_stop(r);
 }
 
+/*
+ * Small frames, one a millisecond: a slot's clock is read once a tick, so up to three of them may
+ * be told in the slot before theirs (ring_index in net.bpf.c), and none in the slot after.
+ */
+#define SPACED 320
+#define EARLY  3
+
+struct spaced {
+	uint64_t before[SPACED], after[SPACED]; /* of each call that sent one */
+};
+
+static void send_spaced(int ifindex, struct spaced *ret)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = ifindex};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [12] = 0x88, 0xb5};
+	uint64_t at = live_now();
+
+	assert_true(fd >= 0);
+	for (int i = 0; i < SPACED; i++) {
+		live_sleep_until(at += 1000000);
+		ret->before[i] = live_now();
+		assert_int_equal(
+			sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)),
+			sizeof(frame));
+		ret->after[i] = live_now();
+	}
+	close(fd);
+}
+
+/* At each end of a slot: what the slots up to it hold, against what had been sent by then. */
+static void judge_borders(const struct live_record *r, const struct spaced *s)
+{
+	uint64_t told = 0, lost = live_lost(in_slots(r, 0).packets[1], SPACED);
+	unsigned borders = 0, good = 0, most = 0;
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		uint64_t end = (r->first + i + 1) << HR_SLOT_SHIFT;
+		unsigned surely = 0, perhaps = 0, early;
+
+		told += r->dev[0][i].ops[1];
+		for (int k = 0; k < SPACED; k++) {
+			surely += s->after[k] < end;
+			perhaps += s->before[k] < end;
+		}
+		assert_true(told + lost >= surely); /* none late */
+		if (perhaps == 0 || perhaps == SPACED)
+			continue;
+		early = told > perhaps ? (unsigned)(told - perhaps) : 0;
+		most = early > most ? early : most;
+		borders++;
+		good += early <= EARLY;
+	}
+	print_message("%u borders, at most %u told early; %u had no more than %d\n", borders, most,
+		good, EARLY);
+	assert_true(borders >= SPACED / 10);
+	/* a tick that the host holds up lasts longer, and so does the slot it was in */
+	assert_true(good * 10 >= borders * 7);
+}
+
+static void at_a_border_three_small_packets_may_be_early_and_none_late(void **state)
+{
+	struct hr_bpf_dev dev = {.kind = HR_DEV_NIC};
+	static struct spaced sent;
+	struct live_record *r;
+	int ifindex[2];
+	cpu_set_t one, all;
+
+	(void)state;
+	if (!own_network() || scratch_cable(ifindex) != 0)
+		skip();
+	dev.ifindex = (uint32_t)ifindex[0];
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	r = live_start(arg_rung, &dev, 1);
+	send_spaced(ifindex[0], &sent);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	live_record_until(r, live_now() + HR_SLOT_NS);
+	judge_borders(r, &sent);
+	live_stop(r);
+}
+
 /* A child that stays in the first namespace and sends there, on a device of the same number. */
 static void same_number_elsewhere(int go)
 {
@@ -451,6 +535,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(another_namespaces_device_of_the_same_number_is_left_out),
 		cmocka_unit_test(a_retransmit_is_counted),
 		cmocka_unit_test(bytes_and_packets_are_those_of_the_device), /* lo is down there */
+		cmocka_unit_test(at_a_border_three_small_packets_may_be_early_and_none_late),
 	};
 
 	live_need_kernel(argv);
