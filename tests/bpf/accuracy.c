@@ -177,12 +177,13 @@ static void waits(void)
 	theirs = hist_of(ref->bss->ref_hist);
 	wait_ns = ref->bss->ref_wait_ns;
 	n = ref->bss->ref_n;
-	printf("%llu stints (reference %llu) in %.1f s on %d CPUs; resync %llu, bad %llu, recorded "
+	printf("%llu stints (reference %llu) in %.1f s on %d CPUs; resync %llu, unknown %.3f ms, "
+	       "bad %llu, recorded "
 	       "stints lost %llu, failed updates of the reference %llu\n\n",
 		(unsigned long long)r->sum.wait.total, (unsigned long long)n,
 		(double)(to - from) / 1e9, live_cpus(), (unsigned long long)r->sum.resync,
-		(unsigned long long)r->sum.bad, (unsigned long long)load.lost,
-		(unsigned long long)ref->bss->ref_failed);
+		(double)live_sum(r, from, to).unknown_ns / 1e6, (unsigned long long)r->sum.bad,
+		(unsigned long long)load.lost, (unsigned long long)ref->bss->ref_failed);
 	printf("| what | headroom | reference | difference | by |\n|---|---|---|---|---|\n");
 	row(&row_mean, (double)r->sum.wait.sum / (double)r->sum.wait.total,
 		(double)wait_ns / 1e3 / (double)n);
