@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
 /* What stall.bpf.c leaves for stall.c, per CPU.  The includer provides uint64_t. */
 #pragma once
 
