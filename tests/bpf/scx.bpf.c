@@ -12,8 +12,8 @@ struct sched_ext_ops {
 SEC(".struct_ops")
 struct sched_ext_ops hr_plain = {.name = "hr_plain"};
 
-/* Never attached.  libbpf 1.1 reads the kernel's types only for programs that need them, and then uses
- * them for the table above as well. */
+/* Never attached.  libbpf 1.1 reads the kernel's types only for programs that need them, and then
+ * uses them for the table above as well. */
 SEC("tp_btf/sched_switch")
 int unused(void *ctx)
 {
