@@ -118,7 +118,7 @@ static void *open_worker(void *arg)
 		sleep_until(r->start_ns + j->at_ns);
 		if (!r->acts)
 			j->took_ns = work(r, j->cpu_ns);
-		else if (clock_ns(CLOCK_MONOTONIC) - r->start_ns > r->a->plan.for_s * 1e9)
+		else if ((double)(clock_ns(CLOCK_MONOTONIC) - r->start_ns) > r->a->plan.for_s * 1e9)
 			return NULL; /* far behind: the run has its length all the same */
 		else if (!act_once(r->a->plan.seed << 32 | i))
 			atomic_fetch_add(&r->failed, 1);
