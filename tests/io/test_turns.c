@@ -209,7 +209,9 @@ static void models_in_turn_learn_what_models_in_memory_learn(void **state)
 static void a_start_shows_the_last_answers_before_it_reads_a_model(void **state)
 {
 	struct world *t = *state;
+	unsigned char before[HR_FLEET_ROW_MAX], after[HR_FLEET_ROW_MAX]; /* rows without padding */
 	struct hr_fleet_row was;
+	size_t len;
 
 	for (uint64_t k = 0; k < 12; k++)
 		send(t, 1, k, k * 10000, k == 0);
@@ -221,7 +223,11 @@ static void a_start_shows_the_last_answers_before_it_reads_a_model(void **state)
 	hr_writer_close(t->cold.w);
 	open_side(&t->cold);
 	assert_int_equal(t->cold.board.current->n, 1);
-	assert_memory_equal(&t->cold.board.current->view[0]->row, &was, sizeof(was));
+	len = hr_fleet_row_put(&was, before);
+	assert_int_equal(hr_fleet_row_put(&t->cold.board.current->view[0]->row, after), len);
+	assert_memory_equal(after, before, len);
+	assert_string_equal(t->cold.board.current->view[0]->row.id, was.id);
+	assert_string_equal(t->cold.board.current->view[0]->row.name, was.name);
 	assert_int_equal(atomic_load(&t->cold.count.v[HR_COUNT_REPLAYED]), 0);
 }
 
