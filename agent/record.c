@@ -138,7 +138,6 @@ static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sample
 		.length_ns = s->until - s->from,
 		.hogs = s->hogs,
 		.seed = r->seed};
-	struct hr_replay_late late = {0};
 
 	if (r->row == 0) {
 		memset(&r->out, 0, sizeof r->out);
@@ -147,9 +146,7 @@ static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sample
 		r->out.ms = (uint32_t)((s->until - s->from) / HR_NS_PER_MS);
 	}
 	if (s->n > 0)
-		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum, &late);
-	r->out.clumps += late.clumps;
-	r->out.clumped += late.late;
+		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum);
 	if (++r->row < HR_VQ_ROWS)
 		return;
 	hr_sampler_replay(sampler, &r->out);

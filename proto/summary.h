@@ -112,11 +112,7 @@
 	X(REPLAY_LATE_N, REPLAY, S, n)    /* of them late as they really ran: the self-check */    \
 	X(REPLAY_LOST_N, REPLAY, S, n)    /* slices given up: more stints than the ring holds */   \
 	X(HOOK_MISSED_N, COST, S,                                                                  \
-		n) /* events that the kernel kept from our programs: nested runs */                \
-	/* the late bursts of the replay, independent growth on c, at loads with at most 5 % of    \
-	 * them: a few hundred late in three clumps are three events, not hundreds */              \
-	X(REPLAY_CLUMP_N, REPLAY, S, n)   /* clumps: 100 ms apart */                               \
-	X(REPLAY_CLUMPED_N, REPLAY, S, n) /* bursts in them */
+		n) /* events that the kernel kept from our programs: nested runs */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,

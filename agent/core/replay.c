@@ -228,15 +228,14 @@ static bool is_late(
 	return !is_fixed(in, key) && wait > HR_STINTS_LATE_NS && wait > cpu;
 }
 
-static void simulate(const struct hr_replay_in *in, uint32_t n, enum hr_replay_mode mode,
-	uint32_t servers, struct hr_replay_work *w, struct hr_replay_late *ret)
+static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_replay_mode mode,
+	uint32_t servers, struct hr_replay_work *w)
 {
 	uint32_t all_fixed = count_fixed(in);
 	struct sim s = {
 		.w = w, .servers = servers, .room = HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX};
 	uint64_t stop = (w->key[1][n - 1] >> ORDER_BITS) + HR_REPLAY_TAIL_NS;
-	uint32_t next = 0, done = 0, fixed = 0;
-	uint64_t last_late = 0;
+	uint32_t next = 0, done = 0, late = 0, fixed = 0;
 
 	for (uint32_t i = 0; i < in->hogs && i < HR_REPLAY_HOGS_MAX; i++)
 		append(&s, HOG - i);
@@ -252,11 +251,7 @@ static void simulate(const struct hr_replay_in *in, uint32_t n, enum hr_replay_m
 				break;
 			job = finish_first(&s);
 			if (slice_over(&s, job)) {
-				if (is_late(in, w->key[1][job], mode, at)) {
-					ret->clumps += ret->late++ == 0 ||
-						       at - last_late > HR_REPLAY_CLUMP_NS;
-					last_late = at;
-				}
+				late += is_late(in, w->key[1][job], mode, at);
 				fixed += is_fixed(in, w->key[1][job]);
 				done++;
 			}
@@ -265,37 +260,31 @@ static void simulate(const struct hr_replay_in *in, uint32_t n, enum hr_replay_m
 		}
 		serve(&s, at);
 	}
-	ret->late += (n - done) - (all_fixed - fixed);
+	return late + (n - done) - (all_fixed - fixed);
 }
 
 void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
-	uint32_t servers, struct hr_replay_work *w, struct hr_replay_late *ret)
+	uint32_t servers, struct hr_replay_work *w, uint32_t ret[2])
 {
 	uint32_t n = fill(in, k, mode, w);
 
-	*ret = (struct hr_replay_late){.tot = n - count_fixed(in)};
-	if (n > 0)
-		simulate(in, n, mode, servers, w, ret);
+	ret[0] = n > 0 ? simulate(in, n, mode, servers, w) : 0;
+	ret[1] = n - count_fixed(in);
 }
 
 void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
-	struct hr_replay_work *w, struct hr_replay_sum *sum, struct hr_replay_late *clumps)
+	struct hr_replay_work *w, struct hr_replay_sum *sum)
 {
-	uint32_t servers = cpus * (row % HR_VQ_SIZES + 1);
-	struct hr_replay_late r;
+	uint32_t servers = cpus * (row % HR_VQ_SIZES + 1), r[2];
 
 	if (servers > HR_REPLAY_SERVERS_MAX)
 		return;
 	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
 		hr_replay_at(in, hr_vqueue_k(g), row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S,
-			servers, w, &r);
-		sum->late[row][g] += r.late;
-		sum->tot[row][g] += r.tot;
-		if (row == HR_VQ_SPREAD && (uint64_t)r.late * 20 <= r.tot) {
-			clumps->late += r.late;
-			clumps->clumps += r.clumps;
-		}
-		if ((uint64_t)r.late * 5 > r.tot)
+			servers, w, r);
+		sum->late[row][g] += r[0];
+		sum->tot[row][g] += r[1];
+		if ((uint64_t)r[0] * 5 > r[1])
 			return;
 	}
 }

@@ -20,7 +20,6 @@
 #define HR_REPLAY_SLICE_NS    3000000ULL /* 1 and 3 ms: no difference */
 #define HR_REPLAY_NEAR_NS     10000000ULL
 #define HR_REPLAY_TAIL_NS     20000000000ULL /* after the last arrival; unfinished is late */
-#define HR_REPLAY_CLUMP_NS    100000000ULL
 #define HR_REPLAY_COPIES_MAX  (9 * HR_BURSTS_MAX)
 #define HR_REPLAY_SERVERS_MAX 512
 #define HR_REPLAY_HOGS_MAX    64
@@ -50,20 +49,13 @@ struct hr_replay_work {
 	} run[HR_REPLAY_SERVERS_MAX]; /* heap */
 };
 
-struct hr_replay_late {
-	uint32_t late, tot;
-	uint32_t
-		clumps; /* of late ones: done HR_REPLAY_CLUMP_NS after the last of the one before */
-};
-
-/* Load factor @k on @servers. */
+/* Load factor @k on @servers.  Bursts simulated in *ret_tot, the late ones in *ret_late. */
 void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
-	uint32_t servers, struct hr_replay_work *w, struct hr_replay_late *ret);
+	uint32_t servers, struct hr_replay_work *w, uint32_t ret[2]);
 
 /*
  * Row @row (< HR_VQ_ROWS, as hr_replay_sum) on @cpus or 2 x @cpus: adds to @sum, upwards until
- * more than a fifth is late.  More servers than HR_REPLAY_SERVERS_MAX: nothing.  Adds to @clumps
- * those of row HR_VQ_SPREAD at loads with at most 5 % late: late bursts, and their clumps.
+ * more than a fifth is late.  More servers than HR_REPLAY_SERVERS_MAX: nothing.
  */
 void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
-	struct hr_replay_work *w, struct hr_replay_sum *sum, struct hr_replay_late *clumps);
+	struct hr_replay_work *w, struct hr_replay_sum *sum);

@@ -302,8 +302,6 @@ void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slic
 	sum->ctr[HR_CTR_REPLAY_SLICE_MS] += slice->ms;
 	sum->ctr[HR_CTR_REPLAY_BURST_N] += slice->bursts;
 	sum->ctr[HR_CTR_REPLAY_LATE_N] += slice->late;
-	sum->ctr[HR_CTR_REPLAY_CLUMP_N] += slice->clumps;
-	sum->ctr[HR_CTR_REPLAY_CLUMPED_N] += slice->clumped;
 	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
 			sum->replay.late[r][g] += slice->sum.late[r][g];

@@ -137,7 +137,6 @@ struct hr_sampler_slice {
 	uint32_t bursts, late, ms;
 	bool lost; /* given up: the rest is 0 */
 	struct hr_replay_sum sum;
-	uint32_t clumps, clumped; /* REPLAY_CLUMP_N, REPLAY_CLUMPED_N */
 };
 void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slice);
 

@@ -21,10 +21,7 @@
 #define FEW_BURSTS   150   /* bursts from which on at_least needs no more than the model's error */
 #define CHECK_BURSTS 100   /* fewer bursts cannot check a prediction of 1 % */
 #define FAR          2.0   /* growth inside bursts from which on it is extrapolated */
-#define Z_LO         0.5
-#define Z_HI         1.3
-#define Z_MEASURED   1.3
-#define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
+#define SMT_G_LIKELY 0.16  /* median of 68 types running a database (forecast 8) */
 
 static double ctr_s(const struct hr_minute *m, enum hr_ctr c)
 {
@@ -50,15 +47,9 @@ bool hr_cpu_is_late(double eps, double bursts, double late)
 }
 
 /* A share of 1 % cannot be known from a few dozen bursts: what is promised then shrinks. */
-static double few_bursts(const struct hr_cpu_facts *f)
+static double few_bursts(const struct hr_cpu_facts *f, double pooled)
 {
-	return sqrt(fmax(FEW_BURSTS / fmax(f->bursts, 1), 1));
-}
-
-/* The model's own error @m and @err (of ln k) of the sample: independent, so squares add. */
-static double with_sampling(double m, double err)
-{
-	return exp(hypot(log(m), err));
+	return sqrt(fmax(FEW_BURSTS / fmax(fmax(f->bursts, pooled), 1), 1));
 }
 
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
@@ -223,8 +214,6 @@ static void stage2(
 		ret->m_lo = 1 + (ret->m_lo - 1) / (ret->inside * ret->inside);
 	if (ret->inside > FAR)
 		ret->m_lo *= sqrt(ret->inside / FAR);
-	ret->m_lo = with_sampling(ret->m_lo, Z_LO * s2->err_inside[z]);
-	ret->m_hi = with_sampling(ret->m_hi, Z_HI * s2->err_apart[z]);
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
@@ -250,8 +239,7 @@ static void vq_bounds(
 		if (f->s2.used)
 			stage2(x, f, z, &k);
 		k.apart = hr_k_clamp(k.apart);
-		if (!f->s2.used)
-			k.m_lo *= few_bursts(f);
+		k.m_lo *= few_bursts(f, f->s2.used ? f->s2.bursts : 0);
 		b->at_least =
 			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
 		b->likely = hr_opt_of(k.apart * d.likely);
@@ -397,26 +385,6 @@ static void cpu_confidence(
 	}
 }
 
-/* Late bursts in a clump are one event. */
-static double clump_of(const struct hr_cpu_facts *f)
-{
-	return f->s2.used ? fmax(f->s2.clump, 1) : 1;
-}
-
-/*
- * Near the limit the measured share itself says what at most fits: were it lower by what its clumps
- * leave to chance, and grew as the replay's does, where would it pass the limit?
- */
-static void measured_most(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
-{
-	double events = f->late / clump_of(f);
-	double low = f->late / f->bursts * (1 - Z_MEASURED / sqrt(events));
-
-	if (!f->s2.used || events < LATE_SEEN || !b->at_most.has)
-		return;
-	b->at_most.v = fmin(b->at_most.v, fmax(1, pow(x->conf->eps / low, 1 / f->s2.slope)));
-}
-
 /* Today's load was measured not late: it fits, whatever was extrapolated. */
 static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
@@ -425,10 +393,8 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	if (b->likely.has)
 		b->likely.v = fmax(b->likely.v, 1);
 	/* Three standard deviations of the count below the limit: not by chance. */
-	if (b->at_least.has &&
-		f->late + 3 * sqrt((f->late + 1) * clump_of(f)) < x->conf->eps * f->bursts)
+	if (b->at_least.has && f->late + 3 * sqrt(f->late + 1) < x->conf->eps * f->bursts)
 		b->at_least.v = fmax(b->at_least.v, 1);
-	measured_most(x, f, b);
 	hr_bounds_tidy(b);
 }
 

@@ -12,10 +12,7 @@
 #define TODAY_MAX    2.0
 #define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
-#define CLUMP_UNSEEN 3     /* bursts of a clump where none was late at any load */
-#define FLATTEST     0.5   /* slope of ln share over ln load: batches on a real kernel 0.6 */
-#define STEEPEST     6.0
-#define CHECK_COUNT  3 /* none seen where three were expected is 5 % chance */
+#define CHECK_COUNT  3     /* none seen where three were expected is 5 % chance */
 
 static void fade(float *v, unsigned n, float keep)
 {
@@ -41,8 +38,6 @@ void hr_pool_add(struct hr_pool *p, const struct hr_minute *m)
 	p->late_n += (float)m->ctr[HR_CTR_REPLAY_LATE_N];
 	p->slices += (float)m->ctr[HR_CTR_REPLAY_SLICE_N];
 	p->lost += (float)m->ctr[HR_CTR_REPLAY_LOST_N];
-	p->clumps += (float)m->ctr[HR_CTR_REPLAY_CLUMP_N];
-	p->clumped += (float)m->ctr[HR_CTR_REPLAY_CLUMPED_N];
 	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
 			p->late[i][g] += (float)m->replay.late[i][g];
@@ -121,30 +116,6 @@ double hr_curve_k(const struct hr_curve *c, double share)
 	return grid_k(g - 1 + (hi > lo ? (ln_share(share) - lo) / (hi - lo) : 1));
 }
 
-static double clump_of(const struct hr_pool *p)
-{
-	return p->clumps > 0 ? (double)p->clumped / (double)p->clumps : CLUMP_UNSEEN;
-}
-
-/* Of ln share over ln load. */
-static double slope_at(const struct hr_curve *c, double k)
-{
-	unsigned g = (unsigned)(fmin(fmax(2 + 3 * log2(k), 1), HR_VQ_GRID - 2) + 0.5);
-	double slope = (ln_share(c->f[g + 1]) - ln_share(c->f[g - 1])) / (2 * log(2) / 3);
-
-	return fmin(fmax(slope, FLATTEST), STEEPEST);
-}
-
-/*
- * One standard deviation of ln k where the share passes @eps: late bursts come in clumps, and
- * sqrt of their number is what the share errs by; the flatter the curve, the more k does.
- */
-static double sampling_error(
-	const struct hr_pool *p, const struct hr_curve *c, double k, double eps)
-{
-	return sqrt(clump_of(p) / (eps * c->n * k)) / slope_at(c, k);
-}
-
 /* As hr_vq_today: one burst is the resolution, few late ones say nothing against the replay. */
 static double today_of(const struct hr_curve *c, double measured)
 {
@@ -168,23 +139,18 @@ void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 		return;
 	}
 	ret->measured = (double)(p->late_n / p->bursts);
-	ret->clump = clump_of(p);
 	for (unsigned z = 0; z < HR_VQ_SIZES; z++) {
 		if (!hr_pool_replay(p, z, &c)) {
 			ret->why = "the replay covers no size as large";
 			return;
 		}
 		ret->inside[z] = hr_curve_k(&c, eps);
-		ret->err_inside[z] = sampling_error(p, &c, ret->inside[z], eps);
 		if (z == 0)
 			ret->predicted = c.f[2];
 		(void)hr_pool_replay(p, HR_VQ_SPREAD + z, &c);
 		ret->apart[z] = hr_curve_k(&c, eps);
-		ret->err_apart[z] = sampling_error(p, &c, ret->apart[z], eps);
-		if (z == 0) {
+		if (z == 0)
 			ret->today = today_of(&c, ret->measured);
-			ret->slope = slope_at(&c, 1);
-		}
 		(void)hr_pool_queue(p, z, &c);
 		ret->vq_inside[z] = hr_curve_k(&c, eps);
 		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);

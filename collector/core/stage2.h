@@ -19,7 +19,6 @@ struct hr_pool {
 	float vq_bad[HR_VQ_ROWS][HR_VQ_GRID], vq_tot;
 	float bursts, late_n; /* recorded, and late as they ran */
 	float slices, lost;
-	float clumps, clumped; /* late bursts of the replays, in how many clumps */
 };
 
 void hr_pool_add(struct hr_pool *p, const struct hr_minute *m);
@@ -45,14 +44,9 @@ struct hr_stage2 {
 	bool used;
 	const char *why; /* not: plain phrase */
 	double bursts, slices;
-	double clump;               /* bursts of a clump of late ones */
-	double slope;               /* of ln share over ln load at today's, mode S */
 	double today;               /* where today lies on mode S's scale, by the measured share */
 	double predicted, measured; /* late shares of the recorded bursts */
-	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES]; /* k of the replay, modes A and S */
-	double err_inside[HR_VQ_SIZES],
-		err_apart[HR_VQ_SIZES];                       /* one sigma of ln k, by the number
-								 of clumps of late bursts behind it */
+	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES];       /* k of the replay, modes A and S */
 	double vq_inside[HR_VQ_SIZES], vq_apart[HR_VQ_SIZES]; /* k of the queue, same time */
 };
 void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret);

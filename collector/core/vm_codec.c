@@ -10,13 +10,12 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <stddef.h>
 #include <string.h>
 
 #define VM_MAGIC "HRVM"
 /* 2: without days, 3: without hours and file systems, 4: without replays; still read, those begin
  * anew */
-#define VM_VERSION 6
+#define VM_VERSION 5
 #define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
@@ -289,10 +288,9 @@ static void pool(struct codec *c, struct hr_pool *p)
 {
 	float *v = (float *)p;
 	bool any = p->vq_tot > 0 || p->slices > 0;
-	size_t size = c->version >= 6 ? sizeof(*p) : offsetof(struct hr_pool, clumps);
 
 	FIELD(c, any, 1);
-	for (size_t i = 0; any && i < size / sizeof(*v); i++)
+	for (unsigned i = 0; any && i < sizeof(*p) / sizeof(*v); i++)
 		f32(c, &v[i]);
 }
 

@@ -92,7 +92,6 @@ static void replay_window(struct hr_summary *s, const struct job *job, size_t n,
 		struct hr_replay_in in = {
 			.burst = burst, .length_ns = SLICE_S * NS, .seed = 1790000000000ULL};
 		uint64_t until = at + SLICE_S * NS, late = 0;
-		struct hr_replay_late clumps = {0};
 
 		for (size_t i = 0; i < n && in.n < HR_BURSTS_MAX; i++) {
 			uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
@@ -109,9 +108,7 @@ static void replay_window(struct hr_summary *s, const struct job *job, size_t n,
 		s->ctr[HR_CTR_REPLAY_BURST_N] += in.n;
 		s->ctr[HR_CTR_REPLAY_LATE_N] += late;
 		for (unsigned r = 0; in.n && r < HR_VQ_ROWS; r++)
-			hr_replay_row(&in, s->cpus, r, &work, &s->replay, &clumps);
-		s->ctr[HR_CTR_REPLAY_CLUMP_N] += clumps.clumps;
-		s->ctr[HR_CTR_REPLAY_CLUMPED_N] += clumps.late;
+			hr_replay_row(&in, s->cpus, r, &work, &s->replay);
 	}
 }
 
@@ -381,17 +378,12 @@ int main(int argc, char **argv)
 				add_tally(&by_f[i], &one);
 				if (rows)
 					printf("%s-%s-%g-%s %u %.2f at %.2f: %.2f %.2f %.2f %s "
-					       "%.2f gain %.2f %.2f %.2f late %.0f of %.0f\n",
+					       "%.2f\n",
 						arrive_name[o.arrive], size_name[o.size],
 						o.mean_s * 1e3, o.grow ? "more" : "in", seed,
 						fraction[i], at, a.headroom.at_least.v,
 						a.headroom.likely.v, a.headroom.at_most.v,
-						hr_answer_kind_name(a.kind), other,
-						a.bigger[0].gain.at_least.v,
-						a.bigger[0].gain.likely.v,
-						a.bigger[0].gain.at_most.v,
-						a.res[0].evidence[1].value,
-						a.res[0].evidence[0].value);
+						hr_answer_kind_name(a.kind), other);
 			}
 		}
 		snprintf(name, sizeof(name), "%s-%s-%gms-%s", arrive_name[o.arrive],

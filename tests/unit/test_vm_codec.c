@@ -147,10 +147,8 @@ static void forged_bytes_do_no_harm(void **state)
 
 static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
 {
-	static const size_t lack[] = {[2] = NO_DAYS + NO_MORE + NO_REPLAYS,
-		[3] = NO_MORE + NO_REPLAYS,
-		[4] = NO_REPLAYS,
-		[5] = 0};
+	static const size_t lack[] = {
+		[2] = NO_DAYS + NO_MORE + NO_REPLAYS, [3] = NO_MORE + NO_REPLAYS, [4] = NO_REPLAYS};
 	struct hr_model_conf c = conf();
 	struct hr_facts f = fx_facts();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
@@ -161,9 +159,9 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 	assert_non_null(vm);
 	hr_vm_facts(vm, &f, FX_T0_MS);
 	n = hr_vm_encode(vm, a, sizeof(a));
-	assert_int_equal(a[4], 6);
+	assert_int_equal(a[4], 5);
 	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
-	for (unsigned version = 2; version <= 5; version++) {
+	for (unsigned version = 2; version <= 4; version++) {
 		size_t len = n - lack[version];
 
 		memcpy(b, a, len);
@@ -174,30 +172,9 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
-	a[4] = 7; /* of a newer program */
+	a[4] = 6; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n));
-	hr_vm_free(vm);
-}
-
-/* Clumps of late bursts, two numbers at the end of a pool that is not empty, are version 6's. */
-static void a_pool_of_version_5_is_read(void **state)
-{
-	struct hr_vm *vm = vm_of(12), *back;
-	struct hr_model_conf c = conf();
-	static unsigned char a[65536], b[65536];
-	size_t n = hr_vm_encode(vm, a, sizeof(a));
-
-	(void)state;
-	assert_int_equal(a[n - 8 - 1] + a[n - 8 - 2], 0); /* none: a byte of 0 each */
-	memcpy(b, a, n - 2);
-	b[4] = 5;
-	sign(b, n - 2);
-	back = hr_vm_decode(&c, b, n - 2);
-	assert_non_null(back);
-	assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
-	assert_memory_equal(a, b, n);
-	hr_vm_free(back);
 	hr_vm_free(vm);
 }
 
@@ -209,7 +186,6 @@ int main(void)
 		cmocka_unit_test(damaged_bytes_are_refused),
 		cmocka_unit_test(forged_bytes_do_no_harm),
 		cmocka_unit_test(bytes_of_older_versions_are_read_and_what_they_lack_begins_anew),
-		cmocka_unit_test(a_pool_of_version_5_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
