@@ -57,6 +57,7 @@ static enum MHD_Result bad_query(struct hr_request *r, const char *sentence)
 static bool pick(
 	const struct hr_snapshot *snap, const struct hr_query_fleet *q, struct hr_fleet_page *page)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	const struct hr_fleet_row **rows = calloc(q->limit, sizeof(*rows));
 	uint64_t *key = malloc((snap->n + 1) * sizeof(*key));
 	const uint64_t *keys = snap->key[q->sort];

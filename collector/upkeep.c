@@ -103,7 +103,7 @@ static void answer_due(struct hr_writer *w, bool all)
 
 	interval = interval > w->conf.answer_ns ? interval : w->conf.answer_ns;
 	w->behind = false;
-	for (uint32_t left = w->n_due; left > 0 && skipped < ANSWER_SKIP; left--) {
+	for (uint32_t left = w->n_due; left > 0 && w->due && skipped < ANSWER_SKIP; left--) {
 		struct hr_host *host = w->due;
 
 		w->due = host->next_due;

@@ -202,7 +202,9 @@ static uint32_t get_counts(struct hr_bits *b, uint32_t i, uint32_t last, struct 
 		if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 			v = __builtin_bswap64(v);
 		v <<= at % 8;
-		zeros = v ? (unsigned)__builtin_clzll(v) : 64;
+		if (v == 0)
+			break;
+		zeros = (unsigned)__builtin_clzll(v);
 		n = 2 * zeros + 1 + k;
 		if (n > 57 || !hr_bits_unfold(before,
 				      (v << zeros >> (63 - zeros - k)) - (1ULL << k), &h->n[i]))
