@@ -20,6 +20,12 @@ cp "$HR_TOP/tests/run" "$tmp/t/tests/"
 cp "$HR_TOP"/tests/lib/* "$tmp/t/tests/lib/"
 printf '#!/bin/sh\nexit 0\n' >"$tmp/t/tests/system/fine.sh"
 printf '#!/bin/sh\necho needs a moon\nexit 77\n' >"$tmp/t/tests/system/moon.sh"
+cat >"$tmp/t/tests/system/undone.sh" <<'END'
+#!/bin/bash
+. "$(dirname "$0")/../lib/system.sh"
+at_exit true
+fail of itself
+END
 printf '#!/bin/sh\necho wrong >&2\nexit 1\n' >"$tmp/t/tests/check/wrong.sh"
 chmod +x "$tmp"/t/tests/*/*.sh
 status=0
@@ -27,10 +33,10 @@ status=0
 cat "$tmp/out"
 fail() { echo "$*"; exit 1; }
 [ $status = 1 ] || fail "exit status $status, expected 1"
-[ "$(tail -n 1 "$tmp/out")" = '2 passed, 4 failed, 2 skipped' ] || fail "wrong last line"
+[ "$(tail -n 1 "$tmp/out")" = '2 passed, 5 failed, 2 skipped' ] || fail "wrong last line"
 for line in 'PASS unit/good' 'FAIL unit/bad+odd (broken; log' 'SKIP unit/away: no such device' \
 	'FAIL unit/crash' 'FAIL unit/noprogram' 'PASS system/fine' 'SKIP system/moon: needs a moon' \
-	'FAIL check/wrong (wrong; log'; do
+	'FAIL check/wrong (wrong; log' 'FAIL system/undone (FAILED: of itself; log'; do
 	grep -qF -- "$line" "$tmp/out" || fail "no line '$line'"
 done
 [ "$(cd "$tmp/t" && tests/run --no-install --only 'good|fine' 2>&1 | tail -n 1)" = \

@@ -12,7 +12,7 @@ bin=$HR_BUILD/bin
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/hr-test.XXXXXX")
 port=$((20000 + $$ % 20000))
 url=http://127.0.0.1:$port
-registered=() groups=() loops=() netns=() mounts=()
+registered=() groups=() loops=() netns=() mounts=() at_exit=()
 export busy='' others='' group='' db='' collector='' agent='' # results of the functions below
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
@@ -57,10 +57,15 @@ end() {
 	wait "$1" 2>/dev/null || true
 }
 
+# at_exit COMMAND: run when the test ends, however it does, before all else is undone.  A trap of its own would take its
+# last command's status for the test's: two tests could not fail for that.
+at_exit() { at_exit+=("$1"); }
+
 cleanup() {
 	local status=$? x
 	trap - EXIT INT TERM
 	set +e
+	for x in "${at_exit[@]+"${at_exit[@]}"}"; do eval "$x"; done
 	for x in "${registered[@]+"${registered[@]}"}"; do end "$x" >/dev/null 2>&1; done
 	for x in "${netns[@]+"${netns[@]}"}"; do ip netns del "$x"; done
 	for x in "${mounts[@]+"${mounts[@]}"}"; do umount "$x"; done

@@ -32,8 +32,7 @@ bpf_ns() { held run_time_ns prog_id; }
 stats=/proc/sys/kernel/bpf_stats_enabled
 was=$(cat $stats 2>/dev/null || echo none)
 [ "$was" = none ] || echo 1 >$stats
-# shellcheck disable=SC2064  # now
-[ "$was" = none ] || trap "status=\$?; set +e; echo $was >$stats; (exit \$status); cleanup" EXIT
+[ "$was" = none ] || at_exit "echo $was >$stats"
 
 progs=$(objects prog_id)
 [ "$progs" -ge 1 ] || fail "the agent holds no BPF program: its BPF time cannot be summed"

@@ -45,7 +45,8 @@ else
 fi
 mount -t tmpfs -o mode=755 none "$root/run"
 mount -t tmpfs -o mode=1777 none "$root/tmp"
-trap 'status=$?; umount -R -l "$root" "$root"/{proc,sys,dev,run,tmp} "$tmp/copy" 2>/dev/null || true; (exit $status); cleanup' EXIT
+unmount_root() { umount -R -l "$root" "$root"/{proc,sys,dev,run,tmp} "$tmp/copy" 2>/dev/null; }
+at_exit unmount_root
 for m in proc sys dev; do mount --rbind /$m "$root/$m"; done
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
 # Triggers are other packages' (man-db would read every page of this machine).

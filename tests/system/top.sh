@@ -26,7 +26,7 @@ begin() {
 	window=$((window + 1))
 	t -f /dev/null new-session -d -s top -x 80 -y 24 "stty -g >$tmp/before; $bin/headroom top $* 2>$tmp/err; echo \$? >$tmp/left; stty -g >$tmp/after; sleep 60"
 }
-trap 'status=$?; set +e; t kill-server 2>/dev/null; (exit $status); cleanup' EXIT
+at_exit 't kill-server 2>/dev/null'
 # ended STATUS: it did, with that status, and the terminal is as before.
 ended() {
 	wait_for 10 "the end of headroom top" test -s "$tmp/left"
