@@ -138,6 +138,7 @@ struct sim_event {
 	void *body; /* ARRIVE: owned */
 	size_t len;
 	uint64_t sent_ms;
+	bool copied; /* ARRIVE: one of two */
 	struct sim_answer answer;
 };
 

@@ -162,7 +162,13 @@ void sim_collector_arrive(struct sim_event *e)
 	sim.total.events++;
 	if (!writer) {
 		free(e->body);
-		sim_reply(e->agent, e->conn, &(struct sim_answer){.status = 0});
+		/*
+		 * Nobody listens.  Where nothing copies, nothing of the request has left the agent,
+		 * and it knows that for certain.  What copies requests stands between, accepted the
+		 * connection, and speaks for itself: the other copy may still arrive.
+		 */
+		sim_reply(e->agent, e->conn,
+			&(struct sim_answer){.status = e->copied ? 503 : 0, .retry_after_s = 5});
 		return;
 	}
 	j = calloc(1, sizeof(*j));
@@ -178,6 +184,13 @@ void sim_collector_arrive(struct sim_event *e)
 		.sent_ms = e->sent_ms};
 	if (!parse(j))
 		sim_fail("agent %u sent what the wire refuses", e->agent);
+	if (sim.verbose) {
+		printf("%10.3f from %u:", (double)sim.now_ns / 1e9, j->agent);
+		for (uint32_t i = 0; i < j->post.n_rows; i++)
+			printf(" %llu-%llu", (unsigned long long)j->post.row[i].seq_first,
+				(unsigned long long)j->post.row[i].seq_last);
+		putchar('\n');
+	}
 	*queue_end = j;
 	queue_end = &j->next;
 	if (!flush_due) {

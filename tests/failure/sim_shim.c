@@ -141,14 +141,16 @@ bool hr_ship_take_result(struct hr_ship *s, struct hr_ship_result *ret)
 	return true;
 }
 
-static void deliver(const struct hr_ship *s, const void *body, size_t len, uint64_t delay_ns)
+static void deliver(
+	const struct hr_ship *s, const void *body, size_t len, uint64_t delay_ns, bool copied)
 {
 	struct sim_event e = {.kind = SIM_ARRIVE,
 		.agent = s->a->no,
 		.conn = s->conn,
 		.body = malloc(len),
 		.len = len,
-		.sent_ms = hr_clock_wall_ms()};
+		.sent_ms = hr_clock_wall_ms(),
+		.copied = copied};
 
 	if (!e.body)
 		abort();
@@ -159,7 +161,7 @@ static void deliver(const struct hr_ship *s, const void *body, size_t len, uint6
 int hr_ship_post(struct hr_ship *s, const void *body, size_t len, uint64_t seq)
 {
 	const struct sim_weather *w = &sim.weather;
-	bool cut = sim.now_ns < s->a->cut_ns;
+	bool cut = sim.now_ns < s->a->cut_ns, copied;
 
 	s->busy = true;
 	s->ended = false;
@@ -176,12 +178,14 @@ int hr_ship_post(struct hr_ship *s, const void *body, size_t len, uint64_t seq)
 		sim_reply(s->a->no, s->conn, &(struct sim_answer){.status = 413});
 		return 0;
 	}
+	copied = sim_hits(w->duplicated);
 	deliver(s, body, len,
 		sim_hits(w->late) ? sim_between(1000000000, 4 * SIM_TIMEOUT_NS)
-				  : sim_between(100000, 80000000));
-	if (sim_hits(w->duplicated)) {
+				  : sim_between(100000, 80000000),
+		copied);
+	if (copied) {
 		sim.total.events++;
-		deliver(s, body, len, sim_between(100000, 4 * SIM_TIMEOUT_NS));
+		deliver(s, body, len, sim_between(100000, 4 * SIM_TIMEOUT_NS), true);
 	}
 	return 0;
 }
