@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
-#include "collector/check_sums.h"
+#include "collector/core/check_sums.h"
 #include "collector/core/crc32.h"
 #include "collector/core/digest.h"
 #include "collector/store.h"

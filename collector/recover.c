@@ -198,7 +198,7 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 
 	if (r == 0)
 		r = s->ops->boots(s, load_boot, &l);
-	cold = w->conf.model_bytes && s->ops->state &&
+	cold = w->conf.model_bytes &&
 	       (w->hosts.n > LOAD_ALL || w->hosts.n * MODEL_BYTES > w->conf.model_bytes);
 	if (r == 0)
 		r = cold ? hr_turn_recover(w) : s->ops->states(s, load_state, &l);

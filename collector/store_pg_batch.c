@@ -116,7 +116,7 @@ int hr_pg_added(struct hr_pg *q, enum hr_pg_sql which)
 	q->batch[which].at = 0;
 	if (!q->no_memory)
 		return 0;
-	strcpy(q->base.error, "out of memory");
+	(void)snprintf(q->base.error, sizeof(q->base.error), "out of memory");
 	return HR_STORE_FULL;
 }
 

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/check_sums.h"
+#include "collector/core/check_sums.h"
 #include "collector/core/digest.h"
 #include "collector/store_pg.h"
+#include "proto/num.h"
 
 struct checking {
 	PGconn *conn;
@@ -39,14 +40,16 @@ static void run(struct checking *c, const char *sql)
 static int64_t number(struct checking *c, const char *sql)
 {
 	PGresult *r = PQexec(c->conn, sql);
-	int64_t v = 0;
+	const char *text = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1
+				   ? PQgetvalue(r, 0, 0)
+				   : "";
+	bool below = text[0] == '-'; /* a sum that is wrong may be */
+	uint64_t v = 0;
 
-	if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1)
-		v = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-	else
+	if (!hr_num_u64(text + below, 0, INT64_MAX, &v))
 		unreadable(c);
 	PQclear(r);
-	return v;
+	return below ? -(int64_t)v : (int64_t)v;
 }
 
 static void one_window(struct checking *c, const PGresult *r)

@@ -19,9 +19,9 @@
 #define TURNS_AT_ONCE 64   /* states in one transaction */
 #define TURN_LOOK     4000 /* hosts looked at in a pass */
 #define TURN_SLICE_NS (20 * HR_NS_PER_MS)
-/* Between two turns of a host, per cold host: 5 min at 100 000, and a quarter of a core */
+/* Between two turns of a host, per cold host: 5 min at 100 000 */
 #define TURN_HOST_NS 3000000ULL
-#define SCAN_ROWS    20000 /* entries of the journal in a pass: 10 ms */
+#define SCAN_ROWS    20000 /* entries of the journal in a pass */
 #define SLOTS_NONE   UINT32_MAX
 #define STATE_MAX    (4 * 1024 * 1024) /* as in upkeep.c */
 
@@ -81,8 +81,7 @@ static bool has_room(const struct hr_writer *w, size_t bytes)
 
 bool hr_turn_chill(struct hr_writer *w, struct hr_host *host)
 {
-	if (!host->cold.is && !host->vm && w->conf.model_bytes && w->store->ops->state &&
-		!has_room(w, 0))
+	if (!host->cold.is && !host->vm && w->conf.model_bytes && !has_room(w, 0))
 		host->cold.is = true;
 	return host->cold.is;
 }
@@ -262,7 +261,7 @@ static int by_n(const void *a, const void *b)
 	return (x->row.n > y->row.n) - (x->row.n < y->row.n);
 }
 
-/* At most one window can be asked for twice: never, as ranges are apart; so n are all different. */
+/* In the order in which it was stored.  Ranges are apart, so nothing is there twice. */
 static void feed(struct turn *t)
 {
 	struct hr_writer *w = t->w;

@@ -138,6 +138,14 @@ static void deadline_in(uint64_t ns, struct timespec *ts)
 	ts->tv_nsec = (long)(ns % HR_NS_PER_S);
 }
 
+/* A store that cannot give one state back keeps every model in memory. */
+static void take_conf(struct hr_writer *w, const struct hr_writer_conf *conf)
+{
+	w->conf = *conf;
+	if (!w->store->ops->state)
+		w->conf.model_bytes = 0;
+}
+
 /* Waits for work, then for the group to fill.  The queue is taken whole; false: stop and it is
  * empty. */
 static bool next_work(struct hr_writer *w, struct hr_work **ret_list)
@@ -164,7 +172,7 @@ static bool next_work(struct hr_writer *w, struct hr_work **ret_list)
 		struct hr_model_conf model = w->conf.model;
 		const char *dir = w->conf.state_dir;
 
-		w->conf = w->new_conf;
+		take_conf(w, &w->new_conf);
 		w->conf.model = model;
 		w->conf.state_dir = dir;
 		w->has_new_conf = false;
@@ -260,8 +268,8 @@ struct hr_writer *hr_writer_open(const struct hr_writer_conf *conf, struct hr_st
 		snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 		return NULL;
 	}
-	w->conf = *conf;
 	w->store = store;
+	take_conf(w, conf);
 	w->count = counters;
 	w->board = board;
 	w->last = &w->first;

@@ -100,7 +100,7 @@ static void hosts_and_dedupe_state_come_back_as_written(void **state)
 	assert_int_equal(w->s->ops->put_boot(w->s, &b), 0);
 	commit(w);
 	assert_int_equal(hr_hostseq_add(&b.seq, 500, 500, &f), HR_HOSTSEQ_NEW);
-	strcpy(h.name, "renamed");
+	(void)snprintf(h.name, sizeof(h.name), "renamed");
 	begin(w);
 	assert_int_equal(w->s->ops->put_host(w->s, &h), 0);
 	assert_int_equal(w->s->ops->put_boot(w->s, &b), 0);

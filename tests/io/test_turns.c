@@ -254,6 +254,35 @@ static void a_state_that_is_damaged_is_made_anew_from_the_stored_windows(void **
 	assert_same(t);
 }
 
+/* store.h: all four calls or none; a limit of models means nothing then. */
+static void a_store_that_gives_no_single_state_keeps_every_model(void **state)
+{
+	struct world *t = *state;
+	struct hr_store *store = hr_store_mem_open();
+	struct hr_store_ops bare;
+	char error[HR_STORE_ERROR_LEN];
+
+	assert_non_null(store);
+	bare = *store->ops;
+	bare.state = NULL;
+	bare.journal_heads = NULL;
+	bare.put_view = NULL;
+	bare.views = NULL;
+	store->ops = &bare;
+	hr_writer_close(t->cold.w);
+	memset(&t->cold.count, 0, sizeof(t->cold.count));
+	t->cold.w = hr_writer_open(&t->cold.conf, store, &t->cold.count, &t->cold.board, error);
+	assert_non_null(t->cold.w);
+	for (uint64_t k = 0; k < 12; k++) {
+		send(t, 1, k, k * 10000, k == 0);
+		hr_writer_upkeep(t->cold.w);
+	}
+	assert_false(t->cold.w->hosts.by_no[0]->cold.is);
+	assert_non_null(t->cold.w->hosts.by_no[0]->vm);
+	hr_writer_close(t->cold.w); /* while the calls are there */
+	open_side(&t->cold);
+}
+
 static void every_waiting_slot_lies_in_exactly_one_range(void **state)
 {
 	struct world *t = *state;
@@ -290,6 +319,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_state_that_is_damaged_is_made_anew_from_the_stored_windows, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_store_that_gives_no_single_state_keeps_every_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			every_waiting_slot_lies_in_exactly_one_range, setup, teardown),
 	};

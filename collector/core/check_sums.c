@@ -1,9 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What must be equal in a database, and what it says: the conservation of windows and samples
- * through the tiers.  The statements are the same for SQLite and PostgreSQL.
- */
-#pragma once
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/core/check_sums.h"
 
 #define WINDOWS "coalesce(sum(last-seq+1),0)"
 #define OF(what, where)                                                                            \
@@ -19,9 +15,7 @@
 	"(SELECT coalesce(sum(w.last-w.seq+1),0) FROM late l JOIN " t " w ON w.id=l.id AND "       \
 	"w.n=l.n)"
 
-static const struct {
-	const char *what, *left, *right;
-} hr_check_sum[] = {
+const struct hr_check_sum hr_check_sum[HR_CHECK_SUMS] = {
 	{"windows acknowledged = windows stored + set aside + expired", "SELECT " ACKED,
 		"SELECT " OF("", "") "+(SELECT " WINDOWS
 				     " FROM quarantine)+" TALLY("out_windows", "0")},
@@ -42,4 +36,3 @@ static const struct {
 	{"samples in the hour tier = stored in it + expired", "SELECT " TALLY("in_samples", "2"),
 		"SELECT (SELECT coalesce(sum(samples),0) FROM r3600)+" TALLY("out_samples", "2")},
 };
-#define HR_CHECK_SUMS (sizeof(hr_check_sum) / sizeof(hr_check_sum[0]))
