@@ -16,7 +16,7 @@ static char dir[64], path[96];
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/hr-status.XXXXXX");
+	(void)snprintf(dir, sizeof dir, "/tmp/hr-status.XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	(void)snprintf(path, sizeof path, "%s/status", dir);

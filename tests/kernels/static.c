@@ -344,18 +344,17 @@ static int judge_optional(char **manifests, int n)
 /* Each field that an object asks for is in the file of expectations: its absence was thought of. */
 static int note_unexpected(const struct object *o, struct relocation *r)
 {
-	char line[256];
+	char line[256], word[sizeof(r->name) + 1];
 	bool found = false;
 	FILE *f;
 
 	if (r->kind != BPF_CORE_FIELD_EXISTS)
 		return 0;
+	(void)snprintf(word, sizeof(word), "%s ", r->name);
 	f = fopen(arg_expect, "r");
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = ' ';
-		strcat(r->name, " ");
-		found |= line[0] != '#' && strstr(line, r->name);
-		r->name[strlen(r->name) - 1] = '\0';
+		found |= line[0] != '#' && strstr(line, word);
 	}
 	if (f)
 		fclose(f);

@@ -248,9 +248,11 @@ static void next_post(struct conn *c)
 static void take_phase(struct agent *a, const char *reply)
 {
 	const char *p = strstr(reply, "phase=");
+	uint64_t ms;
 
-	if (p && !arg.random_phase)
-		a->phase_ms = (uint32_t)strtoul(p + 6, NULL, 10);
+	if (p && !arg.random_phase && hr_num_u64_n(p + 6, strspn(p + 6, "0123456789"), &ms) &&
+		ms <= UINT32_MAX)
+		a->phase_ms = (uint32_t)ms;
 }
 
 static void answered(struct conn *c)

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proto/num.h"
+
 #define BLOCK 4096ULL
 
 static struct act_opts opts;
@@ -92,6 +94,7 @@ static bool read_answer(int fd)
 	while (want == 0 || have < want) {
 		ssize_t n = read(fd, buf + have, sizeof(buf) - 1 - have);
 		const char *body, *length;
+		uint64_t len;
 
 		if (n <= 0)
 			return false;
@@ -99,8 +102,14 @@ static bool read_answer(int fd)
 		buf[have] = 0;
 		body = strstr(buf, "\r\n\r\n");
 		length = strcasestr(buf, "\r\nContent-Length:");
-		if (want == 0 && body && length && length < body)
-			want = (size_t)(body + 4 - buf) + strtoul(length + 17, NULL, 10);
+		if (want == 0 && body && length && length < body) {
+			length += 17;
+			length += strspn(length, " ");
+			if (!hr_num_u64_n(length, strspn(length, "0123456789"), &len) ||
+				len > sizeof(buf))
+				return false;
+			want = (size_t)(body + 4 - buf) + (size_t)len;
+		}
 		if (have == sizeof(buf) - 1 && have < want)
 			return false;
 	}

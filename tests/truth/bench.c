@@ -15,6 +15,7 @@
 #include "agent/core/fold.h"
 #include "agent/core/replay.h"
 #include "collector/core/vm.h"
+#include "proto/num.h"
 #include "sched.h"
 
 #define NS       1000000000ULL
@@ -318,6 +319,22 @@ static void add_tally(struct tally *to, const struct tally *t)
 	to->ln_err += t->ln_err;
 }
 
+/* "FIRST" or "FIRST-LAST". */
+static bool seeds_of(const char *s, unsigned *ret_first, unsigned *ret_last)
+{
+	size_t n = strcspn(s, "-");
+	uint64_t first, last;
+
+	if (!hr_num_u64_n(s, n, &first) || first > UINT32_MAX)
+		return false;
+	last = first;
+	if (s[n] && !hr_num_u64(s + n + 1, first, UINT32_MAX, &last))
+		return false;
+	*ret_first = (unsigned)first;
+	*ret_last = (unsigned)last;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
@@ -327,24 +344,21 @@ int main(int argc, char **argv)
 	unsigned cpus = 1, seconds = 20, first = 1, last = 1;
 	struct tally all = {0}, by_f[4] = {{0}};
 	bool rows = false;
+	uint64_t v;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'c')
-			cpus = (unsigned)atoi(optarg);
-		else if (c == 's')
-			seconds = (unsigned)atoi(optarg);
-		else if (c == 'e' && sscanf(optarg, "%u-%u", &first, &last) < 2)
-			last = first;
+		if (c == 'c' && hr_num_u64(optarg, 1, SCHED_CPUS_MAX, &v))
+			cpus = (unsigned)v;
+		else if (c == 's' && hr_num_u64(optarg, 20, 86400, &v))
+			seconds = (unsigned)v;
 		else if (c == 'r')
 			rows = true;
 		else if (c == '1')
 			stage1 = true;
-		else if (c == '?')
+		else if (c != 'e' || !seeds_of(optarg, &first, &last))
 			return 2;
 	}
-	if (cpus < 1 || cpus > SCHED_CPUS_MAX || seconds < 20)
-		return 2;
 	for (unsigned w = 0; w < ARRIVE_N * 3 * 3 * GROW_N; w++) {
 		struct plan_opts o = {.arrive = w % 4,
 			.size = w / 4 % 3,
