@@ -15,6 +15,7 @@
 #define HR_RING_SLOTS 256 /* 2.147 s in the kernel's ring */
 
 #define HR_WINDOW_AIM         900     /* bytes of one summary: beyond, resolution is given up */
+#define HR_WINDOW_AIM_IDLE    500     /* the same of a VM that is busy for less than a tenth */
 #define HR_BODY_MAX           65536   /* bytes of one POST body, before unpacking */
 #define HR_ARENA_MAX          1048576 /* bytes that unpacking one body may take */
 #define HR_BATCH_MAX          64      /* summaries in one POST */

@@ -257,12 +257,23 @@ size_t hr_wire_encode_summary(const struct hr_summary *s, void *buf, size_t cap)
 	return encode(s, 0, buf, cap);
 }
 
+static size_t aim_of(const struct hr_summary *s)
+{
+	uint64_t whole_ns = (uint64_t)s->cpus * s->dur_ms * 1000000;
+
+	return hr_has(s, HR_SIG_CPU_SLOTS) && s->ctr[HR_CTR_ONCPU_NS] < whole_ns / 10
+		       ? HR_WINDOW_AIM_IDLE
+		       : HR_WINDOW_AIM;
+}
+
 size_t hr_wire_encode_window(const struct hr_summary *s, void *buf, size_t cap)
 {
+	size_t aim = aim_of(s);
+
 	for (unsigned level = 0; level < LEVELS; level++) {
 		size_t n = encode(s, level, buf, cap);
 
-		if (n > 0 && (n <= HR_WINDOW_AIM || level == LEVELS - 1))
+		if (n > 0 && (n <= aim || level == LEVELS - 1))
 			return n;
 	}
 	return encode(s, 0, buf, cap); /* a group that 32 bits do not hold, or no room */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # machine: alone
 # What the agent costs on an idle VM: <= 0.2 % of one CPU all told (its own time and that of its BPF programs),
-# private memory <= 6 MB, BPF maps <= 4 MB, a summary <= 900 bytes; checked from outside, and what it reports itself
+# private memory <= 6 MB, BPF maps <= 4 MB, a summary <= 500 bytes; checked from outside, and what it reports itself
 # must agree.
 . "$(dirname "$0")/../lib/system.sh"
 need_root
@@ -59,11 +59,11 @@ say "private dirty $((private / 1024)) KiB, private clean $(($(rollup Private_Cl
 [ "$private" -gt 0 ] && [ "$private" -le $((6 * 1024 * 1024)) ] || fail "private memory $private bytes, promised <= 6 MB"
 [ "$maps" -gt 0 ] && [ "$maps" -le $((4 * 1024 * 1024)) ] || fail "BPF maps $maps bytes, promised <= 4 MB"
 
-# A row of w10 ends in four bytes of checksum.  The aim for an idle VM is 500: 438 to 661 were seen, so it is said and only
-# the bound of every window is judged.
+# A row of w10 ends in four bytes of checksum.  Of the last two the shorter: somebody's job may make the VM busy in one.
 sizes=$(sqlite3 -readonly "$db" 'select length(body) - 4 from w10 order by seq desc limit 2' | sort -n | paste -sd' ')
-say "summaries: $sizes bytes (aim 500 on an idle VM)"
-[ -n "$sizes" ] && [ "${sizes##* }" -le 900 ] || fail "summaries take $sizes bytes, promised <= 900"
+say "summaries: $sizes bytes"
+[ -n "$sizes" ] && [ "${sizes%% *}" -le 500 ] && [ "${sizes##* }" -le 900 ] ||
+	fail "summaries take $sizes bytes, promised <= 500 of an idle VM and <= 900 of any"
 
 id=$(get /v1/hosts | jq -r '[.. | objects | (.id // .host) | strings] | first')
 get "/v1/hosts/$id/answer" >"$tmp/answer.json"

@@ -337,6 +337,35 @@ static void beyond_the_aim_only_resolution_goes(void **state)
 	}
 }
 
+/* The same distributions, and only the time on CPUs says whether the VM is idle. */
+static void an_idle_vm_has_a_shorter_aim(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("idle aim");
+	size_t whole, n;
+
+	(void)state;
+	hr_sample_idle(&r, &a, 8640);
+	for (double us = 100; us < 1e6; us *= 1.25) { /* and a tail of long ones: 41 buckets each */
+		(void)hr_hist_add(&a.dist[HR_DIST_RUNQ_WAIT], (uint64_t)us, 2);
+		(void)hr_hist_add(&a.dev[0].dist[HR_DDIST_WR_LAT], (uint64_t)us, 2);
+	}
+	a.dev[0].have |= HR_SIG_BIT(HR_SIG_DISK_IO);
+	a.cpus = 2;
+	a.dur_ms = 10000;
+	a.ctr[HR_CTR_ONCPU_NS] = 2000000000; /* a tenth of 2 x 10 s */
+	whole = hr_wire_encode_summary(&a, buf, sizeof(buf));
+	assert_true(whole > HR_WINDOW_AIM_IDLE && whole <= HR_WINDOW_AIM);
+	assert_int_equal(hr_wire_encode_window(&a, buf, sizeof(buf)), whole);
+	a.ctr[HR_CTR_ONCPU_NS]--;
+	n = hr_wire_encode_window(&a, buf, sizeof(buf));
+	assert_true(n > 0 && n <= HR_WINDOW_AIM_IDLE);
+	assert_int_equal(hr_wire_decode_summary(&arena, buf, n, &b), HR_WIRE_OK);
+	assert_true(b.dist[HR_DIST_RUNQ_WAIT].shift > 0);
+	a.have &= ~HR_SIG_BIT(HR_SIG_CPU_SLOTS); /* not known: not idle */
+	n = hr_wire_encode_window(&a, buf, sizeof(buf));
+	assert_int_equal(n, hr_wire_encode_summary(&a, body, sizeof(body)));
+}
+
 /* Eight busy disks do not fit the aim: written all the same, as coarse as it gets. */
 static void what_cannot_meet_the_aim_is_sent_all_the_same(void **state)
 {
@@ -421,6 +450,7 @@ int main(void)
 		cmocka_unit_test(every_cut_body_is_refused),
 		cmocka_unit_test(windows_stay_small),
 		cmocka_unit_test(beyond_the_aim_only_resolution_goes),
+		cmocka_unit_test(an_idle_vm_has_a_shorter_aim),
 		cmocka_unit_test(what_cannot_meet_the_aim_is_sent_all_the_same),
 	};
 
