@@ -269,9 +269,9 @@ static void the_document_holds_the_whole_ladder_and_none_of_a_size_that_is_not_t
 
 	(void)state;
 	answer(&a);
-	(void)strcpy(a.host, "vm");
+	(void)snprintf(a.host, sizeof(a.host), "vm");
 	a.size.has = true;
-	(void)strcpy(a.size.name, "f.4");
+	(void)snprintf(a.size.name, sizeof(a.size.name), "f.4");
 	a.size.vcpus = 4;
 	a.size.mem_bytes = 16384 * FX_MIB;
 	o = document(&a, &c);

@@ -96,11 +96,12 @@ static void family(struct hr_size_row size[3], struct hr_ladder_rung rung[3], co
 	memset(size, 0, 3 * sizeof(*size));
 	memset(rung, 0, 3 * sizeof(*rung));
 	for (unsigned i = 0; i < 3; i++) {
-		strcpy(size[i].name, names[i]);
+		(void)snprintf(size[i].name, sizeof(size[i].name), "%s", names[i]);
 		size[i].vcpus = 2U << i;
 		size[i].mem_bytes = UINT64_C(8) << (30 + i);
 		size[i].price = 0.1 * (1 << i);
-		strcpy(size[i].price_unit, i == 2 ? unit : "EUR/h");
+		(void)snprintf(size[i].price_unit, sizeof(size[i].price_unit), "%s",
+			i == 2 ? unit : "EUR/h");
 		rung[i].size = &size[i];
 		rung[i].binding = HR_RES_SOFTIRQ;
 		rung[i].headroom = (struct hr_bounds){
