@@ -129,23 +129,31 @@ static bool add_dev(
 	return true;
 }
 
+/* Beyond the aim a thread that ran and waited for less than a hundredth of a CPU is not a hot one.
+ */
 static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
 {
+	uint32_t n = 0;
+
 	for (uint32_t i = 0; i < s->n_top; i++) {
 		const struct hr_top *t = &s->top[i];
+
+		if (c->level > 0 && (uint64_t)t->oncpu_ms + t->wait_ms < s->dur_ms / 100)
+			continue;
 		const uint32_t v[TOP_COLS] = {t->pid, t->tid - t->pid, t->oncpu_ms, t->wait_ms,
 			t->process_oncpu_ms - t->oncpu_ms, t->peers};
 
-		memcpy(&c->top[i * TOP_COLS], v, sizeof(v));
-		hr_text_clean(t->comm, c->name[2 * i], HR_COMM_LEN);
-		hr_text_clean(t->process, c->name[2 * i + 1], HR_COMM_LEN);
-		if (strcmp(c->name[2 * i], c->name[2 * i + 1]) == 0)
-			c->name[2 * i + 1][0] = '\0';
-		c->top_name[2 * i] = c->name[2 * i];
-		c->top_name[2 * i + 1] = c->name[2 * i + 1];
+		memcpy(&c->top[n * TOP_COLS], v, sizeof(v));
+		hr_text_clean(t->comm, c->name[2 * n], HR_COMM_LEN);
+		hr_text_clean(t->process, c->name[2 * n + 1], HR_COMM_LEN);
+		if (strcmp(c->name[2 * n], c->name[2 * n + 1]) == 0)
+			c->name[2 * n + 1][0] = '\0';
+		c->top_name[2 * n] = c->name[2 * n];
+		c->top_name[2 * n + 1] = c->name[2 * n + 1];
+		n++;
 	}
-	m->n_top = (size_t)s->n_top * TOP_COLS;
-	m->n_top_name = (size_t)s->n_top * 2;
+	m->n_top = (size_t)n * TOP_COLS;
+	m->n_top_name = (size_t)n * 2;
 }
 
 static void add_fs(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)

@@ -366,6 +366,35 @@ static void an_idle_vm_has_a_shorter_aim(void **state)
 	assert_int_equal(n, hr_wire_encode_summary(&a, body, sizeof(body)));
 }
 
+/* 100 ms of 10 s are a hundredth; the one below it makes room, and only where room is short. */
+static void small_threads_make_room(void **state)
+{
+	static const struct hr_top at = {7, 7, 60, 40, 60, 0, "at", "at"};
+	static const struct hr_top below = {8, 8, 99, 0, 99, 0, "below", "below"};
+	struct hr_rand r = hr_rand_seeded("small threads");
+	size_t n;
+
+	(void)state;
+	hr_sample_idle(&r, &a, 8640);
+	a.dur_ms = 10000;
+	a.have |= HR_SIG_BIT(HR_SIG_THREADS);
+	a.n_top = 2;
+	a.top[0] = at;
+	a.top[1] = below;
+	n = hr_wire_encode_window(&a, buf, sizeof(buf));
+	assert_int_equal(hr_wire_decode_summary(&arena, buf, n, &b), HR_WIRE_OK);
+	assert_int_equal(b.n_top, 2);
+	hr_sample_work(&r, &a, 8640, 80000, 1.3);
+	a.dur_ms = 10000;
+	a.n_top = 2;
+	a.top[0] = below;
+	a.top[1] = at;
+	n = hr_wire_encode_window(&a, buf, sizeof(buf));
+	assert_int_equal(hr_wire_decode_summary(&arena, buf, n, &b), HR_WIRE_OK);
+	assert_int_equal(b.n_top, 1);
+	assert_memory_equal(&b.top[0], &at, sizeof(at));
+}
+
 /* Eight busy disks do not fit the aim: written all the same, as coarse as it gets. */
 static void what_cannot_meet_the_aim_is_sent_all_the_same(void **state)
 {
@@ -451,6 +480,7 @@ int main(void)
 		cmocka_unit_test(windows_stay_small),
 		cmocka_unit_test(beyond_the_aim_only_resolution_goes),
 		cmocka_unit_test(an_idle_vm_has_a_shorter_aim),
+		cmocka_unit_test(small_threads_make_room),
 		cmocka_unit_test(what_cannot_meet_the_aim_is_sent_all_the_same),
 	};
 
