@@ -285,7 +285,8 @@ _Static_assert(
 		offsetof(struct hr_task, oncpu_ns) == offsetof(struct hr_task_rec, oncpu_ns) &&
 		offsetof(struct hr_task, wait_ns) == offsetof(struct hr_task_rec, wait_ns) &&
 		offsetof(struct hr_task, cgroup) == offsetof(struct hr_task_rec, cgroup) &&
-		offsetof(struct hr_task, comm) == offsetof(struct hr_task_rec, comm),
+		offsetof(struct hr_task, comm) == offsetof(struct hr_task_rec, comm) &&
+		offsetof(struct hr_task, group) == offsetof(struct hr_task_rec, group),
 	"the iterator's record is a struct hr_task");
 
 int hr_bpf_tasks(
@@ -311,7 +312,9 @@ int hr_bpf_tasks(
 	}
 	*ret_cut = have == room && read(fd, &more, 1) > 0;
 	*ret_n = (uint32_t)(have / sizeof(*buf));
-	for (uint32_t i = 0; i < *ret_n; i++)
+	for (uint32_t i = 0; i < *ret_n; i++) {
 		buf[i].comm[HR_COMM_LEN - 1] = '\0';
+		buf[i].group[HR_GROUP_LEN - 1] = '\0';
+	}
 	return 0;
 }

@@ -48,10 +48,26 @@ static bool read_thread(int dir, const char *tid, uint32_t pid, struct hr_task *
 	return true;
 }
 
+/* Of a process: its threads may be elsewhere only in threaded cgroups. */
+struct group {
+	uint64_t id; /* 0: not known */
+	char name[HR_GROUP_LEN];
+};
+
+static void read_group(int proc, const char *pid, struct group *ret)
+{
+	char buf[4096];
+	ssize_t n = read_in(proc, pid, "cgroup", buf, sizeof buf);
+
+	if (n <= 0 || hr_procfs_cgroup(buf, (size_t)n, &ret->id, ret->name) < 0)
+		*ret = (struct group){0};
+}
+
 int hr_host_task_read(
 	const char *root, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut)
 {
 	struct hr_host_dir procs, tasks;
+	struct group group;
 	const struct dirent64 *p, *t;
 	char path[PATH_MAX];
 	int fd;
@@ -71,6 +87,7 @@ int hr_host_task_read(
 
 		if (!hr_num_u64(p->d_name, 1, UINT32_MAX, &pid))
 			continue;
+		read_group(fd, p->d_name, &group);
 		(void)snprintf(path, sizeof path, "%.20s/task", p->d_name);
 		hr_host_dir_init(&tasks, openat(fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 		while ((t = hr_host_dir_next(&tasks))) {
@@ -80,8 +97,11 @@ int hr_host_task_read(
 				*ret_cut = true;
 				break;
 			}
-			if (read_thread(tasks.fd, t->d_name, (uint32_t)pid, &buf[*ret_n]))
-				(*ret_n)++;
+			if (!read_thread(tasks.fd, t->d_name, (uint32_t)pid, &buf[*ret_n]))
+				continue;
+			buf[*ret_n].cgroup = group.id;
+			memcpy(buf[*ret_n].group, group.name, sizeof group.name);
+			(*ret_n)++;
 		}
 		hr_host_dir_done(&tasks);
 	}

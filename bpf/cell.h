@@ -198,6 +198,7 @@ struct hr_task_rec { /* one record of the iterator; field for field struct hr_ta
 	uint64_t wait_ns;
 	uint64_t cgroup;
 	char comm[HR_COMM_LEN];
+	char group[HR_GROUP_LEN];
 };
 
 #define HR_CELL_ALIGNED(type) _Static_assert(sizeof(type) % 64 == 0, #type " fills cache lines")

@@ -74,19 +74,22 @@ static __always_inline struct gendisk *hr_request_disk(const bool typed, struct 
 }
 
 /*
- * kernfs id of the cgroup that holds a task's CPU limits: its cgroup in the cpu
- * controller, which on cgroup v2 is the nearest ancestor that has it enabled.  The
- * controller's place in subsys[] depends on the kernel's configuration.
+ * The cgroup a task is accounted in: where it is in the unified hierarchy, and where that is the
+ * root (v1 alone, or kernel threads) its group in the cpu controller.  Not the latter first: in
+ * the unified hierarchy it is the nearest ancestor that has the controller enabled, for most
+ * systemd services the root.  The controller's place in subsys[] depends on the configuration.
  */
-static __always_inline uint64_t hr_cpu_cgroup(struct task_struct *p)
+static __always_inline struct kernfs_node *hr_task_cgroup(struct task_struct *p)
 {
 	struct css_set *set = BPF_CORE_READ(p, cgroups);
 	struct cgroup_subsys_state *css = NULL;
-	struct cgroup *cg = NULL;
+	struct cgroup *cg;
 
 	if (!set)
-		return 0;
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id)) {
+		return NULL;
+	cg = BPF_CORE_READ(set, dfl_cgrp);
+	if ((!cg || BPF_CORE_READ(cg, level) == 0) &&
+		bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id)) {
 		uint64_t i = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
 
 		bpf_probe_read_kernel(&css, sizeof(css),
@@ -95,9 +98,7 @@ static __always_inline uint64_t hr_cpu_cgroup(struct task_struct *p)
 		if (css)
 			cg = BPF_CORE_READ(css, cgroup);
 	}
-	if (!cg)
-		cg = BPF_CORE_READ(set, dfl_cgrp);
-	return cg ? BPF_CORE_READ(cg, kn, id) : 0;
+	return cg ? BPF_CORE_READ(cg, kn) : NULL;
 }
 
 /* Address of a device's network namespace; 0: the kernel has none, or does not tell. */

@@ -37,10 +37,12 @@ struct sched_entity { /* cpu, task */
 };
 
 struct kernfs_node { /* task */
+	const char *name;
 	uint64_t id;
 };
 
 struct cgroup { /* task */
+	int level;
 	struct kernfs_node *kn;
 };
 

@@ -13,6 +13,7 @@ SEC("iter/task")
 int on_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct kernfs_node *group;
 	struct hr_task_rec r;
 
 	if (!task)
@@ -23,7 +24,11 @@ int on_task(struct bpf_iter__task *ctx)
 	r.start_ns = task->start_time;
 	r.oncpu_ns = task->se.sum_exec_runtime;
 	r.wait_ns = task->sched_info.run_delay;
-	r.cgroup = hr_cpu_cgroup(task);
+	group = hr_task_cgroup(task);
+	if (group) {
+		r.cgroup = BPF_CORE_READ(group, id);
+		bpf_probe_read_kernel_str(r.group, sizeof(r.group), BPF_CORE_READ(group, name));
+	}
 	bpf_probe_read_kernel(r.comm, sizeof(r.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;

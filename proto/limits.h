@@ -33,6 +33,8 @@
 #define HR_FS_MAX      8    /* file systems in one summary, the fullest */
 #define HR_TOP_MAX     6    /* hottest threads in one summary */
 #define HR_NAME_LEN    64   /* bytes with NUL: host, device, kernel, instance type */
+#define HR_GROUP_MAX   4    /* hottest cgroups in one summary */
+#define HR_GROUP_LEN   32   /* bytes with NUL: start of the last part of a cgroup's path */
 #define HR_COMM_LEN    16   /* bytes with NUL: TASK_COMM_LEN of the kernel */
 #define HR_CPUS_MAX    4096 /* possible CPUs handled */
 #define HR_HOST_ID_LEN 16   /* bytes of a host id; printed as 32 hex digits */

@@ -273,6 +273,42 @@ static void merge_top(struct hr_summary *into, const struct hr_summary *next)
 	memcpy(into->top, all, into->n_top * sizeof(all[0]));
 }
 
+/* Cgroups likewise, by the one name that is known of them. */
+static void merge_groups(struct hr_summary *into, const struct hr_summary *next)
+{
+	struct hr_top_group all[2 * HR_GROUP_MAX];
+	uint8_t n = into->n_group;
+
+	memcpy(all, into->group, n * sizeof(all[0]));
+	for (uint8_t i = 0; i < next->n_group; i++) {
+		const struct hr_top_group *b = &next->group[i];
+		uint8_t j = 0;
+
+		while (j < n && strcmp(all[j].name, b->name) != 0)
+			j++;
+		if (j == n)
+			all[n++] = (struct hr_top_group){0};
+		memcpy(all[j].name, b->name, sizeof(b->name));
+		all[j].oncpu_ms = add_sat(all[j].oncpu_ms, b->oncpu_ms);
+		all[j].wait_ms = add_sat(all[j].wait_ms, b->wait_ms);
+	}
+	into->n_group = 0;
+	for (uint8_t i = 0; i < n; i++) {
+		const struct hr_top_group g = all[i];
+		uint8_t j = into->n_group;
+
+		for (; j > 0 && (uint64_t)into->group[j - 1].oncpu_ms + into->group[j - 1].wait_ms <
+					(uint64_t)g.oncpu_ms + g.wait_ms;
+			j--)
+			if (j < HR_GROUP_MAX)
+				into->group[j] = into->group[j - 1];
+		if (j < HR_GROUP_MAX)
+			into->group[j] = g;
+		if (into->n_group < HR_GROUP_MAX)
+			into->n_group++;
+	}
+}
+
 /* What adds up can. */
 static bool addable(const struct hr_summary *a, const struct hr_summary *b)
 {
@@ -325,10 +361,13 @@ static void add_up(struct hr_summary *into, const struct hr_summary *next)
 	else
 		memset(&into->replay, 0, sizeof(into->replay));
 	merge_devs(into, next);
-	if (into->have & HR_SIG_BIT(HR_SIG_THREADS))
+	if (into->have & HR_SIG_BIT(HR_SIG_THREADS)) {
 		merge_top(into, next);
-	else
+		merge_groups(into, next);
+	} else {
 		into->n_top = 0;
+		into->n_group = 0;
+	}
 	merge_fs(into, next);
 	if (into->n_fs > 0)
 		into->have |= HR_SIG_BIT(HR_SIG_FS);

@@ -230,6 +230,13 @@ struct hr_top {
 	char process[HR_COMM_LEN]; /* name of the thread-group leader */
 };
 
+/* A hot cgroup of the window: the sums of its threads; its children are cgroups of their own. */
+struct hr_top_group {
+	uint32_t oncpu_ms;
+	uint32_t wait_ms;
+	char name[HR_GROUP_LEN]; /* last part of its path, cut at its end; "/" for the root */
+};
+
 /*
  * Recorded slices replayed through c and 2c servers at each load factor of the grid
  * (answer-model 4.6), rows as vq_bad: inside today's bursts (mode A) on c and 2c, then
@@ -271,6 +278,9 @@ struct hr_summary {
 	struct hr_dev_summary dev[HR_DEVS_MAX];
 	uint8_t n_top;
 	struct hr_top top[HR_TOP_MAX]; /* by oncpu + wait, largest first (THREADS) */
+	uint8_t n_group;
+	/* by oncpu + wait, from 1 % of one CPU on (THREADS) */
+	struct hr_top_group group[HR_GROUP_MAX];
 	uint8_t n_fs; /* 0: none in this window (each is sampled every fifth minute) */
 	struct hr_fs fs[HR_FS_MAX]; /* no mount twice */
 };

@@ -13,9 +13,10 @@
 #include "proto/wire_bits.h"
 #include "proto/wire_scan.h"
 
-#define TOP_COLS 6 /* numbers per hot thread */
-#define FS_COLS  4 /* numbers per file system */
-#define SIG_MASK ((1ULL << HR_SIG_N) - 1)
+#define TOP_COLS   6 /* numbers per hot thread */
+#define GROUP_COLS 2 /* per hot cgroup */
+#define FS_COLS    4 /* numbers per file system */
+#define SIG_MASK   ((1ULL << HR_SIG_N) - 1)
 _Static_assert(HR_SIG_N < 64, "SIG_MASK shifts by it");
 _Static_assert(HR_DCTR_N <= 64 && HR_DIST_N <= 32 && HR_DDIST_N <= 32, "a word of bits each");
 
@@ -114,7 +115,11 @@ static enum hr_wire_error check_top(const Headroom__Summary *m)
 {
 	if (m->n_top % TOP_COLS != 0 || m->n_top_name * TOP_COLS != m->n_top * 2)
 		return HR_WIRE_COLUMNS;
-	return m->n_top / TOP_COLS > HR_TOP_MAX ? HR_WIRE_TOO_COMPLEX : HR_WIRE_OK;
+	if (m->n_group % GROUP_COLS != 0 || m->n_group_name * GROUP_COLS != m->n_group)
+		return HR_WIRE_COLUMNS;
+	return m->n_top / TOP_COLS > HR_TOP_MAX || m->n_group_name > HR_GROUP_MAX
+		       ? HR_WIRE_TOO_COMPLEX
+		       : HR_WIRE_OK;
 }
 
 static enum hr_wire_error check_fs(const Headroom__Summary *m)
@@ -244,6 +249,7 @@ static void copy_ctrs(const Headroom__Summary *m, struct hr_summary *ret)
 static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
 {
 	ret->n_top = 0;
+	ret->n_group = 0;
 	if (!hr_has(ret, HR_SIG_THREADS))
 		return;
 	for (size_t i = 0; i < m->n_top / TOP_COLS; i++) {
@@ -254,6 +260,13 @@ static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
 		*t = (struct hr_top){v[0], v[0] + v[1], v[2], v[3], v[2] + v[4], v[5], "", ""};
 		strncpy(t->comm, name[0], sizeof(t->comm) - 1);
 		strncpy(t->process, *name[1] ? name[1] : name[0], sizeof(t->process) - 1);
+	}
+	for (size_t i = 0; i < m->n_group_name; i++) {
+		const uint32_t *v = &m->group[i * GROUP_COLS];
+		struct hr_top_group *g = &ret->group[ret->n_group++];
+
+		*g = (struct hr_top_group){v[0], v[1], ""};
+		strncpy(g->name, m->group_name[i], sizeof(g->name) - 1);
 	}
 }
 

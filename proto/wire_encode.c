@@ -14,9 +14,10 @@
 #include "proto/text.h"
 #include "proto/wire_scan.h"
 
-#define TOP_COLS  6
-#define FS_COLS   4
-#define CTR_WORDS ((HR_CTR_N + 63) / 64)
+#define TOP_COLS   6
+#define GROUP_COLS 2
+#define FS_COLS    4
+#define CTR_WORDS  ((HR_CTR_N + 63) / 64)
 
 /* The columns of one summary: 75 KiB of stack, of which only what is used is touched. */
 struct columns {
@@ -33,6 +34,9 @@ struct columns {
 	uint32_t top[HR_TOP_MAX * TOP_COLS];
 	char name[2 * HR_TOP_MAX][HR_COMM_LEN];
 	char *top_name[2 * HR_TOP_MAX];
+	uint32_t group[HR_GROUP_MAX * GROUP_COLS];
+	char group_text[HR_GROUP_MAX][HR_GROUP_LEN];
+	char *group_name[HR_GROUP_MAX];
 	uint64_t fs[HR_FS_MAX * FS_COLS];
 	char mount[HR_FS_MAX][HR_NAME_LEN];
 	char *mounts[HR_FS_MAX];
@@ -156,6 +160,18 @@ static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_sum
 	m->n_top_name = (size_t)n * 2;
 }
 
+static void add_groups(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
+{
+	for (uint32_t i = 0; i < s->n_group; i++) {
+		c->group[i * GROUP_COLS] = s->group[i].oncpu_ms;
+		c->group[i * GROUP_COLS + 1] = s->group[i].wait_ms;
+		hr_text_clean(s->group[i].name, c->group_text[i], HR_GROUP_LEN);
+		c->group_name[i] = c->group_text[i];
+	}
+	m->n_group = (size_t)s->n_group * GROUP_COLS;
+	m->n_group_name = s->n_group;
+}
+
 static void add_fs(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
 {
 	for (uint32_t i = 0; i < s->n_fs; i++) {
@@ -209,6 +225,8 @@ static void point(Headroom__Summary *m, struct columns *c)
 	m->dctr = c->dctr;
 	m->top = c->top;
 	m->top_name = c->top_name;
+	m->group = c->group;
+	m->group_name = c->group_name;
 	m->fs = c->fs;
 	m->fs_mount = c->mounts;
 }
@@ -252,8 +270,10 @@ static size_t encode(const struct hr_summary *s, unsigned level, void *buf, size
 			return 0;
 	if (!add_grids(&c, s))
 		return 0;
-	if (hr_has(s, HR_SIG_THREADS))
+	if (hr_has(s, HR_SIG_THREADS)) {
 		add_top(&m, &c, s);
+		add_groups(&m, &c, s);
+	}
 	if (hr_has(s, HR_SIG_FS))
 		add_fs(&m, &c, s);
 	point(&m, &c);

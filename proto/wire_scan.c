@@ -25,7 +25,7 @@ struct rule {
 	uint8_t detail; /* K_TEXT: bytes with NUL; K_MSG: enum hr_wire_msg */
 };
 
-#define FIELDS_MAX 24
+#define FIELDS_MAX 26
 #define NUM                                                                                        \
 	{                                                                                          \
 		K_PLAIN, WT_VARINT, 1, 0                                                           \
@@ -109,6 +109,8 @@ static const struct rule rules[HR_WIRE_MSG_N][FIELDS_MAX] = {
 			[21] = TEXT(HR_FS_MAX, HR_NAME_LEN),
 			[22] = COLUMN,
 			[23] = {K_PLAIN, WT_LEN, 1, 0},
+			[24] = TEXT(HR_GROUP_MAX, HR_GROUP_LEN),
+			[25] = COLUMN,
 		},
 };
 

@@ -191,6 +191,13 @@ int hr_procfs_value(const char *buf, size_t len, uint64_t *ret);
 /* cpu.max: "max 100000" -> quota UINT64_MAX. */
 int hr_procfs_cpu_max(const char *buf, size_t len, uint64_t *ret_quota_us, uint64_t *ret_period_us);
 
+/*
+ * /proc/PID/cgroup: the group of the unified hierarchy, or where that is the root the one of the
+ * controller cpu.  *ret_id: a hash of its path, never 0; @ret_name: the last part of the path,
+ * cut at its end, "" in the root.  -EBADMSG: neither is there.
+ */
+int hr_procfs_cgroup(const char *buf, size_t len, uint64_t *ret_id, char ret_name[HR_GROUP_LEN]);
+
 /* ---- /proc/PID/task/TID: what the iterator gives, one thread at a time ---- */
 struct hr_procfs_taskstat {
 	uint32_t pid;

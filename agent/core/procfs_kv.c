@@ -279,3 +279,59 @@ int hr_procfs_cpu_max(const char *buf, size_t len, uint64_t *ret_quota_us, uint6
 	*ret_period_us = period;
 	return 0;
 }
+
+/* A line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH": its path when it is the group we account in.
+ */
+static bool cgroup_path(struct scan line, bool unified, struct scan *ret)
+{
+	const char *from = memchr(line.p, ':', (size_t)(line.end - line.p));
+	const char *to = from ? memchr(from + 1, ':', (size_t)(line.end - from - 1)) : NULL;
+
+	if (!to)
+		return false;
+	*ret = (struct scan){to + 1, line.end};
+	if (to == from + 1)
+		return unified;
+	while (!unified && from < to) {
+		const char *word = from + 1;
+
+		for (from = word; from < to && *from != ',';)
+			from++;
+		if (from - word == 3 && memcmp(word, "cpu", 3) == 0)
+			return true;
+	}
+	return false;
+}
+
+int hr_procfs_cgroup(const char *buf, size_t len, uint64_t *ret_id, char ret_name[HR_GROUP_LEN])
+{
+	struct scan line, path = {0};
+	bool found = false;
+	uint64_t id = 0xcbf29ce484222325ULL; /* FNV-1a */
+	const char *name;
+	size_t n;
+
+	for (int unified = 1; unified >= 0; unified--) {
+		struct hr_procfs_rows r = hr_procfs_rows(buf, len);
+		bool got = false;
+
+		while (!got && scan_line(&r, &line))
+			got = cgroup_path(line, unified, &path);
+		found = found || got;
+		if (got && path.end - path.p > 1)
+			break; /* not the root */
+	}
+	if (!found)
+		return -EBADMSG;
+	name = path.p;
+	for (const char *p = path.p; p < path.end; p++) {
+		id = (id ^ (unsigned char)*p) * 0x100000001b3ULL;
+		if (*p == '/')
+			name = p + 1;
+	}
+	n = (size_t)(path.end - name);
+	memset(ret_name, 0, HR_GROUP_LEN);
+	memcpy(ret_name, name, n < HR_GROUP_LEN ? n : HR_GROUP_LEN - 1);
+	*ret_id = id ? id : 1;
+	return 0;
+}

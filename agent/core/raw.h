@@ -77,8 +77,9 @@ struct hr_task {
 	uint64_t start_ns; /* with tid: identity; tids are reused */
 	uint64_t oncpu_ns; /* sum_exec_runtime */
 	uint64_t wait_ns;  /* sched_info.run_delay */
-	uint64_t cgroup;   /* kernfs id of its cpu cgroup, 0 unknown */
+	uint64_t cgroup;   /* kernfs id of its cgroup (rung file: hash of its path), 0 unknown */
 	char comm[HR_COMM_LEN];
+	char group[HR_GROUP_LEN]; /* last part of the cgroup's path; "" in the root */
 };
 
 /* The files of one tick, as text.  len < 0: -errno of the read. */

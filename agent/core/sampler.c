@@ -38,6 +38,7 @@ static void sum_clear(struct hr_summary *s, uint8_t n_dev)
 	memset(s, 0, offsetof(struct hr_summary, dev));
 	memset(s->dev, 0, n_dev * sizeof(s->dev[0]));
 	s->n_top = 0;
+	s->n_group = 0;
 	memset(s->top, 0, sizeof(s->top));
 	s->n_fs = 0;
 }

@@ -191,6 +191,8 @@ static void threads(struct hr_sampler *s, const struct hr_raw *raw)
 		return;
 	sum->n_top = top.n;
 	memcpy(sum->top, top.top, sizeof(top.top));
+	sum->n_group = top.n_group;
+	memcpy(sum->group, top.group, sizeof(top.group));
 	s->slow_have |= HR_SIG_BIT(HR_SIG_THREADS);
 }
 

@@ -3,6 +3,7 @@
 #include "agent/core/topk.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/units.h"
@@ -188,13 +189,67 @@ static void fill_process(struct hr_topk *t, const struct hr_task *task, uint32_t
 	}
 }
 
+/* False: there are more cgroups than places. */
+static bool add_to_group(
+	struct hr_topk *t, uint64_t id, const struct hr_topk_entry *e, uint32_t row)
+{
+	uint32_t at = (uint32_t)(id * 0x9e3779b97f4a7c15ULL >> 40);
+
+	if (id == 0 || time_us(e) == 0)
+		return true;
+	for (uint32_t i = 0; i < HR_TOPK_PROBES; i++) {
+		struct hr_topk_group *g = &t->group[(at + i) & (HR_TOPK_GROUPS - 1)];
+
+		if (g->id != 0 && g->id != id)
+			continue;
+		g->id = id;
+		g->oncpu_us += e->d_oncpu_us;
+		g->wait_us += e->d_wait_us;
+		g->row = row;
+		return true;
+	}
+	return false;
+}
+
+/* The hottest cgroups, as rank() does it with threads. */
+static void rank_groups(
+	const struct hr_topk *t, const struct hr_task *task, struct hr_topk_result *ret)
+{
+	const struct hr_topk_group *best[HR_GROUP_MAX + 1];
+	int n = 0;
+
+	for (uint32_t i = 0; i < HR_TOPK_GROUPS; i++) {
+		const struct hr_topk_group *g = &t->group[i];
+		int j = n;
+
+		if (g->id == 0 || g->oncpu_us + g->wait_us < HR_TOPK_GROUP_MIN_US)
+			continue;
+		for (; j > 0 &&
+			best[j - 1]->oncpu_us + best[j - 1]->wait_us < g->oncpu_us + g->wait_us;
+			j--)
+			best[j] = best[j - 1];
+		best[j] = g;
+		n += n < HR_GROUP_MAX;
+	}
+	for (int i = 0; i < n; i++) {
+		struct hr_top_group *to = &ret->group[i];
+
+		to->oncpu_ms = to_ms(best[i]->oncpu_us);
+		to->wait_ms = to_ms(best[i]->wait_us);
+		snprintf(to->name, sizeof(to->name), "%s",
+			task[best[i]->row].group[0] ? task[best[i]->row].group : "/");
+	}
+	ret->n_group = (uint8_t)n;
+}
+
 bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, bool cut,
 	struct hr_topk_result *ret)
 {
 	struct hot hot[HR_TOP_MAX] = {{0}};
-	bool first = t->gen == 0, had_base;
+	bool first = t->gen == 0, had_base, held = true;
 
 	memset(ret, 0, sizeof(*ret));
+	memset(t->group, 0, sizeof(t->group));
 	grow(t, n);
 	had_base = t->complete;
 	t->gen++;
@@ -214,7 +269,10 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 		c = (struct hot){time_us(e), e->d_oncpu_us, e->d_wait_us, i};
 		if (c.time_us >= HR_TOPK_MIN_US)
 			rank(hot, &ret->n, &c);
+		held = add_to_group(t, task[i].cgroup, e, i) && held;
 	}
+	if (held)
+		rank_groups(t, task, ret);
 	for (uint8_t k = 0; k < ret->n; k++) {
 		const struct hr_task *hottest = &task[hot[k].row];
 		struct hr_top *top = &ret->top[k];

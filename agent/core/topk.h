@@ -17,6 +17,16 @@
 #define HR_TOPK_PROBES 32
 /* Below 10 ms of a window (0.1 %) a thread is not hot; each costs some 30 bytes on the wire. */
 #define HR_TOPK_MIN_US 10000
+/* A cgroup is hot from 1 % of one CPU on. */
+#define HR_TOPK_GROUP_MIN_US 100000
+#define HR_TOPK_GROUPS       512 /* power of two; cgroups that ran or waited in one window */
+
+/* What the threads of one cgroup ran and waited in this window. */
+struct hr_topk_group {
+	uint64_t id; /* 0: empty */
+	uint64_t oncpu_us, wait_us;
+	uint32_t row; /* one of its threads in the snapshot: it has the name */
+};
 
 struct hr_topk_entry {
 	uint32_t tid; /* 0: empty */
@@ -38,13 +48,16 @@ struct hr_topk {
 	 * moves to the next larger one when there are more.  It never shrinks.
 	 */
 	uint32_t slots;
+	struct hr_topk_group group[HR_TOPK_GROUPS];
 	struct hr_topk_entry e[2 * HR_TOPK_SLOTS];
 };
 
 struct hr_topk_result {
 	uint8_t n;
 	struct hr_top top[HR_TOP_MAX]; /* by on-CPU + wait, largest first */
-	uint32_t unheld;               /* threads the table had no room for */
+	uint8_t n_group;
+	struct hr_top_group group[HR_GROUP_MAX]; /* the same of cgroups; none if some had no room */
+	uint32_t unheld;                         /* threads the table had no room for */
 	uint32_t unknown; /* threads first seen although they may be older than the window */
 };
 

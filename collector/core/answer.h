@@ -151,7 +151,7 @@ struct hr_res_answer {
 struct hr_answer {
 	char host[HR_NAME_LEN];
 	char host_id[2 * HR_HOST_ID_LEN + 1];
-	uint8_t n_res, n_bigger, n_missing, n_top; /* entries of the lists below */
+	uint8_t n_res, n_bigger, n_missing, n_top, n_group; /* entries of the lists below */
 	uint64_t at_ms;
 	struct {
 		uint64_t from_ms, to_ms;
@@ -206,6 +206,10 @@ struct hr_answer {
 		char process[HR_COMM_LEN], thread[HR_COMM_LEN];
 		double share; /* of one CPU */
 	} top[HR_ANS_TOP_MAX];
+	struct {
+		char name[HR_GROUP_LEN]; /* last part of its path, "/" the root */
+		double share, wait;      /* ran, waited for a CPU; of one CPU */
+	} group[HR_GROUP_MAX];           /* hottest cgroups */
 	struct {
 		struct hr_opt cpu_ratio; /* of one CPU */
 		struct hr_opt rss_bytes, map_bytes;

@@ -293,6 +293,21 @@ static json_t *top(const struct hr_answer *a, bool *ok)
 	return list;
 }
 
+static json_t *groups(const struct hr_answer *a, bool *ok)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < a->n_group; i++) {
+		json_t *o = json_object();
+
+		put(o, "cgroup", json_string(a->group[i].name), ok);
+		put(o, "share", num(a->group[i].share), ok);
+		put(o, "wait", num(a->group[i].wait), ok);
+		add(list, o, ok);
+	}
+	return list;
+}
+
 static json_t *cost(const struct hr_answer *a, bool *ok)
 {
 	json_t *o = json_object(), *ns = json_object(), *shed = json_array();
@@ -339,6 +354,7 @@ char *hr_answer_json(const struct hr_answer *a, bool pretty)
 	put(o, "size", size(a, &ok), &ok);
 	put(o, "missing", missing(a->missing, a->n_missing, &ok), &ok);
 	put(o, "top", top(a, &ok), &ok);
+	put(o, "groups", groups(a, &ok), &ok);
 	put(o, "cost", cost(a, &ok), &ok);
 	out = ok ? json_dumps(o, flags) : NULL;
 	json_decref(o);

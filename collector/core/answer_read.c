@@ -170,6 +170,22 @@ static void top(struct in *in, const json_t *a, struct hr_answer *ret)
 	ret->n_top = (uint8_t)n;
 }
 
+static void groups(struct in *in, const json_t *a, struct hr_answer *ret)
+{
+	size_t n = json_array_size(a);
+
+	if (n > HR_GROUP_MAX)
+		n = HR_GROUP_MAX;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *o = json_array_get(a, i);
+
+		text(in, o, "cgroup", ret->group[i].name, sizeof(ret->group[i].name));
+		ret->group[i].share = opt(in, o, "share").v;
+		ret->group[i].wait = opt(in, o, "wait").v;
+	}
+	ret->n_group = (uint8_t)n;
+}
+
 static void bigger(struct in *in, const json_t *a, struct hr_answer *ret)
 {
 	size_t n = json_array_size(a);
@@ -315,6 +331,7 @@ static void answer(struct in *in, const json_t *o, struct hr_answer *ret)
 	bigger(in, json_object_get(o, "bigger"), ret);
 	ret->n_missing = missing(in, json_object_get(o, "missing"), ret->missing);
 	top(in, json_object_get(o, "top"), ret);
+	groups(in, json_object_get(o, "groups"), ret);
 	cost(in, json_object_get(o, "cost"), ret);
 }
 

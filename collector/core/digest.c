@@ -305,6 +305,7 @@ static void get_piece(
 	s->lost = (uint32_t)get_num(c);
 	s->have = get_num(c);
 	s->n_top = 0;
+	s->n_group = 0;
 	s->n_fs = 0;
 	get_ctrs(c, 0, s->ctr, s->have);
 	get_hists(c, 2, s->dist, s->have);
@@ -435,6 +436,7 @@ static void copy(struct hr_summary *to, const struct hr_summary *from)
 	memcpy(to->dev, from->dev, from->n_dev * sizeof(from->dev[0]));
 	to->n_dev = from->n_dev;
 	to->n_top = 0;
+	to->n_group = 0;
 	to->n_fs = 0; /* levels, not kept here */
 	memset(to->vq_bad, 0, sizeof(to->vq_bad));
 	memset(&to->replay, 0, sizeof(to->replay));

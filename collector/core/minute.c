@@ -122,6 +122,29 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 		u->o_max_pm = pm;
 }
 
+/* By name, and as use_slot() where there are more than places. */
+static void add_group(struct hr_minute *m, const struct hr_top_group *g)
+{
+	struct hr_top_group *at = NULL;
+
+	for (uint8_t i = 0; i < m->n_group; i++) {
+		struct hr_top_group *x = &m->group[i];
+
+		if (strcmp(x->name, g->name) == 0) {
+			x->oncpu_ms += g->oncpu_ms;
+			x->wait_ms += g->wait_ms;
+			return;
+		}
+		if (!at || x->oncpu_ms < at->oncpu_ms)
+			at = x;
+	}
+	if (m->n_group < HR_GROUP_MAX)
+		at = &m->group[m->n_group++];
+	else if (at->oncpu_ms >= g->oncpu_ms)
+		return;
+	*at = *g;
+}
+
 /* Tolerated latency (answer-model 2): max(5 l0, l0 + 10 ms). */
 static uint64_t lat_limit_us(uint64_t l0_us)
 {
@@ -230,6 +253,8 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 		add_spread(&m->dist[i], &s->dist[i]);
 	for (uint8_t i = 0; i < s->n_top && i < HR_TOP_MAX; i++)
 		add_top(m, &s->top[i], s->dur_ms);
+	for (uint8_t i = 0; i < s->n_group && i < HR_GROUP_MAX; i++)
+		add_group(m, &s->group[i]);
 	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)
 		add_dev(m, &s->dev[i], later, s->dur_ms);
 }

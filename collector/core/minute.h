@@ -63,7 +63,9 @@ struct hr_minute {
 	struct hr_spread dist[HR_DIST_N];
 	uint8_t n_use;
 	struct hr_use use[HR_USES_MAX];
-	uint8_t n_dev;             /* devices in dev[], by device number */
+	uint8_t n_group;
+	struct hr_top_group group[HR_GROUP_MAX]; /* hot cgroups over the minute */
+	uint8_t n_dev;                           /* devices in dev[], by device number */
 	struct hr_minute_dev *dev; /* the owner's, room for HR_DEVS_MAX or what it set */
 	uint8_t dev_cap;
 };

@@ -203,6 +203,18 @@ void hr_render_busiest(const struct hr_answer *a, struct hr_out *o)
 			hr_out_say(o, ", thread %u", a->top[i].tid);
 		hr_out_say(o, ")\n");
 	}
+	any = false;
+	for (uint8_t i = 0; i < a->n_group && i < 3; i++) {
+		if (a->group[i].share < 0.01)
+			continue;
+		if (!any)
+			hr_out_say(o, "\nBusiest cgroups:\n");
+		any = true;
+		hr_out_say(o, "  %5.0f %% of a CPU  %s", 100 * a->group[i].share, a->group[i].name);
+		if (a->group[i].wait >= 0.01)
+			hr_out_say(o, ", and %.0f %% waiting for one", 100 * a->group[i].wait);
+		hr_out_say(o, "\n");
+	}
 }
 
 static void missing_line(struct hr_out *o, const char *of, const struct hr_missing *m)

@@ -353,6 +353,20 @@ static void fill_top(const struct hr_minute *m, struct hr_answer *a)
 	}
 }
 
+static void fill_groups(const struct hr_minute *m, struct hr_answer *a)
+{
+	for (uint8_t i = 0; i < m->n_group && m->covered_ms; i++) {
+		double share = (double)m->group[i].oncpu_ms / (double)m->covered_ms;
+		uint8_t j = a->n_group++;
+
+		for (; j > 0 && a->group[j - 1].share < share; j--)
+			a->group[j] = a->group[j - 1];
+		memcpy(a->group[j].name, m->group[i].name, HR_GROUP_LEN);
+		a->group[j].share = share;
+		a->group[j].wait = (double)m->group[i].wait_ms / (double)m->covered_ms;
+	}
+}
+
 static void fill_cost(const struct hr_vm *vm, struct hr_answer *a)
 {
 	const struct hr_minute *m = &vm->open;
@@ -437,6 +451,7 @@ static void make(struct making *k, struct hr_answer *a)
 	a->reason = k->verdict.reason;
 	fill_bigger(k, a);
 	fill_top(&k->vm->open, a);
+	fill_groups(&k->vm->open, a);
 	fill_cost(k->vm, a);
 }
 

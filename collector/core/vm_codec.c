@@ -13,9 +13,9 @@
 #include <string.h>
 
 #define VM_MAGIC "HRVM"
-/* 2: without days, 3: without hours and file systems, 4: without replays; still read, those begin
- * anew */
-#define VM_VERSION 5
+/* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups;
+ * still read, those begin anew */
+#define VM_VERSION 6
 #define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
@@ -185,6 +185,16 @@ static void minute_use(struct codec *c, struct hr_use *u)
 	FIELD(c, u->o_max_pm, UINT16_MAX);
 	text(c, u->comm, sizeof(u->comm));
 	text(c, u->process, sizeof(u->process));
+}
+
+static void minute_groups(struct codec *c, struct hr_minute *m)
+{
+	FIELD(c, m->n_group, HR_GROUP_MAX);
+	for (uint8_t i = 0; i < m->n_group; i++) {
+		FIELD(c, m->group[i].oncpu_ms, UINT32_MAX);
+		FIELD(c, m->group[i].wait_ms, UINT32_MAX);
+		text(c, m->group[i].name, sizeof(m->group[i].name));
+	}
 }
 
 /* Mostly empty: a slice a minute, few of the large loads. */
@@ -446,6 +456,8 @@ static void walk(struct codec *c, struct hr_vm *vm)
 		replay(c, &vm->open.replay);
 		pool(c, &vm->pool);
 	}
+	if (c->version >= 6)
+		minute_groups(c, &vm->open);
 }
 
 static uint64_t fnv1a(const unsigned char *p, size_t n)

@@ -115,8 +115,11 @@ export function sizes(a, doc) {
 }
 
 export function users(a) {
-  if (!a.top.length) return null;
+  const groups = a.groups || [];
+  if (!a.top.length && !groups.length) return null;
   return el('section', { 'aria-labelledby': 'h-top' }, el('h2', { id: 'h-top' }, 'Who uses it'),
+    groups.length ? table(['Service or container (cgroup)', 'Share of one CPU', 'Waiting for a CPU'], groups.map((g) => [
+      g.cgroup, el('span', { class: 'share' }, amount(g.share, 'ratio'), meter(g.share)), amount(g.wait, 'ratio')])) : null,
     table(['Process', 'Resource', 'Share of one CPU'], a.top.map((t) => [
       `${t.process}${t.thread && t.thread !== t.process ? ' / ' + t.thread : ''} (${t.pid})`, RESOURCES[t.resource] || t.resource, el('span', { class: 'share' }, amount(t.share, 'ratio'), meter(t.share))])));
 }

@@ -16,6 +16,7 @@
 
 #include <bpf/bpf.h>
 
+#include "agent/core/procfs.h"
 #include "tests/bpf/live.h"
 
 #define CAPS(...)                                                                                  \
@@ -58,6 +59,58 @@ static const struct hr_task *find(const struct hr_task *t, uint32_t n, uint32_t 
 	return NULL;
 }
 
+static bool write_text(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	ok = f && fputs(text, f) >= 0;
+	return f && fclose(f) == 0 && ok;
+}
+
+/* What the kernel's own file says, read by a parser that shares nothing with the program. */
+static void assert_own_group(const struct hr_task *me)
+{
+	char text[4096] = "", want[HR_GROUP_LEN] = "";
+	FILE *f = fopen("/proc/self/cgroup", "r");
+	uint64_t id;
+
+	assert_non_null(f);
+	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	assert_int_equal(hr_procfs_cgroup(text, strlen(text), &id, want), 0);
+	assert_string_equal(me->group, want);
+	assert_true(me->cgroup != 0);
+}
+
+/* In a cgroup of its own where that can be had, in whichever it is else. */
+static const char *enter_group(void)
+{
+	static const char *const dirs[] = {"/sys/fs/cgroup/unified/hr_test_life_group",
+		"/sys/fs/cgroup/cpu/hr_test_life_group", "/sys/fs/cgroup/hr_test_life_group"};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if ((mkdir(dirs[i], 0700) == 0 || errno == EEXIST) &&
+			write_text(dirs[i], "cgroup.procs", "0"))
+			return dirs[i];
+	print_message("no cgroup of its own\n");
+	return NULL;
+}
+
+static void leave_group(const char *dir)
+{
+	char parent[64] = "";
+
+	if (!dir)
+		return;
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(dir, '/') - dir), dir);
+	assert_true(write_text(parent, "cgroup.procs", "0"));
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /* What the scheduler has accounted to this thread, in ns. */
 static void own_schedstat(unsigned long long *run, unsigned long long *delay)
 {
@@ -74,6 +127,7 @@ static void the_iterator_tells_what_proc_tells(void **state)
 	struct hr_task *t = calloc(20000, sizeof(*t));
 	const struct hr_task *me;
 	uint32_t n = 0, tid = (uint32_t)syscall(SYS_gettid);
+	const char *dir;
 	unsigned long long run[2], delay[2], jiffies;
 	char stat_text[1024], *p;
 	bool cut = true;
@@ -81,6 +135,7 @@ static void the_iterator_tells_what_proc_tells(void **state)
 
 	(void)state;
 	assert_int_equal(r->signal[HR_SIG_THREADS].rung, HR_RUNG_ITER);
+	dir = enter_group();
 	own_schedstat(&run[0], &delay[0]);
 	assert_int_equal(hr_bpf_tasks(r->b, t, 20000, &n, &cut), 0);
 	own_schedstat(&run[1], &delay[1]);
@@ -89,6 +144,8 @@ static void the_iterator_tells_what_proc_tells(void **state)
 	assert_non_null(me);
 	assert_int_equal(me->pid, getpid());
 	assert_string_equal(me->comm, "bpf_test_life");
+	assert_own_group(me);
+	leave_group(dir);
 	/* the same sums, which only grow, read before, between and after */
 	assert_in_range(me->oncpu_ns, run[0], run[1]);
 	assert_in_range(me->wait_ns, delay[0], delay[1]);
@@ -111,18 +168,6 @@ static void the_iterator_tells_what_proc_tells(void **state)
 }
 
 /* --- OOM ------------------------------------------------------------------------ */
-
-static bool write_text(const char *dir, const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-	bool ok;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	ok = f && fputs(text, f) >= 0;
-	return f && fclose(f) == 0 && ok;
-}
 
 /* A child in a cgroup of 16 MiB that wants 64: the kernel picks it as victim. */
 static void an_oom_kill_is_counted(void **state)

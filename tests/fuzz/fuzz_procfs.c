@@ -50,6 +50,7 @@ static void clear_is_zero(uint64_t have, const uint64_t *v, unsigned n)
 
 static void small_files(const char *p, size_t n)
 {
+	char group[HR_GROUP_LEN];
 	uint32_t cpus;
 
 	if (PARSE(hr_procfs_cpustat(p, n, &r.cpustat)))
@@ -57,6 +58,8 @@ static void small_files(const char *p, size_t n)
 	if (PARSE(hr_procfs_memevents(p, n, &r.memevents)))
 		clear_is_zero(r.memevents.have, r.memevents.v, HR_MEMEVENTS_N);
 	(void)PARSE(hr_procfs_value(p, n, &r.u64[0]));
+	if (hr_procfs_cgroup(p, n, &r.u64[0], group) == 0)
+		HR_FUZZ_CHECK(memchr(group, 0, sizeof(group)) && r.u64[0] != 0);
 	if (PARSE(hr_procfs_cpu_max(p, n, &r.u64[0], &r.u64[1])))
 		HR_FUZZ_CHECK(r.u64[1] > 0);
 	(void)PARSE(hr_procfs_schedstat(p, n, &r.u64[0], &r.u64[1]));

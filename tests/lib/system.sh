@@ -132,6 +132,16 @@ new_cgroup() {
 	groups+=("$group")
 }
 
+# new_unified_cgroup: the same in the unified hierarchy.
+new_unified_cgroup() {
+	local root
+	root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
+	[ -n "$root" ] || skip "no unified cgroup hierarchy is mounted"
+	group=$root/hr-test-$$
+	mkdir -p "$group" || skip "cannot create a cgroup in $root"
+	groups+=("$group")
+}
+
 # in_cgroup DIR COMMAND...: runs it there (in the background: add &).
 in_cgroup() {
 	local dir=$1

@@ -6,7 +6,8 @@
 need_root
 need jq python3 stress-ng
 
-stress-ng --cpu $((2 * $(nproc))) --timeout 90 >"$tmp/stress.log" 2>&1 &
+new_unified_cgroup
+( in_cgroup "$group" stress-ng --cpu $((2 * $(nproc))) --timeout 90 ) >"$tmp/stress.log" 2>&1 &
 register $!
 sleep 2
 attempts '.binding.resource == "cpu"' measure 20
@@ -17,4 +18,6 @@ holds '.headroom.at_least <= 1 and .headroom.likely <= 1' "the VM carries no mor
 holds '.answer != "yes"' "a saturated VM has no headroom"
 holds '[.resources[] | select(.resource == "cpu") | .evidence[] | select(.source | test("sched|schedstat"))] | length > 0' \
 	"the evidence names the scheduler"
+holds ".groups[0].cgroup == \"${group##*/}\" and .groups[0].share > 0.5 and .groups[0].wait > .groups[0].share / 2" \
+	"the busiest cgroup is named, with as many waiting as running"
 pass "two spinning workers per CPU: cpu binds, factor <= 1"

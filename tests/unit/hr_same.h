@@ -44,7 +44,7 @@ static inline bool hr_same_summary(const struct hr_summary *a, const struct hr_s
 	if (a->seq_first != b->seq_first || a->seq_last != b->seq_last ||
 		a->t_end_ms != b->t_end_ms || a->dur_ms != b->dur_ms || a->lost != b->lost ||
 		a->epoch != b->epoch || a->cpus != b->cpus || a->have != b->have ||
-		a->n_dev != b->n_dev || a->n_top != b->n_top)
+		a->n_dev != b->n_dev || a->n_top != b->n_top || a->n_group != b->n_group)
 		return false;
 	if (memcmp(a->ctr, b->ctr, sizeof(a->ctr)) != 0 ||
 		memcmp(a->vq_bad, b->vq_bad, sizeof(a->vq_bad)) != 0)
@@ -56,6 +56,11 @@ static inline bool hr_same_summary(const struct hr_summary *a, const struct hr_s
 			return false;
 	for (int i = 0; i < a->n_dev; i++)
 		if (!hr_same_dev(&a->dev[i], &b->dev[i]))
+			return false;
+	for (int i = 0; i < a->n_group; i++)
+		if (a->group[i].oncpu_ms != b->group[i].oncpu_ms ||
+			a->group[i].wait_ms != b->group[i].wait_ms ||
+			strcmp(a->group[i].name, b->group[i].name) != 0)
 			return false;
 	for (int i = 0; i < a->n_top; i++)
 		if (!hr_same_top(&a->top[i], &b->top[i]))

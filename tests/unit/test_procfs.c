@@ -394,6 +394,29 @@ static void a_thread_may_have_any_name(void **state)
 	assert_int_equal(hr_procfs_schedstat(TEXT("123456\n"), &on, &wait), -EBADMSG);
 }
 
+static void the_cgroup_is_the_unified_one_or_that_of_cpu(void **state)
+{
+	static const struct {
+		const char *text, *name; /* NULL: neither is there */
+	} t[] = {{"0::/a/db.service\n", "db.service"}, {"0::/b/db.service\n", "db.service"},
+		{"4:cpuset:/no\n3:cpuacct,cpu:/a/b\n1:name=x:/y\n0::/\n", "b"},
+		{"3:cpu:/a\n0::/b:c\n", "b:c"}, {"3:cpu:/\n0::/\n", ""},
+		{"0::/x/docker-0123456789abcdef0123456789abcdef.scope",
+			"docker-0123456789abcdef01234567"}, /* 31 of them */
+		{"4:cpuset:/no\n2:cpuacct:/no\n", NULL}, {"nonsense", NULL}, {"", NULL}};
+	char name[HR_GROUP_LEN];
+	uint64_t id[9] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++) {
+		int r = hr_procfs_cgroup(t[i].text, strlen(t[i].text), &id[i], name);
+
+		assert_int_equal(r, t[i].name ? 0 : -EBADMSG);
+		assert_true(!t[i].name || (strcmp(name, t[i].name) == 0 && id[i] != 0));
+	}
+	assert_true(id[0] != id[1]); /* the same name elsewhere */
+}
+
 /* ---- captured and hand-written trees; expected values read off the files ---- */
 
 static void the_captured_vm_is_read_in_full(void **state)
@@ -566,6 +589,7 @@ int main(void)
 		cmocka_unit_test(pressure_totals),
 		cmocka_unit_test(single_values_and_their_words_for_unlimited),
 		cmocka_unit_test(a_thread_may_have_any_name),
+		cmocka_unit_test(the_cgroup_is_the_unified_one_or_that_of_cpu),
 		cmocka_unit_test(the_captured_vm_is_read_in_full),
 		cmocka_unit_test(the_kernel_5_10_tree_lacks_only_pressure),
 		cmocka_unit_test(the_cgroup_v2_tree_and_the_v1_tree_agree_in_form),

@@ -252,6 +252,40 @@ static void hot_threads_add_up_and_the_hottest_stay(void **state)
 	assert_int_equal(a.top[0].process_oncpu_ms, 650);
 }
 
+static void group(struct hr_summary *s, const char *name, uint32_t oncpu_ms, uint32_t wait_ms)
+{
+	struct hr_top_group *g = &s->group[s->n_group++];
+
+	*g = (struct hr_top_group){oncpu_ms, wait_ms, ""};
+	(void)snprintf(g->name, sizeof(g->name), "%s", name);
+}
+
+static void hot_cgroups_add_up_by_name(void **state)
+{
+	(void)state;
+	pair(HAVE(THREADS), HAVE(THREADS));
+	group(&a, "a", 400, 0);
+	group(&a, "b", 300, 0);
+	group(&a, "c", 200, UINT32_MAX - 210);
+	group(&a, "d", 100, 0);
+	group(&b, "b", 350, 10);
+	group(&b, "c", 30, 400);
+	group(&b, "e", 340, 0);
+	group(&b, "f", 320, 0);
+	assert_true(hr_summary_merge(&a, &b));
+	/* c 230 + all that 32 bits hold, b 650 + 10, a 400, e 340; f 320 and d 100 are out */
+	static const char name[] = "cbae";
+	static const uint32_t ms[] = {230, 650, 400, 340};
+
+	assert_int_equal(a.n_group, HR_GROUP_MAX);
+	for (int i = 0; i < HR_GROUP_MAX; i++) {
+		assert_int_equal(a.group[i].name[0], name[i]);
+		assert_int_equal(a.group[i].oncpu_ms, ms[i]);
+	}
+	assert_int_equal(a.group[0].wait_ms, UINT32_MAX);
+	assert_int_equal(a.group[1].wait_ms, 10);
+}
+
 static void of_file_systems_the_later_sample_counts(void **state)
 {
 	struct hr_rand r = hr_rand_seeded("summary/fs");
@@ -360,6 +394,7 @@ int main(void)
 		cmocka_unit_test(an_overflow_deep_inside_changes_nothing),
 		cmocka_unit_test(replay_counts_of_slices_add),
 		cmocka_unit_test(devices_are_matched_by_number_and_half_ones_dropped),
+		cmocka_unit_test(hot_cgroups_add_up_by_name),
 		cmocka_unit_test(hot_threads_add_up_and_the_hottest_stay),
 		cmocka_unit_test(of_file_systems_the_later_sample_counts),
 		cmocka_unit_test(a_sample_replaces_that_of_its_own_mount_alone),

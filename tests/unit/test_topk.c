@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/hr_cmocka.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/core/topk.h"
@@ -158,6 +159,64 @@ static void the_agent_is_never_hot(void **state)
 	assert_int_equal(r.top[0].tid, 1);
 }
 
+/* 60 + 55 ms of one cgroup are 1 % of a CPU, 99 of another are less; the agent's own is not told.
+ */
+static void cgroups_are_sums_of_their_threads(void **state)
+{
+	struct hr_task a[] = {task(1, 1, 0, 0, "a"), task(2, 2, 0, 0, "b"), task(3, 3, 0, 0, "c"),
+		task(4, 4, 0, 0, "d"), task(9, 9, 0, 0, "agent"), task(5, 5, 0, 0, "e")};
+	struct hr_task b[] = {task(1, 1, 60, 0, "a"), task(2, 2, 15, 40, "b"),
+		task(3, 3, 99, 0, "c"), task(4, 4, 0, 400, "d"), task(9, 9, 900, 0, "agent"),
+		task(5, 5, 800, 0, "e")};
+	static const uint64_t id[] = {7, 7, 8, 1, 9, 0}; /* the last: not known */
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		b[i].cgroup = id[i];
+		(void)snprintf(
+			b[i].group, sizeof(b[i].group), "%s", id[i] == 7 ? "db.service" : "");
+	}
+	hr_topk_init(&t, 9);
+	hr_topk_fold(&t, a, 6, false, &r);
+	assert_true(hr_topk_fold(&t, b, 6, false, &r));
+	assert_int_equal(r.n_group, 2);
+	assert_string_equal(r.group[0].name, "/");
+	assert_int_equal(r.group[0].oncpu_ms, 0);
+	assert_int_equal(r.group[0].wait_ms, 400);
+	assert_string_equal(r.group[1].name, "db.service");
+	assert_int_equal(r.group[1].oncpu_ms, 75);
+	assert_int_equal(r.group[1].wait_ms, 40);
+	assert_true(hr_topk_fold(&t, b, 6, false, &r)); /* nobody ran since */
+	assert_int_equal(r.n_group, 0);
+}
+
+/* The four hottest of ten, and none where more cgroups ran than are held apart. */
+static void of_many_cgroups_the_hottest_or_none(void **state)
+{
+	static struct hr_task a[600], b[600];
+
+	(void)state;
+	for (uint32_t i = 0; i < 600; i++) {
+		a[i] = task(1000 + i, 1000 + i, 0, 0, "p");
+		b[i] = task(1000 + i, 1000 + i, 100 + (i * 7) % 10, 0, "p"); /* 100..109 */
+		b[i].cgroup = 1000 + i;
+		(void)snprintf(b[i].group, sizeof(b[i].group), "g%u", (i * 7) % 10);
+	}
+	hr_topk_init(&t, 9);
+	hr_topk_fold(&t, a, 10, false, &r);
+	assert_true(hr_topk_fold(&t, b, 10, false, &r));
+	assert_int_equal(r.n_group, HR_GROUP_MAX);
+	for (uint32_t i = 0; i < HR_GROUP_MAX; i++) {
+		assert_int_equal(r.group[i].oncpu_ms, 109 - i);
+		assert_int_equal(r.group[i].name[1], '9' - (char)i);
+	}
+	hr_topk_init(&t, 9);
+	hr_topk_fold(&t, a, 600, false, &r);
+	assert_true(hr_topk_fold(&t, b, 600, false, &r));
+	assert_int_equal(r.n, HR_TOP_MAX);
+	assert_int_equal(r.n_group, 0);
+}
+
 static void only_the_hottest_six_are_kept_in_order(void **state)
 {
 	struct hr_task a[20], b[20];
@@ -301,6 +360,8 @@ int main(void)
 		cmocka_unit_test(a_thread_born_in_the_window_counts_whole),
 		cmocka_unit_test(a_reused_tid_is_a_new_thread),
 		cmocka_unit_test(the_agent_is_never_hot),
+		cmocka_unit_test(cgroups_are_sums_of_their_threads),
+		cmocka_unit_test(of_many_cgroups_the_hottest_or_none),
 		cmocka_unit_test(only_the_hottest_six_are_kept_in_order),
 		cmocka_unit_test(a_cut_snapshot_is_not_believed_nor_the_next_newcomer),
 		cmocka_unit_test(a_thread_listed_twice_counts_once),

@@ -31,6 +31,9 @@ static struct hr_vm *vm_of(unsigned windows)
 			s->vq_bad[0][g] = i % 7 * g;
 		s->dev[0].ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = i;
 		hr_hist_add(&s->dev[0].dist[HR_DDIST_OPS_100MS], i, 100);
+		s->n_group = 2;
+		s->group[0] = (struct hr_top_group){900 + i, 30, "db.service"};
+		s->group[1] = (struct hr_top_group){100, 0, "/"};
 		hr_vm_add(vm, s);
 		free(s);
 	}
@@ -144,24 +147,29 @@ static void forged_bytes_do_no_harm(void **state)
 #define NO_MORE 2
 /* 4 x 12 loads not replayed, no pool. */
 #define NO_REPLAYS 49
+/* No hot cgroup. */
+#define NO_GROUPS 1
+#define NO_ALL    (NO_DAYS + NO_MORE + NO_REPLAYS + NO_GROUPS)
 
 static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
 {
-	static const size_t lack[] = {
-		[2] = NO_DAYS + NO_MORE + NO_REPLAYS, [3] = NO_MORE + NO_REPLAYS, [4] = NO_REPLAYS};
+	static const size_t lack[] = {[2] = NO_ALL,
+		[3] = NO_ALL - NO_DAYS,
+		[4] = NO_REPLAYS + NO_GROUPS,
+		[5] = NO_GROUPS};
 	struct hr_model_conf c = conf();
 	struct hr_facts f = fx_facts();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
-	static unsigned char a[65536], zero[NO_DAYS + NO_MORE + NO_REPLAYS], b[65536];
+	static unsigned char a[65536], zero[NO_ALL], b[65536];
 	size_t n;
 
 	(void)state;
 	assert_non_null(vm);
 	hr_vm_facts(vm, &f, FX_T0_MS);
 	n = hr_vm_encode(vm, a, sizeof(a));
-	assert_int_equal(a[4], 5);
+	assert_int_equal(a[4], 6);
 	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
-	for (unsigned version = 2; version <= 4; version++) {
+	for (unsigned version = 2; version <= 5; version++) {
 		size_t len = n - lack[version];
 
 		memcpy(b, a, len);
@@ -172,7 +180,7 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
-	a[4] = 6; /* of a newer program */
+	a[4] = 7; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n));
 	hr_vm_free(vm);

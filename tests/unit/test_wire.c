@@ -381,9 +381,13 @@ static void small_threads_make_room(void **state)
 	a.n_top = 2;
 	a.top[0] = at;
 	a.top[1] = below;
+	a.n_group = 2;
+	a.group[0] = (struct hr_top_group){5000, 70, "db.service"};
+	a.group[1] = (struct hr_top_group){100, 0, "/"};
 	n = hr_wire_encode_window(&a, buf, sizeof(buf));
 	assert_int_equal(hr_wire_decode_summary(&arena, buf, n, &b), HR_WIRE_OK);
 	assert_int_equal(b.n_top, 2);
+	assert_true(hr_same_summary(&a, &b)); /* the groups too */
 	hr_sample_work(&r, &a, 8640, 80000, 1.3);
 	a.dur_ms = 10000;
 	a.n_top = 2;
