@@ -203,6 +203,8 @@ void hr_render_busiest(const struct hr_answer *a, struct hr_out *o)
 			hr_out_say(o, ", thread %u", a->top[i].tid);
 		hr_out_say(o, ")\n");
 	}
+	if (a->n_group == 1 && strcmp(a->group[0].name, "/") == 0)
+		return; /* nobody is in a cgroup here */
 	any = false;
 	for (uint8_t i = 0; i < a->n_group && i < 3; i++) {
 		if (a->group[i].share < 0.01)

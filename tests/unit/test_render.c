@@ -103,8 +103,35 @@ static void the_answer_shows_verdict_words_numbers_and_what_is_missing(void **st
 	assert_non_null(strstr(buf, "walwriter of postgres (pid 42, thread 43)"));
 	assert_non_null(strstr(buf, "disk vda: the limit of vda"));
 	assert_non_null(strstr(buf, "2026-11-25 16:00:00 UTC, 98 % covered"));
+	assert_null(strstr(buf, "cgroups"));
 	assert_null(too_long(buf, 80));
 	assert_null(strchr(buf, '\033'));
+}
+
+static void cgroups_are_shown_where_there_is_more_than_the_root(void **state)
+{
+	static char buf[8192];
+	struct hr_answer a;
+	struct hr_out o;
+
+	(void)state;
+	fill(&a);
+	a.n_group = 1;
+	(void)snprintf(a.group[0].name, HR_GROUP_LEN, "/");
+	a.group[0].share = 1.5;
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_answer(&a, &o);
+	assert_null(strstr(buf, "cgroups"));
+	a.n_group = 3;
+	(void)snprintf(a.group[1].name, HR_GROUP_LEN, "db.service");
+	a.group[1].share = 0.254;
+	a.group[1].wait = 0.12;
+	a.group[2].share = 0.009;
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_answer(&a, &o);
+	assert_non_null(
+		strstr(buf, "Busiest cgroups:\n    150 % of a CPU  /\n"
+			    "     25 % of a CPU  db.service, and 12 % waiting for one\n\n"));
 }
 
 static void an_unknown_number_is_never_shown_as_0(void **state)
@@ -150,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(factors_and_quantities_have_their_unit),
 		cmocka_unit_test(the_answer_shows_verdict_words_numbers_and_what_is_missing),
+		cmocka_unit_test(cgroups_are_shown_where_there_is_more_than_the_root),
 		cmocka_unit_test(an_unknown_number_is_never_shown_as_0),
 		cmocka_unit_test(names_of_any_length_keep_lines_whole),
 	};
