@@ -20,6 +20,7 @@ struct {
 } woken SEC(".maps");
 
 uint64_t ref_n, ref_wait_ns, ref_oncpu_ns, ref_failed;
+uint64_t ref_from; /* time on CPUs counts from then on: what runs at the start began before it */
 uint64_t ref_hist[HR_BUCKETS];
 uint64_t since[CPUS];
 
@@ -50,9 +51,10 @@ int BPF_PROG(ref_switch, bool preempt, struct task_struct *prev, struct task_str
 {
 	uint32_t pid = (uint32_t)next->pid, cpu = bpf_get_smp_processor_id() & (CPUS - 1);
 	uint64_t now = bpf_ktime_get_ns(), *at, b, ns;
+	uint64_t ran_from = since[cpu] > ref_from ? since[cpu] : ref_from;
 
-	if (prev->pid != 0 && since[cpu])
-		__sync_fetch_and_add(&ref_oncpu_ns, now - since[cpu]);
+	if (prev->pid != 0 && since[cpu] && now > ran_from)
+		__sync_fetch_and_add(&ref_oncpu_ns, now - ran_from);
 	since[cpu] = now;
 	if (preempt || state == 0)
 		queued((uint32_t)prev->pid);
