@@ -65,7 +65,7 @@ make_initramfs() { # KERNEL-NAME ARCH OUT
 	rm -rf "$root"
 }
 
-# qemu NAME ARCH CPUS INITRAMFS LOG: the console in LOG; ends with the machine or after 240 s.
+# qemu NAME ARCH CPUS INITRAMFS LOG: the console in LOG; ends with the machine or after HR_GUEST_SECONDS (270).
 qemu() {
 	local arch=$2 cpus=$3 cpu=max machine=(qemu-system-x86_64 -machine q35) tty=ttyS0 disk
 	# QEMU before 8 garbles flags around cmpxchg16b and Linux 6.12 dies of it in every other boot; later
@@ -75,7 +75,7 @@ qemu() {
 		machine=(qemu-system-aarch64 -machine virt) cpu=max,pauth-impdef=on,sve=off tty=ttyAMA0
 	fi
 	for disk in 0 1; do rm -f "$5.disk$disk" && truncate -s 64M "$5.disk$disk"; done
-	timeout -k 5 270 "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" -smp "$cpus,maxcpus=$((cpus + 2))" -m "$guest_mem" -nodefaults \
+	timeout -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" -smp "$cpus,maxcpus=$((cpus + 2))" -m "$guest_mem" -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -kernel "$cache/$1/vmlinuz" -initrd "$4" \
 		-append "console=$tty panic=-1 quiet loglevel=1 no_timer_check ${guest_append:-}" \
 		-drive "if=none,id=d0,format=raw,cache=unsafe,file=$5.disk0,throttling.iops-total=$guest_iops" \
