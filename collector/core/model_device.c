@@ -6,14 +6,26 @@
 
 #define CAP_M 1.1 /* caps were learned within 1 %; margin (answer-model 11) */
 
+/*
+ * What was carried says at most that the limit was reached: 100 ms above it are the throttle's
+ * lumps (twice the cap of 300 writes/s in the guest), not a need.  That today's load is too much is
+ * told by late requests.
+ */
+static double factor_of(const struct hr_rate *r)
+{
+	double limit = r->cap > 0 ? r->cap : r->clean;
+
+	return r->demand > 0 ? limit / (r->cap > 0 ? fmin(r->demand, r->cap) : r->demand)
+			     : INFINITY;
+}
+
 static void say_rate(const struct hr_ctx *x, const struct hr_rate *r)
 {
 	if (r->cap > 0)
 		hr_trace_say(x->t,
 			"  %s: limit %.0f per s (%s), needed %.1f per s -> k = %.3f, +- %.0f %%",
 			r->what, r->cap, r->source == HR_CAP_LEARNED ? "learned" : "configured",
-			r->demand, r->demand > 0 ? fmin(r->cap / r->demand, HR_K_MAX) : HR_K_MAX,
-			100 * (CAP_M - 1));
+			r->demand, fmin(factor_of(r), HR_K_MAX), 100 * (CAP_M - 1));
 	else
 		hr_trace_say(x->t,
 			"  %s: limit unknown, carried at least %.0f per s, needed %.1f per s -> "
@@ -42,7 +54,7 @@ void hr_device_bounds(
 	for (unsigned i = 0; i < n; i++) {
 		const struct hr_rate *r = &rate[i];
 		double limit = r->cap > 0 ? r->cap : r->clean;
-		double k = r->demand > 0 ? limit / r->demand : INFINITY;
+		double k = factor_of(r);
 
 		say_rate(x, r);
 		if (!(limit > 0))
