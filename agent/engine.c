@@ -22,6 +22,7 @@
 #include "agent/host_link.h"
 #include "agent/host_read.h"
 #include "agent/host_task.h"
+#include "agent/host_tcp.h"
 #include "agent/record.h"
 #include "proto/base/clock.h"
 #include "proto/units.h"
@@ -59,6 +60,7 @@ struct hr_engine {
 	struct hr_host_read *host;
 	struct hr_host_cgroup *cgroup; /* NULL: none mounted */
 	struct hr_host_link *link;     /* NULL: no netlink */
+	struct hr_host_tcp *tcp;       /* NULL: no sock_diag */
 	struct hr_bpf *bpf;
 	struct hr_record *record; /* NULL: no burst recorder */
 	struct hr_host_devs devs;
@@ -82,6 +84,7 @@ struct hr_engine {
 	struct hr_raw raw;
 	struct hr_cgroup_raw cgroup_raw;
 	struct hr_nic_raw nic_raw[HR_DEVS_MAX];
+	struct hr_rtt_raw rtt_raw;
 	struct hr_task task[TASKS_MAX]; /* pages are touched only as far as there are threads */
 	struct hr_take take;
 	struct hr_sampler sampler;
@@ -149,7 +152,7 @@ static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 }
 
 /* States of what neither bpf_io nor the texts of a tick speak for. */
-static void other_signals(struct hr_engine *e, int cgroup_err, int link_err)
+static void other_signals(struct hr_engine *e, int cgroup_err, int link_err, int tcp_err)
 {
 	struct hr_facts *f = &e->facts;
 
@@ -167,7 +170,8 @@ static void other_signals(struct hr_engine *e, int cgroup_err, int link_err)
 		e->link ? "" : strerror(-link_err));
 	hr_host_facts_signal(f, HR_SIG_COST, HR_RUNG_FILE, "");
 	hr_host_facts_signal(f, HR_SIG_FS, HR_RUNG_FILE, "");
-	hr_host_facts_signal(f, HR_SIG_TCP_RTT, HR_RUNG_MISSING, "not measured by this version");
+	hr_host_facts_signal(f, HR_SIG_TCP_RTT, e->tcp ? HR_RUNG_FILE : HR_RUNG_MISSING,
+		e->tcp ? "" : strerror(-tcp_err));
 }
 
 static void update_conf(struct hr_engine *e)
@@ -179,7 +183,7 @@ static void update_conf(struct hr_engine *e)
 
 static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, char err[512])
 {
-	int r, cgroup_err, link_err;
+	int r, cgroup_err, link_err, tcp_err;
 
 	r = hr_host_read_open(&e->host, e->root);
 	if (r < 0) {
@@ -194,12 +198,13 @@ static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, 
 	open_bpf(e, opts);
 	cgroup_err = hr_host_cgroup_open(&e->cgroup, e->root);
 	link_err = hr_host_link_open(&e->link);
+	tcp_err = hr_host_tcp_open(&e->tcp);
 	hr_host_facts_machine(e->root, &e->facts);
 	hr_host_facts_cpus(e->root, &e->cpus, &e->facts);
 	hr_host_facts_devs(&e->devs, &e->facts);
 	hr_host_read_files(e->host, e->raw.file);
 	hr_host_facts_signals(e->raw.file, &e->facts);
-	other_signals(e, cgroup_err, link_err);
+	other_signals(e, cgroup_err, link_err, tcp_err);
 	e->names = hr_host_read_names(e->host);
 	return 0;
 }
@@ -295,6 +300,7 @@ void hr_engine_close(struct hr_engine *e)
 	hr_record_close(e->record);
 	hr_bpf_close(e->bpf);
 	hr_host_link_close(e->link);
+	hr_host_tcp_close(e->tcp);
 	hr_host_cgroup_close(e->cgroup);
 	hr_host_read_close(e->host);
 	free(e);
@@ -388,6 +394,8 @@ static void read_slow(struct hr_engine *e)
 	}
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
 		e->raw.nic = e->nic_raw;
+	if (e->tcp && hr_host_tcp_read(e->tcp, &e->rtt_raw) == 0)
+		e->raw.rtt = &e->rtt_raw;
 	if (e->bpf)
 		(void)hr_bpf_misses(
 			e->bpf, &e->raw.bpf_missed); /* a kernel that never drops: stays 0 */
@@ -532,6 +540,7 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 	raw->task = NULL;
 	raw->cgroup = NULL;
 	raw->nic = NULL;
+	raw->rtt = NULL;
 	raw->fs = NULL;
 	hr_host_read_files(e->host, raw->file);
 	raw->self_cpu_us = hr_clock_cpu_us();

@@ -122,6 +122,11 @@ struct hr_nic_raw {           /* per device, from netlink and ethtool */
 	bool shaper;
 };
 
+struct hr_rtt_raw { /* connections with data under way to another machine */
+	uint32_t n;
+	uint32_t median_us; /* of their srtt - min_rtt */
+};
+
 struct hr_raw {
 	uint64_t mono_ns; /* when the tick ran */
 	uint64_t boot_ns; /* CLOCK_BOOTTIME */
@@ -134,6 +139,7 @@ struct hr_raw {
 	bool tasks_cut;                     /* there were more than fit: top K may be wrong */
 	const struct hr_cgroup_raw *cgroup; /* NULL: not read in this tick */
 	const struct hr_nic_raw *nic;       /* [HR_DEVS_MAX] by device number, NULL as above */
+	const struct hr_rtt_raw *rtt;       /* NULL as above */
 	const struct hr_fs *fs;             /* [n_fs], NULL: not sampled in this tick */
 	uint8_t n_fs;
 	uint64_t self_cpu_us; /* running total */

@@ -17,7 +17,8 @@
 /* Signals read once a window; every other one must be there at each tick. */
 #define SLOW_SIGNALS                                                                               \
 	(HR_SIG_BIT(HR_SIG_CPU_QUOTA) | HR_SIG_BIT(HR_SIG_MEMCG) | HR_SIG_BIT(HR_SIG_THREADS) |    \
-		HR_SIG_BIT(HR_SIG_QDISC) | HR_SIG_BIT(HR_SIG_EVENT_NS) | HR_SIG_BIT(HR_SIG_FS))
+		HR_SIG_BIT(HR_SIG_QDISC) | HR_SIG_BIT(HR_SIG_EVENT_NS) | HR_SIG_BIT(HR_SIG_FS) |   \
+		HR_SIG_BIT(HR_SIG_TCP_RTT))
 
 void hr_sampler_conf_facts(struct hr_sampler_conf *conf, const struct hr_facts *facts)
 {

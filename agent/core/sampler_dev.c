@@ -203,6 +203,12 @@ void hr_sampler_slow(struct hr_sampler *s, const struct hr_raw *raw)
 	for (uint8_t i = 0; raw->nic && i < s->conf.n_dev; i++)
 		if (s->conf.dev_kind[i] == HR_DEV_NIC)
 			nic(s, i, &raw->nic[i]);
+	if (raw->rtt) {
+		if (raw->rtt->n > 0)
+			(void)hr_hist_add(&s->sum[s->open].dist[HR_DIST_RTT_INFLATION],
+				raw->rtt->median_us, 1);
+		s->slow_have |= HR_SIG_BIT(HR_SIG_TCP_RTT);
+	}
 	if (raw->task)
 		threads(s, raw);
 	if (raw->fs) {

@@ -13,9 +13,10 @@
  * Rate of a capped device: CV 0.6 % measured where the throttle is smooth, 12.3 % where it lets
  * requests go ten times a second, so that a window now and then has two lumps of them.
  */
-#define CAP_CV   0.15
-#define KEEP_MS  (30ULL * 86400 * 1000)
-#define OUTGROWN 1.1 /* a clean window this far above the cap ends it: volume was resized */
+#define CAP_CV     0.15
+#define KEEP_MS    (30ULL * 86400 * 1000)
+#define RTT_BAD_US 10000 /* srtt - min_rtt (answer-model 2) */
+#define OUTGROWN   1.1   /* a clean window this far above the cap ends it: volume was resized */
 
 static bool has_disk_io(const struct hr_dev_summary *d)
 {
@@ -30,15 +31,55 @@ static void max_u32(uint32_t *m, uint64_t v)
 		*m = w;
 }
 
-/* A network device has no queued windows of its own: its best window is the lower bound. */
-static void add_nic(struct hr_limit *l, const struct hr_dev_summary *d)
+bool hr_rate_flat(const struct hr_hist *rate)
 {
-	max_u32(&l->clean_kib, d->dist[HR_DDIST_RX_KIB_100MS].max);
-	max_u32(&l->clean_kib, d->dist[HR_DDIST_TX_KIB_100MS].max);
-	max_u32(&l->clean_ops, d->dist[HR_DDIST_PKT_100MS].max);
+	struct hr_quantile mid, top;
+
+	return hr_hist_quantile(rate, 0.5, &mid) && hr_hist_quantile(rate, 0.99, &top) &&
+	       mid.lo > 0 && (double)mid.hi >= 0.9 * (double)top.lo;
 }
 
-void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t end_ms)
+bool hr_rtt_inflated(const struct hr_summary *s)
+{
+	struct hr_quantile q;
+
+	return hr_has(s, HR_SIG_TCP_RTT) &&
+	       hr_hist_quantile(&s->dist[HR_DIST_RTT_INFLATION], 0.5, &q) && q.lo > RTT_BAD_US;
+}
+
+static void forget_cap(struct hr_limit *l)
+{
+	l->queued_n = l->episodes = 0;
+	l->ops = l->ops2 = l->kib = l->kib2 = 0;
+}
+
+/*
+ * A network device has no queued windows of its own: its best window is the lower bound.  What it
+ * sent while round trips were inflated is what the way carries; 10 s are one observation, for the
+ * 100 ms within are the bursts of a token bucket.
+ */
+static void add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated)
+{
+	const struct hr_hist *tx = &d->dist[HR_DDIST_TX_KIB_100MS];
+	double mean = tx->total ? (double)tx->sum / (double)tx->total : 0;
+	struct hr_cap cap;
+
+	max_u32(&l->clean_kib, d->dist[HR_DDIST_RX_KIB_100MS].max);
+	max_u32(&l->clean_kib, tx->max);
+	max_u32(&l->clean_ops, d->dist[HR_DDIST_PKT_100MS].max);
+	hr_limit_cap(l, &cap);
+	if (cap.bytes_per_s > 0 && mean * 1024 * WIN_PER_S > OUTGROWN * cap.bytes_per_s)
+		forget_cap(l);
+	if (!inflated || !hr_rate_flat(tx))
+		return;
+	l->queued_n += tx->total;
+	l->episodes++;
+	l->kib += (double)tx->sum;
+	l->kib2 += mean * (double)tx->sum;
+}
+
+void hr_limit_add(
+	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms)
 {
 	struct hr_cap cap;
 
@@ -49,7 +90,7 @@ void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t e
 	if (end_ms > l->last_ms)
 		l->last_ms = end_ms;
 	if (d->have & HR_SIG_BIT(HR_SIG_NET_IO))
-		add_nic(l, d);
+		add_nic(l, d, inflated);
 	if (!has_disk_io(d))
 		return;
 	hr_limit_cap(l, &cap);
@@ -57,10 +98,8 @@ void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t e
 					  OUTGROWN * cap.ops_per_s) ||
 		(cap.bytes_per_s > 0 &&
 			(double)d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX] * 1024 * WIN_PER_S >
-				OUTGROWN * cap.bytes_per_s)) {
-		l->queued_n = l->episodes = 0;
-		l->ops = l->ops2 = l->kib = l->kib2 = 0;
-	}
+				OUTGROWN * cap.bytes_per_s))
+		forget_cap(l);
 	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];
 	l->episodes += d->ctr[HR_DCTR_WIN_EPISODES];
 	l->ops += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS];

@@ -35,8 +35,21 @@ struct hr_cap {
 	const char *why;               /* plain phrase, also when there is none */
 };
 
-/* Adds the device's windows of one summary; @end_ms dates them. */
-void hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t end_ms);
+/* A plateau: the median of the 100 ms rates is within 10 % of their P99. */
+bool hr_rate_flat(const struct hr_hist *rate);
+
+/*
+ * Did round trips of this window exceed their minimum by more than 10 ms?  With a plateau of what a
+ * NIC sent that is a shaper on the way: the VM itself sees no queue.
+ */
+bool hr_rtt_inflated(const struct hr_summary *s);
+
+/*
+ * Adds the device's windows of one summary; @end_ms dates them.  @inflated: hr_rtt_inflated() of
+ * the summary; then the windows of a NIC at a plateau count as queued, an episode each.
+ */
+void hr_limit_add(
+	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms);
 
 /* The cap, if >= 30 queued windows in >= 3 episodes agree (answer-model 8.2). */
 void hr_limit_cap(const struct hr_limit *l, struct hr_cap *ret_cap);

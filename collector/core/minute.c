@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows -> the evidence of a minute. */
 #include "collector/core/minute.h"
+#include "collector/core/limit.h"
 
 #include <string.h>
 
@@ -167,15 +168,8 @@ static void add_late(struct hr_minute_dev *md, const struct hr_dev_summary *d)
 
 /* The median lies within a tenth (and one bucket) of the P99: the device gave the same all the
  * time. */
-static bool is_flat(const struct hr_hist *h)
-{
-	struct hr_quantile mid, top;
-
-	return hr_hist_quantile(h, 0.5, &mid) && hr_hist_quantile(h, 0.99, &top) && mid.lo > 0 &&
-	       (double)mid.hi >= 0.9 * (double)top.lo;
-}
-
-static void add_rates(struct hr_minute_dev *md, const struct hr_dev_summary *d, uint32_t dur_ms)
+static void add_rates(
+	struct hr_minute_dev *md, const struct hr_dev_summary *d, bool shaped, uint32_t dur_ms)
 {
 	const struct hr_hist *rx = &d->dist[HR_DDIST_RX_KIB_100MS];
 	const struct hr_hist *tx = &d->dist[HR_DDIST_TX_KIB_100MS];
@@ -189,13 +183,13 @@ static void add_rates(struct hr_minute_dev *md, const struct hr_dev_summary *d, 
 	kib = (double)tx->sum / t > kib ? (double)tx->sum / t : kib;
 	md->rate_ops = ops > md->rate_ops ? ops : md->rate_ops;
 	md->rate_kib = kib > md->rate_kib ? kib : md->rate_kib;
-	if (is_flat(&d->dist[HR_DDIST_OPS_100MS]) || is_flat(&d->dist[HR_DDIST_KIB_100MS]) ||
-		is_flat(tx) || is_flat(rx))
+	if (hr_rate_flat(&d->dist[HR_DDIST_OPS_100MS]) ||
+		hr_rate_flat(&d->dist[HR_DDIST_KIB_100MS]) || (shaped && hr_rate_flat(tx)))
 		md->flat_ms += dur_ms;
 }
 
-static void add_dev(
-	struct hr_minute *m, const struct hr_dev_summary *d, bool later, uint32_t dur_ms)
+static void add_dev(struct hr_minute *m, const struct hr_dev_summary *d, bool later, bool shaped,
+	uint32_t dur_ms)
 {
 	struct hr_minute_dev *md;
 
@@ -211,7 +205,7 @@ static void add_dev(
 	for (unsigned i = 0; i < HR_DDIST_N; i++)
 		add_spread(&md->dist[i], &d->dist[i]);
 	add_late(md, d);
-	add_rates(md, d, dur_ms);
+	add_rates(md, d, shaped, dur_ms);
 	md->seen = true;
 }
 
@@ -256,5 +250,5 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 	for (uint8_t i = 0; i < s->n_group && i < HR_GROUP_MAX; i++)
 		add_group(m, &s->group[i]);
 	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)
-		add_dev(m, &s->dev[i], later, s->dur_ms);
+		add_dev(m, &s->dev[i], later, hr_rtt_inflated(s), s->dur_ms);
 }

@@ -45,7 +45,8 @@ struct hr_minute_dev {
 	uint64_t judged[2]; /* requests of windows with l0 known */
 	double rate_ops,
 		rate_kib; /* largest mean rate of a window, per second; nic: one direction */
-	uint64_t flat_ms; /* length of windows at a plateau: P50 of the rate near its P99 */
+	uint64_t flat_ms; /* length of windows at a plateau: P50 of the rate near its P99; nic: of
+			   * what it sent, while round trips were inflated */
 };
 
 #define HR_DISK_SLOW_US 50000 /* late when l0 is unknown: 5 x a hard disk's 10 ms */

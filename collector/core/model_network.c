@@ -13,9 +13,8 @@
 
 /* Load that does not decide: 8 x below the smallest baseline seen on sale (32 Mbit/s = 4 MB/s). */
 #define QUIET_BYTES 0.5e6
-#define DROP_BAD    0.01  /* retransmits or drops above 1 % */
-#define DROP_MIN    10    /* so few are noise in a minute */
-#define RTT_BAD_US  10000 /* srtt - min_rtt (answer-model 2) */
+#define DROP_BAD    0.01 /* retransmits or drops above 1 % */
+#define DROP_MIN    10   /* so few are noise in a minute */
 
 struct nic {
 	const struct hr_minute_dev *d;
@@ -56,7 +55,7 @@ static void nic_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, str
 	k->softnet = hr_minute_has(m, HR_SIG_SOFTNET) && m->ctr[HR_CTR_SOFTNET_DROP_N] > 0;
 	if (hr_minute_has(m, HR_SIG_TCP_RTT) && rtt->total) {
 		k->rtt_ms = (double)rtt->p99_lo / 1e3;
-		k->inflated = rtt->p99_lo > RTT_BAD_US && d->flat_ms * 2 > m->covered_ms;
+		k->inflated = d->flat_ms * 2 > m->covered_ms;
 	}
 }
 
@@ -70,7 +69,9 @@ static void nic_rates(const struct hr_ctx *x, const struct nic *k, struct hr_est
 	struct hr_rate r = {.unit = HR_UNIT_BYTES_PER_S,
 		.what = "bytes, busier direction",
 		.source = HR_CAP_CONFIGURED};
+	struct hr_cap cap;
 
+	hr_limit_cap(l, &cap);
 	r.demand = 10240.0 * (rx->p99_hi > tx->p99_hi ? rx->p99_hi : tx->p99_hi);
 	r.clean = 10240.0 * l->clean_kib;
 	if (f && f->cap_bytes_per_s) {
@@ -78,6 +79,12 @@ static void nic_rates(const struct hr_ctx *x, const struct nic *k, struct hr_est
 	} else if (f && f->speed_mbps && !f->is_virtual) {
 		r.cap = f->speed_mbps * 1e6 / 8;
 		r.source = HR_CAP_KNOWN;
+	}
+	/* What goes out is what connections are sent back; that the way in is as narrow is a
+	 * guess, and it only makes k smaller. */
+	if (cap.bytes_per_s > 0 && (r.cap <= 0 || cap.bytes_per_s < r.cap)) {
+		r.cap = cap.bytes_per_s;
+		r.source = HR_CAP_LEARNED;
 	}
 	hr_device_bounds(x, &r, 1, e);
 }
@@ -134,8 +141,9 @@ static void nic_saturated(const struct hr_ctx *x, const struct nic *k, struct hr
 	e->external = !k->shaped && !k->vendor && !k->softnet;
 	e->r.headroom.at_least = hr_opt_of(1 / 1.1);
 	hr_bounds_bad(&e->r.headroom);
-	e->r.confidence =
-		k->shaped || k->vendor || k->softnet ? HR_CONFIDENCE_HIGH : HR_CONFIDENCE_LOW;
+	e->r.confidence = k->shaped || k->vendor || k->softnet     ? HR_CONFIDENCE_HIGH
+			  : e->r.capacity.source == HR_CAP_LEARNED ? HR_CONFIDENCE_MEDIUM
+								   : HR_CONFIDENCE_LOW;
 	hr_trace_say(x->t, "  BAD: %s", e->reason);
 }
 
@@ -159,7 +167,7 @@ void hr_model_network(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *r
 		hr_estimate_no_signal(ret, x, HR_SIG_NET_IO);
 	ret->external = ret->r.headroom.likely.has;
 	ret->r.confidence = ret->r.headroom.likely.has ? HR_CONFIDENCE_MEDIUM : HR_CONFIDENCE_LOW;
-	ret->reason = ret->r.headroom.likely.has ? "known limit of the device"
+	ret->reason = ret->r.headroom.likely.has ? "known or learned limit of the device"
 						 : "limit never reached: only a lower bound";
 	/* Retransmits and round trips are the VM's: a quiet device is not to blame for them. */
 	ret->quiet = fmax(k.rx, k.tx) <= QUIET_BYTES && !k.shaped && !k.vendor && !k.softnet;

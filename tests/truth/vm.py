@@ -82,7 +82,7 @@ TBF = "root tbf rate 40mbit burst 64k latency 60ms"
 
 def network(o):
     """A paced TCP sender to a host behind 40 Mbit/s: on the way, where the sender sees no queue; then on its own NIC."""
-    g = Guest(modules=("veth", "sch_tbf"), programs=("ip", "tc", "iperf3"))
+    g = Guest(modules=("veth", "sch_tbf", "tcp_diag"), programs=("ip", "tc", "iperf3"))
     for text in NETWORK.strip().split("\n"):
         g.run(text)
 

@@ -365,6 +365,15 @@ static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 	fx_near(b->e.r.headroom.likely.v, 1.5, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 1.5 / 1.1, 1e-9);
 	fx_near(b->e.r.headroom.at_most.v, 1.65, 1e-9);
+	/* a throttle's lumps, 60 in a window: at the cap, not at twice of it */
+	disk_load(b, 600, 15.9);
+	b->dev[0].late[0] = 3000;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated);
+	fx_near(b->e.r.headroom.likely.v, 1, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
 }
 
 static void a_quiet_disk_of_unknown_limit_does_not_decide(void **state)
@@ -401,6 +410,36 @@ static void a_vendor_counter_or_a_local_shaper_saturates_a_link(void **state)
 	hr_model_network(&b->x, 1, &b->e);
 	assert_true(b->e.local);
 	assert_false(b->e.r.saturated);
+}
+
+/* What a learned cap of 5,000 KiB/s leaves of 2,500, and that inflated round trips are late. */
+static void a_shaper_on_the_way_bounds_the_link(void **state)
+{
+	struct bench *b = *state;
+	struct hr_minute_dev *d = &b->dev[1];
+
+	d->ctr[HR_DCTR_TX_BYTES] = 25600000;
+	d->dist[HR_DDIST_TX_KIB_100MS] =
+		(struct hr_spread){.total = 100, .p99_lo = 250, .p99_hi = 250, .max = 250};
+	b->limit[1] = (struct hr_limit){.since_ms = 1,
+		.queued_n = 300,
+		.episodes = 3,
+		.kib = 150000,
+		.kib2 = 75000000,
+		.clean_kib = 500};
+	hr_model_network(&b->x, 1, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
+	fx_near(b->e.r.capacity.value.v, 5120000, 1e-6);
+	fx_near(b->e.r.headroom.likely.v, 2, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 2 / 1.1, 1e-9);
+	assert_false(b->e.r.saturated);
+	b->m.dist[HR_DIST_RTT_INFLATION] =
+		(struct hr_spread){.total = 6, .p99_lo = 48000, .p99_hi = 49000};
+	d->flat_ms = b->m.covered_ms;
+	hr_model_network(&b->x, 1, &b->e);
+	assert_true(b->e.r.saturated);
+	assert_true(b->e.external);
+	fx_near(b->e.r.headroom.likely.v, 1, 1e-9);
 }
 
 /* A minute at random: anything a sender could say. */
@@ -538,6 +577,7 @@ int main(void)
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
 		T(a_quiet_disk_of_unknown_limit_does_not_decide),
 		T(a_vendor_counter_or_a_local_shaper_saturates_a_link),
+		T(a_shaper_on_the_way_bounds_the_link),
 		T(any_minute_gives_ordered_bounds_in_range),
 		T(dropping_a_resource_never_lowers_k),
 		T(more_steal_never_raises_k),

@@ -4,6 +4,7 @@
 #include "tests/unit/model_fixture.h"
 
 #include "collector/core/limit.h"
+#include "proto/hist.h"
 
 /* Requests per second and KiB of the ten queued windows of example 11 (rates of 100 ms windows). */
 static const unsigned ops_of[10] = {300, 300, 300, 298, 303, 296, 300, 300, 302, 299};
@@ -25,7 +26,7 @@ static void queue(struct hr_limit *l, unsigned times, const unsigned *kib)
 	d->ctr[HR_DCTR_WIN_QUEUED_N] = 10;
 	d->ctr[HR_DCTR_WIN_EPISODES] = 1;
 	for (unsigned i = 0; i < times; i++)
-		hr_limit_add(l, d, FX_T0_MS + i * 10000);
+		hr_limit_add(l, d, false, FX_T0_MS + i * 10000);
 	free(d);
 }
 
@@ -73,11 +74,11 @@ static void a_clean_window_above_the_cap_ends_it(void **state)
 	queue(&l, 3, kib_of);
 	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 320; /* 3200/s, 7 % above: within reason */
-	hr_limit_add(&l, d, FX_T0_MS + 50000);
+	hr_limit_add(&l, d, false, FX_T0_MS + 50000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_OPS);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 340; /* 3400/s, 13 % above: the volume was resized */
-	hr_limit_add(&l, d, FX_T0_MS + 60000);
+	hr_limit_add(&l, d, false, FX_T0_MS + 60000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
 	assert_int_equal(l.clean_ops, 340);
@@ -104,6 +105,63 @@ static void a_varying_rate_is_no_cap(void **state)
 	fx_near(c.ops_per_s, 0, 0);
 }
 
+/* A window of 100 ms rates of 500 KiB, nearly all of them, sent by a NIC. */
+static void sent(struct hr_dev_summary *d, uint64_t kib)
+{
+	d->have = HR_SIG_BIT(HR_SIG_NET_IO);
+	memset(&d->dist[HR_DDIST_TX_KIB_100MS], 0, sizeof(struct hr_hist));
+	assert_true(hr_hist_add(&d->dist[HR_DDIST_TX_KIB_100MS], kib, 100));
+}
+
+static void a_plateau_with_inflated_round_trips_is_a_shaper(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(d);
+	sent(d, 500);
+	for (unsigned i = 0; i < 9; i++) /* as flat, but nothing waits on the way */
+		hr_limit_add(&l, d, false, FX_T0_MS + i * 10000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	for (unsigned i = 0; i < 2; i++)
+		hr_limit_add(&l, d, true, FX_T0_MS + 90000 + i * 10000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE); /* two windows */
+	hr_limit_add(&l, d, true, FX_T0_MS + 110000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_BYTES);
+	fx_near(c.bytes_per_s, 500 * 1024 * 10, 1e-6);
+	sent(d, 540); /* 8 % more: within reason */
+	hr_limit_add(&l, d, false, FX_T0_MS + 120000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_BYTES);
+	sent(d, 560); /* 12 % more for 10 s: the way is wider now */
+	hr_limit_add(&l, d, false, FX_T0_MS + 130000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	free(d);
+}
+
+static void round_trips_are_inflated_from_10_ms_on(void **state)
+{
+	struct hr_summary *s = calloc(1, sizeof(*s));
+
+	(void)state;
+	assert_non_null(s);
+	assert_true(hr_hist_add(&s->dist[HR_DIST_RTT_INFLATION], 60000, 1));
+	assert_false(hr_rtt_inflated(s)); /* not measured */
+	s->have = HR_SIG_BIT(HR_SIG_TCP_RTT);
+	assert_true(hr_rtt_inflated(s));
+	memset(&s->dist[HR_DIST_RTT_INFLATION], 0, sizeof(struct hr_hist));
+	assert_false(hr_rtt_inflated(s)); /* nothing under way */
+	assert_true(hr_hist_add(&s->dist[HR_DIST_RTT_INFLATION], 9000, 1));
+	assert_false(hr_rtt_inflated(s));
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +169,8 @@ int main(void)
 		cmocka_unit_test(a_constant_request_size_leaves_the_kind_open),
 		cmocka_unit_test(a_clean_window_above_the_cap_ends_it),
 		cmocka_unit_test(a_varying_rate_is_no_cap),
+		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
+		cmocka_unit_test(round_trips_are_inflated_from_10_ms_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
