@@ -20,6 +20,8 @@
 
 /* A file read at the start is never larger than this, whatever an operator configures. */
 #define FILE_MAX_BYTES (64 * 1024 * 1024)
+/* While room is made the file has up to twice its limit: it must still be read then. */
+#define LIMIT_MAX (FILE_MAX_BYTES / 8 * 3)
 /* Below this much garbage a rewrite is not worth its fsync. */
 #define GARBAGE_MIN 65536
 
@@ -522,7 +524,7 @@ int hr_spool_open(struct hr_spool **ret_spool, const char *dir, uint64_t limit, 
 	if (!s)
 		return -ENOMEM;
 	s->dir_fd = s->lock_fd = s->fd = -1;
-	s->limit = limit < GARBAGE_MIN ? GARBAGE_MIN : limit;
+	s->limit = limit < GARBAGE_MIN ? GARBAGE_MIN : limit > LIMIT_MAX ? LIMIT_MAX : limit;
 	if ((size_t)snprintf(s->dir, sizeof s->dir, "%s", dir) >= sizeof s->dir)
 		r = -ENAMETOOLONG;
 	else if (dir[0])

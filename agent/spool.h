@@ -29,9 +29,9 @@ struct hr_spool;
 
 /*
  * @dir: "" keeps the queue in memory.  @limit: bytes of the file (a rewrite takes
- * as much again for a moment).  @boot: the running one.  0; -EBUSY when another agent
- * holds the directory; -ENOMEM.  Anything else wrong with the directory falls back to memory
- * and says so in hr_spool_trouble().
+ * as much again for a moment); more than 24 MiB are taken as 24 MiB.  @boot: the running one.  0;
+ * -EBUSY when another agent holds the directory; -ENOMEM.  Anything else wrong with the directory
+ * falls back to memory and says so in hr_spool_trouble().
  */
 int hr_spool_open(struct hr_spool **ret_spool, const char *dir, uint64_t limit, uint64_t boot);
 void hr_spool_close(struct hr_spool *s);

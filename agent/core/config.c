@@ -47,7 +47,7 @@ static const struct hr_conf_key keys[] = {
 		"debugging."),
 	KEY("spool", "size", HR_CONF_BYTES, spool_bytes, 65536, 1073741824, "4M",
 		"Disk space for windows the collector has not taken. 24 h of outage need 0.3 MiB "
-		"after coalescing, so 4 MiB are about two weeks."),
+		"after coalescing, so 4 MiB are about two weeks. More than 24M is taken as 24M."),
 	KEY("measure", "budget", HR_CONF_RATIO, budget_ratio, 0.0005, 1, "1%",
 		"Share of one CPU the agent may take; above it for a minute (20 s when it is "
 		"four times as much), hooks are shed (burst, net, disk, sched_switch) and named "

@@ -415,6 +415,34 @@ static void a_full_disk_moves_the_queue_to_memory_and_back(void **state)
 	assert_int_equal(status, 0);
 }
 
+/*
+ * An operator may give 1 GiB.  A file longer than what is read at a start (64 MiB) would be set
+ * aside as damaged then: what waits would be lost, and the numbers of windows used again.  2 400
+ * windows of 30 000 bytes are 72 MB, all but the last acknowledged.
+ */
+static void the_largest_limit_still_makes_a_file_that_the_next_agent_reads(void **state)
+{
+	enum {
+		WINDOWS = 2400,
+		BODY = 30000
+	};
+	static unsigned char body[BODY];
+	struct world *w = *state;
+
+	open_again(w, 1ULL << 30, BOOT);
+	for (uint64_t i = 1; i <= WINDOWS; i++) {
+		assert_int_equal(hr_spool_add(w->s, 1, (struct hr_journal_span){i, i}, i * 10000,
+					 body, sizeof(body)),
+			0);
+		if (i < WINDOWS)
+			take(w, HR_JOURNAL_ACKED, i);
+	}
+	open_again(w, 1ULL << 30, BOOT);
+	assert_false(hr_spool_damaged(w->s));
+	assert_int_equal(waiting(w), 1);
+	assert_int_equal(hr_spool_outbox(w->s)->seq_last, WINDOWS);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -428,6 +456,7 @@ int main(void)
 		T(a_bounded_spool_merges_first_then_drops_and_counts),
 		T(old_windows_become_one_whose_counts_are_their_sum),
 		T(a_new_boot_keeps_the_old_one_s_windows_and_counts_from_its_own),
+		T(the_largest_limit_still_makes_a_file_that_the_next_agent_reads),
 		T(a_second_agent_is_told_that_the_directory_is_taken),
 		T(without_a_directory_windows_wait_in_memory),
 		T(a_full_disk_moves_the_queue_to_memory_and_back),
