@@ -121,7 +121,7 @@ struct hr_out *hr_cli_out(void)
 
 int hr_cli_print(const struct hr_cli *cli, const char *text)
 {
-	if (fputs(text, stdout) < 0 || fflush(stdout) != 0)
+	if (fputs(text, stdout) < 0 || ferror(stdout) || fflush(stdout) != 0)
 		return hr_cli_fail(cli,
 			"cannot write the output: %s; free space, or write elsewhere",
 			strerror(errno));

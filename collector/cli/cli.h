@@ -75,5 +75,8 @@ bool hr_cli_progress(void);
 
 /* A buffer for one command's output, 64 KiB, initialised for stdout.  Not reentrant. */
 struct hr_out *hr_cli_out(void);
-/* Writes it to stdout; HR_EXIT_DONE, or HR_EXIT_FAILED with a message (disk full, pipe closed). */
+/*
+ * Writes it to stdout; HR_EXIT_DONE, or HR_EXIT_FAILED with a message (disk full, pipe closed) when
+ * it or anything printed before it could not be written.
+ */
 int hr_cli_print(const struct hr_cli *cli, const char *text);

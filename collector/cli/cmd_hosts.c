@@ -67,21 +67,25 @@ static int confirm(const struct hr_cli *cli, const json_t *host)
 	return HR_EXIT_DONE;
 }
 
+/* All of it has left, or a message. */
+static int print_json(const struct hr_cli *cli, const json_t *o)
+{
+	(void)json_dumpf(o, stdout, JSON_INDENT(2));
+	return hr_cli_print(cli, "\n");
+}
+
 static int say_forgotten(const struct hr_cli *cli, const json_t *o)
 {
 	char name[NAME_LEN], id[NAME_LEN];
 
-	if (printf("Forgot %s (%s): deleted %" JSON_INTEGER_FORMAT
-		   " windows of 10 s, %" JSON_INTEGER_FORMAT
-		   " boots, the model's state, the facts and the answer%s.\n",
-		    text_of(o, "host", name), text_of(o, "host_id", id),
-		    json_integer_value(json_object_get(o, "windows")),
-		    json_integer_value(json_object_get(o, "boots")),
-		    json_is_true(json_object_get(o, "revoked")) ? "; its secret is revoked" : "") <
-			0 ||
-		fflush(stdout) != 0)
-		return hr_cli_fail(cli, "cannot write the output");
-	return HR_EXIT_DONE;
+	(void)printf("Forgot %s (%s): deleted %" JSON_INTEGER_FORMAT
+		     " windows of 10 s, %" JSON_INTEGER_FORMAT
+		     " boots, the model's state, the facts and the answer%s.\n",
+		text_of(o, "host", name), text_of(o, "host_id", id),
+		json_integer_value(json_object_get(o, "windows")),
+		json_integer_value(json_object_get(o, "boots")),
+		json_is_true(json_object_get(o, "revoked")) ? "; its secret is revoked" : "");
+	return hr_cli_print(cli, "");
 }
 
 static int forget(const struct hr_cli *cli, int argc, char **argv)
@@ -125,8 +129,7 @@ static int forget(const struct hr_cli *cli, int argc, char **argv)
 	o = ask(&mine, &t, "DELETE", path);
 	if (!o)
 		return HR_EXIT_FAILED;
-	c = json ? (json_dumpf(o, stdout, JSON_INDENT(2)) != 0 || puts("") < 0)
-		 : say_forgotten(&mine, o);
+	c = json ? print_json(&mine, o) : say_forgotten(&mine, o);
 	json_decref(o);
 	return c;
 }
@@ -189,7 +192,7 @@ static int say_token(const struct hr_cli *cli, const json_t *o, bool json)
 	bool fine;
 
 	if (json)
-		return json_dumpf(o, stdout, JSON_INDENT(2)) != 0 || puts("") < 0;
+		return print_json(cli, o);
 	if (secret) {
 		fine = puts(secret) >= 0;
 		(void)fprintf(stderr,
@@ -201,8 +204,7 @@ static int say_token(const struct hr_cli *cli, const json_t *o, bool json)
 		secret = json_string_value(json_object_get(o, "token"));
 		fine = secret && puts(secret) >= 0 && (!pin || puts(pin) >= 0);
 	}
-	return fine && fflush(stdout) == 0 ? HR_EXIT_DONE
-					   : hr_cli_fail(cli, "cannot write the output");
+	return fine ? hr_cli_print(cli, "") : hr_cli_fail(cli, "cannot write the output");
 }
 
 static int make(const struct hr_cli *cli, int argc, char **argv, struct want *w)
@@ -287,7 +289,7 @@ static int tokens(const struct hr_cli *cli, int argc, char **argv)
 	if (!o)
 		return HR_EXIT_FAILED;
 	if (json) {
-		c = json_dumpf(o, stdout, JSON_INDENT(2)) != 0 || puts("") < 0;
+		c = print_json(&mine, o);
 	} else {
 		printf("%-6s %-32s %-24s %s\n", "kind", "id", "name", "expires");
 		json_array_foreach(json_object_get(o, "tokens"), i, e) printf(
@@ -296,7 +298,7 @@ static int tokens(const struct hr_cli *cli, int argc, char **argv)
 			json_is_null(json_object_get(e, "expires_at"))
 				? "never"
 				: text_of(e, "expires_at", until));
-		c = fflush(stdout) != 0;
+		c = hr_cli_print(&mine, "");
 	}
 	json_decref(o);
 	return c;
@@ -321,12 +323,10 @@ static int revoke_what(const struct hr_cli *cli, int argc, char **argv)
 	o = c == HR_EXIT_DONE ? ask(&mine, &t, "DELETE", path) : NULL;
 	if (!o)
 		return HR_EXIT_FAILED;
-	if (json)
-		c = json_dumpf(o, stdout, JSON_INDENT(2)) != 0 || puts("") < 0;
-	else
-		c = printf("Revoked: %" JSON_INTEGER_FORMAT
-			   " credentials; what was stored is kept.\n",
-			    json_integer_value(json_object_get(o, "revoked"))) < 0;
+	if (!json)
+		printf("Revoked: %" JSON_INTEGER_FORMAT " credentials; what was stored is kept.\n",
+			json_integer_value(json_object_get(o, "revoked")));
+	c = json ? print_json(&mine, o) : hr_cli_print(&mine, "");
 	json_decref(o);
 	return c;
 }

@@ -22,11 +22,11 @@ static void help(FILE *to)
 		to);
 }
 
-static int help_of(const struct hr_cmd *c)
+static int help_of(const struct hr_cli *cli, const struct hr_cmd *c)
 {
-	return printf("usage: headroom %s %s\n%c%s.\n\n%s", c->name, c->args, c->line[0] - 32,
-		       c->line + 1, c->help) < 0 ||
-	       fflush(stdout) != 0;
+	(void)printf("usage: headroom %s %s\n%c%s.\n\n%s", c->name, c->args, c->line[0] - 32,
+		c->line + 1, c->help);
+	return hr_cli_print(cli, "");
 }
 
 /* --help anywhere before "--" explains the command instead of running it. */
@@ -58,10 +58,10 @@ int main(int argc, char **argv)
 	while ((c = hr_cli_option(&cli, argc, argv, "+:hV", options)) != -1) {
 		if (c == 'h') {
 			help(stdout);
-			return fflush(stdout) != 0;
+			return hr_cli_print(&cli, "");
 		}
 		if (c == 'V')
-			return puts("headroom " HR_VERSION) < 0 || fflush(stdout) != 0;
+			return hr_cli_print(&cli, "headroom " HR_VERSION "\n");
 		if (c != 'c')
 			return HR_EXIT_USAGE;
 		cli.config = optarg;
@@ -76,8 +76,8 @@ int main(int argc, char **argv)
 	cmd = find(argv[first]);
 	if (!cmd)
 		return hr_cli_usage(&cli, "unknown command '%s'", argv[first]);
-	if (wants_help(argc - first, argv + first))
-		return help_of(cmd);
 	cli.cmd = cmd->name;
+	if (wants_help(argc - first, argv + first))
+		return help_of(&cli, cmd);
 	return cmd->run(&cli, argc - first, argv + first);
 }

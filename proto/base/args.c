@@ -13,6 +13,16 @@
 
 #define PRINT_MAX 65536
 
+/* @wrote: what the last call said of it. */
+static int written(const struct hr_args *a, bool wrote)
+{
+	if (wrote && fflush(stdout) == 0)
+		return 0;
+	(void)fprintf(stderr, "%s: cannot write the output: %s; free space, or write elsewhere\n",
+		a->program, strerror(errno));
+	return 1;
+}
+
 static int print_config(
 	const struct hr_args *a, const void *conf, const struct hr_conf_origin *origin)
 {
@@ -20,7 +30,7 @@ static int print_config(
 
 	if (hr_conf_print(a->table, conf, origin, true, text, sizeof(text)) == 0)
 		return 1;
-	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0;
+	return written(a, fputs(text, stdout) >= 0);
 }
 
 /* What to do ('h', 'V', 'k', 'p', 0: run), or '?' after a message. */
@@ -114,9 +124,9 @@ int hr_args_read(struct hr_args *a, int argc, char **argv, void *conf)
 	if (what == '?')
 		return 2;
 	if (what == 'h')
-		return fputs(a->usage, stdout) < 0 || fflush(stdout) != 0;
+		return written(a, fputs(a->usage, stdout) >= 0);
 	if (what == 'V')
-		return printf("%s " HR_VERSION "\n", a->program) < 0 || fflush(stdout) != 0;
+		return written(a, printf("%s " HR_VERSION "\n", a->program) >= 0);
 	if (what == 'k')
 		return check_config(a, conf, &origin);
 	if (hr_conffile_load(a->table, a->config, a->config_named, conf, &origin, err) < 0 ||

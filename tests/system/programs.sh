@@ -28,8 +28,22 @@ for d in agent collector; do
 	grep -q absent.conf "$tmp/out" || fail "headroom-$d does not name the missing file: $(cat "$tmp/out")"
 done
 
+# not_written COMMAND...: what cannot be written is told, and is no success.
+not_written() {
+	status=0
+	"$@" >/dev/full 2>"$tmp/out" || status=$?
+	[ $status = 1 ] || fail "$* to a full disk: exit status $status, expected 1"
+	[ "$(grep -c 'cannot write the output' "$tmp/out")" = 1 ] || fail "$* to a full disk does not say so: $(cat "$tmp/out")"
+}
+for p in headroom headroom-agent headroom-collector; do
+	for option in --help --version; do not_written "$bin/$p" $option; done
+done
+not_written "$bin/headroom-agent" --config "$tmp/agent.conf" --print-config
+
 start_collector
 first=$collector
+not_written "$bin/headroom" hosts tokens --json --config "$tmp/collector.conf"
+not_written "$bin/headroom" hosts token --json --config "$tmp/collector.conf"
 status=0
 sed "s|^state = .*|state = $tmp/second|" "$tmp/collector.conf" >"$tmp/second.conf"
 "$bin/headroom-collector" --config "$tmp/second.conf" >"$tmp/out" 2>&1 || status=$?
