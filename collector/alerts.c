@@ -262,7 +262,7 @@ static void tell(struct look *l)
 	}
 }
 
-void hr_alerts_tick(struct hr_alerts *a)
+void hr_alerts_tick(struct hr_alerts *a, bool may_tell)
 {
 	struct look l = {.a = a, .now_ms = hr_clock_wall_ms()};
 	struct hr_snapshot *s;
@@ -278,7 +278,8 @@ void hr_alerts_tick(struct hr_alerts *a)
 		for (uint32_t i = 0; i < s->n; i++)
 			look_at(&l, &a->slot[i], s->view[i],
 				hr_alert_silenced(a->conf.alert_silence, s->view[i]->row.name));
-		tell(&l);
+		if (may_tell)
+			tell(&l);
 		if (l.changed)
 			save(a);
 	}

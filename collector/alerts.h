@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "collector/core/config.h"
@@ -19,6 +20,9 @@ int hr_alerts_open(struct hr_alerts **ret, const struct hr_collector_config *con
 /* A new configuration: receivers are opened anew, states stay.  On error the old one stays. */
 int hr_alerts_reconfigure(
 	struct hr_alerts *a, const struct hr_collector_config *conf, char err[512]);
-/* Once a second. */
-void hr_alerts_tick(struct hr_alerts *a);
+/*
+ * Once a second.  @may_tell: whether this collector is the one that tells; the others follow the
+ * same states, so that whoever comes after it repeats nothing.
+ */
+void hr_alerts_tick(struct hr_alerts *a, bool may_tell);
 void hr_alerts_close(struct hr_alerts *a); /* NULL is fine */

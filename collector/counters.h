@@ -35,6 +35,8 @@
 		"Roll-ups whose counts differ from what went in; 0 unless there is a bug.")        \
 	X(DAMAGED, "rows_damaged_total", "", "Stored windows that could not be read back.")        \
 	X(REPLAYED, "rows_replayed_total", "", "Windows the model was given again at start.")      \
+	X(FOLLOWED, "rows_followed_total", "",                                                     \
+		"Windows that other collectors stored, given to the models here.")                 \
 	X(STATES_SAVED, "states_saved_total", "", "Model states written.")                         \
 	X(STATES_LOST, "states_lost_total", "", "Model states that could not be read at start.")   \
 	X(ANSWERS, "answers_total", "", "Answers computed.")                                       \

@@ -20,6 +20,7 @@
 #include "collector/auth.h"
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
+#include "collector/store_module.h"
 #include "collector/tls.h"
 #include "collector/writer.h"
 #include "proto/base/clock.h"
@@ -69,7 +70,7 @@ static void writer_conf(const struct hr_collector_config *c, struct hr_writer_co
 		.answer_ns = c->answer_ns,
 		.model_bytes = c->model_bytes,
 		.reserve_bytes = c->reserve_bytes,
-		.state_dir = c->state};
+		.state_dir = c->database[0] ? NULL : c->state}; /* whose disk it is */
 	hr_collector_config_model(c, &w->model);
 }
 
@@ -114,6 +115,12 @@ static bool open_store(struct program *p, struct hr_store **ret, char err[HR_CON
 	p->lock = hr_store_lock(db, err);
 	if (p->lock < 0)
 		return false;
+	if (p->conf.database[0]) {
+		const struct hr_store_module *m = hr_store_module_load(err);
+
+		*ret = m ? m->open(p->conf.database, err) : NULL;
+		return *ret != NULL;
+	}
 	*ret = hr_store_sqlite_open(&conf, note, err);
 	if (!*ret)
 		return false;
@@ -265,7 +272,7 @@ static bool turn(struct program *p, int fd)
 		reload(p);
 	}
 	hr_serve_tick(p->serve);
-	hr_alerts_tick(p->alerts);
+	hr_alerts_tick(p->alerts, hr_writer_keeper(p->writer));
 	return true;
 }
 

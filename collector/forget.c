@@ -49,7 +49,7 @@ int hr_writer_purge(struct hr_writer *w, uint32_t host_no, uint64_t *ret_windows
 	int r = 0;
 
 	while (r == 0 && slot != HR_STORE_PURGED) {
-		r = ops->begin(w->store);
+		r = hr_peers_begin_alone(w);
 		if (r == 0)
 			r = ops->purge(w->store, host_no, &slot, PURGE_SLOTS, ret_windows);
 		if (r == 0)
@@ -76,6 +76,17 @@ static void leave_queue(struct hr_writer *w, struct hr_host *host)
 	w->n_due--;
 }
 
+void hr_writer_drop_host(struct hr_writer *w, struct hr_host *host)
+{
+	leave_queue(w, host);
+	hr_orders_drop(&w->orders, host);
+	w->hot_bytes -= host->vm_bytes;
+	w->n_hot -= host->vm_bytes > 0;
+	hr_hosts_remove(&w->hosts, host);
+	w->save_at = 0;
+	w->views_changed = true;
+}
+
 void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 {
 	const struct hr_store_ops *ops = w->store->ops;
@@ -88,7 +99,14 @@ void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 		ask->refused = why ? *why : none;
 		return;
 	}
-	r = ops->begin(w->store);
+	f->no = host->no;
+	r = hr_peers_begin_alone(w);
+	host = hr_hosts_by_no(&w->hosts, f->no); /* another one may have forgotten it meanwhile */
+	if (r == 0 && !host) {
+		ops->rollback(w->store);
+		ask->refused = none;
+		return;
+	}
 	if (r == 0)
 		r = ops->forget(w->store, host->no);
 	if (r == 0)
@@ -102,13 +120,7 @@ void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask)
 	memcpy(f->id, host->id, sizeof(f->id));
 	memcpy(f->name, host->name, sizeof(f->name));
 	f->boots = host->n_boots;
-	f->no = host->no;
-	leave_queue(w, host);
-	hr_orders_drop(&w->orders, host);
-	w->hot_bytes -= host->vm_bytes;
-	w->n_hot -= host->vm_bytes > 0;
-	hr_hosts_remove(&w->hosts, host);
-	w->save_at = 0;
+	hr_writer_drop_host(w, host);
 	hr_writer_publish(w);
 	r = hr_writer_purge(w, f->no, &f->windows);
 	if (r == 0)

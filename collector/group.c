@@ -516,7 +516,7 @@ void hr_group_run(struct hr_writer *w, struct hr_work *posts)
 		n++;
 	}
 	w->n_rows = w->n_facts = w->n_touched = 0;
-	r = grow(w, n) ? w->store->ops->begin(w->store) : HR_STORE_FULL;
+	r = grow(w, n) ? hr_peers_begin(w, posts) : HR_STORE_FULL;
 	if (r == 0) {
 		for (struct hr_work *k = posts; k; k = k->next)
 			judge_post(w, post_of(k));
@@ -540,4 +540,5 @@ void hr_group_run(struct hr_writer *w, struct hr_work *posts)
 		feed(w);
 		hr_writer_stored(w);
 	}
+	hr_peers_end(w);
 }

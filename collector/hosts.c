@@ -96,7 +96,20 @@ struct hr_host *hr_hosts_by_no(const struct hr_hosts *h, uint32_t no)
 	return NULL;
 }
 
-/* @no ascends: the store gives hosts in that order, new ones get the next. */
+/* Numbers ascend when one process gives them; with others, one that it learns of may lie between.
+ */
+static void insert(struct hr_hosts *h, struct hr_host *host)
+{
+	uint32_t i = h->n;
+
+	for (; i > 0 && h->by_no[i - 1]->no > host->no; i--)
+		h->by_no[i] = h->by_no[i - 1];
+	h->by_no[i] = host;
+	h->n++;
+	memset(h->slot, 0, h->n_slots * sizeof(*h->slot));
+	fill_slots(h, h->slot, h->n_slots);
+}
+
 struct hr_host *hr_hosts_add(struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN], uint32_t no)
 {
 	struct hr_host *host;
@@ -120,6 +133,10 @@ struct hr_host *hr_hosts_add(struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN
 		return NULL;
 	memcpy(host->id, id, HR_HOST_ID_LEN);
 	host->no = no ? no : h->next_no;
+	if (h->n > 0 && host->no < h->by_no[h->n - 1]->no) {
+		insert(h, host);
+		return host;
+	}
 	h->next_no = host->no + 1;
 	h->by_no[h->n++] = host;
 	s = hash(id) & (h->n_slots - 1);

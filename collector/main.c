@@ -5,6 +5,7 @@
 #include "collector/check_store.h"
 #include "collector/core/config.h"
 #include "collector/daemon.h"
+#include "collector/store_module.h"
 #include "proto/base/args.h"
 #include "proto/base/log.h"
 
@@ -35,6 +36,15 @@ static int check_store(const struct hr_collector_config *c)
 {
 	char db[sizeof(c->state) + 16];
 
+	if (c->database[0]) {
+		char err[HR_STORE_ERROR_LEN];
+		const struct hr_store_module *m = hr_store_module_load(err);
+
+		if (m)
+			return m->check(c->database, stdout) && fflush(stdout) == 0 ? 0 : 1;
+		(void)fprintf(stderr, "headroom-collector: %s\n", err);
+		return 1;
+	}
 	(void)snprintf(db, sizeof(db), "%s/headroom.db", c->state);
 	return hr_check_store(db, stdout) && fflush(stdout) == 0 ? 0 : 1;
 }

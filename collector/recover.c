@@ -21,6 +21,7 @@ struct loading {
 	struct hr_writer *w;
 	bool out_of_memory;
 	struct hr_host *rebuilding;
+	uint64_t rebuilt_n; /* largest n it was given */
 	uint32_t *gone; /* tombstones: hosts whose forgetting was cut short, or the last of all */
 	size_t n_gone;
 	struct hr_store_row *bad; /* rows to quarantine once no walk is open */
@@ -142,6 +143,7 @@ static int rebuild_row(void *arg, const struct hr_store_row *row)
 	struct loading *l = arg;
 
 	replay(l, l->rebuilding, row);
+	l->rebuilt_n = row->n > l->rebuilt_n ? row->n : l->rebuilt_n;
 	return 0;
 }
 
@@ -157,12 +159,13 @@ static int rebuild(struct loading *l, struct hr_host *host)
 	hr_log(HR_LOG_WARNING, "state_unreadable",
 		"host=%s: the model starts afresh from the windows still stored", host->name);
 	l->rebuilding = host;
+	l->rebuilt_n = 0;
 	r = s->ops->facts(s, host->no, rebuild_facts, l);
 	if (r == 0)
 		r = s->ops->range(
 			s, host->no, now > keep ? now - keep : 0, now + 360, rebuild_row, l);
-	host->upto = l->w->last_n;
-	host->unsaved_n = l->w->last_n;
+	host->upto = l->w->peers ? l->rebuilt_n : l->w->last_n;
+	host->unsaved_n = host->upto;
 	return r;
 }
 
@@ -177,7 +180,7 @@ static int purge_again(struct hr_writer *w, uint32_t host_no)
 static int quarantine(struct loading *l)
 {
 	struct hr_store *s = l->w->store;
-	int r = l->n_bad > 0 ? s->ops->begin(s) : 0;
+	int r = l->n_bad > 0 ? hr_peers_begin_alone(l->w) : 0;
 
 	for (size_t i = 0; i < l->n_bad && r == 0; i++)
 		r = s->ops->quarantine(s, &l->bad[i]);
@@ -193,9 +196,11 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	struct loading l = {.w = w};
 	struct hr_store *s = w->store;
 	uint64_t t = hr_clock_mono_ns();
-	int r = s->ops->hosts(s, load_host, &l);
 	bool cold = false;
+	int r = hr_peers_load_begin(w);
 
+	if (r == 0)
+		r = s->ops->hosts(s, load_host, &l);
 	if (r == 0)
 		r = s->ops->boots(s, load_boot, &l);
 	cold = w->conf.model_bytes &&
@@ -212,6 +217,8 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	}
 	if (r == 0 && !cold)
 		r = s->ops->journal(s, replay_event, &l);
+	if (r == 0)
+		r = hr_peers_load_end(w);
 	if (r == 0)
 		r = quarantine(&l);
 	free(l.bad);

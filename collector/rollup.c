@@ -47,6 +47,12 @@ int hr_rollup_reload(struct hr_writer *w)
 	return 0;
 }
 
+void hr_rollup_look_late(struct hr_writer *w)
+{
+	if (w->rollup)
+		w->rollup->has_late = true;
+}
+
 int hr_rollup_open(struct hr_writer *w, struct hr_rollup **ret)
 {
 	struct hr_rollup *u;
@@ -386,7 +392,7 @@ bool hr_rollup_step(struct hr_writer *w)
 	hours = u->now[HR_TIER_5MIN].bin / HR_TIER_HOUR_BINS;
 	if (!u->has_late && u->now[HR_TIER_5MIN].bin >= closed && u->now[HR_TIER_HOUR].bin >= hours)
 		return false;
-	r = w->store->ops->begin(w->store);
+	r = hr_peers_begin_alone(w);
 	if (r == 0 && u->has_late)
 		r = roll_late(w);
 	else if (r == 0 && u->now[HR_TIER_5MIN].bin < closed)

@@ -23,6 +23,8 @@ int hr_rollup_open(struct hr_writer *w, struct hr_rollup **ret);
 void hr_rollup_close(struct hr_rollup *u); /* NULL is fine */
 /* The store's sums were changed by somebody else (a host was forgotten): read them again. */
 int hr_rollup_reload(struct hr_writer *w);
+/* Others may have noted late windows: look for them in the next step. */
+void hr_rollup_look_late(struct hr_writer *w);
 
 /* In the open transaction: a row was put; a boot goes. */
 int hr_rollup_row(struct hr_writer *w, const struct hr_store_row *row);

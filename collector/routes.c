@@ -244,7 +244,10 @@ static enum MHD_Result get_health(struct hr_request *r)
 		full = {503, "disk-full",
 			"The disk is below the reserve: windows are refused, answers go on.", 0},
 		foreign = {503, "foreign-writer",
-			"Another program writes to the database: windows are refused.", 0};
+			"Another program writes to the database: windows are refused.", 0},
+		away = {503, "database-away",
+			"The database server is not reached: windows are refused, answers go on.",
+			0};
 	const struct hr_refusal *why = NULL;
 
 	switch (hr_writer_state(r->door->serve->writer)) {
@@ -258,6 +261,9 @@ static enum MHD_Result get_health(struct hr_request *r)
 		break;
 	case HR_WRITER_FAILED:
 		why = &failed;
+		break;
+	case HR_WRITER_AWAY:
+		why = &away;
 		break;
 	}
 	/* alive as long as answers come; ready only while windows are taken */

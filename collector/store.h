@@ -142,7 +142,8 @@ typedef int (*hr_store_view_fn)(void *arg, const struct hr_store_view *v);
 
 struct hr_store {
 	const struct hr_store_ops *ops;
-	char error[256]; /* what the last failing call met, in words */
+	const struct hr_store_shared_ops *shared; /* store_share.h; NULL: nobody else uses it */
+	char error[256];                          /* what the last failing call met, in words */
 };
 
 /* All return 0, or enum hr_store_result, or what a callback returned. */

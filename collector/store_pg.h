@@ -16,7 +16,7 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
-#include "collector/store.h"
+#include "collector/store_share.h"
 
 #define HR_PG_DAY_SLOTS 8640 /* of HR_STORE_SLOT_MS */
 #define HR_PG_COLS      11
@@ -38,6 +38,7 @@ enum hr_pg_sql {
 	HR_PG_TRIM,
 	HR_PG_OLD_DAYS,
 	HR_PG_DROP_DAY,
+	HR_PG_DROP_DAY_JOURNAL,
 	HR_PG_EXPIRE_BESIDE,
 	HR_PG_MOVE,
 	HR_PG_MOVE_BESIDE,
@@ -79,6 +80,7 @@ enum hr_pg_sql {
 	HR_PG_NEXT_BLOCK,
 	HR_PG_KEEPER,
 	HR_PG_HORIZON,
+	HR_PG_GONE,
 	HR_PG_CHANGED,
 	HR_PG_SOME_HOSTS,
 	HR_PG_SOME_BOOTS,
@@ -124,11 +126,13 @@ struct hr_pg {
 	uint64_t ahead_ns; /* partitions of today and tomorrow were last looked after */
 	bool keeper;       /* holds the lock of the one that keeps house */
 	uint64_t horizon;  /* oldest transaction that was open at the last look for changes */
+	uint64_t next_horizon;
 	struct hr_tally read[HR_TIER_N], kept[HR_TIER_N]; /* as last read or put; as committed */
 	struct hr_pg_batch batch[HR_PG_BATCHES];
 };
 
 extern const struct hr_store_ops hr_store_pg_ops;
+extern const struct hr_store_shared_ops hr_pg_shared;
 
 static inline struct hr_pg *hr_pg_of(struct hr_store *s)
 {
@@ -198,7 +202,8 @@ void hr_pg_drop_batches(struct hr_pg *q);
 void hr_pg_free_batches(struct hr_pg *q);
 /* An array as a parameter; @col lives until the statement has run. */
 void hr_pg_array(struct hr_pg_args *a, struct hr_pg_col *col, uint32_t n, bool bytes);
-bool hr_pg_col_u64(struct hr_pg_col *c, uint64_t v); /* false: out of memory */
+bool hr_pg_col_u64(struct hr_pg_col *c, uint64_t v);                  /* false: out of memory */
+bool hr_pg_col_bytes(struct hr_pg_col *c, const void *p, size_t len); /* p NULL: NULL */
 
 /* --- store_pg_open.c, store_pg_schema.c --- */
 

@@ -57,6 +57,18 @@ bool hr_pg_col_u64(struct hr_pg_col *c, uint64_t v)
 	return true;
 }
 
+bool hr_pg_col_bytes(struct hr_pg_col *c, const void *p, size_t len)
+{
+	uint8_t *to = room(c, 4 + (p ? len : 0));
+
+	if (!to)
+		return false;
+	be32(to, p ? (uint32_t)len : UINT32_MAX);
+	if (p)
+		memcpy(to + 4, p, len);
+	return true;
+}
+
 void hr_pg_array(struct hr_pg_args *a, struct hr_pg_col *col, uint32_t n, bool bytes)
 {
 	static const uint8_t empty[2][12] = {{[11] = OID_INT8}, {[11] = OID_BYTE}};
@@ -83,15 +95,8 @@ void hr_pg_add_u64(struct hr_pg *q, enum hr_pg_sql which, uint64_t v)
 void hr_pg_add_bytes(struct hr_pg *q, enum hr_pg_sql which, const void *p, size_t len)
 {
 	struct hr_pg_batch *b = &q->batch[which];
-	uint8_t *to = room(&b->col[b->at++], 4 + (p ? len : 0));
 
-	if (!to) {
-		q->no_memory = true;
-		return;
-	}
-	be32(to, p ? (uint32_t)len : UINT32_MAX);
-	if (p)
-		memcpy(to + 4, p, len);
+	q->no_memory |= !hr_pg_col_bytes(&b->col[b->at++], p, len);
 }
 
 void hr_pg_add_sealed(struct hr_pg *q, enum hr_pg_sql which, const void *p, size_t len)

@@ -166,6 +166,7 @@ struct hr_store *hr_store_pg_open(const char *conninfo, char error[HR_STORE_ERRO
 		return NULL;
 	}
 	q->base.ops = &hr_store_pg_ops;
+	q->base.shared = &hr_pg_shared;
 	r = hr_pg_connect(q);
 	if (r == 0)
 		return &q->base;

@@ -25,6 +25,7 @@ static const char *const step[VERSION] = {
 	/* 1.  Names are bytes: what an agent sends must not fail a transaction by its encoding. */
 	"CREATE TABLE host (no bigint PRIMARY KEY, id bytea NOT NULL UNIQUE, name bytea NOT NULL,"
 	" last_n bigint NOT NULL DEFAULT 0) WITH (fillfactor=50);"
+	"CREATE INDEX host_gone ON host (no) WHERE name=''::bytea;"
 	"CREATE TABLE facts (host bigint PRIMARY KEY, facts bytea NOT NULL, at_ms bigint NOT NULL);"
 	"CREATE TABLE seen (host bigint NOT NULL, boot bigint NOT NULL, ord bigint NOT NULL,"
 	" high bigint NOT NULL, bits bigint NOT NULL, floor bigint NOT NULL, gaps bytea NOT NULL,"

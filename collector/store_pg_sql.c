@@ -106,14 +106,17 @@ const char *const hr_pg_text[HR_PG_SQL_N] = {
 		"d.windows") " FROM (" DAYS_THERE ") p(day)"
 			     " LEFT JOIN w10_day d USING (day)"
 			     " WHERE (p.day+1)*8640<=$1::bigint AND NOT EXISTS(SELECT FROM journal "
-			     "j WHERE"
-			     " j.id>=(p.day*8640)<<24 AND j.id<((p.day+1)*8640)<<24 AND "
-			     "j.n>=$2::bigint)"
-			     " GROUP BY p.day ORDER BY p.day",
+			     "j"
+			     " LEFT JOIN state s USING (host) WHERE j.id>=(p.day*8640)<<24"
+			     " AND j.id<((p.day+1)*8640)<<24 AND j.n>=$2::bigint"
+			     " AND (s.upto IS NULL OR j.n>s.upto)) GROUP BY p.day ORDER BY p.day",
 	[HR_PG_DROP_DAY] = "DELETE FROM w10_day WHERE day=$1::bigint",
+	[HR_PG_DROP_DAY_JOURNAL] = "DELETE FROM journal WHERE id>=($1::bigint*8640)<<24"
+				   " AND id<(($1::bigint+1)*8640)<<24",
 	[HR_PG_EXPIRE_BESIDE] =
 		"WITH d AS (DELETE FROM w10x w WHERE id<($1::bigint<<24) AND NOT EXISTS(SELECT FROM"
-		" journal j WHERE j.id=w.id AND j.n=w.n AND j.n>=$2::bigint) RETURNING last-seq+1"
+		" journal j LEFT JOIN state s USING (host) WHERE j.host=(w.id&16777215) AND j.n=w.n"
+		" AND j.n>=$2::bigint AND (s.upto IS NULL OR j.n>s.upto)) RETURNING last-seq+1"
 		" AS w) SELECT count(*)," SUM("w") " FROM d",
 	[HR_PG_MOVE] = "WITH d AS (DELETE FROM w10 WHERE id=$1::bigint AND n=$2::bigint"
 		       " RETURNING *), q AS (INSERT INTO quarantine SELECT * FROM d) " OFF_DAY,
@@ -189,8 +192,9 @@ const char *const hr_pg_text[HR_PG_SQL_N] = {
 	[HR_PG_NEXT_BLOCK] = "SELECT nextval('block'),(SELECT coalesce(max(no),0) FROM host)",
 	[HR_PG_KEEPER] = "SELECT pg_try_advisory_lock" LOCK("3") "::int::bigint",
 	[HR_PG_HORIZON] = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
-	[HR_PG_CHANGED] = "SELECT DISTINCT host FROM journal WHERE xid>=$1::bigint::text::xid8"
-			  " AND writer<>$2::bigint",
+	[HR_PG_CHANGED] = "SELECT host,max(n) FROM journal WHERE xid>=$1::bigint::text::xid8"
+			  " AND writer<>$2::bigint GROUP BY host ORDER BY host",
+	[HR_PG_GONE] = "SELECT no,id,name,last_n FROM host WHERE name=''::bytea",
 	[HR_PG_SOME_HOSTS] = "SELECT no,id,name,last_n FROM host WHERE no=ANY($1::bigint[])"
 			     " ORDER BY no",
 	[HR_PG_SOME_BOOTS] = "SELECT " BOOT_COLS " FROM seen WHERE host=ANY($1::bigint[])"

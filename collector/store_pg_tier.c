@@ -171,6 +171,7 @@ static int drop_day(struct hr_pg *q, uint64_t day)
 	r = hr_pg_simple(q, sql, "expire");
 	hr_pg_u64(&a, day);
 	r = r ? r : hr_pg_exec(q, HR_PG_DROP_DAY, &a, NULL);
+	r = r ? r : hr_pg_exec(q, HR_PG_DROP_DAY_JOURNAL, &a, NULL); /* states know them */
 	return r ? r : hr_pg_days(q);
 }
 

@@ -202,6 +202,12 @@ void hr_writer_stall(struct hr_writer *w, uint64_t ns)
 		atomic_store(&w->count->stall_us, us);
 }
 
+/* Numbers of other hosts may be another collector's, and not known here. */
+static uint64_t knows(const struct hr_writer *w, const struct hr_host *host)
+{
+	return w->peers ? host->upto : w->last_n;
+}
+
 static int save_one(struct hr_writer *w, struct hr_host *host)
 {
 	size_t len = hr_vm_encode(host->vm, NULL, 0);
@@ -213,7 +219,7 @@ static int save_one(struct hr_writer *w, struct hr_host *host)
 	len = hr_vm_encode(host->vm, buf, len);
 	r = w->store->ops->put_state(w->store,
 		&(struct hr_store_state){
-			.host_no = host->no, .upto = w->last_n, .bytes = buf, .len = len});
+			.host_no = host->no, .upto = knows(w, host), .bytes = buf, .len = len});
 	free(buf);
 	return r == 0 ? hr_writer_put_view(w, host->view) : r;
 }
@@ -266,7 +272,7 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		due[i]->saved_ns = now;
-		due[i]->upto = w->last_n;
+		due[i]->upto = knows(w, due[i]);
 		due[i]->unsaved_n = 0;
 		if (w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes)
 			hr_turn_cool(w, due[i]);
@@ -298,12 +304,12 @@ static uint64_t first_unsaved(struct hr_writer *w)
 /* Trims the journal and removes a chunk of old rows.  True: there may be more. */
 static bool expire(struct hr_writer *w)
 {
-	uint64_t below = first_unsaved(w);
+	uint64_t below = w->peers ? 0 : first_unsaved(w); /* shared: the store trims by states */
 	uint64_t t = hr_clock_mono_ns();
 	uint32_t rows = 0;
-	int r = w->store->ops->begin(w->store);
+	int r = hr_peers_begin_alone(w);
 
-	if (r == 0)
+	if (r == 0 && !w->peers)
 		r = w->store->ops->trim_journal(w->store, below);
 	if (r == 0)
 		r = hr_rollup_expire(w, below, EXPIRE_ROWS, &rows);
@@ -326,7 +332,7 @@ void hr_writer_gauges(struct hr_writer *w)
 
 	atomic_store(&w->count->vm_bytes, w->hot_bytes);
 	atomic_store(&w->count->hosts, w->hosts.n);
-	atomic_store(&w->count->journal, w->last_n + 1 - first_unsaved(w));
+	atomic_store(&w->count->journal, w->peers ? 0 : w->last_n + 1 - first_unsaved(w));
 	if (w->store->ops->stats(w->store, &st) != 0)
 		return;
 	atomic_store(&w->count->file_bytes, st.file_bytes);
@@ -359,9 +365,10 @@ void hr_writer_upkeep(struct hr_writer *w)
 		hr_writer_failed(w, r, "saving model states");
 	else
 		hr_writer_turns(w);
-	if (r == 0 && now >= w->next_expire_ns)
+	if (r == 0 && now >= w->next_expire_ns && atomic_load(&w->keeper))
 		w->next_expire_ns = now + (expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
-	if (r == 0)
+	hr_peers_follow(w); /* just before the step, which takes late windows of others in */
+	if (r == 0 && atomic_load(&w->keeper))
 		w->behind |= hr_rollup_step(w);
 	r = w->store->ops->maintain(w->store);
 	if (r != 0)
@@ -378,5 +385,6 @@ void hr_writer_upkeep_last(struct hr_writer *w)
 		if (save_some(w, true, &saved) != 0)
 			return; /* the journal still has it all */
 	} while (saved > 0);
-	(void)expire(w);
+	if (atomic_load(&w->keeper))
+		(void)expire(w);
 }

@@ -69,6 +69,7 @@ void hr_writer_failed(struct hr_writer *w, int result, const char *doing)
 {
 	enum hr_writer_state state = result == HR_STORE_FULL   ? HR_WRITER_DISK_FULL
 				     : result == HR_STORE_BUSY ? HR_WRITER_FOREIGN
+				     : result == HR_STORE_AWAY ? HR_WRITER_AWAY
 							       : HR_WRITER_FAILED;
 
 	hr_count(w->count, HR_COUNT_COMMITS_FAILED, 1);
@@ -86,6 +87,11 @@ void hr_writer_failed(struct hr_writer *w, int result, const char *doing)
 		hr_log(HR_LOG_ERR, "foreign_writer",
 			"%s: %s; another program writes to the database: stop it (readers use "
 			"mode=ro); windows are refused until then",
+			doing, hr_store_error(w->store));
+	else if (state == HR_WRITER_AWAY)
+		hr_log(HR_LOG_ERR, "database_away",
+			"%s: %s; windows are refused with 503 (agents keep them), answers go on, "
+			"and it is tried again; see to the server of database= in [collector]",
 			doing, hr_store_error(w->store));
 	else
 		hr_log(HR_LOG_ERR, "store_failed",
@@ -274,6 +280,7 @@ struct hr_writer *hr_writer_open(const struct hr_writer_conf *conf, struct hr_st
 	w->board = board;
 	w->last = &w->first;
 	w->due_end = &w->due;
+	atomic_store(&w->keeper, !store->shared);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -286,7 +293,8 @@ struct hr_writer *hr_writer_open(const struct hr_writer_conf *conf, struct hr_st
 	w->answer = calloc(1, sizeof(*w->answer));
 	w->pack_room = malloc(HR_ANSWER_PACK_MAX);
 	if (!w->row || !w->arena || !w->summary || !w->facts_scratch || !w->answer ||
-		!w->pack_room || hr_hosts_init(&w->hosts, conf->max_hosts) < 0) {
+		!w->pack_room || hr_hosts_init(&w->hosts, conf->max_hosts) < 0 ||
+		!hr_peers_open(&w->peers, store)) {
 		snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 		hr_writer_close(w);
 		return NULL;
@@ -336,6 +344,7 @@ void hr_writer_close(struct hr_writer *w)
 	free(w->answer);
 	free(w->pack_room);
 	hr_rollup_close(w->rollup);
+	hr_peers_close(w->peers);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
@@ -356,6 +365,11 @@ void hr_writer_submit(struct hr_writer *w, struct hr_work *work)
 enum hr_writer_state hr_writer_state(const struct hr_writer *w)
 {
 	return (enum hr_writer_state)atomic_load(&w->state);
+}
+
+bool hr_writer_keeper(const struct hr_writer *w)
+{
+	return atomic_load(&w->keeper);
 }
 
 void hr_writer_reconfigure(struct hr_writer *w, const struct hr_writer_conf *conf)

@@ -22,6 +22,7 @@ enum hr_writer_state {
 	HR_WRITER_DISK_FULL, /* goes on by itself when space returns */
 	HR_WRITER_FOREIGN,   /* another process writes to the file */
 	HR_WRITER_FAILED,    /* nothing more is acknowledged; the program ends */
+	HR_WRITER_AWAY,      /* the database server is not reached; goes on by itself */
 };
 
 struct hr_writer_conf {
@@ -53,5 +54,7 @@ void hr_writer_close(struct hr_writer *w); /* after stop, or instead of start; N
 
 void hr_writer_submit(struct hr_writer *w, struct hr_work *work);
 enum hr_writer_state hr_writer_state(const struct hr_writer *w);
+/* Whether this collector alerts: the only one on its database, or elected among them. */
+bool hr_writer_keeper(const struct hr_writer *w);
 /* What a reload may change: all but max_hosts, model and state_dir. */
 void hr_writer_reconfigure(struct hr_writer *w, const struct hr_writer_conf *conf);

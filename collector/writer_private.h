@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "collector/hosts.h"
+#include "collector/peers.h"
 #include "collector/rollup.h"
 #include "collector/writer.h"
 
@@ -33,8 +34,10 @@ struct hr_writer {
 	struct hr_hosts hosts;
 	struct hr_orders orders;  /* of those that have a view */
 	struct hr_rollup *rollup; /* NULL: a store without tiers */
-	uint64_t last_n;          /* given last */
-	_Atomic int state;        /* enum hr_writer_state */
+	struct hr_peers *peers;   /* NULL: nobody else uses the store */
+	_Atomic bool keeper;
+	uint64_t last_n;    /* given last */
+	_Atomic int state;  /* enum hr_writer_state */
 	bool full_in_store; /* DISK_FULL was met by a write, not seen before it: a commit ends it */
 	uint64_t next_expire_ns, stats_ns;
 
@@ -88,6 +91,8 @@ void hr_ask_run(struct hr_writer *w, struct hr_ask *ask);
 /* forget.c: the whole of it; and the windows of a host that is a tombstone already. */
 void hr_writer_forget(struct hr_writer *w, struct hr_ask *ask);
 int hr_writer_purge(struct hr_writer *w, uint32_t host_no, uint64_t *ret_windows);
+/* Out of memory only, with its place in the queue; no pointer to it may be in use. */
+void hr_writer_drop_host(struct hr_writer *w, struct hr_host *host);
 
 /*
  * Gives one stored window, or facts, to a host's model; false: it could not be decoded.

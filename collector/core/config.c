@@ -27,6 +27,12 @@ static const struct hr_conf_key keys[] = {
 	KEY("collector", "state", HR_CONF_TEXT, state, 0, 0, "/var/lib/headroom",
 		"Directory of the database headroom.db and its lock. On a local disk: SQLite's "
 		"locks do not hold on network file systems."),
+	KEY("collector", "database", HR_CONF_TEXT, database, 0, 0, "",
+		"Connection string of a PostgreSQL, 13 or later, that any number of collectors "
+		"may share, such as "
+		"postgresql://headroom@db.example/headroom?passfile=/etc/headroom/pgpass"
+		" and never with a password in it. Empty: SQLite in the state directory. Needs the "
+		"package headroom-postgresql."),
 	KEY("collector", "page", HR_CONF_TEXT, page, 0, 0, "/usr/share/headroom/page",
 		"Directory of the files of GET /. Without it a short built-in page is served."),
 	KEY("collector", "plots", HR_CONF_TEXT, plots, 0, 0, "/usr/share/javascript/dygraphs",
@@ -179,6 +185,7 @@ bool hr_collector_config_needs_restart(
 	const struct hr_collector_config *a, const struct hr_collector_config *b)
 {
 	return strcmp(a->listen, b->listen) != 0 || strcmp(a->state, b->state) != 0 ||
+	       strcmp(a->database, b->database) != 0 ||
 	       strcmp(a->tls_client_ca, b->tls_client_ca) != 0 ||
 	       strcmp(a->tls_address, b->tls_address) != 0 ||
 	       a->loopback_open != b->loopback_open || a->connect_per_s != b->connect_per_s ||

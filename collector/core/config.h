@@ -20,6 +20,7 @@ struct hr_collector_config {
 	/* [collector] */
 	char listen[HR_LISTEN_LEN];
 	char state[256];    /* directory; the database is headroom.db in it */
+	char database[512]; /* of PostgreSQL; "": SQLite's */
 	char page[256];     /* directory of `GET /` */
 	char plots[256];    /* directory of dygraphs */
 	uint64_t log_level; /* 3 error .. 7 debug, as syslog */

@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include "collector/store.h"
-#ifdef HR_HAVE_PG
-#include "collector/store_pg.h"
-#endif
+#include "tests/io/pg_world.h"
 
 enum world_kind {
 	WORLD_MEM,
@@ -78,31 +76,11 @@ static inline int setup_sqlite(void **state)
 }
 
 #ifdef HR_HAVE_PG
-/* Statements beside the store, on a connection of their own. */
-static inline void pg_sql(const char *conninfo, const char *sql)
-{
-	PGconn *c = PQconnectdb(conninfo);
-	PGresult *r = PQexec(c, sql);
-
-	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
-		fail_msg("%s: %s", sql, PQerrorMessage(c));
-	PQclear(r);
-	PQfinish(c);
-}
-
 static inline int setup_pg(void **state)
 {
-	static unsigned n;
-	struct world *w;
-	char sql[64];
-
 	make(state, WORLD_PG);
-	w = *state;
-	snprintf(sql, sizeof(sql), "CREATE SCHEMA t%d_%u", (int)getpid(), ++n);
-	pg_sql(getenv("HR_TEST_PG"), sql);
-	snprintf(w->path, sizeof(w->path), "%s options='-c search_path=t%d_%u'",
-		getenv("HR_TEST_PG"), (int)getpid(), n);
-	open_store(w);
+	pg_schema(((struct world *)*state)->path);
+	open_store(*state);
 	return 0;
 }
 #endif

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""agents.py URL HOSTS SECONDS FILE: many small agents that post as fast as they are answered.
+"""agents.py URL[,URL] HOSTS SECONDS FILE: many small agents that post as fast as they are answered.
 
 Each posts windows 1, 2, 3 ... of its own boot and goes on to the next only when the last one is
 acknowledged (204 with Headroom-Ack); until then it sends the very same bytes again, as ours does.
 Every acknowledged window is a line 'host seq' in FILE, written after the answer arrived: what
 stands there must be in the store, once.  Refusals end the run with status 1.
+
+With several URLs (collectors on one database) an agent moves to the next one when its connection is lost
+and now and then by itself, as behind a balancer; one window in five goes to all of them at once, and one
+in seven again to another after it was acknowledged.
 """
 import http.client
 import os
@@ -49,13 +53,44 @@ class Agent(threading.Thread):
 
     def __init__(self, url, until, log, lock):
         super().__init__()
-        self.url, self.until, self.log, self.lock = urlsplit(url), until, log, lock
+        self.urls, self.until, self.log, self.lock = [urlsplit(u) for u in url.split(",")], until, log, lock
+        self.at = 0
         self.host, self.boot = os.urandom(16), int.from_bytes(os.urandom(8), "little") | 1
         self.acked, self.resent, self.refused = 0, 0, None
 
+    def connect(self, i=0):
+        """To the collector in use, or the i-th after it."""
+        url = self.urls[(self.at + i) % len(self.urls)]
+        return http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+
+    def everywhere(self, body):
+        """Sends to all collectors before any answer is read; True: one acknowledged, none refused."""
+        conns, acked = [], False
+        for i in range(len(self.urls)):
+            try:
+                conns.append(self.connect(i))
+                self.send(conns[-1], body)
+            except OSError:
+                conns.pop()
+        for conn in conns:
+            try:
+                acked |= self.answer(conn)
+            except (OSError, http.client.HTTPException):
+                pass
+            conn.close()
+        return acked
+
+    def send(self, conn, body):
+        """The request alone."""
+        conn.request("POST", "/v1/summaries", body, {"Content-Type": "application/x-protobuf"})
+
     def post(self, conn, body):
         """True: acknowledged; False: send again."""
-        conn.request("POST", "/v1/summaries", body, {"Content-Type": "application/x-protobuf"})
+        self.send(conn, body)
+        return self.answer(conn)
+
+    def answer(self, conn):
+        """What the collector says."""
         answer = conn.getresponse()
         text = answer.read()
         if answer.status == 204 and answer.getheader("Headroom-Ack"):
@@ -71,12 +106,17 @@ class Agent(threading.Thread):
         conn, seq = None, 1
         while time.monotonic() < self.until and self.refused is None and seq < 2000:
             body = batch(self.host, self.boot, seq, start_ms + seq * DUR_MS)
+            several = len(self.urls) > 1
             try:
-                conn = conn or http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=5)
-                if not self.post(conn, body):
+                if several and seq % 11 == 0:
+                    conn, self.at = None, self.at + 1
+                conn = conn or self.connect()
+                if not (self.everywhere(body) if several and seq % 5 == 0 else self.post(conn, body)):
                     continue
+                if several and seq % 7 == 0:
+                    self.everywhere(body)
             except (OSError, http.client.HTTPException):
-                conn, self.resent = None, self.resent + 1
+                conn, self.resent, self.at = None, self.resent + 1, self.at + 1
                 time.sleep(0.02)
                 continue
             with self.lock:
