@@ -10,6 +10,7 @@
 
 #include "collector/core/alert_text.h"
 #include "collector/notify.h"
+#include "collector/store_side.h"
 #include "proto/base/clock.h"
 #include "proto/base/fsio.h"
 #include "proto/base/log.h"
@@ -37,6 +38,8 @@ struct hr_alerts {
 	struct slot *kept; /* from the file, hosts not seen yet; in order of id */
 	uint32_t n_kept;
 	uint64_t start_ms, looked_ms, manager_ms;
+	struct hr_side *side; /* NULL: alone */
+	bool mine;            /* elected, and the states are those the one before left */
 };
 
 /* Notes of one look; the snapshot they point into is held meanwhile. */
@@ -76,22 +79,12 @@ static int by_id(const void *a, const void *b)
 	return strcmp(((const struct slot *)a)->id, ((const struct slot *)b)->id);
 }
 
-/* The file's states, one slot per line at first, then merged per host. */
-static void load(struct hr_alerts *a)
+/* The states of @text, which it parts; one slot per line at first, then merged per host. */
+static void parse(struct hr_alerts *a, char *text)
 {
-	size_t cap = 8 << 20; /* 65 000 alerts */
-	char *text = malloc(cap), *line, *save = NULL;
+	char *line, *save = NULL;
 	uint32_t lines = 0, n = 0;
-	ssize_t len = text ? hr_fs_read(a->path, text, cap) : -ENOMEM;
 
-	if (len <= 0 || strncmp(text, FILE_HEAD, strlen(FILE_HEAD)) != 0) {
-		if (len != -ENOENT)
-			hr_log(HR_LOG_WARNING, "alerts_not_loaded",
-				"file=%s why=\"%s\" todo=\"none: what holds is told again\"",
-				a->path, len < 0 ? strerror((int)-len) : "not this format");
-		free(text);
-		return;
-	}
 	for (const char *p = text; *p; p++)
 		lines += *p == '\n';
 	a->kept = calloc(lines + 1, sizeof(*a->kept));
@@ -103,7 +96,6 @@ static void load(struct hr_alerts *a)
 		if (n < lines && hr_alert_get(line, a->kept[n].id, &r, &s))
 			a->kept[n++].s[r] = s;
 	}
-	free(text);
 	if (n > 0)
 		qsort(a->kept, n, sizeof(*a->kept), by_id);
 	for (uint32_t i = 0; i < n; i++) {
@@ -119,7 +111,52 @@ static void load(struct hr_alerts *a)
 	}
 }
 
-static void save(struct hr_alerts *a)
+static void load(struct hr_alerts *a)
+{
+	size_t cap = 8 << 20; /* 65 000 alerts */
+	char *text = malloc(cap);
+	ssize_t len = text ? hr_fs_read(a->path, text, cap) : -ENOMEM;
+
+	if (len > 0 && strncmp(text, FILE_HEAD, strlen(FILE_HEAD)) == 0)
+		parse(a, text);
+	else if (len != -ENOENT)
+		hr_log(HR_LOG_WARNING, "alerts_not_loaded",
+			"file=%s why=\"%s\" todo=\"none: what holds is told again\"", a->path,
+			len < 0 ? strerror((int)-len) : "not this format");
+	free(text);
+}
+
+/*
+ * Whether this collector is the one that tells.  Just elected, it goes on from the states that the
+ * one before it left: what that one told is not told again, what it did not tell is.
+ */
+static bool is_mine(struct hr_alerts *a)
+{
+	char *text;
+	size_t len;
+
+	if (!a->side || (a->mine && a->side->ops->elected(a->side)))
+		return true;
+	if (a->mine)
+		hr_log(HR_LOG_NOTICE, "alerts_elsewhere", "another collector tells alerts now");
+	a->mine = false;
+	text = a->side->ops->elected(a->side) ? a->side->ops->alerts(a->side, &len) : NULL;
+	if (!text)
+		return false;
+	free(a->slot);
+	free(a->kept);
+	a->slot = a->kept = NULL;
+	a->n = a->n_kept = 0;
+	if (strncmp(text, FILE_HEAD, strlen(FILE_HEAD)) == 0)
+		parse(a, text);
+	free(text);
+	hr_log(HR_LOG_NOTICE, "alerts_here", "this collector tells alerts");
+	a->mine = true;
+	return true;
+}
+
+/* False: not kept where all collectors see it, so nothing must be told. */
+static bool save(struct hr_alerts *a)
 {
 	size_t cap = strlen(FILE_HEAD) + 1 + (size_t)a->n * HR_ALERT_N * HR_ALERT_LINE_LEN, at;
 	char *text = malloc(cap);
@@ -131,13 +168,18 @@ static void save(struct hr_alerts *a)
 		for (uint32_t i = 0; i < a->n; i++)
 			for (enum hr_alert_rule r = 0; r < HR_ALERT_N; r++)
 				at += hr_alert_put(a->slot[i].id, r, &a->slot[i].s[r], text + at);
-		e = hr_fs_replace(a->path, text, at, 0640);
+		if (a->side && !a->side->ops->put_alerts(a->side, text, at))
+			e = -EAGAIN;
+		else if (!a->side)
+			e = hr_fs_replace(a->path, text, at, 0640);
 	}
-	if (e < 0)
+	a->mine &= e == 0; /* else all is read again */
+	if (e < 0 && !a->side)
 		hr_log(HR_LOG_ERR, "alerts_not_saved",
 			"file=%s why=\"%s\" todo=\"free space; a restart would tell them again\"",
 			a->path, strerror(-e));
 	free(text);
+	return e == 0;
 }
 
 /* The slots of @s's hosts, with the states of those known before.  False: out of memory, old ones
@@ -262,7 +304,7 @@ static void tell(struct look *l)
 	}
 }
 
-void hr_alerts_tick(struct hr_alerts *a, bool may_tell)
+void hr_alerts_tick(struct hr_alerts *a)
 {
 	struct look l = {.a = a, .now_ms = hr_clock_wall_ms()};
 	struct hr_snapshot *s;
@@ -270,6 +312,8 @@ void hr_alerts_tick(struct hr_alerts *a, bool may_tell)
 	if (l.now_ms >= a->looked_ms && l.now_ms - a->looked_ms < LOOK_MS)
 		return;
 	a->looked_ms = l.now_ms;
+	if (!is_mine(a))
+		return;
 	s = hr_board_get(a->board);
 	l.cap = (size_t)s->n * HR_ALERT_N;
 	l.event = calloc(l.cap + 1, sizeof(*l.event));
@@ -278,10 +322,12 @@ void hr_alerts_tick(struct hr_alerts *a, bool may_tell)
 		for (uint32_t i = 0; i < s->n; i++)
 			look_at(&l, &a->slot[i], s->view[i],
 				hr_alert_silenced(a->conf.alert_silence, s->view[i]->row.name));
-		if (may_tell)
+		/* alone: told twice rather than never; of several, whoever could keep it tells it
+		 */
+		if (!a->side || !l.changed || save(a))
 			tell(&l);
-		if (l.changed)
-			save(a);
+		if (!a->side && l.changed)
+			(void)save(a);
 	}
 	free(l.event);
 	free(l.firing);
@@ -289,7 +335,7 @@ void hr_alerts_tick(struct hr_alerts *a, bool may_tell)
 }
 
 int hr_alerts_open(struct hr_alerts **ret, const struct hr_collector_config *conf,
-	struct hr_board *b, char err[512])
+	struct hr_board *b, struct hr_side *side, char err[512])
 {
 	struct hr_alerts *a = calloc(1, sizeof(*a));
 	int e;
@@ -299,6 +345,7 @@ int hr_alerts_open(struct hr_alerts **ret, const struct hr_collector_config *con
 		return -ENOMEM;
 	}
 	a->board = b;
+	a->side = side;
 	a->start_ms = hr_clock_wall_ms();
 	take_conf(a, conf);
 	(void)snprintf(a->path, sizeof(a->path), "%s/alerts", conf->state);
@@ -307,7 +354,8 @@ int hr_alerts_open(struct hr_alerts **ret, const struct hr_collector_config *con
 		free(a);
 		return e;
 	}
-	load(a);
+	if (!side)
+		load(a);
 	*ret = a;
 	return 0;
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One table in memory, sorted by (kind, id), under one mutex; each change is a transaction in
- * auth.db first and then a change of the table.  Changes come from people and from agents
- * that hold a good token: their fsync may keep a mutex for some milliseconds.
+ * One table in memory, sorted by (kind, id), under one mutex; each change is a transaction where
+ * it is kept (auth_keep.h) first and then a change of the table.  Changes come one at a time, from
+ * people and from agents that hold a good token; a check never waits for their disk or database.
  */
 #include "collector/auth.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "collector/auth_keep.h"
 #include "collector/core/rate.h"
 #include "proto/base/log.h"
 #include "proto/base/secure.h"
@@ -20,24 +19,19 @@
 #define REQUESTS_PER_S 20.0  /* an agent posts every 10 s; a page of ours asks 2/s */
 #define REQUESTS_BURST 200.0 /* a dashboard with many panels, or an agent after an outage */
 
-struct entry {
-	struct hr_auth_info info;
-	uint8_t hash[HR_SHA256_LEN];
-	bool has_host;
-	uint8_t host[HR_HOST_ID_LEN];
-	struct hr_bucket bucket;
-};
-
 struct hr_auth {
-	pthread_mutex_t lock;
-	sqlite3 *db;
-	struct entry **entry;
+	pthread_mutex_t change; /* one change, or look at others', at a time; taken before lock */
+	pthread_mutex_t lock;   /* of the table; whoever holds change reads without it */
+	struct hr_auth_keep *keep;
+	struct hr_auth_entry **entry;
 	uint32_t n, cap;
+	uint64_t now_ms; /* of the change or look under way */
+	bool reading_all, away;
 };
 
 /* --- the table --- */
 
-static int order(const struct entry *e, enum hr_secret_kind kind, const uint8_t *id)
+static int order(const struct hr_auth_entry *e, enum hr_secret_kind kind, const uint8_t *id)
 {
 	return e->info.kind != kind ? (e->info.kind > kind) - (e->info.kind < kind)
 				    : memcmp(e->info.id, id, HR_HOST_ID_LEN);
@@ -66,7 +60,8 @@ static uint32_t place(
 	return lo;
 }
 
-static struct entry *find(const struct hr_auth *a, enum hr_secret_kind kind, const uint8_t *id)
+static struct hr_auth_entry *find(
+	const struct hr_auth *a, enum hr_secret_kind kind, const uint8_t *id)
 {
 	bool there;
 	uint32_t i = place(a, kind, id, &there);
@@ -75,19 +70,22 @@ static struct entry *find(const struct hr_auth *a, enum hr_secret_kind kind, con
 }
 
 /* Takes a copy of @e, in the place of one with its kind and id. */
-static bool put(struct hr_auth *a, const struct entry *e)
+static bool put(struct hr_auth *a, const struct hr_auth_entry *e)
 {
 	bool there;
 	uint32_t i = place(a, e->info.kind, e->info.id, &there);
-	struct entry *copy;
+	struct hr_auth_entry *copy;
 
 	if (there) {
+		struct hr_bucket bucket = a->entry[i]->bucket;
+
 		*a->entry[i] = *e;
+		a->entry[i]->bucket = bucket;
 		return true;
 	}
 	if (a->n == a->cap) {
 		uint32_t cap = a->cap ? 2 * a->cap : 64;
-		struct entry **p = realloc(a->entry, cap * sizeof(struct entry *));
+		struct hr_auth_entry **p = realloc(a->entry, cap * sizeof(struct hr_auth_entry *));
 
 		if (!p)
 			return false;
@@ -98,7 +96,7 @@ static bool put(struct hr_auth *a, const struct entry *e)
 	if (!copy)
 		return false;
 	*copy = *e;
-	memmove(&a->entry[i + 1], &a->entry[i], (a->n - i) * sizeof(struct entry *));
+	memmove(&a->entry[i + 1], &a->entry[i], (a->n - i) * sizeof(struct hr_auth_entry *));
 	a->entry[i] = copy;
 	a->n++;
 	return true;
@@ -108,148 +106,123 @@ static void drop(struct hr_auth *a, uint32_t i)
 {
 	explicit_bzero(a->entry[i]->hash, HR_SHA256_LEN);
 	free(a->entry[i]);
-	memmove(&a->entry[i], &a->entry[i + 1], (a->n - i - 1) * sizeof(struct entry *));
+	memmove(&a->entry[i], &a->entry[i + 1], (a->n - i - 1) * sizeof(struct hr_auth_entry *));
 	a->n--;
 }
 
-static bool over(const struct entry *e, uint64_t now_ms)
+static bool over(const struct hr_auth_entry *e, uint64_t now_ms)
 {
 	return (e->info.expires_ms != 0 && e->info.expires_ms <= now_ms) ||
 	       (e->info.kind == HR_SECRET_ENROL && e->info.uses == 0);
 }
 
-/* --- the file --- */
+/* --- what others changed, and changes of ours --- */
 
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS credential (kind INTEGER NOT NULL, id BLOB NOT NULL,"
-	" hash BLOB NOT NULL, name TEXT NOT NULL, made_ms INTEGER NOT NULL,"
-	" expires_ms INTEGER NOT NULL, uses INTEGER NOT NULL, host BLOB,"
-	" PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID";
-
-static bool sql_put(struct hr_auth *a, const struct entry *e)
+/* One that is kept, as it is now; also the reading of all at the start. */
+static bool take(void *arg, const struct hr_auth_entry *e, bool gone)
 {
-	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(a->db,
-		"INSERT OR REPLACE INTO credential VALUES(?1,?2,?3,?4,?5,?6,?7,?8)", -1, &st, NULL);
+	struct hr_auth *a = arg;
+	bool there = false, fine = true;
+	uint32_t i;
 
-	if (rc == SQLITE_OK) {
-		(void)sqlite3_bind_int(st, 1, (int)e->info.kind);
-		(void)sqlite3_bind_blob(st, 2, e->info.id, HR_HOST_ID_LEN, SQLITE_STATIC);
-		(void)sqlite3_bind_blob(st, 3, e->hash, HR_SHA256_LEN, SQLITE_STATIC);
-		(void)sqlite3_bind_text(st, 4, e->info.name, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_int64(st, 5, (sqlite3_int64)e->info.made_ms);
-		(void)sqlite3_bind_int64(st, 6, (sqlite3_int64)e->info.expires_ms);
-		(void)sqlite3_bind_int64(st, 7, (sqlite3_int64)e->info.uses);
-		if (e->has_host)
-			(void)sqlite3_bind_blob(st, 8, e->host, HR_HOST_ID_LEN, SQLITE_STATIC);
-		rc = sqlite3_step(st);
+	pthread_mutex_lock(&a->lock);
+	if (!e) {
+		for (i = 0; i < a->n; i++)
+			a->entry[i]->stale = true;
+		a->reading_all = true;
+	} else {
+		i = place(a, e->info.kind, e->info.id, &there);
+		if (there && gone)
+			drop(a, i);
+		else if (!gone && (there || !over(e, a->now_ms)))
+			fine = put(a, e);
 	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE;
+	pthread_mutex_unlock(&a->lock);
+	return fine;
 }
 
-static bool sql_drop(struct hr_auth *a, const struct entry *e)
+/* After a reading: what it did not have is no more.  Until then nothing good is refused. */
+static bool taken(struct hr_auth *a, bool fine)
 {
-	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(
-		a->db, "DELETE FROM credential WHERE kind=?1 AND id=?2", -1, &st, NULL);
-
-	if (rc == SQLITE_OK) {
-		(void)sqlite3_bind_int(st, 1, (int)e->info.kind);
-		(void)sqlite3_bind_blob(st, 2, e->info.id, HR_HOST_ID_LEN, SQLITE_STATIC);
-		rc = sqlite3_step(st);
+	pthread_mutex_lock(&a->lock);
+	for (uint32_t i = a->n; i > 0 && fine && a->reading_all; i--) {
+		if (a->entry[i - 1]->stale)
+			drop(a, i - 1);
 	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE;
+	a->reading_all = false;
+	pthread_mutex_unlock(&a->lock);
+	return fine;
 }
 
-static bool begin(struct hr_auth *a)
-{
-	return sqlite3_exec(a->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
-}
-
-/* Commits what went well, else takes it back, says so and is false. */
 static bool finish(struct hr_auth *a, bool fine)
 {
-	if (fine && sqlite3_exec(a->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (a->keep->ops->finish(a->keep, fine))
 		return true;
-	hr_log(HR_LOG_ERR, "auth_store", "%s; nothing was changed", sqlite3_errmsg(a->db));
-	if (!sqlite3_get_autocommit(a->db))
-		(void)sqlite3_exec(a->db, "ROLLBACK", NULL, NULL, NULL);
+	hr_log(HR_LOG_ERR, "auth_store", "%s; nothing was changed", a->keep->error);
 	return false;
 }
 
-static bool load_one(sqlite3_stmt *st, struct entry *e)
+/* With the mutex of changes held; on success up to finish(). */
+static bool begin(struct hr_auth *a)
 {
-	const unsigned char *name = sqlite3_column_text(st, 3);
-	int kind = sqlite3_column_int(st, 0);
-
-	*e = (struct entry){.info.kind = (enum hr_secret_kind)kind};
-	if ((kind != HR_SECRET_AGENT && kind != HR_SECRET_READ && kind != HR_SECRET_ENROL) ||
-		sqlite3_column_bytes(st, 1) != HR_HOST_ID_LEN ||
-		sqlite3_column_bytes(st, 2) != HR_SHA256_LEN || !name)
-		return false;
-	memcpy(e->info.id, sqlite3_column_blob(st, 1), HR_HOST_ID_LEN);
-	memcpy(e->hash, sqlite3_column_blob(st, 2), HR_SHA256_LEN);
-	(void)snprintf(e->info.name, sizeof(e->info.name), "%s", (const char *)name);
-	e->info.made_ms = (uint64_t)sqlite3_column_int64(st, 4);
-	e->info.expires_ms = (uint64_t)sqlite3_column_int64(st, 5);
-	e->info.uses = (uint32_t)sqlite3_column_int64(st, 6);
-	e->has_host = sqlite3_column_bytes(st, 7) == HR_HOST_ID_LEN;
-	if (e->has_host)
-		memcpy(e->host, sqlite3_column_blob(st, 7), HR_HOST_ID_LEN);
-	return true;
+	return taken(a, a->keep->ops->begin(a->keep, take, a)) || finish(a, false);
 }
 
-static bool load(struct hr_auth *a, uint64_t now_ms)
-{
-	sqlite3_stmt *st = NULL;
-	struct entry e;
-	int rc = sqlite3_prepare_v2(a->db,
-		"SELECT kind,id,hash,name,made_ms,expires_ms,uses,host FROM credential"
-		" ORDER BY kind,id",
-		-1, &st, NULL);
-
-	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-		rc = sqlite3_step(st);
-		if (rc == SQLITE_ROW && (!load_one(st, &e) || (!over(&e, now_ms) && !put(a, &e))))
-			rc = SQLITE_CORRUPT;
-	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE;
-}
-
-struct hr_auth *hr_auth_open(const char *path, uint64_t now_ms, char error[HR_AUTH_ERROR_LEN])
+static struct hr_auth *open_with(
+	struct hr_auth_keep *keep, uint64_t now_ms, char error[HR_AUTH_ERROR_LEN])
 {
 	struct hr_auth *a = calloc(1, sizeof(*a));
-	mode_t mask;
-	int rc;
 
 	if (!a) {
+		keep->ops->close(keep);
 		(void)snprintf(error, HR_AUTH_ERROR_LEN, "out of memory");
 		return NULL;
 	}
 	pthread_mutex_init(&a->lock, NULL);
-	mask = umask(0077);
-	rc = sqlite3_open_v2(path, &a->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(a->db,
-			"PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;"
-			" PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF;"
-			" PRAGMA cell_size_check=ON",
-			NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(a->db, schema, NULL, NULL, NULL);
-	(void)umask(mask);
-	if (rc == SQLITE_OK && load(a, now_ms))
+	pthread_mutex_init(&a->change, NULL);
+	a->keep = keep;
+	a->now_ms = now_ms;
+	if (taken(a, keep->ops->look(keep, take, a)))
 		return a;
-	(void)snprintf(error, HR_AUTH_ERROR_LEN,
-		"%.200s: %.150s; it holds the agents' secrets and is not begun anew by itself: "
-		"mend it, or move it away and enrol every agent again",
-		path, rc == SQLITE_OK ? "an entry is damaged" : sqlite3_errmsg(a->db));
+	(void)snprintf(error, HR_AUTH_ERROR_LEN, "%s", keep->error);
 	hr_auth_close(a);
 	return NULL;
+}
+
+struct hr_auth *hr_auth_open(const char *path, uint64_t now_ms, char error[HR_AUTH_ERROR_LEN])
+{
+	char why[HR_AUTH_ERROR_LEN];
+	struct hr_auth_keep *keep = hr_auth_file_open(path, why);
+	struct hr_auth *a = keep ? open_with(keep, now_ms, why) : NULL;
+
+	if (!a)
+		(void)snprintf(error, HR_AUTH_ERROR_LEN,
+			"%.200s: %.150s; it holds the agents' secrets and is not begun anew by "
+			"itself: mend it, or move it away and enrol every agent again",
+			path, why);
+	return a;
+}
+
+struct hr_auth *hr_auth_open_shared(
+	struct hr_auth_keep *keep, uint64_t now_ms, char error[HR_AUTH_ERROR_LEN])
+{
+	return open_with(keep, now_ms, error);
+}
+
+void hr_auth_follow(struct hr_auth *a, uint64_t now_ms)
+{
+	bool fine;
+
+	if (!a->keep->ops->shared)
+		return;
+	pthread_mutex_lock(&a->change);
+	a->now_ms = now_ms;
+	fine = taken(a, a->keep->ops->look(a->keep, take, a));
+	if (fine != !a->away)
+		hr_log(fine ? HR_LOG_NOTICE : HR_LOG_ERR, fine ? "auth_back" : "auth_away", "%s",
+			fine ? "credentials are those of the database again" : a->keep->error);
+	a->away = !fine;
+	pthread_mutex_unlock(&a->change);
 }
 
 void hr_auth_close(struct hr_auth *a)
@@ -259,8 +232,9 @@ void hr_auth_close(struct hr_auth *a)
 	while (a->n > 0)
 		drop(a, a->n - 1);
 	free(a->entry);
-	sqlite3_close(a->db);
+	a->keep->ops->close(a->keep);
 	pthread_mutex_destroy(&a->lock);
+	pthread_mutex_destroy(&a->change);
 	free(a);
 }
 
@@ -272,7 +246,7 @@ enum hr_auth_result hr_auth_check(
 	static const uint8_t nobody[HR_SHA256_LEN];
 	enum hr_auth_result r = HR_AUTH_OK;
 	uint8_t hash[HR_SHA256_LEN];
-	struct entry *e;
+	struct hr_auth_entry *e;
 	bool same;
 
 	if (!hr_secret_hash(s->secret, hash))
@@ -301,22 +275,60 @@ bool hr_auth_has_agent(struct hr_auth *a, const uint8_t host[HR_HOST_ID_LEN])
 	return has;
 }
 
-/* Tokens whose time is over make room. */
-static void sweep(struct hr_auth *a, uint64_t now_ms)
+/* Tokens whose time is over make room: first where they are kept, then here. */
+static bool sweep_kept(struct hr_auth *a, uint32_t *ret_n)
+{
+	bool fine = true;
+
+	*ret_n = 0;
+	for (uint32_t i = 0; i < a->n && fine; i++) {
+		if (!over(a->entry[i], a->now_ms))
+			continue;
+		fine = a->keep->ops->drop(a->keep, a->entry[i]);
+		++*ret_n;
+	}
+	return fine;
+}
+
+static void sweep(struct hr_auth *a)
 {
 	for (uint32_t i = a->n; i > 0; i--) {
-		if (over(a->entry[i - 1], now_ms) && sql_drop(a, a->entry[i - 1]))
+		if (over(a->entry[i - 1], a->now_ms))
 			drop(a, i - 1);
 	}
+}
+
+/* With the mutex of changes held. */
+static enum hr_auth_result add(struct hr_auth *a, const struct hr_auth_entry *e)
+{
+	enum hr_auth_result r = HR_AUTH_OK;
+	uint32_t n_over;
+	bool fine;
+
+	if (!begin(a))
+		return HR_AUTH_STORE;
+	fine = sweep_kept(a, &n_over);
+	if (a->n - n_over >= HR_AUTH_MAX)
+		r = HR_AUTH_FULL;
+	else
+		fine = fine && a->keep->ops->put(a->keep, e);
+	if (!finish(a, fine))
+		return HR_AUTH_STORE;
+	pthread_mutex_lock(&a->lock);
+	sweep(a);
+	if (r == HR_AUTH_OK && !put(a, e))
+		r = HR_AUTH_STORE;
+	pthread_mutex_unlock(&a->lock);
+	return r;
 }
 
 enum hr_auth_result hr_auth_add(
 	struct hr_auth *a, const struct hr_auth_new *want, uint64_t now_ms, struct hr_secret *ret)
 {
-	struct entry e = {.info = {.kind = want->kind,
-				  .made_ms = now_ms,
-				  .expires_ms = want->expires_ms,
-				  .uses = want->uses},
+	struct hr_auth_entry e = {.info = {.kind = want->kind,
+					  .made_ms = now_ms,
+					  .expires_ms = want->expires_ms,
+					  .uses = want->uses},
 		.has_host = want->has_host};
 	struct hr_secret s = {.kind = want->kind};
 	enum hr_auth_result r = HR_AUTH_STORE;
@@ -327,30 +339,28 @@ enum hr_auth_result hr_auth_add(
 		!hr_secret_hash(s.secret, e.hash))
 		return r;
 	memcpy(e.info.id, s.id, sizeof(e.info.id));
-	pthread_mutex_lock(&a->lock);
-	sweep(a, now_ms);
-	if (a->n >= HR_AUTH_MAX)
-		r = HR_AUTH_FULL;
-	else if (begin(a) && finish(a, sql_put(a, &e)) && put(a, &e))
-		r = HR_AUTH_OK;
-	pthread_mutex_unlock(&a->lock);
+	pthread_mutex_lock(&a->change);
+	a->now_ms = now_ms;
+	r = add(a, &e);
+	pthread_mutex_unlock(&a->change);
 	if (r == HR_AUTH_OK)
 		*ret = s;
 	explicit_bzero(&s, sizeof(s));
 	return r;
 }
 
-/* With the lock held. */
-static enum hr_auth_result enrol(
-	struct hr_auth *a, const struct hr_auth_enrol *e, uint64_t now_ms, char holder[HR_NAME_LEN])
+/* What becomes of @e: OK with *ret_token NULL is the same request again. */
+static enum hr_auth_result judge(const struct hr_auth *a, const struct hr_auth_enrol *e,
+	struct hr_auth_entry **ret_token, char holder[HR_NAME_LEN])
 {
-	struct entry *have = find(a, HR_SECRET_AGENT, e->host), mine, used;
-	struct entry *token = find(a, HR_SECRET_ENROL, e->token->id);
+	const struct hr_auth_entry *have = find(a, HR_SECRET_AGENT, e->host);
+	struct hr_auth_entry *token = find(a, HR_SECRET_ENROL, e->token->id);
 	bool made_for_it;
 
+	*ret_token = NULL;
 	if (have && hr_secret_same(have->hash, e->hash))
-		return HR_AUTH_OK; /* the same request again */
-	if (!token || over(token, now_ms))
+		return HR_AUTH_OK;
+	if (!token || over(token, a->now_ms))
 		return HR_AUTH_EXPIRED;
 	made_for_it = token->has_host && memcmp(token->host, e->host, HR_HOST_ID_LEN) == 0;
 	if (token->has_host && !made_for_it)
@@ -361,16 +371,37 @@ static enum hr_auth_result enrol(
 	}
 	if (!have && a->n >= HR_AUTH_MAX)
 		return HR_AUTH_FULL;
-	mine = (struct entry){.info = {.kind = HR_SECRET_AGENT, .made_ms = now_ms}};
+	*ret_token = token;
+	return HR_AUTH_OK;
+}
+
+/* With the mutex of changes held.  Judged inside the change: another collector may have spent it.
+ */
+static enum hr_auth_result enrol(
+	struct hr_auth *a, const struct hr_auth_enrol *e, char holder[HR_NAME_LEN])
+{
+	struct hr_auth_entry mine, used, *token;
+	enum hr_auth_result r;
+	bool fine;
+
+	if (!begin(a))
+		return HR_AUTH_STORE;
+	r = judge(a, e, &token, holder);
+	if (r != HR_AUTH_OK || !token)
+		return finish(a, true) ? r : HR_AUTH_STORE;
+	mine = (struct hr_auth_entry){.info = {.kind = HR_SECRET_AGENT, .made_ms = a->now_ms}};
 	memcpy(mine.info.id, e->host, sizeof(mine.info.id));
 	memcpy(mine.info.name, e->name, sizeof(mine.info.name));
 	memcpy(mine.hash, e->hash, sizeof(mine.hash));
 	used = *token;
 	used.info.uses--;
-	if (!begin(a) || !finish(a, sql_put(a, &mine) && sql_put(a, &used)))
+	if (!finish(a, a->keep->ops->put(a->keep, &mine) && a->keep->ops->put(a->keep, &used)))
 		return HR_AUTH_STORE;
+	pthread_mutex_lock(&a->lock);
 	token->info.uses--;
-	return put(a, &mine) ? HR_AUTH_OK : HR_AUTH_STORE;
+	fine = put(a, &mine);
+	pthread_mutex_unlock(&a->lock);
+	return fine ? HR_AUTH_OK : HR_AUTH_STORE;
 }
 
 enum hr_auth_result hr_auth_enrol(
@@ -379,13 +410,14 @@ enum hr_auth_result hr_auth_enrol(
 	enum hr_auth_result r;
 
 	holder[0] = '\0';
-	pthread_mutex_lock(&a->lock);
-	r = enrol(a, e, now_ms, holder);
-	pthread_mutex_unlock(&a->lock);
+	pthread_mutex_lock(&a->change);
+	a->now_ms = now_ms;
+	r = enrol(a, e, holder);
+	pthread_mutex_unlock(&a->change);
 	return r;
 }
 
-static bool is_meant(const struct entry *e, enum hr_secret_kind kind, const char *what)
+static bool is_meant(const struct hr_auth_entry *e, enum hr_secret_kind kind, const char *what)
 {
 	char id[HR_HEX_LEN(HR_HOST_ID_LEN)];
 
@@ -400,11 +432,15 @@ enum hr_auth_result hr_auth_revoke(
 	bool fine;
 	unsigned n = 0;
 
-	pthread_mutex_lock(&a->lock);
+	pthread_mutex_lock(&a->change);
 	fine = begin(a);
-	for (uint32_t i = 0; i < a->n && fine; i++)
-		fine = !is_meant(a->entry[i], kind, what) || sql_drop(a, a->entry[i]);
-	fine = finish(a, fine);
+	if (fine) {
+		for (uint32_t i = 0; i < a->n && fine; i++)
+			fine = !is_meant(a->entry[i], kind, what) ||
+			       a->keep->ops->drop(a->keep, a->entry[i]);
+		fine = finish(a, fine);
+	}
+	pthread_mutex_lock(&a->lock);
 	for (uint32_t i = a->n; i > 0 && fine; i--) {
 		if (!is_meant(a->entry[i - 1], kind, what))
 			continue;
@@ -412,6 +448,7 @@ enum hr_auth_result hr_auth_revoke(
 		n++;
 	}
 	pthread_mutex_unlock(&a->lock);
+	pthread_mutex_unlock(&a->change);
 	*ret_n = n;
 	return fine ? HR_AUTH_OK : HR_AUTH_STORE;
 }

@@ -20,6 +20,12 @@ struct hr_auth;
 
 /* Opens or makes @path.  NULL: @error has what, why and what to do. */
 struct hr_auth *hr_auth_open(const char *path, uint64_t now_ms, char error[HR_AUTH_ERROR_LEN]);
+/* The same with what other collectors change, too (auth_keep.h), closed with it. */
+struct hr_auth_keep;
+struct hr_auth *hr_auth_open_shared(
+	struct hr_auth_keep *keep, uint64_t now_ms, char error[HR_AUTH_ERROR_LEN]);
+/* Once a second: takes in what others changed.  Without a database it does nothing. */
+void hr_auth_follow(struct hr_auth *a, uint64_t now_ms);
 void hr_auth_close(struct hr_auth *a); /* NULL is fine */
 
 enum hr_auth_result {

@@ -21,6 +21,7 @@
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
 #include "collector/store_module.h"
+#include "collector/store_side.h"
 #include "collector/tls.h"
 #include "collector/writer.h"
 #include "proto/base/clock.h"
@@ -52,6 +53,7 @@ struct program {
 	struct hr_serve *serve;
 	char admin[sizeof(((struct hr_collector_config *)0)->state) + 16]; /* socket's path */
 	struct hr_auth *auth;
+	struct hr_side *side; /* NULL: no other collector on the database */
 	struct hr_alerts *alerts;
 	bool reload_failed;
 };
@@ -119,7 +121,10 @@ static bool open_store(struct program *p, struct hr_store **ret, char err[HR_CON
 		const struct hr_store_module *m = hr_store_module_load(err);
 
 		*ret = m ? m->open(p->conf.database, err) : NULL;
-		return *ret != NULL;
+		p->side = *ret ? m->side(p->conf.database, err) : NULL;
+		if (*ret && !p->side)
+			(*ret)->ops->close(*ret);
+		return p->side != NULL;
 	}
 	*ret = hr_store_sqlite_open(&conf, note, err);
 	if (!*ret)
@@ -150,7 +155,8 @@ static bool open_auth(struct program *p, char err[HR_CONF_ERR_LEN])
 	char path[sizeof(p->conf.state) + 16];
 
 	(void)snprintf(path, sizeof(path), "%s/auth.db", p->conf.state);
-	p->auth = hr_auth_open(path, hr_clock_wall_ms(), err);
+	p->auth = p->side ? hr_auth_open_shared(&p->side->auth, hr_clock_wall_ms(), err)
+			  : hr_auth_open(path, hr_clock_wall_ms(), err);
 	return p->auth && load_tls(&p->conf, err) == 0;
 }
 
@@ -179,7 +185,7 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 	p->serve = hr_serve_open(&sc, p->writer, &p->count, &p->board, err);
 	if (!p->serve)
 		return false;
-	if (hr_alerts_open(&p->alerts, &p->conf, &p->board, err) < 0)
+	if (hr_alerts_open(&p->alerts, &p->conf, &p->board, p->side, err) < 0)
 		return false;
 	r = hr_writer_start(p->writer);
 	if (r < 0) {
@@ -206,6 +212,8 @@ static void close_all(struct program *p)
 		(void)unlink(p->admin);
 	hr_writer_close(p->writer);
 	hr_auth_close(p->auth);
+	if (p->side)
+		p->side->ops->close(p->side);
 	hr_tls_done();
 	hr_sizes_done(&p->sizes);
 	hr_closep(&p->lock);
@@ -272,7 +280,8 @@ static bool turn(struct program *p, int fd)
 		reload(p);
 	}
 	hr_serve_tick(p->serve);
-	hr_alerts_tick(p->alerts, hr_writer_keeper(p->writer));
+	hr_auth_follow(p->auth, hr_clock_wall_ms());
+	hr_alerts_tick(p->alerts);
 	return true;
 }
 

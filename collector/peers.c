@@ -451,7 +451,7 @@ static int be_keeper(struct hr_writer *w)
 
 	if (is != p->keeper)
 		hr_log(HR_LOG_NOTICE, is ? "keeper" : "keeper_lost",
-			is ? "this collector rolls up, expires and alerts" : "another one will");
+			is ? "this collector rolls up and expires" : "another one will");
 	/* of those that nobody saves any more nothing is known: once all */
 	for (uint32_t i = 0; is && !p->keeper && i < w->hosts.n; i++) {
 		struct hr_host *host = w->hosts.by_no[i];

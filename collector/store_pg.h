@@ -86,6 +86,14 @@ enum hr_pg_sql {
 	HR_PG_SOME_BOOTS,
 	HR_PG_SOME_STATES,
 	HR_PG_SOME_EVENTS,
+	HR_PG_CREDENTIALS,
+	HR_PG_CREDENTIAL_N,
+	HR_PG_CREDENTIAL_TIDY,
+	HR_PG_PUT_CREDENTIAL,
+	HR_PG_DROP_CREDENTIAL,
+	HR_PG_TELLER,
+	HR_PG_ALERTS,
+	HR_PG_PUT_ALERTS,
 	HR_PG_SQL_N
 };
 extern const char *const hr_pg_text[HR_PG_SQL_N];
@@ -223,6 +231,8 @@ int hr_pg_days_ahead(struct hr_pg *q);
 /* As struct hr_store_module has it. */
 struct hr_store *hr_store_pg_open(const char *conninfo, char error[HR_STORE_ERROR_LEN]);
 bool hr_store_pg_check(const char *conninfo, FILE *to);
+struct hr_side;
+struct hr_side *hr_side_pg_open(const char *conninfo, char error[HR_STORE_ERROR_LEN]);
 
 /* --- ops --- */
 int hr_pg_hosts(struct hr_store *s, hr_store_host_fn fn, void *arg);

@@ -9,4 +9,5 @@ const struct hr_store_module hr_store_module = {
 	.abi = HR_STORE_MODULE_ABI,
 	.open = hr_store_pg_open,
 	.check = hr_store_pg_check,
+	.side = hr_side_pg_open,
 };

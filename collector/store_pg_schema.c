@@ -14,7 +14,7 @@
 #include "proto/num.h"
 #include "proto/units.h"
 
-#define VERSION     1
+#define VERSION     2
 #define AHEAD_EVERY (600 * HR_NS_PER_S)
 
 #define ROW_TABLE                                                                                  \
@@ -52,7 +52,17 @@ static const char *const step[VERSION] = {
 	" in_windows bigint NOT NULL, in_samples bigint NOT NULL, out_windows bigint NOT NULL,"
 	" out_samples bigint NOT NULL, bad_windows bigint NOT NULL) WITH (fillfactor=50);"
 	"INSERT INTO tally SELECT t,0,0,0,0,0,0,0 FROM generate_series(0,2) t;"
-	"CREATE SEQUENCE block;", /* of numbers n, 16384 each */
+	"CREATE SEQUENCE block;", /* of numbers n, 2^20 each */
+	/* 2.  What collectors share beside windows: store_pg_side.c. */
+	"CREATE TABLE credential (kind bigint NOT NULL, id bytea NOT NULL, hash bytea NOT NULL,"
+	" name bytea NOT NULL, made_ms bigint NOT NULL, expires_ms bigint NOT NULL,"
+	" uses bigint NOT NULL, host bytea NOT NULL, n bigint NOT NULL, gone bigint NOT NULL,"
+	" PRIMARY KEY (kind,id));"
+	"CREATE INDEX credential_n_index ON credential (n);"
+	"CREATE TABLE credential_n (n bigint NOT NULL) WITH (fillfactor=50);"
+	"INSERT INTO credential_n VALUES (0);"
+	"CREATE TABLE alerts (text bytea NOT NULL);"
+	"INSERT INTO alerts VALUES (''::bytea);",
 };
 
 #define LOCK_4 "SELECT pg_advisory_xact_lock(hashtext(current_schema()||'.headroom'),4)"

@@ -205,4 +205,20 @@ const char *const hr_pg_text[HR_PG_SQL_N] = {
 	[HR_PG_SOME_EVENTS] =
 		"SELECT " EVENT_COLS " FROM unnest($1::bigint[],$2::bigint[]) AS u(host,upto)"
 		" JOIN journal j ON j.host=u.host AND j.n>u.upto" W10_OF("", "j") " ORDER BY j.n",
+	[HR_PG_CREDENTIALS] = "SELECT kind,id,hash,name,made_ms,expires_ms,uses,host,n,gone"
+			      " FROM credential WHERE n>$1::bigint ORDER BY n,kind,id",
+	[HR_PG_CREDENTIAL_N] = "UPDATE credential_n SET n=n+1 RETURNING n",
+	[HR_PG_CREDENTIAL_TIDY] = "DELETE FROM credential WHERE gone=1 AND n<$1::bigint",
+	[HR_PG_PUT_CREDENTIAL] =
+		"INSERT INTO credential VALUES($1::bigint,$2::bytea,$3::bytea,$4::bytea,$5::bigint,"
+		"$6::bigint,$7::bigint,$8::bytea,$9::bigint,0) ON CONFLICT (kind,id) DO UPDATE SET"
+		" hash=excluded.hash,name=excluded.name,made_ms=excluded.made_ms,"
+		"expires_ms=excluded.expires_ms,uses=excluded.uses,host=excluded.host,"
+		"n=excluded.n,gone=0",
+	[HR_PG_DROP_CREDENTIAL] =
+		"UPDATE credential SET hash=''::bytea,n=$3::bigint,gone=1 WHERE kind=$1::bigint"
+		" AND id=$2::bytea",
+	[HR_PG_TELLER] = "SELECT pg_try_advisory_lock" LOCK("5") "::int::bigint",
+	[HR_PG_ALERTS] = "SELECT text FROM alerts",
+	[HR_PG_PUT_ALERTS] = "UPDATE alerts SET text=$1::bytea",
 };

@@ -52,7 +52,6 @@ struct hr_store_shared_ops {
 	/* In a transaction: all that is newer than @want says.  Callbacks do not use the store. */
 	int (*read)(struct hr_store *s, const struct hr_store_want *want, uint32_t n,
 		const struct hr_store_walk *walk, void *arg);
-	/* Whether this collector is the one that rolls up, expires and alerts; tries to become it.
-	 */
+	/* Whether this collector is the one that rolls up and expires; tries to become it. */
 	int (*keeper)(struct hr_store *s, bool *ret);
 };

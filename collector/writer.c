@@ -367,11 +367,6 @@ enum hr_writer_state hr_writer_state(const struct hr_writer *w)
 	return (enum hr_writer_state)atomic_load(&w->state);
 }
 
-bool hr_writer_keeper(const struct hr_writer *w)
-{
-	return atomic_load(&w->keeper);
-}
-
 void hr_writer_reconfigure(struct hr_writer *w, const struct hr_writer_conf *conf)
 {
 	pthread_mutex_lock(&w->lock);

@@ -54,7 +54,5 @@ void hr_writer_close(struct hr_writer *w); /* after stop, or instead of start; N
 
 void hr_writer_submit(struct hr_writer *w, struct hr_work *work);
 enum hr_writer_state hr_writer_state(const struct hr_writer *w);
-/* Whether this collector alerts: the only one on its database, or elected among them. */
-bool hr_writer_keeper(const struct hr_writer *w);
 /* What a reload may change: all but max_hosts, model and state_dir. */
 void hr_writer_reconfigure(struct hr_writer *w, const struct hr_writer_conf *conf);
