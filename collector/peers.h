@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The writer among others on one database (store_share.h).  Every collector follows what the others
- * store, so that each can answer for all hosts; one of them, the keeper, also rolls up and expires.  With a store of its own a collector is its own keeper, and all of this does nothing.
+ * store, so that each can answer for all hosts; one of them, the keeper, also rolls up and expires.
+ * With a store of its own a collector is its own keeper, and all of this does nothing.
  */
 #pragma once
 
