@@ -122,7 +122,7 @@ static int64_t sum_of(struct checking *c, const char *select)
 static void check_all(struct checking *c)
 {
 	run(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-	if (c->unreadable || number(c, "SELECT version FROM headroom_schema") != 1 ||
+	if (c->unreadable || number(c, "SELECT version FROM headroom_schema") != HR_PG_VERSION ||
 		c->unreadable) {
 		(void)fprintf(c->to, "bad: there are no tables of this version: start "
 				     "headroom-collector once\n");

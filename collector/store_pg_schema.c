@@ -14,7 +14,7 @@
 #include "proto/num.h"
 #include "proto/units.h"
 
-#define VERSION     2
+#define VERSION     HR_PG_VERSION
 #define AHEAD_EVERY (600 * HR_NS_PER_S)
 
 #define ROW_TABLE                                                                                  \
