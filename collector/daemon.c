@@ -103,7 +103,8 @@ static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_C
 static bool open_store(struct program *p, struct hr_store **ret, char err[HR_CONF_ERR_LEN])
 {
 	char db[sizeof(p->conf.state) + 16], note[HR_STORE_ERROR_LEN];
-	struct hr_store_sqlite_conf conf = {.path = db, .max_bytes = p->conf.file_bytes};
+	struct hr_store_sqlite_conf conf = {
+		.path = db, .max_bytes = p->conf.file_bytes, .cache_bytes = p->conf.cache_bytes};
 	int r = hr_fs_mkdirs(p->conf.state, 0750);
 
 	if (r < 0) {

@@ -149,6 +149,12 @@ struct hr_store {
 /* All return 0, or enum hr_store_result, or what a callback returned. */
 struct hr_store_ops {
 	int (*begin)(struct hr_store *s);
+	/*
+	 * A transaction nobody is told of (saved states, roll-ups, expiry): its commit may return
+	 * before it is durable, if it is durable at the latest with the next one of begin().  After
+	 * a power cut either all of it is there or none, and none that came after it.  NULL: begin.
+	 */
+	int (*begin_lazy)(struct hr_store *s);
 	int (*commit)(struct hr_store *s);
 	void (*rollback)(struct hr_store *s);
 	int (*put_host)(struct hr_store *s, const struct hr_store_host *h); /* new or renamed */
@@ -231,6 +237,11 @@ static inline const char *hr_store_error(const struct hr_store *s)
 	return s->error;
 }
 
+static inline int hr_store_begin_lazy(struct hr_store *s)
+{
+	return s->ops->begin_lazy ? s->ops->begin_lazy(s) : s->ops->begin(s);
+}
+
 static inline void hr_store_closep(struct hr_store **s)
 {
 	if (*s)
@@ -251,7 +262,8 @@ void hr_store_mem_fail(struct hr_store *s, unsigned n, enum hr_store_result resu
 
 struct hr_store_sqlite_conf {
 	const char *path;
-	uint64_t max_bytes; /* quota of the file; 0: none */
+	uint64_t max_bytes;   /* quota of the file; 0: none */
+	uint64_t cache_bytes; /* 0: 64 MiB */
 };
 #define HR_STORE_ERROR_LEN 512
 /*

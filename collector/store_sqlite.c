@@ -143,20 +143,51 @@ int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q)
 	return (rc & 0xff) == SQLITE_BUSY ? 0 : hr_sqlite_result(q, rc, "first checkpoint");
 }
 
-static int begin(struct hr_store *s)
+/*
+ * The log is one file, written in order: the fsync of the next FULL commit makes the lazy ones
+ * before it durable too.  Only between transactions.
+ */
+static int set_lazy(struct hr_store_sqlite *q, bool lazy)
+{
+	int r;
+
+	if (q->lazy == lazy)
+		return 0;
+	r = hr_sqlite_result(q,
+		sqlite3_exec(q->db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL",
+			NULL, NULL, NULL),
+		"synchronous");
+	if (r == 0)
+		q->lazy = lazy;
+	return r;
+}
+
+static int begin_as(struct hr_store *s, bool lazy)
 {
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 	struct hr_sql_bound b;
+	int r = set_lazy(q, lazy);
 
+	if (r != 0)
+		return r;
 	if (q->first_due) {
-		int r = hr_sqlite_first_checkpoint(q);
-
+		r = hr_sqlite_first_checkpoint(q);
 		if (r != 0)
 			return r;
 		q->first_due = false;
 	}
 	b = hr_sql_use(s, HR_SQL_BEGIN);
 	return hr_sql_run(&b, "begin");
+}
+
+static int begin(struct hr_store *s)
+{
+	return begin_as(s, false);
+}
+
+static int begin_lazy(struct hr_store *s)
+{
+	return begin_as(s, true);
 }
 
 static int commit(struct hr_store *s)
@@ -426,6 +457,9 @@ static int maintain(struct hr_store *s)
 
 	if (q->wal_pages < WAL_PAGES_DUE)
 		return 0;
+	rc = set_lazy(q, false);
+	if (rc != 0)
+		return rc;
 	/* a reader that stays keeps PASSIVE from ending; TRUNCATE then reports BUSY and is tried
 	 * again */
 	mode = size_of(q->path, "-wal") > WAL_BYTES_HIGH ? SQLITE_CHECKPOINT_TRUNCATE
@@ -452,6 +486,7 @@ static void close_store(struct hr_store *s)
 
 const struct hr_store_ops hr_store_sqlite_ops = {
 	.begin = begin,
+	.begin_lazy = begin_lazy,
 	.commit = commit,
 	.rollback = rollback,
 	.put_host = put_host,

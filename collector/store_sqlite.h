@@ -65,6 +65,7 @@ struct hr_store_sqlite {
 	uint64_t collisions;
 	uint64_t quarantined;
 	uint64_t last_n; /* largest n given */
+	bool lazy;       /* the open transaction is not worth an fsync of its own */
 	bool corrupt;    /* damage was met: the next start looks at all of the file */
 	bool first_due;  /* the first checkpoint met a full disk: no write before it is done */
 };

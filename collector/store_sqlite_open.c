@@ -17,8 +17,9 @@
 #include "proto/base/clock.h"
 #include "proto/num.h"
 
-#define PAGE_BYTES 4096
-#define PATH_LEN   4096
+#define PAGE_BYTES  4096
+#define PATH_LEN    4096
+#define CACHE_BYTES (64ULL * 1024 * 1024)
 
 /* How far opening came. */
 enum outcome {
@@ -115,7 +116,8 @@ static enum outcome pragma(sqlite3 *db, const char *set, const char *ask, const 
 	return OPENED;
 }
 
-static enum outcome set_pragmas(sqlite3 *db, uint64_t max_bytes, char error[HR_STORE_ERROR_LEN])
+static enum outcome set_pragmas(
+	sqlite3 *db, const struct hr_store_sqlite_conf *conf, char error[HR_STORE_ERROR_LEN])
 {
 	static const char *const list[][3] = {
 		/* journal_mode first: it is the first thing that reads the file */
@@ -125,7 +127,6 @@ static enum outcome set_pragmas(sqlite3 *db, uint64_t max_bytes, char error[HR_S
 		{"wal_autocheckpoint=0", "wal_autocheckpoint", "0"}, /* ours: after the acks */
 		{"journal_size_limit=67108864", "journal_size_limit", "67108864"},
 		{"secure_delete=FAST", "secure_delete", "2"}, /* ON doubles the writes of expiry */
-		{"cache_size=-65536", "cache_size", "-65536"},
 		{"mmap_size=0", "mmap_size", "0"}, /* an I/O error must be a code, not SIGBUS */
 		{"temp_store=MEMORY", "temp_store", "2"},
 		{"cell_size_check=ON", "cell_size_check", "1"}, /* the file is input too */
@@ -140,9 +141,14 @@ static enum outcome set_pragmas(sqlite3 *db, uint64_t max_bytes, char error[HR_S
 		if (o != OPENED)
 			return o;
 	}
-	if (max_bytes == 0)
+	snprintf(want, sizeof(want), "-%llu",
+		(unsigned long long)((conf->cache_bytes ? conf->cache_bytes : CACHE_BYTES) / 1024));
+	snprintf(set, sizeof(set), "cache_size=%s", want);
+	if (pragma(db, set, "cache_size", want, error) != OPENED)
+		return REFUSED;
+	if (conf->max_bytes == 0)
 		return OPENED;
-	snprintf(want, sizeof(want), "%llu", (unsigned long long)(max_bytes / PAGE_BYTES));
+	snprintf(want, sizeof(want), "%llu", (unsigned long long)(conf->max_bytes / PAGE_BYTES));
 	snprintf(set, sizeof(set), "max_page_count=%s", want);
 	return pragma(db, set, "max_page_count", want, error);
 }
@@ -311,7 +317,7 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 		return fail(q->db, rc, conf->path, error);
 	sqlite3_extended_result_codes(q->db, 1);
 	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	o = set_pragmas(q->db, conf->max_bytes, error);
+	o = set_pragmas(q->db, conf, error);
 	if (o == OPENED)
 		o = check_schema(q->db, error);
 	if (o == OPENED)

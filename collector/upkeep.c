@@ -261,7 +261,7 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 	*ret_saved = n;
 	if (n == 0)
 		return 0;
-	r = w->store->ops->begin(w->store);
+	r = hr_store_begin_lazy(w->store);
 	for (uint32_t i = 0; i < n && r == 0; i++)
 		r = save_one(w, due[i]);
 	if (r == 0)
@@ -341,12 +341,9 @@ void hr_writer_gauges(struct hr_writer *w)
 	atomic_store(&w->count->collisions, st.collisions);
 }
 
-/* Between groups.  Each step is short, so that no acknowledgement waits long behind it. */
-void hr_writer_upkeep(struct hr_writer *w)
+static void show(struct hr_writer *w)
 {
 	uint64_t now = hr_clock_mono_ns();
-	uint32_t saved = 0;
-	int r;
 
 	answer_due(w, false);
 	if (w->views_changed &&
@@ -357,22 +354,68 @@ void hr_writer_upkeep(struct hr_writer *w)
 		w->stats_ns = now;
 		hr_writer_gauges(w);
 	}
-	if (atomic_load(&w->state) == HR_WRITER_FAILED)
-		return;
-	(void)hr_writer_space_left(w); /* ready again, or not, without a POST to find out */
-	r = save_some(w, false, &saved);
+}
+
+static void save(struct hr_writer *w)
+{
+	uint32_t saved = 0;
+	int r = save_some(w, false, &saved);
+
 	if (r != 0)
 		hr_writer_failed(w, r, "saving model states");
-	else
-		hr_writer_turns(w);
-	if (r == 0 && now >= w->next_expire_ns && atomic_load(&w->keeper))
+}
+
+static void expire_some(struct hr_writer *w)
+{
+	uint64_t now = hr_clock_mono_ns();
+
+	if (now >= w->next_expire_ns && atomic_load(&w->keeper))
 		w->next_expire_ns = now + (expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
+}
+
+static void roll_up(struct hr_writer *w)
+{
 	hr_peers_follow(w); /* just before the step, which takes late windows of others in */
-	if (r == 0 && atomic_load(&w->keeper))
+	if (atomic_load(&w->keeper))
 		w->behind |= hr_rollup_step(w);
-	r = w->store->ops->maintain(w->store);
+}
+
+void hr_writer_maintain(struct hr_writer *w)
+{
+	int r = 0;
+
+	if (atomic_load(&w->state) != HR_WRITER_FAILED)
+		r = w->store->ops->maintain(w->store);
 	if (r != 0)
 		hr_writer_failed(w, r, "checkpoint");
+}
+
+/*
+ * Between groups.  Each job is short, and no group that is due waits for more than one of them;
+ * the next pass goes on with the job behind it.
+ */
+void hr_writer_upkeep(struct hr_writer *w)
+{
+	static void (*const job[])(struct hr_writer * w) = {
+		show, save, hr_writer_turns, expire_some, roll_up};
+	const uint32_t n = sizeof(job) / sizeof(job[0]);
+	bool behind = false;
+
+	if (atomic_load(&w->state) != HR_WRITER_FAILED)
+		(void)hr_writer_space_left(w); /* ready again, or not, without a POST */
+	for (uint32_t i = 0; i < n; i++) {
+		w->behind = false;
+		if (atomic_load(&w->state) != HR_WRITER_FAILED || job[w->job_at] == show)
+			job[w->job_at](w);
+		w->job_at = (w->job_at + 1) % n;
+		behind |= w->behind;
+		if (hr_writer_is_due(w)) {
+			behind |= i + 1 < n;
+			break;
+		}
+	}
+	w->behind = behind;
+	hr_writer_maintain(w);
 }
 
 void hr_writer_upkeep_last(struct hr_writer *w)

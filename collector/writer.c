@@ -136,12 +136,10 @@ bool hr_writer_space_left(struct hr_writer *w)
 	return false;
 }
 
-static void deadline_in(uint64_t ns, struct timespec *ts)
+static struct timespec at_ns(uint64_t ns)
 {
-	clock_gettime(CLOCK_MONOTONIC, ts);
-	ns += (uint64_t)ts->tv_nsec;
-	ts->tv_sec += (time_t)(ns / HR_NS_PER_S);
-	ts->tv_nsec = (long)(ns % HR_NS_PER_S);
+	return (struct timespec){
+		.tv_sec = (time_t)(ns / HR_NS_PER_S), .tv_nsec = (long)(ns % HR_NS_PER_S)};
 }
 
 /* A store that cannot give one state back keeps every model in memory. */
@@ -152,27 +150,46 @@ static void take_conf(struct hr_writer *w, const struct hr_writer_conf *conf)
 		w->conf.model_bytes = 0;
 }
 
-/* Waits for work, then for the group to fill.  The queue is taken whole; false: stop and it is
- * empty. */
+static bool is_due(const struct hr_writer *w, uint64_t now)
+{
+	return w->stop || w->asked || (w->first && now >= w->first_ns + w->conf.group_ns);
+}
+
+bool hr_writer_is_due(struct hr_writer *w)
+{
+	bool due;
+
+	pthread_mutex_lock(&w->lock);
+	due = is_due(w, hr_clock_mono_ns());
+	pthread_mutex_unlock(&w->lock);
+	return due;
+}
+
+/*
+ * Waits for work, then for the group to fill, unless upkeep can use that time.  The queue is taken
+ * whole; false: stop and it is empty.
+ */
 static bool next_work(struct hr_writer *w, struct hr_work **ret_list)
 {
 	struct timespec until;
 	bool go_on;
 
 	pthread_mutex_lock(&w->lock);
-	/* with answers left over only long enough to see whether there is a POST */
-	deadline_in(w->behind ? HR_NS_PER_MS : HR_NS_PER_S, &until);
+	/* with work left over only long enough to see whether there is a POST */
+	until = at_ns(hr_clock_mono_ns() + (w->behind ? HR_NS_PER_MS : HR_NS_PER_S));
 	while (!w->first && !w->stop &&
 		pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT)
 		;
-	if (w->first && !w->stop && w->conf.group_ns > 0) {
-		deadline_in(w->conf.group_ns, &until);
-		while (!w->stop && pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT)
-			;
+	until = at_ns(w->first_ns + w->conf.group_ns);
+	while (w->first && !w->behind && !is_due(w, hr_clock_mono_ns()))
+		(void)pthread_cond_timedwait(&w->wake, &w->lock, &until);
+	*ret_list = NULL;
+	if (is_due(w, hr_clock_mono_ns())) {
+		*ret_list = w->first;
+		w->first = NULL;
+		w->last = &w->first;
+		w->asked = false;
 	}
-	*ret_list = w->first;
-	w->first = NULL;
-	w->last = &w->first;
 	go_on = !w->stop || *ret_list;
 	if (w->has_new_conf) {
 		struct hr_model_conf model = w->conf.model;
@@ -236,6 +253,8 @@ static void run_all(struct hr_writer *w, struct hr_work *list)
 		}
 		if (group)
 			run_group(w, group);
+		if (group && list)
+			hr_writer_maintain(w);
 	}
 	while (asks) {
 		struct hr_work *next = asks->next;
@@ -356,8 +375,11 @@ void hr_writer_submit(struct hr_writer *w, struct hr_work *work)
 	work->next = NULL;
 	*w->last = work;
 	w->last = &work->next;
-	/* waking it for every further POST of a group would only cost switches */
 	if (w->first == work)
+		w->first_ns = hr_clock_mono_ns();
+	w->asked |= work->kind != HR_WORK_POST;
+	/* waking it for every further POST of a group would only cost switches */
+	if (w->first == work || work->kind != HR_WORK_POST)
 		pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
 }

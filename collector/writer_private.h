@@ -49,7 +49,8 @@ struct hr_writer {
 
 	struct hr_host *due, **due_end; /* hosts whose answer is due, in order of arrival */
 	uint32_t n_due;
-	bool behind;        /* some of them could not be served in the last pass */
+	bool behind;        /* a job of upkeep has more to do at once */
+	uint32_t job_at;    /* where upkeep goes on */
 	bool views_changed; /* since the board's snapshot */
 	uint64_t published_ns;
 	uint32_t save_at; /* where saving goes on */
@@ -75,6 +76,8 @@ struct hr_writer {
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
 	struct hr_work *first, **last;
+	uint64_t first_ns; /* when first came */
+	bool asked;        /* there is a question: it waits for no group */
 	bool stop;
 	bool has_new_conf;
 	struct hr_writer_conf new_conf;
@@ -133,8 +136,12 @@ int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v);
 struct hr_view *hr_writer_view(
 	struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, bool whole);
 
+/* A group waits that has had its time to fill, or a question, or the end. */
+bool hr_writer_is_due(struct hr_writer *w);
 /* upkeep.c: one pass; the last one, at the end. */
 void hr_writer_upkeep(struct hr_writer *w);
+/* The store's own upkeep, when due; also between groups of a long queue, or its log would grow. */
+void hr_writer_maintain(struct hr_writer *w);
 void hr_writer_upkeep_last(struct hr_writer *w);
 void hr_writer_gauges(struct hr_writer *w);
 /* There is news of @host: its answer is made in one of the next passes. */

@@ -62,7 +62,10 @@ static const struct hr_conf_key keys[] = {
 	KEY("limits", "models", HR_CONF_BYTES, model_bytes, 0, 1.1e12, "128M",
 		"Memory for the models of hosts, 16 to 40 KB each. Those of a larger fleet stay in "
 		"the database and take their windows in turn: every 3 ms times their number, 5 "
-		"minutes at 100000. 0: no limit."),
+		"minutes at 100000; their answers, and alerts, are as old as that. 0: no limit."),
+	KEY("limits", "cache", HR_CONF_BYTES, cache_bytes, 1048576, 1.1e12, "64M",
+		"Memory for pages of the database. A smaller one costs reads, not answers: 8M and "
+		"models = 16M keep 1000 VMs within 64 MiB."),
 	KEY("limits", "connections", HR_CONF_U64, connections, 4, 100000, "1000",
 		"Open connections per address. Must stay below the limit of open files."),
 	KEY("limits", "per_address", HR_CONF_U64, per_address, 1, 100000, "64",
@@ -192,11 +195,12 @@ bool hr_collector_config_needs_restart(
 	       strcmp(a->page, b->page) != 0 || strcmp(a->plots, b->plots) != 0 ||
 	       a->connections != b->connections || a->per_address != b->per_address ||
 	       a->hosts != b->hosts || a->file_bytes != b->file_bytes ||
-	       a->k_target < b->k_target || a->k_target > b->k_target || a->eps < b->eps ||
-	       a->eps > b->eps || a->q < b->q || a->q > b->q ||
-	       a->lookback_days != b->lookback_days || a->min_history_ns != b->min_history_ns ||
-	       a->max_vcpus != b->max_vcpus || a->max_mem_bytes != b->max_mem_bytes ||
-	       strcmp(a->catalogue, b->catalogue) != 0 || strcmp(a->ladder, b->ladder) != 0;
+	       a->cache_bytes != b->cache_bytes || a->k_target < b->k_target ||
+	       a->k_target > b->k_target || a->eps < b->eps || a->eps > b->eps || a->q < b->q ||
+	       a->q > b->q || a->lookback_days != b->lookback_days ||
+	       a->min_history_ns != b->min_history_ns || a->max_vcpus != b->max_vcpus ||
+	       a->max_mem_bytes != b->max_mem_bytes || strcmp(a->catalogue, b->catalogue) != 0 ||
+	       strcmp(a->ladder, b->ladder) != 0;
 }
 
 /* A dotted quad of four decimal numbers; its first one in *ret_first. */

@@ -30,6 +30,7 @@ struct hr_collector_config {
 	bool loopback_open;   /* plain loopback needs no token */
 	/* [limits] */
 	uint64_t model_bytes; /* 0: no limit */
+	uint64_t cache_bytes;
 	uint64_t hosts, connections, per_address;
 	uint64_t connect_per_s; /* per address, over TLS */
 	uint64_t inflight_bytes;
