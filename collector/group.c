@@ -252,8 +252,14 @@ static void judge_post(struct hr_writer *w, struct hr_post *p)
 	boots_before = host->n_boots;
 	b = boot_of(w, host, p, &going);
 	j = b ? (struct judged){.boot = b->now} : (struct judged){0};
+	if (b && !hr_boot_hold(b)) {
+		refuse(w, p, &store_busy, HR_COUNT_REFUSED_BUSY);
+		b = NULL;
+	}
 	if (!b || !judge(w, host, p, &j)) {
 		w->n_rows = rows_before;
+		if (b && !b->touched)
+			hr_boot_settle(b, false);
 		if (w->hosts.n > hosts_before)
 			hr_hosts_undo_add(&w->hosts);
 		else if (host->n_boots > boots_before)
@@ -297,7 +303,7 @@ static int drop_boot(struct hr_writer *w, const struct hr_host *host, const stru
 {
 	int r = w->store->ops->drop_boot(w->store, host->no, b->now.boot);
 
-	return r ? r : hr_rollup_boot_gone(w, b->stored.windows);
+	return r ? r : hr_rollup_boot_gone(w, b->is_stored ? b->now.windows : 0);
 }
 
 /* Step 2. */
@@ -389,21 +395,8 @@ static void settle(struct hr_writer *w, bool durable)
 		for (uint32_t k = 0; k < host->n_boots; k++) {
 			struct hr_boot *b = &host->boot[k];
 
-			if (!b->touched)
-				continue;
-			b->touched = false;
-			if (durable) {
-				b->stored = b->now;
-				b->is_stored = true;
-			} else if (b->is_stored) {
-				b->now = b->stored;
-			} else {
-				/* nothing of this boot is stored: it keeps only its names */
-				b->now = (struct hr_store_boot){.host_no = b->now.host_no,
-					.boot = b->now.boot,
-					.ord = b->now.ord,
-					.offset_ms = b->now.offset_ms};
-			}
+			if (b->touched)
+				hr_boot_settle(b, durable);
 		}
 		if (!durable)
 			host->is_stored = false; /* name and row are written again next time */
@@ -411,23 +404,17 @@ static void settle(struct hr_writer *w, bool durable)
 	}
 }
 
-/*
- * The phase spreads hosts over the period in the order of their numbers, so that
- * rows arrive in key order; by powers of two, so that it changes only when the
- * fleet doubles.
- */
 static void acknowledge(struct hr_writer *w, struct hr_post *p)
 {
 	const struct hr_host *host = hr_hosts_find(&w->hosts, p->head.host);
-	uint64_t period_ms = hr_ns_to_ms(w->conf.period_ns), places = 1, last = 0;
+	uint64_t period_ms = hr_ns_to_ms(w->conf.period_ns), last = 0;
 
-	while (places < w->hosts.next_no)
-		places *= 2;
 	for (uint32_t i = 0; i < p->n_rows; i++)
 		last = p->row[i].seq_last > last ? p->row[i].seq_last : last;
 	snprintf(p->ack, sizeof(p->ack),
 		"seq=%" PRIu64 "; phase=%" PRIu64 "; period=%" PRIu64 "; backlog=%" PRIu32, last,
-		period_ms * host->no / places, period_ms, w->conf.backlog);
+		hr_hosts_phase_ms(host->no, w->hosts.next_no - 1, period_ms), period_ms,
+		w->conf.backlog);
 }
 
 /* Step 4: facts before the rows that came with them. */

@@ -54,6 +54,8 @@ static void free_host(struct hr_host *host)
 {
 	hr_vm_free(host->vm);
 	hr_view_unref(host->view);
+	for (uint32_t i = 0; i < host->n_boots; i++)
+		free(host->boot[i].before);
 	free(host->boot);
 	free(host);
 }
@@ -186,6 +188,48 @@ struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot)
 	return NULL;
 }
 
+#define PHASE_BLOCK 64U /* rows of 64 hosts are some 50 KB: a dozen pages written in order */
+
+uint64_t hr_hosts_phase_ms(uint32_t no, uint32_t hosts, uint64_t period_ms)
+{
+	uint64_t size = 1, places = 1, at = 0;
+	uint64_t i = no - 1;
+
+	while (size < PHASE_BLOCK && size < hosts)
+		size *= 2;
+	while (places * size < hosts)
+		places *= 2;
+	for (uint64_t bit = places / 2, block = i / size; bit > 0; bit /= 2, block /= 2)
+		at += block & 1 ? bit : 0;
+	return period_ms * (at * size + i % size) / (places * size);
+}
+
+bool hr_boot_hold(struct hr_boot *b)
+{
+	if (b->before || !b->is_stored)
+		return true;
+	b->before = malloc(sizeof(*b->before));
+	if (b->before)
+		*b->before = b->now;
+	return b->before;
+}
+
+void hr_boot_settle(struct hr_boot *b, bool durable)
+{
+	if (durable && b->touched)
+		b->is_stored = true;
+	else if (b->before)
+		b->now = *b->before;
+	else if (!b->is_stored) /* nothing of it is stored: it keeps only its names */
+		b->now = (struct hr_store_boot){.host_no = b->now.host_no,
+			.boot = b->now.boot,
+			.ord = b->now.ord,
+			.offset_ms = b->now.offset_ms};
+	b->touched = false;
+	free(b->before);
+	b->before = NULL;
+}
+
 int64_t hr_host_offset(const struct hr_host *host, uint32_t boot_ord)
 {
 	for (uint32_t i = 0; i < host->n_boots; i++) {
@@ -214,6 +258,7 @@ void hr_host_drop_boot(struct hr_host *host, uint64_t boot)
 
 	if (!b)
 		return;
+	free(b->before);
 	memmove(b, b + 1, (size_t)(&host->boot[host->n_boots] - (b + 1)) * sizeof(*b));
 	host->n_boots--;
 }
@@ -228,7 +273,8 @@ struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t o
 	if (staying >= HR_BOOTS_MAX)
 		return NULL;
 	if (host->n_boots == host->cap_boots) {
-		uint32_t cap = host->cap_boots ? 2 * host->cap_boots : 2;
+		/* most have one: 600 bytes each */
+		uint32_t cap = host->cap_boots ? 2 * host->cap_boots : 1;
 		struct hr_boot *p = realloc(host->boot, cap * sizeof(*p));
 
 		if (!p)

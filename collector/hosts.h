@@ -13,8 +13,8 @@
 #define HR_BOOT_KEEP_MS (7 * 86400000ULL) /* but not before its spool can have gone stale */
 
 struct hr_boot {
-	struct hr_store_boot now;    /* as of the open transaction */
-	struct hr_store_boot stored; /* as committed; valid if is_stored */
+	struct hr_store_boot now;     /* as of the open transaction */
+	struct hr_store_boot *before; /* as committed, while an open transaction changes it */
 	bool is_stored, touched;
 	bool going; /* makes room for another: gone when the open transaction is durable */
 };
@@ -34,6 +34,8 @@ struct hr_pending {
 struct hr_cold {
 	bool is; /* cold */
 	uint8_t n_slots, n_facts;
+	bool facts_many; /* the last of facts_n is the newest; between are some it has no room for
+			  */
 	struct hr_pending slots[HR_PENDING_MAX];
 	uint64_t facts_n[HR_PENDING_MAX]; /* n of its facts that wait, in order */
 	uint64_t turned_ns;               /* monotonic, last turn; 0: none yet */
@@ -102,9 +104,21 @@ void hr_hosts_undo_add(struct hr_hosts *h);
 /* Takes @host out and frees it; its number is not given again. */
 void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host);
 
+/*
+ * When in the period host @no of @hosts posts, as told with each acknowledgement: 64 hosts post in
+ * the order of their rows, one after the other; the blocks of 64 lie in the period by the reversed
+ * bits of their number, so they are spread over all of it at each size of the fleet, and a fleet
+ * that grows moves nobody to another block's time.
+ */
+uint64_t hr_hosts_phase_ms(uint32_t no, uint32_t hosts, uint64_t period_ms);
+
 /* Correction of the clock of the boot with this ord. */
 int64_t hr_host_offset(const struct hr_host *host, uint32_t boot_ord);
 struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot);
+/* Keeps what is committed of @b until hr_boot_settle(); false: out of memory. */
+bool hr_boot_hold(struct hr_boot *b);
+/* The transaction that touched @b is durable, or is undone: so is @b. */
+void hr_boot_settle(struct hr_boot *b, bool durable);
 /* A new boot, @ord 0: the next.  NULL: HR_BOOTS_MAX reached and none is going, or out of memory. */
 struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord);
 /* The boot that may be forgotten to make room, or NULL. */

@@ -69,11 +69,13 @@ static int load_boot(void *arg, const struct hr_store_boot *b)
 	if (!host)
 		return 0; /* a host that was forgotten */
 	boot = hr_host_add_boot(host, b->boot, b->ord);
+	if (!boot && host->n_boots < HR_BOOTS_MAX)
+		return no_memory(l); /* without it a resend of its windows would be stored again */
 	if (!boot) {
 		hr_log(HR_LOG_WARNING, "boot_left_out", "host=%s ord=%" PRIu32, host->name, b->ord);
 		return 0;
 	}
-	boot->now = boot->stored = *b;
+	boot->now = *b;
 	boot->is_stored = true;
 	if (b->heard_ms > host->heard_ms)
 		host->heard_ms = b->heard_ms;
