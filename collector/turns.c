@@ -18,7 +18,7 @@
 
 #define TURNS_AT_ONCE 64   /* states in one transaction */
 #define TURN_LOOK     4000 /* hosts looked at in a pass */
-#define TURN_SLICE_NS (20 * HR_NS_PER_MS)
+#define TURN_SLICE_NS (10 * HR_NS_PER_MS)
 /* Between two turns of a host, per cold host: 5 min at 100 000 */
 #define TURN_HOST_NS 3000000ULL
 #define SCAN_ROWS    20000 /* entries of the journal in a pass */
@@ -40,6 +40,7 @@ struct turn {
 	uint64_t upto; /* of the saved state */
 	bool lost;     /* there was a state, but it cannot be read */
 	bool no_memory;
+	uint64_t seen_n; /* facts_many: read up to here */
 	struct waiting *item;
 	size_t n, cap;
 	unsigned char *bytes;
@@ -140,14 +141,14 @@ void hr_turn_note_row(struct hr_host *host, uint64_t n, uint64_t slot64)
 	c->n_slots++;
 }
 
-/* Facts are a state, not a count: of more than there is room for the newest are what matters. */
+/* Of more than there is room for, the first and the last: the journal is read between them. */
 void hr_turn_note_facts(struct hr_host *host, uint64_t n)
 {
 	struct hr_cold *c = &host->cold;
 
 	note_n(host, n);
 	if (c->n_facts == HR_PENDING_MAX) {
-		memmove(c->facts_n, c->facts_n + 1, sizeof(c->facts_n) - sizeof(c->facts_n[0]));
+		c->facts_many = true;
 		c->n_facts--;
 	}
 	c->facts_n[c->n_facts++] = n;
@@ -207,6 +208,7 @@ static int take_facts(void *arg, const struct hr_store_event *e)
 {
 	struct turn *t = arg;
 
+	t->seen_n = e->row.n;
 	if (!e->facts || e->row.host_no != t->host->no || e->row.n <= t->upto)
 		return 0;
 	t->no_memory |= keep(t, &e->row, e->facts, e->facts_len) != 0;
@@ -231,6 +233,27 @@ static int take_last_facts(void *arg, const struct hr_store_event *e)
 	return 0;
 }
 
+/* More facts than their numbers were kept of. */
+static int read_many_facts(struct turn *t)
+{
+	const struct hr_store_ops *ops = t->w->store->ops;
+	const struct hr_cold *c = &t->host->cold;
+	uint64_t from = c->facts_n[0], last = c->facts_n[c->n_facts - 1];
+	int r = 0;
+
+	while (from <= last && r == 0) {
+		uint64_t left = last - from + 1;
+
+		t->seen_n = 0;
+		r = ops->journal_heads(t->w->store, from,
+			left < SCAN_ROWS ? (uint32_t)left : SCAN_ROWS, take_facts, t);
+		if (t->seen_n < from)
+			break; /* nothing is behind it */
+		from = t->seen_n + 1;
+	}
+	return r;
+}
+
 static int read_waiting(struct turn *t)
 {
 	const struct hr_store_ops *ops = t->w->store->ops;
@@ -247,7 +270,9 @@ static int read_waiting(struct turn *t)
 			 : ops->range(s, t->host->no, now > keep_slots ? now - keep_slots : 0,
 				   now + 360, take_row, t);
 	}
-	for (unsigned i = 0; i < c->n_facts && r == 0; i++)
+	if (c->facts_many)
+		r = read_many_facts(t);
+	for (unsigned i = 0; i < c->n_facts && !c->facts_many && r == 0; i++)
 		r = ops->journal_heads(s, c->facts_n[i], 1, take_facts, t);
 	for (unsigned i = 0; i < c->n_slots && r == 0; i++)
 		r = ops->range(s, t->host->no, c->slots[i].lo, c->slots[i].hi, take_row, t);
@@ -336,10 +361,20 @@ struct batch {
 	struct hr_writer *w;
 	struct taken t[TURNS_AT_ONCE];
 	uint32_t n;
-	struct hr_store_row
-		bad[TURNS_AT_ONCE]; /* rows to quarantine; more stay for the next time */
+	struct hr_store_row *bad; /* rows to quarantine */
 	uint32_t n_bad;
 };
+
+static void set_aside(struct batch *b, const struct hr_store_row *row)
+{
+	struct hr_store_row *p = realloc(b->bad, (b->n_bad + 1) * sizeof(*p));
+
+	hr_count(b->w->count, HR_COUNT_DAMAGED, 1);
+	if (!p)
+		return; /* counted; it stays where it is */
+	b->bad = p;
+	b->bad[b->n_bad++] = *row;
+}
 
 static int take(struct batch *b, struct hr_host *host)
 {
@@ -351,9 +386,7 @@ static int take(struct batch *b, struct hr_host *host)
 	for (size_t i = 0; r == 0 && i < t.n; i++) {
 		if (!t.item[i].row.damaged || t.item[i].is_facts)
 			continue;
-		hr_count(w->count, HR_COUNT_DAMAGED, 1);
-		if (b->n_bad < TURNS_AT_ONCE)
-			b->bad[b->n_bad++] = t.item[i].row;
+		set_aside(b, &t.item[i].row);
 	}
 	if (r == 0 && t.lost) {
 		hr_count(w->count, HR_COUNT_STATES_LOST, 1);
@@ -390,7 +423,7 @@ static int put_one(struct hr_writer *w, const struct taken *t)
 static int put_all(struct batch *b)
 {
 	struct hr_store *s = b->w->store;
-	int r = s->ops->begin(s);
+	int r = hr_store_begin_lazy(s);
 
 	for (uint32_t i = 0; i < b->n && r == 0; i++)
 		r = put_one(b->w, &b->t[i]);
@@ -516,7 +549,8 @@ void hr_writer_turns(struct hr_writer *w)
 	}
 	if (w->n_hot == w->hosts.n)
 		return;
-	for (; look > 0 && r == 0 && b.n < TURNS_AT_ONCE && hr_clock_mono_ns() < end; look--) {
+	for (; look > 0 && r == 0 && b.n < TURNS_AT_ONCE && (b.n == 0 || hr_clock_mono_ns() < end);
+		look--) {
 		struct hr_host *host;
 
 		w->turn_at = w->turn_at + 1 < w->hosts.n ? w->turn_at + 1 : 0;
@@ -532,6 +566,7 @@ void hr_writer_turns(struct hr_writer *w)
 		settle(&b, r == 0);
 		w->behind = true;
 	}
+	free(b.bad);
 	if (r != 0)
 		hr_writer_failed(w, r, "turns of hosts");
 }

@@ -254,6 +254,30 @@ static void a_state_that_is_damaged_is_made_anew_from_the_stored_windows(void **
 	assert_same(t);
 }
 
+/* More of them than a cold host remembers the numbers of, and each is another machine. */
+static void facts_that_came_often_between_two_turns_are_all_learned(void **state)
+{
+	struct world *t = *state;
+	struct hr_facts f;
+
+	hr_sample_facts(&f);
+	for (uint64_t k = 0; k < 4 * HR_PENDING_MAX; k++) {
+		f.cpus_online = 2 + (uint32_t)(k % 3);
+		f.mem_total_bytes = (1 + k) << 30;
+		t->facts_len = hr_wire_encode_facts(&f, t->facts, sizeof(t->facts));
+		send(t, 1, k, k * 10000, true);
+		send(t, 2, k, k * 10000, k == 0);
+	}
+	assert_true(t->cold.w->hosts.by_no[0]->cold.facts_many);
+	assert_same(t);
+	restart(&t->cold);
+	assert_same(t);
+	for (int i = 0; i < 3 && t->cold.w->hosts.by_no[0]->cold.facts_many; i++)
+		hr_writer_turns(t->cold.w); /* a host at least in each */
+	assert_false(t->cold.w->hosts.by_no[0]->cold.facts_many);
+	assert_same(t);
+}
+
 /* store.h: all four calls or none; a limit of models means nothing then. */
 static void a_store_that_gives_no_single_state_keeps_every_model(void **state)
 {
@@ -319,6 +343,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_state_that_is_damaged_is_made_anew_from_the_stored_windows, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			facts_that_came_often_between_two_turns_are_all_learned, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_store_that_gives_no_single_state_keeps_every_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(
