@@ -64,8 +64,7 @@ static const struct hr_conf_key keys[] = {
 		"the database and take their windows in turn: every 3 ms times their number, 5 "
 		"minutes at 100000; their answers, and alerts, are as old as that. 0: no limit."),
 	KEY("limits", "cache", HR_CONF_BYTES, cache_bytes, 1048576, 1.1e12, "64M",
-		"Memory for pages of the database. A smaller one costs reads, not answers: 8M and "
-		"models = 16M keep 1000 VMs within 64 MiB."),
+		"Memory for pages of the database. A smaller one costs reads, not answers."),
 	KEY("limits", "connections", HR_CONF_U64, connections, 4, 100000, "1000",
 		"Open connections per address. Must stay below the limit of open files."),
 	KEY("limits", "per_address", HR_CONF_U64, per_address, 1, 100000, "64",

@@ -4,6 +4,7 @@
  *
  * usage: gen --port N [--agents N] [--connections N] [--seconds N] [--windows N]
  *            [--period S | --flood] [--random-phase] [--busy RATIO] [--acked FILE] [--again P]
+ *            [--settle S]
  *
  * Each agent sends windows 0, 1, 2 ... of its own boot, --windows in one POST, and the
  * next only when the last was acknowledged; without an answer it sends the same bytes
@@ -11,7 +12,8 @@
  * (--random-phase: at its own); with --flood as fast as it is answered, with windows
  * from the past on.  --connections < --agents: agents share them.  --acked FILE: the
  * number of acknowledged windows of each agent, as uint64 in a shared mapping.  --again P: a
- * share of POSTs is sent a second time though it was acknowledged.
+ * share of POSTs is sent a second time though it was acknowledged.  --settle S: what is
+ * reported leaves out the first S seconds.  all_s: when each agent had been acknowledged.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,6 +43,7 @@ struct agent {
 	uint32_t phase_ms;
 	uint32_t next; /* in a queue: agent + 1 */
 	bool waits;    /* in a queue or under way */
+	bool heard;    /* acknowledged in this run */
 };
 
 struct due {
@@ -63,7 +66,7 @@ struct conn {
 static struct {
 	uint16_t port;
 	uint32_t agents, conns, windows;
-	uint64_t seconds, period_ms;
+	uint64_t seconds, settle, period_ms;
 	bool flood, random_phase;
 	double busy, again;
 	const char *acked_path;
@@ -76,7 +79,8 @@ static struct due *heap; /* by time; one entry per agent */
 static int ep;
 static uint64_t start_ns, base_ms;
 static struct hr_hist latency_us, late_us;
-static uint64_t posts, windows_acked, refused, broken, repeated, bytes_out;
+static uint64_t posts, windows_acked, refused, broken, repeated, bytes_out, all_ns;
+static uint32_t heard;
 static unsigned char scratch[HR_BODY_MAX + 1024];
 
 static uint64_t now_ns(clockid_t id)
@@ -274,6 +278,10 @@ static void answered(struct conn *c)
 		c->last = c->last ? c->last : c->agent;
 	} else {
 		a->acked += arg.windows;
+		heard += !a->heard;
+		if (!a->heard && heard == arg.agents)
+			all_ns = now_ns(CLOCK_MONOTONIC);
+		a->heard = true;
 		windows_acked += arg.windows;
 		if (acked_map)
 			__atomic_store_n(&acked_map[c->agent - 1], a->acked, __ATOMIC_RELEASE);
@@ -411,6 +419,7 @@ static void reconnect(uint32_t *cursor)
 
 static void run(void)
 {
+	bool settled = arg.settle == 0;
 	uint64_t end;
 	uint32_t cursor = 0;
 
@@ -427,6 +436,12 @@ static void run(void)
 		if (!arg.flood)
 			make_due((now_ns(CLOCK_MONOTONIC) - start_ns) / 1000000);
 		reconnect(&cursor);
+		if (!settled && now_ns(CLOCK_MONOTONIC) >= start_ns + arg.settle * 1000000000ULL) {
+			settled = true;
+			memset(&latency_us, 0, sizeof(latency_us));
+			memset(&late_us, 0, sizeof(late_us));
+			posts = windows_acked = bytes_out = 0;
+		}
 	}
 }
 
@@ -452,7 +467,7 @@ static void report(double took)
 	printf("agents=%u connections=%u windows_per_post=%u seconds=%.1f posts=%llu "
 	       "windows_acked=%llu windows_per_s=%.0f refused=%llu broken=%llu again=%llu "
 	       "ack_p50_ms=%.1f ack_p99_ms=%.1f ack_p999_ms=%.1f late_p99_ms=%.1f bytes_per_s=%.0f "
-	       "gen_cpu_s=%.2f\n",
+	       "gen_cpu_s=%.2f all_s=%.1f\n",
 		arg.agents, arg.conns, arg.windows, took, (unsigned long long)posts,
 		(unsigned long long)windows_acked, (double)windows_acked / took,
 		(unsigned long long)refused, (unsigned long long)broken,
@@ -460,7 +475,8 @@ static void report(double took)
 		quantile_ms(&latency_us, 0.99), quantile_ms(&latency_us, 0.999),
 		quantile_ms(&late_us, 0.99), (double)bytes_out / took,
 		(double)ru.ru_utime.tv_sec + (double)ru.ru_stime.tv_sec +
-			(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
+			(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6,
+		all_ns ? (double)(all_ns - start_ns) / 1e9 : -1);
 }
 
 /* One option with a value; false: not known, or the value is not what it takes. */
@@ -479,6 +495,8 @@ static bool option(const char *k, const char *v, bool *ret_period)
 		arg.seconds = n;
 	else if (strcmp(k, "--windows") == 0 && hr_num_u64(v, 0, UINT32_MAX, &n))
 		arg.windows = (uint32_t)n;
+	else if (strcmp(k, "--settle") == 0 && hr_num_u64(v, 0, 86400, &n))
+		arg.settle = n;
 	else if (strcmp(k, "--period") == 0 && hr_num_f64(v, 0, 86400, &s))
 		arg.period_ms = (uint64_t)(s * 1000), *ret_period = true;
 	else if (strcmp(k, "--busy") == 0 && hr_num_f64(v, 0, 1, &s))
@@ -513,7 +531,7 @@ static bool parse(int argc, char **argv)
 	if (!period_given)
 		arg.period_ms = arg.windows * 10000ULL;
 	return arg.port && arg.agents > 0 && arg.windows > 0 && arg.windows <= HR_BATCH_MAX &&
-	       arg.seconds > 0 && arg.period_ms >= 10;
+	       arg.seconds > arg.settle && arg.period_ms >= 10;
 }
 
 int main(int argc, char **argv)
@@ -535,6 +553,6 @@ int main(int argc, char **argv)
 		return fprintf(stderr, "gen: cannot start\n"), 1;
 	start_fleet();
 	run();
-	report((double)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1e9);
+	report((double)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1e9 - (double)arg.settle);
 	return 0;
 }
