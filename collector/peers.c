@@ -102,7 +102,7 @@ static int take_boot(void *arg, const struct hr_store_boot *b)
 
 	if (!boot)
 		return host ? no_memory(w->peers) : 0;
-	boot->now = boot->stored = *b;
+	boot->now = *b;
 	boot->is_stored = true;
 	host->heard_ms = b->heard_ms > host->heard_ms ? b->heard_ms : host->heard_ms;
 	return 0;
@@ -347,7 +347,7 @@ static int drop_gone(void *arg, const struct hr_store_host *h)
 
 int hr_peers_begin_alone(struct hr_writer *w)
 {
-	int r = w->store->ops->begin(w->store);
+	int r = w->peers ? w->store->ops->begin(w->store) : hr_store_begin_lazy(w->store);
 
 	if (r != 0 || !w->peers)
 		return r;
