@@ -19,12 +19,14 @@
 
 #define REPLY_ROOM  32768 /* the kernel fills at most this much per recv of a dump */
 #define SOCKETS_MAX 512   /* enough for a median; more are not looked at */
+#define SEEN_MAX    4096 /* connections of the list, most of them idle on a large server: 1 us each \
+			  */
 #define ESTABLISHED (1u << 1)
 
 struct hr_host_tcp {
 	int nl;
 	uint32_t seq;
-	uint32_t n;
+	uint32_t n, seen;
 	uint32_t us[SOCKETS_MAX];
 	_Alignas(16) unsigned char buf[REPLY_ROOM];
 };
@@ -90,6 +92,7 @@ static void take_socket(struct hr_host_tcp *t, const unsigned char *p, size_t le
 {
 	struct inet_diag_msg m;
 
+	t->seen++;
 	if (len < NLMSG_ALIGN(sizeof m))
 		return;
 	memcpy(&m, p, sizeof m);
@@ -167,7 +170,7 @@ static int dump(struct hr_host_tcp *t)
 
 	if (sendto(t->nl, &ask, sizeof ask, 0, (const void *)&kernel, sizeof kernel) < 0)
 		return -errno;
-	while (t->n < SOCKETS_MAX) {
+	while (t->n < SOCKETS_MAX && t->seen < SEEN_MAX) {
 		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof from;
 		ssize_t n = recvfrom(t->nl, t->buf, sizeof t->buf, 0, (void *)&from, &from_len);
@@ -198,7 +201,7 @@ int hr_host_tcp_read(struct hr_host_tcp *t, struct hr_rtt_raw *ret)
 	int r;
 
 	*ret = (struct hr_rtt_raw){0};
-	t->n = 0;
+	t->n = t->seen = 0;
 	if (t->nl < 0) {
 		t->nl = open_socket();
 		if (t->nl < 0)
