@@ -3,6 +3,7 @@
 #include "collector/core/crossing.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "collector/core/rank.h"
 
@@ -81,15 +82,17 @@ static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
 	}
 	for (unsigned d = HR_CROSSING_DAYS - HR_CROSSING_WITHIN; d < HR_CROSSING_DAYS; d++)
 		last = isnan(peak[d]) ? last : fmax(last, peak[d]);
-	for (unsigned o = HR_CROSSING_WITHIN; o + HR_CROSSING_WITHIN <= HR_CROSSING_DAYS;
-		o++, n++) {
-		double before = 0;
+	for (unsigned o = HR_CROSSING_WITHIN; o + HR_CROSSING_WITHIN <= HR_CROSSING_DAYS; o++) {
+		double before = -1;
 
 		for (unsigned d = o - HR_CROSSING_WITHIN; d < o; d++)
 			before = isnan(peak[d]) ? before : fmax(before, peak[d]);
+		if (before < 0)
+			continue; /* a week without evidence is not a low one */
 		rose += level[o] * fmax(last, 1e-3) >= line * fmax(before, 1e-3);
+		n++;
 	}
-	return (double)rose / n;
+	return n ? (double)rose / n : 0;
 }
 
 static double median_slope(const double lw[HR_CROSSING_DAYS])
@@ -108,12 +111,35 @@ static double median_slope(const double lw[HR_CROSSING_DAYS])
 	return k % 2 ? mid[0] : (mid[0] + mid[1]) / 2;
 }
 
+/* A load that is the same on all days, away from the line: most are, at the cap of k. */
+static bool all_alike(const double peak[HR_CROSSING_DAYS], double line)
+{
+	double one = NAN;
+	unsigned n = 0;
+
+	for (unsigned d = 0; d < HR_CROSSING_DAYS; d++) {
+		if (isnan(peak[d]))
+			continue;
+		if (n++ > 0 && peak[d] != one)
+			return false;
+		one = peak[d];
+	}
+	return n >= HR_CROSSING_DAYS_MIN && one < line * NEAR && one > 0;
+}
+
 void hr_crossing_features(
 	const double peak[HR_CROSSING_DAYS], double line, double ret_x[HR_CROSSING_FEATURES])
 {
 	double lw[HR_CROSSING_DAYS], max = -INFINITY, sum = 0, sq = 0, step = 0, level;
 	unsigned n = 0, n_step = 0, over = 0, near = 0;
 
+	if (all_alike(peak, line)) {
+		for (unsigned d = 0; d < HR_CROSSING_DAYS; d++)
+			max = isnan(peak[d]) ? max : peak[d];
+		memset(ret_x, 0, HR_CROSSING_FEATURES * sizeof(*ret_x));
+		ret_x[0] = ret_x[1] = -log(fmax(max / line, HR_CROSSING_FLOOR));
+		return;
+	}
 	for (unsigned d = 0; d < HR_CROSSING_DAYS; d++) {
 		lw[d] = isnan(peak[d]) ? NAN : log(fmax(peak[d] / line, HR_CROSSING_FLOOR));
 		if (isnan(lw[d]))

@@ -329,3 +329,48 @@ void hr_days_events(const struct hr_days *d, uint32_t n, bool *ret)
 		if (d->cell[i].what == HR_DAY_RESIZED)
 			ret[n - 1 - (last - d->cell[i].day)] = true;
 }
+
+static double *row(struct hr_days_all *all, unsigned g)
+{
+	for (unsigned i = 0; all->days[g] == 0 && i < HR_DAYS_MAX; i++)
+		all->h[g][i] = NAN;
+	return all->h[g];
+}
+
+void hr_days_read(const struct hr_days *d, struct hr_days_all *ret)
+{
+	uint16_t last = hr_days_last(d), day = 0;
+	float k[HR_DAYS_GROUPS] = {0};
+	uint32_t has = 0; /* groups with a k on the day that is read */
+	const double cap = log(HR_DAYS_K_CAP);
+
+	memset(ret->days, 0, sizeof(ret->days));
+	memset(ret->load_days, 0, sizeof(ret->load_days));
+	memset(ret->event, 0, sizeof(ret->event));
+	ret->below = 0;
+	for (unsigned i = 0; i < 4 * HR_DAYS_MAX; i++)
+		ret->load[i / HR_DAYS_MAX][i % HR_DAYS_MAX] = NAN;
+	for (uint32_t i = first_of(d, last, HR_DAYS_MAX); i < d->n && d->cell[i].day <= last; i++) {
+		const struct hr_day_cell *c = &d->cell[i];
+		uint32_t at = HR_DAYS_MAX - 1U - (uint32_t)(last - c->day);
+
+		has = c->day == day ? has : 0;
+		day = c->day;
+		if (c->what < HR_DAYS_GROUPS) {
+			k[c->what] = c->v;
+			has |= 1U << c->what;
+		} else if (c->what == HR_DAY_SEEN) {
+			for (unsigned g = 0; g < HR_DAYS_GROUPS; g++)
+				if (c->bits & 1U << g) {
+					row(ret, g)[at] = has & 1U << g ? (double)k[g] : cap;
+					ret->days[g]++;
+				}
+		} else if (c->what >= HR_DAY_CPU_P95 && c->what <= HR_DAY_MEM_WEEK) {
+			ret->load[c->what - HR_DAY_CPU_P95][at] = (double)c->v;
+			ret->load_days[c->what - HR_DAY_CPU_P95]++;
+		} else if (c->what == HR_DAY_RESIZED) {
+			ret->event[at] = true;
+		}
+		ret->below |= c->what < HR_DAYS_GROUPS ? 1U << c->what : 0;
+	}
+}

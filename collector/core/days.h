@@ -111,5 +111,14 @@ uint16_t hr_days_last(const struct hr_days *d);
  */
 uint32_t hr_days_k_series(const struct hr_days *d, unsigned group, uint32_t n, double *ret);
 uint32_t hr_days_series(const struct hr_days *d, enum hr_day_what what, uint32_t n, double *ret);
+/* All of them, in one pass over the cells. */
+struct hr_days_all {
+	double h[HR_DAYS_GROUPS][HR_DAYS_MAX]; /* as hr_days_k_series; only of groups with days */
+	double load[4][HR_DAYS_MAX];           /* as hr_days_series, from HR_DAY_CPU_P95 on */
+	bool event[HR_DAYS_MAX];               /* as hr_days_events */
+	uint32_t days[HR_DAYS_GROUPS], load_days[4];
+	uint32_t below; /* groups below their cap on any day, a bit each */
+};
+void hr_days_read(const struct hr_days *d, struct hr_days_all *ret);
 /* Which of those days a resize fell on. */
 void hr_days_events(const struct hr_days *d, uint32_t n, bool *ret);

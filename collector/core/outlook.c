@@ -12,20 +12,21 @@
 #include <math.h>
 #include <string.h>
 
-#define AGO          7 /* a date must have been there a week before */
+#define AGO          7  /* a date must have been there a week before */
+#define HELD_BEFORE  60 /* days: who asks for that asks about the next 30 (hr_vm_trend_soon) */
 #define STEAL_GROUP  2
 #define MEMORY_GROUP 3    /* as tracks are numbered */
 #define MEMORY_FULL  95.0 /* percent of MemTotal that programs and kernel need */
 
-static void probability(const struct hr_days *d, unsigned g, double k_target, struct hr_outlook *o)
+static void probability(
+	const struct hr_days_all *d, unsigned g, double k_target, struct hr_outlook *o)
 {
-	double h[HR_CROSSING_DAYS], load[HR_CROSSING_DAYS];
+	const double *h = d->h[g] + HR_DAYS_MAX - HR_CROSSING_DAYS;
+	double load[HR_CROSSING_DAYS];
 	struct hr_crossing c;
 
-	if (hr_days_k_series(d, g, HR_CROSSING_DAYS, h) == 0)
-		return;
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
-		load[i] = exp(-h[i]);
+		load[i] = i > 0 && h[i] == h[i - 1] ? load[i - 1] : exp(-h[i]);
 	hr_crossing(load, 1 / k_target,
 		g == 0              ? HR_CROSSING_CPU
 		: g == MEMORY_GROUP ? HR_CROSSING_MEMORY
@@ -70,46 +71,83 @@ static bool inside(const struct hr_trend *now, const struct hr_trend *before, un
 	       before->early.v <= d && (!before->late.has || before->late.v >= d);
 }
 
-/* The soonest date of all groups; only that one is fitted again without the last days. */
-static void dates(const struct hr_days *d, double target, struct hr_outlook *o)
+/* The lowest headroom of the last week with evidence: who is fitted first. */
+static double lowest(const double *h)
 {
-	double h[HR_DAYS_MAX];
-	bool event[HR_DAYS_MAX];
-	struct hr_trend_in in = {.h = h, .event = event, .n = HR_DAYS_MAX, .target = target};
-	struct hr_trend t, soonest, before;
-	uint32_t below = hr_days_below_cap(d);
+	double low = INFINITY;
 
-	hr_days_events(d, HR_DAYS_MAX, event);
-	in.confirmed_only = true;
-	for (unsigned g = 0; g < HR_DAYS_VM; g++) {
+	for (unsigned i = HR_DAYS_MAX - 7; i < HR_DAYS_MAX; i++)
+		low = isnan(h[i]) ? low : fmin(low, h[i]);
+	return low;
+}
+
+/* Groups that can have a date, the one with the lowest headroom first; how many. */
+static unsigned candidates(const struct hr_days_all *d, uint8_t ret[HR_DAYS_GROUPS])
+{
+	double low[HR_DAYS_GROUPS];
+	unsigned n = 0;
+
+	for (uint8_t g = 0; g < HR_DAYS_VM; g++) {
+		unsigned i = n;
+		double l;
+
 		/* steal is the host's business: its slope says nothing about this VM's load */
-		if (g == STEAL_GROUP || !(below & 1U << g) ||
-			hr_days_k_series(d, g, HR_DAYS_MAX, h) == 0)
+		if (g == STEAL_GROUP || !(d->below & 1U << g) || d->days[g] == 0)
 			continue;
+		l = lowest(d->h[g]);
+		for (; i > 0 && l < low[i - 1]; i--) {
+			low[i] = low[i - 1];
+			ret[i] = ret[i - 1];
+		}
+		low[i] = l;
+		ret[i] = g;
+		n++;
+	}
+	return n;
+}
+
+/*
+ * The soonest date of all groups; only that one is fitted again without the last days.  With the
+ * most urgent one first, most others are told to be later by counting slopes, without ranking them.
+ */
+static void dates(const struct hr_days_all *d, double target, struct hr_outlook *o)
+{
+	struct hr_trend_in in = {.event = d->event, .n = HR_DAYS_MAX, .target = target};
+	struct hr_trend t, soonest, before;
+	uint8_t group[HR_DAYS_GROUPS];
+	unsigned n = candidates(d, group);
+
+	in.confirmed_only = true;
+	for (unsigned i = 0; i < n; i++) {
+		in.h = d->h[group[i]];
 		in.before = o->date.has ? o->date.early.v : INFINITY;
 		fit(&in, &t);
 		if (t.kind != HR_TREND_CONFIRMED || !t.early.has || t.early.v >= in.before)
 			continue;
 		soonest = t;
 		o->date = (struct hr_outlook_date){.has = true,
-			.group = (uint8_t)g,
+			.group = group[i],
 			.early = t.early,
 			.likely = t.likely,
 			.late = t.late};
 	}
 	in.before = 0;
 	if (o->date.has) {
-		(void)hr_days_k_series(d, o->date.group, HR_DAYS_MAX, h);
+		in.h = d->h[o->date.group];
 		in.n = HR_DAYS_MAX - 1;
 		fit(&in, &before);
 		o->date.agreed = inside(&soonest, &before, 1);
-		in.n = HR_DAYS_MAX - AGO;
-		fit(&in, &before);
-		o->date.held = inside(&soonest, &before, AGO);
+		if (soonest.early.v < HELD_BEFORE) {
+			in.n = HR_DAYS_MAX - AGO;
+			fit(&in, &before);
+			o->date.held = inside(&soonest, &before, AGO);
+		}
 		hr_trend_say(&soonest, o->trend, sizeof(o->trend));
-	} else if (hr_days_k_series(d, HR_DAYS_VM, HR_DAYS_MAX, h)) {
+	} else if (d->days[HR_DAYS_VM]) {
 		/* words only: a date needs a resource to act on */
+		in.h = d->h[HR_DAYS_VM];
 		in.confirmed_only = false;
+		in.kind_only = true;
 		fit(&in, &t);
 		hr_trend_say(&t, o->trend, sizeof(o->trend));
 	}
@@ -124,43 +162,40 @@ static bool memory_on(const double *used, const bool *event, uint32_t n, struct 
 	double h[HR_DAYS_MAX];
 	struct hr_trend t;
 
+	hr_stock_fit(used, n, MEMORY_FULL, ret);
+	if (ret->need_days || !ret->early.has)
+		return false;
 	for (uint32_t i = 0; i < n; i++)
 		h[i] = log(MEMORY_FULL / fmax(used[i], 1));
-	fit(&(struct hr_trend_in){.h = h, .event = event, .n = n, .confirmed_only = true}, &t);
-	if (t.kind != HR_TREND_CONFIRMED)
-		return false;
-	hr_stock_fit(used, n, MEMORY_FULL, ret);
-	return ret->need_days == 0 && ret->early.has;
+	fit(
+		&(struct hr_trend_in){
+			.h = h, .event = event, .n = n, .confirmed_only = true, .kind_only = true},
+		&t);
+	return t.kind == HR_TREND_CONFIRMED;
 }
 
-static void memory(const struct hr_days *d, struct hr_outlook *o)
+static void memory(const struct hr_days_all *d, struct hr_outlook *o)
 {
-	double used[HR_DAYS_MAX];
-	bool event[HR_DAYS_MAX];
+	const double *used = d->load[HR_DAY_MEM_P95 - HR_DAY_CPU_P95];
 	struct hr_stock now, before;
 
-	if (hr_days_series(d, HR_DAY_MEM_P95, HR_DAYS_MAX, used) == 0)
-		return;
-	hr_days_events(d, HR_DAYS_MAX, event);
-	if (!memory_on(used, event, HR_DAYS_MAX, &now))
+	if (d->load_days[HR_DAY_MEM_P95 - HR_DAY_CPU_P95] == 0 ||
+		!memory_on(used, d->event, HR_DAYS_MAX, &now))
 		return;
 	o->memory = (struct hr_outlook_date){
 		.has = true, .group = MEMORY_GROUP, .early = now.early, .likely = now.likely};
-	o->memory.agreed = memory_on(used, event, HR_DAYS_MAX - 1, &before) && now.likely.has &&
+	o->memory.agreed = now.likely.has && memory_on(used, d->event, HR_DAYS_MAX - 1, &before) &&
 			   now.likely.v + 1 >= before.early.v;
 }
 
-static void next_week(const struct hr_days *d, struct hr_outlook *o)
+static void next_week(const struct hr_days_all *d, struct hr_outlook *o)
 {
-	static const enum hr_day_what p95[2] = {HR_DAY_CPU_P95, HR_DAY_MEM_P95};
-
 	for (unsigned r = 0; r < 2; r++) {
-		double day[HR_DAYS_MAX], week[HR_DAYS_MAX];
+		const double *day = d->load[2 * r], *week = d->load[2 * r + 1];
 		enum hr_bound_kind kind = r ? HR_BOUND_MEMORY : HR_BOUND_CPU;
 
-		if (hr_days_series(d, p95[r], HR_DAYS_MAX, day) < HR_BOUND_DAYS_MIN)
+		if (d->load_days[2 * r] < HR_BOUND_DAYS_MIN)
 			continue;
-		(void)hr_days_series(d, (enum hr_day_what)(p95[r] + 1), HR_DAYS_MAX, week);
 		o->week[r].bound = hr_bound_of(kind, day, week, HR_DAYS_MAX);
 		hr_bound_held(kind, day, week, HR_DAYS_MAX, &o->week[r].held, &o->week[r].of);
 	}
@@ -168,8 +203,7 @@ static void next_week(const struct hr_days *d, struct hr_outlook *o)
 
 void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook *ret)
 {
-	double h[HR_DAYS_MAX];
-	uint32_t seen;
+	struct hr_days_all all;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->day = hr_days_last(d);
@@ -179,12 +213,12 @@ void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook
 			sizeof(ret->trend));
 		return;
 	}
-	ret->history_days = hr_days_k_series(d, HR_DAYS_VM, HR_DAYS_MAX, h);
-	seen = hr_days_seen(d);
+	hr_days_read(d, &all);
+	ret->history_days = all.days[HR_DAYS_VM];
 	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++)
-		if (seen & 1U << g)
-			probability(d, g, k_target, ret);
-	dates(d, log(k_target), ret);
-	memory(d, ret);
-	next_week(d, ret);
+		if (all.days[g])
+			probability(&all, g, k_target, ret);
+	dates(&all, log(k_target), ret);
+	memory(&all, ret);
+	next_week(&all, ret);
 }

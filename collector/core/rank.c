@@ -134,10 +134,16 @@ void hr_rank_picks(
 {
 	struct steps all, inner;
 	bool stepped = count_steps(v, n, &all);
+	size_t left = 0, first = 0; /* tmp holds the values of the ranks [first, first + left) */
 
 	for (unsigned k = 0; k < m; k++) {
-		size_t at = rank[k], left = n;
+		size_t at = rank[k];
 
+		if (rank[k] >= first && rank[k] - first < left) { /* as the one before */
+			ret[k] = hr_rank_select(tmp, left, rank[k] - first);
+			continue;
+		}
+		left = n;
 		if (stepped)
 			left = keep_step(v, n, &all, &at, tmp);
 		else
@@ -150,6 +156,7 @@ void hr_rank_picks(
 				break;
 			left = less;
 		}
+		first = rank[k] - at;
 		ret[k] = hr_rank_select(tmp, left, at);
 	}
 }

@@ -36,7 +36,8 @@ struct hr_trend_in {
 	/* What the caller has a use for; all else may be said as HR_TREND_NONE, which costs less.
 	 */
 	bool confirmed_only;
-	double before; /* > 0: and only a date that may be earlier than this, in days */
+	bool kind_only; /* no dates, only whether they could be given */
+	double before;  /* > 0: and only a date that may be earlier than this, in days */
 };
 
 struct hr_trend {

@@ -12,5 +12,6 @@ void eval_cross(const char *dir); /* B: sustained crossings within 30 days */
 void eval_store(const char *dir); /* C: dates of full storage */
 /* CPU time of a refit, no data needed. */
 void eval_refit(void);
+void eval_refit_recorded(const char *dir); /* of the recorded VMs */
 /* Known truth, no data needed.  Returns how many of its bounds were missed. */
 int eval_known(unsigned series, uint64_t seed);

@@ -22,21 +22,22 @@ struct scene {
 	unsigned days;
 	double noise;
 	bool step, outliers, gaps, leak;
-	/* to reach, %: intervals that hold the truth; false alarms; 0: only printed */
+	/* to reach, %: intervals that hold the truth (or so few dates that they may); false alarms;
+	 * 0: only printed */
 	double cover_lo, cover_hi, false_max;
 };
 
 static const struct scene scenes[] = {
-	{"28 d, 5 %", 28, 0.05, false, false, false, false, 85, 97, 2},
-	{"28 d, 5 %, step", 28, 0.05, true, false, false, false, 85, 97, 2},
-	{"28 d, 5 %, outliers", 28, 0.05, false, true, false, false, 85, 97, 2},
-	{"28 d, 5 %, a tenth of the days missing", 28, 0.05, false, false, true, false, 85, 97, 2},
-	{"56 d, 10 %", 56, 0.10, false, false, false, false, 85, 97, 2},
-	{"56 d, 5 %, step, outliers, gaps", 56, 0.05, true, true, true, false, 85, 97, 2},
-	{"56 d, 10 %, step, outliers", 56, 0.10, true, true, false, false, 85, 97, 2},
-	{"28 d, 10 %", 28, 0.10, false, false, false, false, 85, 97, 2},
-	/* few dates, and the reference's own weak spot: short and noisy */
-	{"28 d, 10 %, step, outliers", 28, 0.10, true, true, false, false, 75, 100, 2},
+	{"28 d, 5 %", 28, 0.05, false, false, false, false, 85, 95, 2},
+	{"28 d, 5 %, step", 28, 0.05, true, false, false, false, 85, 95, 2},
+	{"28 d, 5 %, outliers", 28, 0.05, false, true, false, false, 85, 95, 2},
+	{"28 d, 5 %, a tenth of the days missing", 28, 0.05, false, false, true, false, 85, 95, 2},
+	{"56 d, 10 %", 56, 0.10, false, false, false, false, 85, 95, 2},
+	{"56 d, 5 %, step, outliers, gaps", 56, 0.05, true, true, true, false, 85, 95, 2},
+	{"56 d, 10 %, step, outliers", 56, 0.10, true, true, false, false, 85, 95, 2},
+	{"28 d, 10 %", 28, 0.10, false, false, false, false, 85, 95, 2},
+	/* the reference's own weak spot, short and noisy: a date for one series in fifty */
+	{"28 d, 10 %, step, outliers", 28, 0.10, true, true, false, false, 85, 95, 2},
 	{"28 d, leak of 4 % a day, restart each week", 28, 0.05, false, false, false, true, 0, 100,
 		2},
 };
@@ -91,6 +92,12 @@ static double series(const struct scene *s, uint64_t *seed, double h[DAYS_MAX], 
 	return g > 0 ? log(80 / now) / g : FAR;
 }
 
+/* Two standard errors of a share of @percent seen @n times, in points. */
+static double slack(double percent, unsigned n)
+{
+	return 2 * sqrt(percent * (100 - percent) / fmax(n, 1));
+}
+
 /* Score of one scene; the number of bounds it misses. */
 static int score(const struct scene *s, unsigned n, uint64_t seed)
 {
@@ -129,7 +136,8 @@ static int score(const struct scene *s, unsigned n, uint64_t seed)
 	       "%u; soon: %u of %u called no trend, %u unconfirmed\n",
 		s->name, dates, cover, dates ? exp(err / dates) : 1, false_rate, quiet, missed,
 		soon, unsure);
-	if (s->cover_lo > 0 && (cover < s->cover_lo || cover > s->cover_hi))
+	if (s->cover_lo > 0 && (cover < s->cover_lo - slack(s->cover_lo, dates) ||
+				       cover > s->cover_hi + slack(s->cover_hi, dates)))
 		bad++;
 	if (s->false_max > 0 && false_rate > s->false_max)
 		bad++;

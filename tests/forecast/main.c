@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * usage: forecast_eval known [SEED [SERIES]] | refit | week DIR | hours DIR | cross DIR | store DIR
- * DIR: plain CSV files
+ * usage: forecast_eval known [SEED [SERIES]] | refit [DIR] | week DIR | hours DIR | cross DIR |
+ * store DIR DIR: plain CSV files
  */
 #include "tests/forecast/eval.h"
 
@@ -10,7 +10,7 @@
 
 #include "proto/num.h"
 
-#define SERIES 2000
+#define SERIES 6000 /* a hundred dates in the line that has fewest */
 #define SEED   20261125
 
 int main(int argc, char **argv)
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(const char *dir);
 	} part[] = {{"week", eval_week}, {"hours", eval_hours}, {"cross", eval_cross},
-		{"store", eval_store}};
+		{"store", eval_store}, {"refit", eval_refit_recorded}};
 	uint64_t seed = SEED, series = SERIES;
 
 	if (argc >= 2 && argc <= 4 && strcmp(argv[1], "known") == 0 &&
@@ -36,7 +36,8 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	fprintf(stderr,
-		"usage: %s known [SEED [SERIES]] | refit | week DIR | hours DIR | cross DIR | "
+		"usage: %s known [SEED [SERIES]] | refit [DIR] | week DIR | hours DIR | cross DIR "
+		"| "
 		"store DIR\n",
 		argv[0]);
 	return 2;

@@ -2,6 +2,7 @@
 /* What a day's refit costs: the outlook and the file systems of VMs with all the days there can be.
  */
 #include "tests/forecast/eval.h"
+#include "tests/forecast/traces.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -69,21 +70,15 @@ static void fill_stocks(struct hr_stocks *s)
 		}
 }
 
-static void refit(const struct fleet *f)
+/* Outlook and file systems of all, with what they cost. */
+static void run(
+	const char *name, const struct hr_days *days, const struct hr_stocks *stocks, unsigned vms)
 {
-	static struct hr_days days[VMS];
-	static struct hr_stocks stocks[VMS];
-	uint64_t seed = 7;
 	size_t dates = 0;
-	clock_t t;
+	clock_t t = clock();
 	double s;
 
-	for (unsigned i = 0; i < VMS; i++) {
-		fill(&days[i], f, &seed);
-		fill_stocks(&stocks[i]);
-	}
-	t = clock();
-	for (unsigned i = 0; i < VMS; i++) {
+	for (unsigned i = 0; i < vms; i++) {
 		struct hr_outlook o;
 		struct hr_stock fit;
 
@@ -95,12 +90,91 @@ static void refit(const struct fleet *f)
 		}
 	}
 	s = (double)(clock() - t) / CLOCKS_PER_SEC;
-	printf("refit, %-44s %6.1f us of CPU a VM, %5.1f s per 100,000 VMs (%zu dates)\n", f->name,
-		1e6 * s / VMS, 1e5 * s / VMS, dates);
-	for (unsigned i = 0; i < VMS; i++) {
+	printf("refit, %-44s %6.1f us of CPU a VM, %5.1f s per 100,000 VMs (%zu dates)\n", name,
+		1e6 * s / vms, 1e5 * s / vms, dates);
+}
+
+static void done(struct hr_days *days, struct hr_stocks *stocks, unsigned vms)
+{
+	for (unsigned i = 0; i < vms; i++) {
 		hr_days_done(&days[i]);
 		hr_stocks_done(&stocks[i]);
 	}
+}
+
+static void refit(const struct fleet *f)
+{
+	static struct hr_days days[VMS];
+	static struct hr_stocks stocks[VMS];
+	uint64_t seed = 7;
+
+	for (unsigned i = 0; i < VMS; i++) {
+		fill(&days[i], f, &seed);
+		fill_stocks(&stocks[i]);
+	}
+	run(f->name, days, stocks, VMS);
+	done(days, stocks, VMS);
+}
+
+static void put(struct hr_days *d, uint16_t day, unsigned what, double v)
+{
+	struct hr_day_cell c = {.v = (float)v};
+
+	(void)hr_days_add(d, day, (uint8_t)what, c.bits);
+}
+
+/* k = limit / busiest hour, of CPU and memory; the other resources at their cap. */
+static void fill_recorded(struct hr_days *d, const double *cpu, const double *mem)
+{
+	for (uint16_t i = 0; i < HR_DAYS_MAX; i++) {
+		const double k[2] = {100 / fmax(cpu[i], 1), 100 / fmax(mem[i], 1)};
+		struct hr_day_cell seen = {.bits = (1U << GROUPS) - 1U + (1U << HR_DAYS_VM)};
+
+		if (isnan(cpu[i]) || isnan(mem[i]))
+			continue;
+		for (unsigned r = 0; r < 2; r++) {
+			if (k[r] < HR_DAYS_K_CAP)
+				put(d, DAY0 + i, HR_DAY_K + 3 * r, log(k[r]));
+			put(d, DAY0 + i, HR_DAY_CPU_P95 + 2 * r, r ? mem[i] : cpu[i]);
+			put(d, DAY0 + i, HR_DAY_CPU_WEEK + 2 * r, r ? mem[i] : cpu[i]);
+		}
+		if (fmin(k[0], k[1]) < HR_DAYS_K_CAP)
+			put(d, DAY0 + i, HR_DAY_K + HR_DAYS_VM, log(fmin(k[0], k[1])));
+		(void)hr_days_add(d, DAY0 + i, HR_DAY_SEEN, seen.bits);
+	}
+}
+
+void eval_refit_recorded(const char *dir)
+{
+	static struct hr_days days[VMS];
+	static struct hr_stocks stocks[VMS];
+	struct tr_grid g[2] = {tr_load(dir, "bitbrains_hourly.csv", "cpu_p95", 3600,
+				       EVAL_BITBRAINS_T0, "bitbrains"),
+		tr_load(dir, "bitbrains_hourly.csv", "mem_max", 3600, EVAL_BITBRAINS_T0,
+			"bitbrains")};
+	unsigned n = g[0].n < VMS ? g[0].n : VMS, below = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		double peak[2][HR_DAYS_MAX];
+
+		for (unsigned r = 0; r < 2; r++)
+			for (unsigned day = 0; day < HR_DAYS_MAX; day++)
+				peak[r][day] =
+					(day + 1) * 24 > g[r].slots
+						? NAN
+						: tr_quantile(tr_row(&g[r], i) + 24 * day, 24, 1);
+		fill_recorded(&days[i], peak[0], peak[1]);
+		fill_stocks(&stocks[i]);
+		below += hr_days_below_cap(&days[i]) != 0;
+	}
+	printf("## refit of the %u recorded VMs, k = limit / busiest hour; %u of them are ever "
+	       "below the cap of k\n",
+		n, below);
+	for (unsigned k = 0; k < 3; k++)
+		run("recorded loads:", days, stocks, n);
+	done(days, stocks, n);
+	tr_free(&g[0]);
+	tr_free(&g[1]);
 }
 
 void eval_refit(void)

@@ -118,6 +118,56 @@ static void a_resize_scales_the_cpu_and_forgets_the_rest(void **state)
 	hr_lookback_done(&l);
 }
 
+static void one_pass_reads_what_the_series_are(void **state)
+{
+	static struct hr_days_all all;
+	struct hr_rand r = hr_rand_seeded("days-all");
+	struct hr_days d = {0};
+	double want[HR_DAYS_MAX];
+	bool event[HR_DAYS_MAX];
+
+	(void)state;
+	for (uint16_t day = DAY0; day < DAY0 + 120; day++) {
+		struct hr_day_cell c;
+
+		if (hr_rand_below(&r, 6) == 0 && day != DAY0 + 119)
+			continue;
+		for (uint8_t what = 0; what < HR_DAYS_GROUPS; what++) {
+			c.v = (float)hr_rand_below(&r, 1000) / 1000;
+			if (hr_rand_below(&r, 2))
+				assert_true(hr_days_add(&d, day, what, c.bits));
+		}
+		assert_true(hr_days_add(
+			&d, day, HR_DAY_SEEN, (uint32_t)hr_rand_below(&r, 1U << HR_DAYS_GROUPS)));
+		for (uint8_t what = HR_DAY_CPU_P95; what <= HR_DAY_MEM_WEEK; what++) {
+			c.v = (float)hr_rand_below(&r, 100);
+			if (hr_rand_below(&r, 2))
+				assert_true(hr_days_add(&d, day, what, c.bits));
+		}
+		if (hr_rand_below(&r, 20) == 0)
+			assert_true(hr_days_add(&d, day, HR_DAY_RESIZED, 1));
+	}
+	hr_days_read(&d, &all);
+	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++) {
+		assert_int_equal(all.days[g], hr_days_k_series(&d, g, HR_DAYS_MAX, want));
+		for (unsigned i = 0; all.days[g] && i < HR_DAYS_MAX; i++) {
+			assert_int_equal(isnan(all.h[g][i]), isnan(want[i]));
+			assert_true(isnan(want[i]) || all.h[g][i] == want[i]);
+		}
+	}
+	for (unsigned w = 0; w < 4; w++) {
+		assert_int_equal(
+			all.load_days[w], hr_days_series(&d, (enum hr_day_what)(HR_DAY_CPU_P95 + w),
+						  HR_DAYS_MAX, want));
+		for (unsigned i = 0; i < HR_DAYS_MAX; i++)
+			assert_true(
+				isnan(want[i]) ? isnan(all.load[w][i]) : all.load[w][i] == want[i]);
+	}
+	hr_days_events(&d, HR_DAYS_MAX, event);
+	assert_memory_equal(all.event, event, sizeof(event));
+	hr_days_done(&d);
+}
+
 static void weeks_and_days_of_demand_are_kept_and_old_days_go(void **state)
 {
 	struct hr_days d = {0};
@@ -292,6 +342,7 @@ int main(void)
 		cmocka_unit_test(a_days_k_is_the_8th_smallest_of_1440_minutes),
 		cmocka_unit_test(a_day_without_80_percent_is_missing),
 		cmocka_unit_test(a_resize_scales_the_cpu_and_forgets_the_rest),
+		cmocka_unit_test(one_pass_reads_what_the_series_are),
 		cmocka_unit_test(weeks_and_days_of_demand_are_kept_and_old_days_go),
 		cmocka_unit_test(steady_decline_gives_a_date_and_a_flat_vm_a_probability),
 		cmocka_unit_test(a_level_held_is_now_and_not_a_forecast),

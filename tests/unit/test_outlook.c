@@ -6,6 +6,7 @@
 #include "collector/core/bound.h"
 #include "collector/core/crossing.h"
 #include "collector/core/rank.h"
+#include "collector/core/slopes.h"
 #include "collector/core/stock.h"
 
 static int cmp(const void *a, const void *b)
@@ -64,6 +65,49 @@ static void ranks_of_many_agree_with_sorting(void **state)
 		for (unsigned m = 0; m < 3; m++)
 			fx_near(got[m], sorted[k[m]], 0);
 		assert_memory_equal(v, was, n * sizeof(*v));
+	}
+}
+
+static void slopes_are_counted_and_ranked_inside_pieces(void **state)
+{
+	static double slope[4095];
+	struct hr_rand r = hr_rand_seeded("slopes");
+
+	(void)state;
+	for (unsigned k = 0; k < 200; k++) {
+		uint16_t from[4] = {0, 30, 70, 91};
+		uint32_t start = (uint32_t)hr_rand_below(&r, 60), n = 0, below = 0;
+		double z[91], b = 0.05 * ((double)hr_rand_below(&r, 1000) / 1000 - 0.5), got[2];
+		struct hr_slopes s;
+
+		for (unsigned d = 0; d < 91; d++) /* thousandths: no two slopes nearly equal b */
+			z[d] = hr_rand_below(&r, 5) == 0 ? NAN
+							 : (double)hr_rand_below(&r, 4000) / 1000;
+		b += 1e-5 * sqrt(2);
+		for (unsigned p = 0; p < 3; p++)
+			for (unsigned i = from[p]; i < from[p + 1]; i++)
+				for (unsigned j = i + 1; j < from[p + 1]; j++)
+					if (i >= start && !isnan(z[i]) && !isnan(z[j]))
+						slope[n++] = (z[j] - z[i]) / (j - i);
+		for (unsigned i = 0; i < n; i++)
+			below += slope[i] < b;
+		qsort(slope, n, sizeof(*slope), cmp);
+		hr_slopes_of(z, from, 3, start, &s);
+		assert_int_equal(s.pairs, n);
+		assert_int_equal(hr_slopes_below(&s, b), below);
+		if (n < 2)
+			continue;
+		hr_slopes_ranks(&s, (size_t[2]){n / 3, n - 1}, 2, got);
+		fx_near(got[0], slope[n / 3], 0);
+		fx_near(got[1], slope[n - 1], 0);
+	}
+	/* Kendall 1938: m (m - 1) (2m + 5) / 18; 10 days: 125, 5 days: 50/3 */
+	{
+		double z[15] = {0};
+		struct hr_slopes s;
+
+		hr_slopes_of(z, (uint16_t[3]){0, 10, 15}, 2, 0, &s);
+		fx_near(s.var, 125 + 50 / 3., 1e-9);
 	}
 }
 
@@ -150,6 +194,39 @@ static void the_probability_is_the_logistic_of_the_features(void **state)
 	/* both distances ln 2, nothing else: the shipped weights of CPU */
 	fx_near(c.p, 1 / (1 + exp(3.3102 + (0.5098 + 0.3540) * log(2))), 1e-9);
 	assert_int_equal(c.days_over, 0);
+}
+
+static void a_week_without_evidence_is_no_low_week(void **state)
+{
+	double w[HR_CROSSING_DAYS], x[HR_CROSSING_FEATURES], y[HR_CROSSING_FEATURES];
+
+	(void)state;
+	/* 40 to 41 and back: nothing here ever rose to twice the week before */
+	flat(w, 40);
+	w[20] = 41;
+	hr_crossing_features(w, 80, x);
+	fx_near(x[5], 0, 0);
+	for (unsigned d = 5; d < 12; d++) /* a gap of a whole week */
+		w[d] = NAN;
+	hr_crossing_features(w, 80, y);
+	fx_near(y[5], 0, 0);
+	fx_near(y[0], x[0], 0);
+	fx_near(y[1], x[1], 0);
+}
+
+static void all_days_alike_are_told_at_once(void **state)
+{
+	double w[HR_CROSSING_DAYS], x[HR_CROSSING_FEATURES], y[HR_CROSSING_FEATURES];
+
+	(void)state;
+	flat(w, 30);
+	w[4] = NAN;
+	hr_crossing_features(w, 80, x);
+	w[9] += 1e-12; /* the long way */
+	hr_crossing_features(w, 80, y);
+	for (unsigned i = 0; i < HR_CROSSING_FEATURES; i++)
+		fx_near(x[i], y[i], 1e-9);
+	fx_near(x[0], log(80 / 30.), 1e-12);
 }
 
 static void nearer_and_earlier_over_is_more_likely(void **state)
@@ -271,10 +348,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selection_agrees_with_sorting),
 		cmocka_unit_test(ranks_of_many_agree_with_sorting),
+		cmocka_unit_test(slopes_are_counted_and_ranked_inside_pieces),
 		cmocka_unit_test(the_middle_of_seven_is_right_for_every_order),
 		cmocka_unit_test(a_level_counts_when_held_for_3_days_of_7),
 		cmocka_unit_test(features_are_those_of_the_definition),
 		cmocka_unit_test(the_probability_is_the_logistic_of_the_features),
+		cmocka_unit_test(a_week_without_evidence_is_no_low_week),
+		cmocka_unit_test(all_days_alike_are_told_at_once),
 		cmocka_unit_test(nearer_and_earlier_over_is_more_likely),
 		cmocka_unit_test(missing_days_are_not_low_days),
 		cmocka_unit_test(the_bound_grows_with_the_gap_of_the_peaks),

@@ -176,14 +176,19 @@ static void noise_without_growth_rarely_makes_a_date(void **state)
 	unsigned dates = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 300; i++) {
+	/*
+	 * Of 28 days of noise 1.35 % get a date (the interval leaves 1 %; weekdays are fitted,
+	 * too). So of 300 six or fewer are seen by 88 seeds of 100 only; of 4,000 two in a hundred
+	 * are 3.6 standard deviations off.
+	 */
+	for (unsigned i = 0; i < 4000; i++) {
 		double h[28];
 
 		for (unsigned d = 0; d < 28; d++)
 			h[d] = 0.7 + 0.1 * ((double)hr_rand_below(&r, 1000) / 1000 - 0.5);
 		dates += fit(h, 28).kind == HR_TREND_CONFIRMED;
 	}
-	assert_true(dates <= 6); /* 2 % */
+	assert_in_range(dates, 1, 80);
 }
 
 static void what_is_not_asked_for_is_none_and_the_rest_the_same(void **state)
