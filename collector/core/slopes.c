@@ -44,7 +44,7 @@ static uint32_t less(const float *v, uint32_t n, float than)
 
 uint32_t hr_slopes_below(const struct hr_slopes *s, double b)
 {
-	float u[HR_SLOPES_DAYS];
+	float u[HR_SLOPES_DAYS] = {0};
 	uint32_t n = 0, from = 0;
 
 	for (uint32_t i = 0; i < s->used; i++)
