@@ -7,6 +7,7 @@
 #include "collector/core/cone.h"
 #include "collector/core/days.h"
 #include "collector/core/outlook.h"
+#include "collector/core/trend.h"
 #include "collector/core/vm.h"
 
 #define CPU_TRACK 186
@@ -114,6 +115,46 @@ static void a_resize_scales_the_cpu_and_forgets_the_rest(void **state)
 	hr_days_events(&d, 2, event);
 	assert_false(event[0]);
 	assert_true(event[1]);
+	hr_days_done(&d);
+	hr_lookback_done(&l);
+}
+
+/* Steps of the clock are holes or nothing, never a step of the headroom. */
+static void a_step_of_the_clock_is_a_hole_and_no_step(void **state)
+{
+	struct hr_days d = {0};
+	struct hr_lookback l = {0};
+	struct hr_trend t;
+	double h[28];
+
+	(void)state;
+	for (uint16_t i = 0; i < 22; i++)
+		whole_day(&d, &l, (uint16_t)(DAY0 + i), 2, 20);
+	/* on by three days: day 21 ends, 22 to 24 never were */
+	for (uint16_t i = 25; i < 28; i++)
+		whole_day(&d, &l, (uint16_t)(DAY0 + i), 2, 20);
+	/* and back by one, an hour of DST or a bad server: its minutes are of no day */
+	assert_false(hr_days_roll(&d, DAY0 + 26, &l, CPU_TRACK, MEM_TRACK));
+	assert_int_equal(d.open.day, DAY0 + 27);
+	roll(&d, DAY0 + 28, &l);
+	assert_int_equal(hr_days_last(&d), DAY0 + 27);
+	assert_int_equal(hr_days_k_series(&d, 0, 28, h), 25);
+	assert_true(isnan(h[22]) && isnan(h[23]) && isnan(h[24]));
+	fx_near(h[21], log(2), 1e-6);
+	fx_near(h[25], log(2), 1e-6);
+	for (unsigned i = 0; i < 28; i++) /* a noise of its own: equal days are told at once */
+		h[i] += 0.01 * (i * 7 % 5);
+	hr_trend_fit(&(struct hr_trend_in){.h = h, .n = 28, .target = log(1.3)}, &t);
+	assert_int_equal(t.kind, HR_TREND_NONE);
+	assert_int_equal(t.n_cut, 0);
+	assert_int_equal(t.days, 25);
+	/* ahead by a month and set right: what was dated wrongly is not believed */
+	whole_day(&d, &l, DAY0 + 58, 2, 20);
+	roll(&d, DAY0 + 59, &l);
+	assert_int_equal(hr_days_last(&d), DAY0 + 58);
+	roll(&d, DAY0 + 29, &l);
+	assert_int_equal(hr_days_last(&d), 0);
+	assert_int_equal(d.open.day, DAY0 + 29);
 	hr_days_done(&d);
 	hr_lookback_done(&l);
 }
@@ -342,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_days_k_is_the_8th_smallest_of_1440_minutes),
 		cmocka_unit_test(a_day_without_80_percent_is_missing),
 		cmocka_unit_test(a_resize_scales_the_cpu_and_forgets_the_rest),
+		cmocka_unit_test(a_step_of_the_clock_is_a_hole_and_no_step),
 		cmocka_unit_test(one_pass_reads_what_the_series_are),
 		cmocka_unit_test(weeks_and_days_of_demand_are_kept_and_old_days_go),
 		cmocka_unit_test(steady_decline_gives_a_date_and_a_flat_vm_a_probability),
