@@ -87,7 +87,7 @@ static unsigned candidates(const struct hr_days_all *d, uint8_t ret[HR_DAYS_GROU
 	double low[HR_DAYS_GROUPS];
 	unsigned n = 0;
 
-	for (uint8_t g = 0; g < HR_DAYS_VM; g++) {
+	for (unsigned g = 0; g < HR_DAYS_VM; g++) {
 		unsigned i = n;
 		double l;
 
@@ -100,7 +100,7 @@ static unsigned candidates(const struct hr_days_all *d, uint8_t ret[HR_DAYS_GROU
 			ret[i] = ret[i - 1];
 		}
 		low[i] = l;
-		ret[i] = g;
+		ret[i] = (uint8_t)g;
 		n++;
 	}
 	return n;
@@ -113,7 +113,7 @@ static unsigned candidates(const struct hr_days_all *d, uint8_t ret[HR_DAYS_GROU
 static void dates(const struct hr_days_all *d, double target, struct hr_outlook *o)
 {
 	struct hr_trend_in in = {.event = d->event, .n = HR_DAYS_MAX, .target = target};
-	struct hr_trend t, soonest, before;
+	struct hr_trend t, soonest = {0}, before;
 	uint8_t group[HR_DAYS_GROUPS];
 	unsigned n = candidates(d, group);
 
