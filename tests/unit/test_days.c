@@ -173,17 +173,17 @@ static void one_pass_reads_what_the_series_are(void **state)
 
 		if (hr_rand_below(&r, 6) == 0 && day != DAY0 + 119)
 			continue;
-		for (uint8_t what = 0; what < HR_DAYS_GROUPS; what++) {
+		for (unsigned what = 0; what < HR_DAYS_GROUPS; what++) {
 			c.v = (float)hr_rand_below(&r, 1000) / 1000;
 			if (hr_rand_below(&r, 2))
-				assert_true(hr_days_add(&d, day, what, c.bits));
+				assert_true(hr_days_add(&d, day, (uint8_t)what, c.bits));
 		}
 		assert_true(hr_days_add(
 			&d, day, HR_DAY_SEEN, (uint32_t)hr_rand_below(&r, 1U << HR_DAYS_GROUPS)));
-		for (uint8_t what = HR_DAY_CPU_P95; what <= HR_DAY_MEM_WEEK; what++) {
+		for (unsigned what = HR_DAY_CPU_P95; what <= HR_DAY_MEM_WEEK; what++) {
 			c.v = (float)hr_rand_below(&r, 100);
 			if (hr_rand_below(&r, 2))
-				assert_true(hr_days_add(&d, day, what, c.bits));
+				assert_true(hr_days_add(&d, day, (uint8_t)what, c.bits));
 		}
 		if (hr_rand_below(&r, 20) == 0)
 			assert_true(hr_days_add(&d, day, HR_DAY_RESIZED, 1));
