@@ -23,6 +23,11 @@ KIND = dict(zip(REASONS, ["yes", "resize", "no", "no", "no", "no", "no", "unknow
 BINDS = {"headroom-left": ("cpu", None), "bigger-size-helps": ("memory", None), "serial-thread": ("serial", None), "steal": ("steal", None),
          "local-limit": ("cpu", None), "external-limit": ("disk", "vdb"), "at-ceiling": ("cpu", None), "missing-evidence": (None, None)}
 
+ADVICE = {"headroom-left": "Nothing to do.", "bigger-size-helps": "Take the next size (vcpus x2) before anything else.",
+          "serial-thread": "Split that thread's work; keep the number of vCPUs.", "steal": "Leave this host or family; keep the size.",
+          "at-ceiling": "This is the largest size: reduce the work per request, or distribute the load.",
+          "missing-evidence": "Let the agent run on; the missing evidence comes by itself."}
+
 
 def stamp(t):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
@@ -80,7 +85,7 @@ class Vm:
         a.update(schema="headroom.answer/1", window={"from": stamp(now - 604800), "to": stamp(now), "seconds": 604800, "covered": 0.98},
                  sentence=f"{self.host} carries at least {h['at_least']:.2f}x of today's load; {BINDS[self.reason][0]} binds in 80 % of the tight minutes." if h
                  else "Not enough was measured for an answer: 30 h of history are needed, 4 h exist.",
-                 advice="Nothing to do." if a["answer"] == "yes" else "Take the next size (vcpus x2) before anything else.",
+                 advice=ADVICE.get(self.reason, "Raise that limit; keep the size."),
                  resources=res, bigger=[{"change": "vcpus x2", "gain": bounds(1.6, 1.9, 2)}] if a["answer"] == "resize" else [],
                  missing=[] if h else [{"evidence": "30 h of history", "available_at": stamp(now + 93600)}],
                  top=[{"resource": "cpu", "process": "postgres", "pid": 42, "thread": "postgres", "tid": 42, "share": 0.61},

@@ -28,7 +28,7 @@ fixture=$((port + 1))
 python3 "$HR_TOP/tests/page/fleet.py" "$fixture" 10000 "$HR_TOP/collector/page" $plots >"$tmp/fleet.log" 2>&1 &
 register $!
 wait_for 20 "the made-up fleet" curl -fsS --max-time 5 -o /dev/null "http://127.0.0.1:$fixture/v1/fleet?limit=1"
-HEADROOM=$bin/headroom timeout 240 python3 "$HR_TOP/tests/page/check.py" "http://127.0.0.1:$fixture" "$url" >"$tmp/check.log" 2>&1 ||
+HEADROOM=$bin/headroom timeout "${AXE:+6}240" python3 "$HR_TOP/tests/page/check.py" "http://127.0.0.1:$fixture" "$url" >"$tmp/check.log" 2>&1 ||
 	fail "$(tail -n 1 "$tmp/check.log")"
 cat "$tmp/check.log"
 pass "the page in a browser"
