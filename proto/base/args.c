@@ -81,20 +81,22 @@ static bool become(const struct hr_args *a)
 	       setuid(pw->pw_uid) == 0;
 }
 
-/* The files that keys name. */
-static bool files_readable(const struct hr_args *a, const void *conf, char err[HR_CONF_ERR_LEN])
+/* The files that keys name: 0, or -errno of the first that cannot be read, told in @err. */
+static int files_readable(const struct hr_args *a, const void *conf, char err[HR_CONF_ERR_LEN])
 {
 	for (size_t i = 0; i < a->table->n; i++) {
 		const struct hr_conf_key *k = &a->table->keys[i];
 		const char *path = (const char *)conf + k->offset;
+		int why;
 
 		if (k->type != HR_CONF_FILE || !path[0] || access(path, R_OK) == 0)
 			continue;
+		why = errno;
 		(void)snprintf(err, HR_CONF_ERR_LEN, "%s = %.200s: %s, expected a readable file",
-			k->key, path, strerror(errno));
-		return false;
+			k->key, path, strerror(why));
+		return -why;
 	}
-	return true;
+	return 0;
 }
 
 /* --check-config: exit status. */
@@ -102,12 +104,15 @@ static int check_config(const struct hr_args *a, void *conf, struct hr_conf_orig
 {
 	bool service = become(a), denied;
 	char err[HR_CONF_ERR_LEN];
+	int r = hr_conffile_load(a->table, a->config, a->config_named, conf, origin, err);
 
-	if (hr_conffile_load(a->table, a->config, a->config_named, conf, origin, err) == 0 &&
-		(!a->check || a->check(conf, err)) &&
-		(!(service || geteuid() == 0) || files_readable(a, conf, err)))
+	if (r == 0 && a->check && !a->check(conf, err))
+		r = -EINVAL;
+	if (r == 0 && (service || geteuid() == 0))
+		r = files_readable(a, conf, err);
+	if (r == 0)
 		return 0;
-	denied = service && strstr(err, strerror(EACCES));
+	denied = service && r == -EACCES;
 	(void)fprintf(stderr, "%s: %s%s%s%s\n", a->program, err, denied ? " by user " : "",
 		denied ? a->user : "",
 		denied ? ", as which the service runs: chmod 644, or chown a key (mode 600) to it"
