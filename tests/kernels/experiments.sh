@@ -28,8 +28,11 @@ experiment() {
 		qemu "$k" amd64 "$c" "$cache/initramfs-$name" "$log" &
 		machine=$!
 		if [ "$name" = stall ]; then
-			sleep 1
-			pid=$(pgrep -P "$(pgrep -P $machine timeout | head -n 1)" | head -n 1)
+			for _ in {1..100}; do # a busy host takes its time to start it
+				pid=$(pgrep -P "$(pgrep -P $machine timeout | head -n 1)" 2>/dev/null | head -n 1)
+				[ -z "$pid" ] || break
+				sleep 0.2
+			done
 			[ -z "$pid" ] || hold_up "$pid"
 		fi
 		wait $machine
