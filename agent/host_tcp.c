@@ -19,8 +19,9 @@
 
 #define REPLY_ROOM  32768 /* the kernel fills at most this much per recv of a dump */
 #define SOCKETS_MAX 512   /* enough for a median; more are not looked at */
-#define SEEN_MAX    4096 /* connections of the list, most of them idle on a large server: 1 us each \
-			  */
+#define SEEN_MAX                                                                                   \
+	4096 /* connections of the list, most of them idle on a large server: 1 us each            \
+	      */
 #define ESTABLISHED (1u << 1)
 
 struct hr_host_tcp {
