@@ -393,10 +393,14 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
 	case HR_SHIP_NOT_TAKEN:
-		put_back(c, r);
-		back_off(c, r->retry_after_ns);
-		break;
-	default: /* nobody knows whether it is stored: the same bytes again */
+		if (r->status == 0) {
+			put_back(c, r);
+			back_off(c, r->retry_after_ns);
+			break;
+		}
+		/* a copy made on the way may be stored yet: the same bytes are always right */
+		__attribute__((fallthrough));
+	default: /* nobody knows whether it is stored */
 		c->uncertain = true;
 		back_off(c, r->retry_after_ns);
 	}

@@ -29,7 +29,7 @@ enum hr_ship_outcome {
 	HR_SHIP_NONE = 0,
 	HR_SHIP_DURABLE,   /* 204 with an acknowledgement of this very POST */
 	HR_SHIP_UNKNOWN,   /* no answer, or one that proves nothing: send the same bytes again */
-	HR_SHIP_NOT_TAKEN, /* 429, 503: not stored; may be packed anew */
+	HR_SHIP_NOT_TAKEN, /* nothing left (status 0: may be packed anew), or 429, 503 */
 	HR_SHIP_REFUSED,   /* 400, 413, 415: never as it is */
 	HR_SHIP_DENIED,    /* 401, 403: the token is wrong */
 	HR_SHIP_CLASH,     /* 409: another machine uses this identity, or the clock is unusable */

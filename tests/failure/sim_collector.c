@@ -21,7 +21,6 @@ struct job {
 	struct hr_post post;
 	uint32_t agent;
 	uint64_t conn;
-	bool copied; /* by something on the way, which speaks for itself */
 	struct job *next;
 };
 
@@ -177,7 +176,6 @@ void sim_collector_arrive(struct sim_event *e)
 		abort();
 	j->agent = e->agent;
 	j->conn = e->conn;
-	j->copied = e->copied;
 	j->post = (struct hr_post){.work = {.kind = HR_WORK_POST, .done = on_done},
 		.body = e->body,
 		.len = e->len,
@@ -206,7 +204,7 @@ static void answer(const struct job *j)
 	const struct hr_refusal *r = &j->post.refused;
 	struct sim_answer a = {.status = r->status ? r->status : 204,
 		.retry_after_s = r->retry_after_s,
-		.ours = !j->copied};
+		.ours = true};
 
 	snprintf(a.ack, sizeof(a.ack), "%s", j->post.ack);
 	if (r->status && strcmp(r->reason, "forgotten") == 0) {

@@ -244,10 +244,17 @@ static void a_collector_without_room_gets_everything_later(void **state)
 	work_until(w, 1);
 	assert_int_equal(waiting(w), 1);
 	window(w);
-	answers(w, 204, 2);
+	answers(w, 204, 1);
 	work_until(w, 2);
+	assert_int_equal(in_post(w, 1, &facts, seq), 1); /* the same bytes: a copy may arrive yet */
+	assert_int_equal(seq[0], 1);
+	answers(w, 204, 2);
+	work_until(w, 3);
+	if (waiting(w) > 0) /* the third came while 1 was still acknowledged */
+		work_until(w, 4);
 	assert_int_equal(waiting(w), 0);
-	assert_int_equal(in_post(w, 1, &facts, seq), 2); /* thawed: packed anew, both in one */
+	assert_int_equal(in_post(w, 2, &facts, seq), 1);
+	assert_int_equal(seq[0], 2);
 }
 
 static void the_backlog_goes_at_the_granted_rate_behind_the_newest(void **state)
@@ -281,7 +288,7 @@ static void what_may_be_stored_is_held_when_it_is_refused_later(void **state)
 	answers(w, 500, 0); /* proves nothing */
 	window(w);
 	work_until(w, 1);
-	answers(w, 503, 0);
+	answers(w, 401, 0);
 	work_until(w, 2);
 	assert_int_equal(waiting(w), 1);
 	assert_true(hr_courier_outbox(w->c)->item[0].held);
