@@ -89,6 +89,7 @@ static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_C
 		.send_ns = SEND_NS,
 		.auth = p->auth,
 		.loopback_tokens = !c->loopback_open,
+		.metrics_hosts = (uint32_t)c->metrics_hosts,
 		.connect_per_s = (double)c->connect_per_s,
 		.address = c->tls_address,
 		.admin = p->admin,

@@ -7,7 +7,7 @@
 #include "collector/serve_private.h"
 #include "proto/base/clock.h"
 
-#define OWN_MAX (HR_COUNT_N + HR_WIRE_ERROR_N + HR_HTTP_REASONS_MAX + 16)
+#define OWN_MAX (HR_COUNT_N + HR_WIRE_ERROR_N + HR_HTTP_REASONS_MAX + 20)
 
 struct gathered {
 	struct hr_metrics_own own[OWN_MAX];
@@ -108,19 +108,30 @@ static void free_hosts(struct hr_metrics_host *h, uint32_t n)
 	free(h);
 }
 
-static struct hr_metrics_host *hosts_of(const struct hr_snapshot *snap)
+/* Of a large fleet the @n tightest, in no order: @keys lies as hr_fleet_select leaves it. */
+static struct hr_metrics_host *hosts_of(const struct hr_snapshot *snap, uint32_t n)
 {
-	struct hr_metrics_host *h = calloc(snap->n + 1, sizeof(*h));
+	struct hr_metrics_host *h = calloc(n + 1, sizeof(*h));
+	uint64_t *key = malloc((snap->n + 1) * sizeof(*key));
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; h && i < snap->n; i++) {
-		h[i].answer = hr_view_answer(snap->view[i]);
-		h[i].heard_ms = snap->view[i]->row.heard_ms;
-		if (!h[i].answer) {
-			free_hosts(h, i);
-			return NULL;
-		}
+	if (h && key && snap->n > 0) {
+		memcpy(key, snap->key[HR_FLEET_BY_HEADROOM], snap->n * sizeof(*key));
+		hr_fleet_select(key, snap->n, 0, n);
 	}
-	return h;
+	for (; h && key && i < n; i++) {
+		const struct hr_view *v = snap->view[snap->by_name[(uint32_t)key[i]]];
+
+		h[i].answer = hr_view_answer(v);
+		h[i].heard_ms = v->row.heard_ms;
+		if (!h[i].answer)
+			break;
+	}
+	free(key);
+	if (!h || i == n)
+		return h;
+	free_hosts(h, i);
+	return NULL;
 }
 
 enum MHD_Result hr_metrics_get(struct hr_request *r)
@@ -129,19 +140,27 @@ enum MHD_Result hr_metrics_get(struct hr_request *r)
 	const char *accept = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Accept");
 	bool openmetrics = accept && strstr(accept, "application/openmetrics-text");
 	struct hr_snapshot *snap = hr_board_get(s->board);
-	struct hr_metrics_host *hosts = hosts_of(snap);
-	struct hr_metrics m = {.host = hosts, .n_hosts = snap->n, .openmetrics = openmetrics};
+	uint32_t n = snap->n < s->conf.metrics_hosts ? snap->n : s->conf.metrics_hosts;
+	struct hr_metrics_host *hosts = hosts_of(snap, n);
+	struct hr_metrics m = {.host = hosts,
+		.n_hosts = n,
+		.by_answer = snap->fleet.by_kind,
+		.openmetrics = openmetrics};
 	struct gathered g = {.n = 0};
 	char *text = NULL;
 	size_t len = 0;
 
 	add_counters(&g, s->count);
 	add_gauges(&g, s->count, s);
+	add(&g, (struct hr_metrics_own){.name = "hosts_without_series",
+			.help = "Hosts beyond [limits] metrics_hosts: headroom_fleet_hosts has "
+				"them.",
+			.v = (double)(snap->n - n)});
 	m.own = g.own;
 	m.n_own = g.n;
 	if (m.host)
 		text = hr_render_metrics(&m, &len);
-	free_hosts(hosts, snap->n);
+	free_hosts(hosts, n);
 	hr_snapshot_unref(snap);
 	return hr_reply_text(r, 200,
 		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -27,6 +27,7 @@ struct hr_serve_conf {
 	uint64_t send_ns;     /* an answer, once it is made */
 	struct hr_auth *auth; /* outlives the server; NULL: nobody has a credential (tests) */
 	bool loopback_tokens; /* plain loopback needs tokens, too */
+	uint32_t metrics_hosts; /* that have series of their own in /metrics */
 	double connect_per_s; /* new TLS connections of one address; 0: any number */
 	const char *address;  /* host:port for join strings; NULL or "": the first with TLS */
 	const char *admin;    /* path of the admin's socket; NULL or "": none */

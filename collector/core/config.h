@@ -33,6 +33,7 @@ struct hr_collector_config {
 	uint64_t cache_bytes;
 	uint64_t hosts, connections, per_address;
 	uint64_t connect_per_s; /* per address, over TLS */
+	uint64_t metrics_hosts; /* that have series of their own in /metrics */
 	uint64_t inflight_bytes;
 	uint64_t file_bytes; /* 0 none */
 	uint64_t reserve_bytes;

@@ -300,10 +300,12 @@ static void fleet(const struct hr_metrics *m, struct text *t)
 {
 	size_t n[HR_ANSWER_N] = {0};
 
-	for (size_t i = 0; i < m->n_hosts; i++) {
+	for (size_t i = 0; !m->by_answer && i < m->n_hosts; i++) {
 		if (m->host[i].answer->kind < HR_ANSWER_N)
 			n[m->host[i].answer->kind]++;
 	}
+	for (unsigned k = 0; m->by_answer && k < HR_ANSWER_N; k++)
+		n[k] = m->by_answer[k];
 	family(t, "headroom_fleet_hosts", GAUGE, "Hosts by answer.");
 	for (enum hr_answer_kind k = 0; k < HR_ANSWER_N; k++)
 		say(t, "headroom_fleet_hosts{answer=\"%s\"} %zu\n", hr_answer_kind_name(k), n[k]);

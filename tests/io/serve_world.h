@@ -103,6 +103,7 @@ static inline struct world *world_new(void)
 		.n_listen = 1,
 		.connections = 100,
 		.per_address = 50,
+		.metrics_hosts = 100,
 		.inflight_bytes = 1 << 20,
 		.idle_ns = 20 * HR_NS_PER_S,
 		.receive_ns = 20 * HR_NS_PER_S,

@@ -140,6 +140,39 @@ static void one_address_has_its_share_of_connections_and_no_more(void **state)
 	world_free(w);
 }
 
+static void one_host_in_metrics(struct hr_serve_conf *c)
+{
+	c->metrics_hosts = 1;
+}
+
+/* Of three hosts one has series, all are counted, and it is said how many have none. */
+static void metrics_have_series_of_so_many_hosts_and_no_more(void **state)
+{
+	struct world *w = lowered(one_host_in_metrics);
+	unsigned n = 0;
+
+	(void)state;
+	for (uint8_t i = 1; i <= 3; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "vm-%u", i);
+		assert_int_equal(post(w, body, make_body(i, 1, name, body), &a), 204);
+	}
+	for (int i = 0; i < 100; i++) { /* answers are made after the acknowledgement */
+		get(w, "/v1/fleet", &a);
+		if (strstr(body_of(&a), "\"count\":3"))
+			break;
+		usleep(50 * 1000);
+	}
+	assert_int_equal(get(w, "/metrics", &a), 200);
+	assert_non_null(strstr(body_of(&a), "headroom_fleet_hosts{answer=\"unknown\"} 3\n"));
+	assert_non_null(strstr(body_of(&a), "\nheadroom_collector_hosts_without_series 2\n"));
+	for (const char *p = body_of(&a); (p = strstr(p, "\nheadroom_answer_info{")); p++)
+		n++;
+	assert_int_equal(n, 1);
+	world_free(w);
+}
+
 static void little_memory(struct hr_serve_conf *c)
 {
 	c->inflight_bytes = 1000;
@@ -283,6 +316,7 @@ int main(void)
 		cmocka_unit_test(dripping_headers_or_a_body_buys_no_time),
 		cmocka_unit_test(a_silent_or_half_spoken_connection_ends),
 		cmocka_unit_test(a_request_that_the_writer_holds_has_no_deadline),
+		cmocka_unit_test(metrics_have_series_of_so_many_hosts_and_no_more),
 		cmocka_unit_test(one_address_has_its_share_of_connections_and_no_more),
 		cmocka_unit_test(bodies_in_memory_are_bounded_and_the_excess_told_to_come_again),
 		T(headers_are_bounded_in_number_and_in_bytes),
