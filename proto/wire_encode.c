@@ -54,12 +54,12 @@ enum coarse_kind {
 	SLOTS,
 	COARSE_KINDS,
 };
-#define LEVELS 5
+#define LEVELS 7
 static const uint8_t coarse[COARSE_KINDS][LEVELS] = {
-	[WAITS] = {0, 1, 2, 2, 3},
-	[TIMES] = {0, 0, 0, 1, 2},
-	[RATES] = {0, 0, 0, 0, 1},
-	[SLOTS] = {0, 0, 0, 0, 0},
+	[WAITS] = {0, 1, 2, 2, 3, 3, 3},
+	[TIMES] = {0, 0, 0, 1, 2, 3, 3},
+	[RATES] = {0, 0, 0, 0, 1, 2, 3},
+	[SLOTS] = {0, 0, 0, 0, 0, 0, 0},
 };
 
 static enum coarse_kind dist_kind(uint32_t id)
