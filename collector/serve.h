@@ -22,15 +22,15 @@ struct hr_serve_conf {
 	uint32_t connections; /* per listening address */
 	uint32_t per_address; /* per client address */
 	uint64_t inflight_bytes;
-	uint64_t idle_ns;     /* between two requests, and until the first one */
-	uint64_t receive_ns;  /* request line to the last byte of the body */
-	uint64_t send_ns;     /* an answer, once it is made */
-	struct hr_auth *auth; /* outlives the server; NULL: nobody has a credential (tests) */
-	bool loopback_tokens; /* plain loopback needs tokens, too */
+	uint64_t idle_ns;       /* between two requests, and until the first one */
+	uint64_t receive_ns;    /* request line to the last byte of the body */
+	uint64_t send_ns;       /* an answer, once it is made */
+	struct hr_auth *auth;   /* outlives the server; NULL: nobody has a credential (tests) */
+	bool loopback_tokens;   /* plain loopback needs tokens, too */
 	uint32_t metrics_hosts; /* that have series of their own in /metrics */
-	double connect_per_s; /* new TLS connections of one address; 0: any number */
-	const char *address;  /* host:port for join strings; NULL or "": the first with TLS */
-	const char *admin;    /* path of the admin's socket; NULL or "": none */
+	double connect_per_s;   /* new TLS connections of one address; 0: any number */
+	const char *address;    /* host:port for join strings; NULL or "": the first with TLS */
+	const char *admin;      /* path of the admin's socket; NULL or "": none */
 	const struct hr_catalogue *sizes; /* outlives the server; NULL: no sizes are known */
 	double target;                    /* the headroom wanted */
 	const char *page_dir;             /* files of GET /; outlives the server */

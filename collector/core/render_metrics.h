@@ -29,7 +29,8 @@ struct hr_metrics_own {
 struct hr_metrics {
 	struct hr_metrics_host *host; /* sorted here, by name */
 	size_t n_hosts;
-	const uint32_t *by_answer; /* hosts of the fleet, HR_ANSWER_N counts; NULL: those of @host */
+	const uint32_t
+		*by_answer; /* hosts of the fleet, HR_ANSWER_N counts; NULL: those of @host */
 	const struct hr_metrics_own *own;
 	size_t n_own;
 	bool openmetrics;
