@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "agent/host_netlink.h"
 #include "proto/cleanup.h"
 
 #define REPLY_ROOM  32768 /* the kernel fills at most this much per recv of a dump */
@@ -146,31 +147,6 @@ static void read_allowances(struct hr_host_link *l, const struct nic *nic, struc
 	}
 }
 
-/* Looks for attribute @type in @len bytes; its payload and length, or NULL. */
-static const void *attr(const void *at, size_t len, unsigned type, size_t *ret_len)
-{
-	const unsigned char *p = at;
-
-	while (len >= sizeof(struct rtattr)) {
-		struct rtattr a;
-		size_t step;
-
-		memcpy(&a, p, sizeof a);
-		if (a.rta_len < sizeof a || a.rta_len > len)
-			return NULL;
-		if ((a.rta_type & NLA_TYPE_MASK) == type) {
-			*ret_len = a.rta_len - sizeof a;
-			return p + sizeof a;
-		}
-		step = RTA_ALIGN((size_t)a.rta_len);
-		if (step > len)
-			return NULL;
-		p += step;
-		len -= step;
-	}
-	return NULL;
-}
-
 static bool is_shaper(const char *kind, size_t len)
 {
 	for (size_t i = 0; i < sizeof shapers / sizeof *shapers; i++)
@@ -179,10 +155,17 @@ static bool is_shaper(const char *kind, size_t len)
 	return false;
 }
 
+struct qdiscs {
+	const struct hr_host_link *l;
+	struct hr_nic_raw *ret; /* [HR_DEVS_MAX] */
+};
+
 /* One qdisc of the dump.  Only the root counts packets once; a shaper counts wherever it hangs. */
-static void take_qdisc(const struct hr_host_link *l, const unsigned char *p, size_t len,
-	struct hr_nic_raw ret[HR_DEVS_MAX])
+static void take_qdisc(void *arg, const unsigned char *p, size_t len)
 {
+	const struct qdiscs *to = arg;
+	const struct hr_host_link *l = to->l;
+	struct hr_nic_raw *ret = to->ret;
 	struct gnet_stats_queue q;
 	struct tcmsg tc;
 	const void *kind, *stats, *queue;
@@ -197,14 +180,14 @@ static void take_qdisc(const struct hr_host_link *l, const unsigned char *p, siz
 	for (i = 0; i < HR_DEVS_MAX; i++)
 		if (l->nic[i].ifindex != 0 && l->nic[i].ifindex == (uint32_t)tc.tcm_ifindex)
 			break;
-	kind = attr(p, len, TCA_KIND, &kind_len);
+	kind = hr_netlink_attr(p, len, TCA_KIND, &kind_len);
 	if (i == HR_DEVS_MAX || !kind)
 		return;
 	ret[i].shaper |= is_shaper(kind, kind_len);
 	if (tc.tcm_parent != TC_H_ROOT)
 		return;
-	stats = attr(p, len, TCA_STATS2, &n);
-	queue = stats ? attr(stats, n, TCA_STATS_QUEUE, &n) : NULL;
+	stats = hr_netlink_attr(p, len, TCA_STATS2, &n);
+	queue = stats ? hr_netlink_attr(stats, n, TCA_STATS_QUEUE, &n) : NULL;
 	if (!queue || n < sizeof q)
 		return;
 	memcpy(&q, queue, sizeof q);
@@ -213,36 +196,10 @@ static void take_qdisc(const struct hr_host_link *l, const unsigned char *p, siz
 	ret[i].qdisc_backlog_bytes = q.backlog;
 }
 
-/* One reply buffer; 1: the dump ended, 0: more follows, -errno. */
-static int take_reply(const struct hr_host_link *l, size_t len, struct hr_nic_raw ret[HR_DEVS_MAX])
-{
-	const unsigned char *p = l->buf;
-
-	while (len >= sizeof(struct nlmsghdr)) {
-		struct nlmsghdr h;
-		size_t step;
-
-		memcpy(&h, p, sizeof h);
-		if (h.nlmsg_len < sizeof h || h.nlmsg_len > len)
-			return -EBADMSG;
-		if (h.nlmsg_seq == l->seq && h.nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (h.nlmsg_seq == l->seq && h.nlmsg_type == NLMSG_ERROR)
-			return -EIO;
-		if (h.nlmsg_seq == l->seq && h.nlmsg_type == RTM_NEWQDISC)
-			take_qdisc(l, p + NLMSG_HDRLEN, h.nlmsg_len - NLMSG_HDRLEN, ret);
-		step = NLMSG_ALIGN((size_t)h.nlmsg_len);
-		if (step >= len)
-			break;
-		p += step;
-		len -= step;
-	}
-	return 0;
-}
-
 static int dump_qdiscs(struct hr_host_link *l, struct hr_nic_raw ret[HR_DEVS_MAX])
 {
 	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct qdiscs to = {l, ret};
 	struct {
 		struct nlmsghdr h;
 		struct tcmsg tc;
@@ -266,7 +223,7 @@ static int dump_qdiscs(struct hr_host_link *l, struct hr_nic_raw ret[HR_DEVS_MAX
 			return -errno;
 		if (from_len != sizeof from || from.nl_pid != 0) /* not the kernel */
 			continue;
-		r = take_reply(l, (size_t)n, ret);
+		r = hr_netlink_take(l->buf, (size_t)n, l->seq, RTM_NEWQDISC, take_qdisc, &to);
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/core/sort.h"
+#include "agent/host_netlink.h"
 #include "proto/cleanup.h"
 
 #define REPLY_ROOM  32768 /* the kernel fills at most this much per recv of a dump */
@@ -89,9 +90,13 @@ static void take_info(struct hr_host_tcp *t, const struct tcp_info *i)
 }
 
 /* One socket of the dump: its INET_DIAG_INFO, as much of it as this kernel has. */
-static void take_socket(struct hr_host_tcp *t, const unsigned char *p, size_t len)
+static void take_socket(void *arg, const unsigned char *p, size_t len)
 {
+	struct hr_host_tcp *t = arg;
+	struct tcp_info i = {0};
 	struct inet_diag_msg m;
+	const void *info;
+	size_t n;
 
 	t->seen++;
 	if (len < NLMSG_ALIGN(sizeof m))
@@ -99,56 +104,12 @@ static void take_socket(struct hr_host_tcp *t, const unsigned char *p, size_t le
 	memcpy(&m, p, sizeof m);
 	if (is_local(&m))
 		return;
-	p += NLMSG_ALIGN(sizeof m);
-	len -= NLMSG_ALIGN(sizeof m);
-	while (len >= sizeof(struct nlattr)) {
-		struct nlattr a;
-		size_t step;
-
-		memcpy(&a, p, sizeof a);
-		if (a.nla_len < sizeof a || a.nla_len > len)
-			return;
-		if ((a.nla_type & NLA_TYPE_MASK) == INET_DIAG_INFO) {
-			struct tcp_info i = {0};
-			size_t n = a.nla_len - sizeof a;
-
-			memcpy(&i, p + sizeof a, n < sizeof i ? n : sizeof i);
-			take_info(t, &i);
-			return;
-		}
-		step = ((size_t)a.nla_len + NLA_ALIGNTO - 1) & ~((size_t)NLA_ALIGNTO - 1);
-		if (step > len)
-			return;
-		p += step;
-		len -= step;
-	}
-}
-
-/* One reply buffer; 1: the dump ended, 0: more follows, -errno. */
-static int take_reply(struct hr_host_tcp *t, size_t len)
-{
-	const unsigned char *p = t->buf;
-
-	while (len >= sizeof(struct nlmsghdr)) {
-		struct nlmsghdr h;
-		size_t step;
-
-		memcpy(&h, p, sizeof h);
-		if (h.nlmsg_len < sizeof h || h.nlmsg_len > len)
-			return -EBADMSG;
-		if (h.nlmsg_seq == t->seq && h.nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (h.nlmsg_seq == t->seq && h.nlmsg_type == NLMSG_ERROR)
-			return -ENOENT;
-		if (h.nlmsg_seq == t->seq && h.nlmsg_type == TCPDIAG_GETSOCK)
-			take_socket(t, p + NLMSG_HDRLEN, h.nlmsg_len - NLMSG_HDRLEN);
-		step = NLMSG_ALIGN((size_t)h.nlmsg_len);
-		if (step >= len)
-			break;
-		p += step;
-		len -= step;
-	}
-	return 0;
+	info = hr_netlink_attr(
+		p + NLMSG_ALIGN(sizeof m), len - NLMSG_ALIGN(sizeof m), INET_DIAG_INFO, &n);
+	if (!info)
+		return;
+	memcpy(&i, info, n < sizeof i ? n : sizeof i);
+	take_info(t, &i);
 }
 
 /* 1: to its end; 0: as many sockets as there is room for; -errno. */
@@ -181,7 +142,7 @@ static int dump(struct hr_host_tcp *t)
 			return -errno;
 		if (from_len != sizeof from || from.nl_pid != 0) /* not the kernel */
 			continue;
-		r = take_reply(t, (size_t)n);
+		r = hr_netlink_take(t->buf, (size_t)n, t->seq, TCPDIAG_GETSOCK, take_socket, t);
 		if (r != 0)
 			return r;
 	}

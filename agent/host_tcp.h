@@ -16,7 +16,7 @@ void hr_host_tcp_close(struct hr_host_tcp *t);
 /*
  * Looks at connections that have data under way to another machine, the first
  * 512 of them, among the first 4096 of the list; @ret: how many, and the median of their srtt -
- * min_rtt.  One pass over the kernel's table (0.2 - 3 ms by its size): once a window, not each
+ * min_rtt.  One pass over the kernel's table: once a window, not each
  * tick.  0 or -errno.
  */
 int hr_host_tcp_read(struct hr_host_tcp *t, struct hr_rtt_raw *ret);

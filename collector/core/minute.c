@@ -123,6 +123,16 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 		u->o_max_pm = pm;
 }
 
+static uint32_t add_sat32(uint32_t a, uint32_t b)
+{
+	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+static uint64_t group_ms(const struct hr_top_group *g)
+{
+	return (uint64_t)g->oncpu_ms + g->wait_ms;
+}
+
 /* By name, and as use_slot() where there are more than places. */
 static void add_group(struct hr_minute *m, const struct hr_top_group *g)
 {
@@ -132,16 +142,16 @@ static void add_group(struct hr_minute *m, const struct hr_top_group *g)
 		struct hr_top_group *x = &m->group[i];
 
 		if (strcmp(x->name, g->name) == 0) {
-			x->oncpu_ms += g->oncpu_ms;
-			x->wait_ms += g->wait_ms;
+			x->oncpu_ms = add_sat32(x->oncpu_ms, g->oncpu_ms);
+			x->wait_ms = add_sat32(x->wait_ms, g->wait_ms);
 			return;
 		}
-		if (!at || x->oncpu_ms < at->oncpu_ms)
+		if (!at || group_ms(x) < group_ms(at))
 			at = x;
 	}
 	if (m->n_group < HR_GROUP_MAX)
 		at = &m->group[m->n_group++];
-	else if (at->oncpu_ms >= g->oncpu_ms)
+	else if (group_ms(at) >= group_ms(g))
 		return;
 	*at = *g;
 }
@@ -207,11 +217,6 @@ static void add_dev(struct hr_minute *m, const struct hr_dev_summary *d, bool la
 	add_late(md, d);
 	add_rates(md, d, shaped, dur_ms);
 	md->seen = true;
-}
-
-static uint32_t add_sat32(uint32_t a, uint32_t b)
-{
-	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
 static void add_replay(struct hr_replay_sum *to, const struct hr_replay_sum *s)

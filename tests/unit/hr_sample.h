@@ -9,6 +9,7 @@
 #pragma once
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/facts.h"
@@ -232,12 +233,12 @@ static inline void hr_sample_facts(struct hr_facts *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->epoch = 1;
-	strcpy(f->name, "vm-17");
-	strcpy(f->kernel, "6.1.0-18-cloud-amd64");
-	strcpy(f->agent, "0.1.0");
-	strcpy(f->hypervisor, "kvm");
-	strcpy(f->instance_type, "m5.large");
-	strcpy(f->tight_cgroup, "/system.slice/batch.service");
+	(void)snprintf(f->name, sizeof(f->name), "vm-17");
+	(void)snprintf(f->kernel, sizeof(f->kernel), "6.1.0-18-cloud-amd64");
+	(void)snprintf(f->agent, sizeof(f->agent), "0.1.0");
+	(void)snprintf(f->hypervisor, sizeof(f->hypervisor), "kvm");
+	(void)snprintf(f->instance_type, sizeof(f->instance_type), "m5.large");
+	(void)snprintf(f->tight_cgroup, sizeof(f->tight_cgroup), "/system.slice/batch.service");
 	f->cpus_online = f->cpus_possible = 2;
 	f->mem_total_bytes = 8ULL << 30;
 	f->map_bytes = 600000;
@@ -248,5 +249,6 @@ static inline void hr_sample_facts(struct hr_facts *f)
 		f->signal[i].rung = HR_RUNG_FILE;
 	f->signal[HR_SIG_CPU_SLOTS].rung = HR_RUNG_TP_BTF;
 	f->signal[HR_SIG_CPU_QUOTA].rung = HR_RUNG_MISSING;
-	strcpy(f->signal[HR_SIG_CPU_QUOTA].reason, "cgroup v2 is not mounted");
+	(void)snprintf(f->signal[HR_SIG_CPU_QUOTA].reason,
+		sizeof(f->signal[HR_SIG_CPU_QUOTA].reason), "cgroup v2 is not mounted");
 }

@@ -4,6 +4,7 @@
 
 #include "tests/unit/hr_cmocka.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/core/sampler.h"
@@ -28,9 +29,9 @@ static struct hr_sampler_conf conf_2cpu(bool align)
 		.align = align, .self_pid = 99, .epoch = 3, .cpus = 2, .n_dev = 2};
 
 	c.dev_kind[0] = HR_DEV_DISK;
-	strcpy(c.dev_name[0], "vda");
+	(void)snprintf(c.dev_name[0], sizeof(c.dev_name[0]), "vda");
 	c.dev_kind[1] = HR_DEV_NIC;
-	strcpy(c.dev_name[1], "eth0");
+	(void)snprintf(c.dev_name[1], sizeof(c.dev_name[1]), "eth0");
 	return c;
 }
 

@@ -25,16 +25,17 @@ static const char *too_long(const char *text, unsigned width)
 static void fill(struct hr_answer *a)
 {
 	memset(a, 0, sizeof(*a));
-	strcpy(a->host, "vm-17");
+	(void)snprintf(a->host, sizeof(a->host), "vm-17");
 	a->at_ms = a->window.to_ms = 1795622400000; /* 2026-11-25 16:00:00 UTC */
 	a->window.from_ms = a->window.to_ms - 30000;
 	a->window.seconds = 30;
 	a->window.covered = 0.98;
 	a->kind = HR_ANSWER_NO;
 	a->reason = HR_REASON_SERIAL_THREAD;
-	strcpy(a->sentence, "One thread is the limit of everything that this VM does, and it is "
-			    "busy all the time that was measured.");
-	strcpy(a->advice, "Split its work.");
+	(void)snprintf(a->sentence, sizeof(a->sentence), "%s",
+		"One thread is the limit of everything that this VM does, and it is "
+		"busy all the time that was measured.");
+	(void)snprintf(a->advice, sizeof(a->advice), "Split its work.");
 	a->headroom = (struct hr_bounds){.has = true,
 		.at_least = {true, 0.9},
 		.likely = {true, 1.0},
@@ -53,15 +54,16 @@ static void fill(struct hr_answer *a)
 	a->res[1].headroom = a->headroom;
 	a->res[1].saturated = true;
 	a->res[2].resource = HR_RES_DISK;
-	strcpy(a->res[2].device, "vda");
+	(void)snprintf(a->res[2].device, sizeof(a->res[2].device), "vda");
 	a->res[2].n_missing = 1;
-	strcpy(a->res[2].missing[0].evidence, "the limit of vda");
+	(void)snprintf(a->res[2].missing[0].evidence, sizeof(a->res[2].missing[0].evidence),
+		"the limit of vda");
 	a->n_top = 1;
 	a->top[0].resource = HR_RES_SERIAL;
 	a->top[0].pid = 42;
 	a->top[0].tid = 43;
-	strcpy(a->top[0].process, "postgres");
-	strcpy(a->top[0].thread, "walwriter");
+	(void)snprintf(a->top[0].process, sizeof(a->top[0].process), "postgres");
+	(void)snprintf(a->top[0].thread, sizeof(a->top[0].thread), "walwriter");
 	a->top[0].share = 0.995;
 }
 
