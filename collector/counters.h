@@ -47,6 +47,11 @@
 	X(CONNECTIONS, "connections_total", "", "Connections accepted.")                           \
 	X(DEADLINES, "connections_closed_total", "deadline", "Connections closed by us.")          \
 	X(CONNECT_RATE, "connections_closed_total", "rate", NULL)                                  \
+	X(REMOTE_SENT, "remote_write_samples_total", "", "Samples that the receiver took.")        \
+	X(REMOTE_FAILED, "remote_write_failures_total", "",                                        \
+		"Requests that failed and are sent again.")                                        \
+	X(REMOTE_REFUSED, "remote_write_dropped_total", "refused", "Samples given up, by reason.") \
+	X(REMOTE_QUEUE, "remote_write_dropped_total", "queue", NULL)                               \
 	X(BODIES_BUSY, "bodies_refused_total", "busy", "Bodies refused, by reason.")
 
 enum hr_count {
@@ -66,6 +71,8 @@ struct hr_counters {
 	_Atomic int64_t connections;                /* open now */
 	_Atomic uint64_t stall_us;               /* longest transaction of upkeep since the start */
 	_Atomic uint64_t hosts, vm_bytes, queue; /* gauges of the writer */
+	_Atomic uint64_t remote_bytes,
+		remote_ok_ms; /* remote write: waiting; last success, Unix ms */
 	_Atomic uint64_t file_bytes, wal_bytes, quarantined, collisions, journal;
 };
 

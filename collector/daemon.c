@@ -18,6 +18,7 @@
 
 #include "collector/alerts.h"
 #include "collector/auth.h"
+#include "collector/remote_write.h"
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
 #include "collector/store_module.h"
@@ -55,6 +56,7 @@ struct program {
 	struct hr_auth *auth;
 	struct hr_side *side; /* NULL: no other collector on the database */
 	struct hr_alerts *alerts;
+	struct hr_remote *remote; /* NULL: nowhere to write */
 	bool reload_failed;
 };
 
@@ -162,8 +164,15 @@ static bool open_auth(struct program *p, char err[HR_CONF_ERR_LEN])
 	return p->auth && load_tls(&p->conf, err) == 0;
 }
 
+static struct hr_remote_sources remote_sources(struct program *p)
+{
+	return (struct hr_remote_sources){
+		.board = &p->board, .count = &p->count, .writer = p->writer, .side = p->side};
+}
+
 static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 {
+	struct hr_remote_sources from;
 	struct hr_writer_conf wc;
 	struct hr_serve_conf sc;
 	struct hr_store *store;
@@ -187,7 +196,10 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 	p->serve = hr_serve_open(&sc, p->writer, &p->count, &p->board, err);
 	if (!p->serve)
 		return false;
+	from = remote_sources(p);
 	if (hr_alerts_open(&p->alerts, &p->conf, &p->board, p->side, err) < 0)
+		return false;
+	if (hr_remote_open(&p->remote, &p->conf, &from, err) < 0)
 		return false;
 	r = hr_writer_start(p->writer);
 	if (r < 0) {
@@ -208,6 +220,7 @@ static void close_all(struct program *p)
 		hr_serve_quiesce(p->serve);
 	if (p->writer)
 		hr_writer_stop(p->writer);
+	hr_remote_close(p->remote);
 	hr_alerts_close(p->alerts);
 	hr_serve_close(p->serve);
 	if (p->serve)
@@ -239,6 +252,7 @@ static void reload(struct program *p)
 	struct hr_collector_config next;
 	struct hr_listen listen[HR_LISTEN_MAX];
 	struct hr_writer_conf wc;
+	const struct hr_remote_sources from = remote_sources(p);
 	char err[HR_CONF_ERR_LEN], ready[64];
 	bool ok;
 
@@ -248,7 +262,9 @@ static void reload(struct program *p)
 	ok = hr_conffile_load(
 		     hr_collector_config_table(), p->path, p->must_exist, &next, NULL, err) == 0 &&
 	     hr_collector_listen(next.listen, listen, err) > 0 && load_tls(&next, err) == 0 &&
-	     hr_alerts_reconfigure(p->alerts, &next, err) == 0;
+	     hr_remote_try(&next, &from, err) == 0 &&
+	     hr_alerts_reconfigure(p->alerts, &next, err) == 0 &&
+	     hr_remote_reconfigure(&p->remote, &next, &from, err) == 0;
 	p->reload_failed = !ok;
 	if (ok) {
 		bool restart = hr_collector_config_needs_restart(&p->conf, &next);

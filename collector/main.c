@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "collector/check_store.h"
-#include "collector/core/config.h"
+#include "collector/core/remote_conf.h"
 #include "collector/daemon.h"
 #include "collector/store_module.h"
 #include "proto/base/args.h"
@@ -27,9 +27,9 @@ static const char usage[] =
 static bool check(const void *conf, char err[HR_CONF_ERR_LEN])
 {
 	struct hr_listen listen[HR_LISTEN_MAX];
+	const struct hr_collector_config *c = conf;
 
-	return hr_collector_listen(
-		       ((const struct hr_collector_config *)conf)->listen, listen, err) > 0;
+	return hr_collector_listen(c->listen, listen, err) > 0 && hr_remote_conf_check(c, err);
 }
 
 static int check_store(const struct hr_collector_config *c)

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GET /metrics: counters and answers gathered for core/render_metrics.c. */
+/* GET /metrics: counters and answers gathered for core/render_metrics.c; see metrics.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/core/render_metrics.h"
+#include "collector/metrics.h"
 #include "collector/serve_private.h"
 #include "proto/base/clock.h"
 
-#define OWN_MAX (HR_COUNT_N + HR_WIRE_ERROR_N + HR_HTTP_REASONS_MAX + 20)
-
-struct gathered {
-	struct hr_metrics_own own[OWN_MAX];
-	size_t n;
-};
-
-static void add(struct gathered *g, struct hr_metrics_own o)
+static void add(struct hr_metrics_gathered *g, struct hr_metrics_own o)
 {
 	g->own[g->n++] = o;
 }
 
-static void add_counters(struct gathered *g, struct hr_counters *c)
+static void add_counters(struct hr_metrics_gathered *g, struct hr_counters *c)
 {
 	static const struct {
 		const char *name, *label, *help;
@@ -53,7 +46,7 @@ static void add_counters(struct gathered *g, struct hr_counters *c)
 			       .v = (double)atomic_load(&c->http[i])});
 }
 
-static void add_gauges(struct gathered *g, struct hr_counters *c, const struct hr_serve *s)
+static void add_gauges(struct hr_metrics_gathered *g, struct hr_counters *c, bool accepting)
 {
 	const struct hr_metrics_own gauges[] = {
 		{.name = "rows_beside_total",
@@ -89,7 +82,10 @@ static void add_gauges(struct gathered *g, struct hr_counters *c, const struct h
 			.v = (double)atomic_load(&c->connections)},
 		{.name = "accepting",
 			.help = "1 while windows are taken, 0 while they are refused.",
-			.v = hr_writer_state(s->writer) == HR_WRITER_OK},
+			.v = accepting},
+		{.name = "remote_write_queue_bytes",
+			.help = "Requests that wait for the receiver of remote write.",
+			.v = (double)atomic_load(&c->remote_bytes)},
 		{.name = "build_info",
 			.help = "The version that runs.",
 			.key = "version",
@@ -99,6 +95,17 @@ static void add_gauges(struct gathered *g, struct hr_counters *c, const struct h
 
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		add(g, gauges[i]);
+	if (atomic_load(&c->remote_ok_ms) > 0)
+		add(g, (struct hr_metrics_own){.name = "remote_write_success_timestamp_seconds",
+			       .help = "When the receiver last took a request.",
+			       .v = (double)atomic_load(&c->remote_ok_ms) / 1000});
+}
+
+void hr_metrics_gather(struct hr_metrics_gathered *g, struct hr_counters *c, bool accepting)
+{
+	g->n = 0;
+	add_counters(g, c);
+	add_gauges(g, c, accepting);
 }
 
 static void free_hosts(struct hr_metrics_host *h, uint32_t n)
@@ -146,12 +153,11 @@ enum MHD_Result hr_metrics_get(struct hr_request *r)
 		.n_hosts = n,
 		.by_answer = snap->fleet.by_kind,
 		.openmetrics = openmetrics};
-	struct gathered g = {.n = 0};
+	struct hr_metrics_gathered g;
 	char *text = NULL;
 	size_t len = 0;
 
-	add_counters(&g, s->count);
-	add_gauges(&g, s->count, s);
+	hr_metrics_gather(&g, s->count, hr_writer_state(s->writer) == HR_WRITER_OK);
 	add(&g, (struct hr_metrics_own){.name = "hosts_without_series",
 			.help = "Hosts beyond [limits] metrics_hosts: headroom_fleet_hosts has "
 				"them.",

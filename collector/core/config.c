@@ -164,6 +164,30 @@ static const struct hr_conf_key keys[] = {
 		"Receivers of mails, separated by commas. Empty: no mail."),
 	KEY("alert", "ca_file", HR_CONF_FILE, alert_ca_file, 0, 0, "",
 		"Certificates that may sign the receivers'. Empty: those of the system."),
+	KEY("remote_write", "url", HR_CONF_TEXT, remote_url, 0, 0, "",
+		"Where answers and measurements are pushed by Prometheus remote write 1.0, such as "
+		"https://prometheus.example:9090/api/v1/write. Empty: nowhere; /metrics is there "
+		"anyway."),
+	KEY("remote_write", "interval", HR_CONF_DURATION, remote_interval_ns, 1e9, 240e9, "60s",
+		"Time between two samples of a series. Answers move by minutes; above 4 minutes "
+		"Prometheus would take a series for gone between two samples."),
+	KEY("remote_write", "hosts", HR_CONF_U64, remote_hosts, 1, 1000000, "10000",
+		"Hosts that have series there: the tightest ones. Each has some 60, which cost the "
+		"receiver about 4 KB of memory each; a limit, because it pays for them."),
+	KEY("remote_write", "labels", HR_CONF_TEXT, remote_labels, 0, 0, "",
+		"Labels that every series gets, such as \"cluster=eu-1, team=web\"; at most 8. "
+		"Collectors that write to one place and share no database need one that differs."),
+	KEY("remote_write", "token_file", HR_CONF_FILE, remote_token_file, 0, 0, "",
+		"File (mode 0600) with the bearer token for it. Over plain HTTP only to loopback. "
+		"Read at start and at each reload."),
+	KEY("remote_write", "ca_file", HR_CONF_FILE, remote_ca_file, 0, 0, "",
+		"Certificates that may sign the receiver's. Empty: those of the system."),
+	KEY("remote_write", "timeout", HR_CONF_DURATION, remote_timeout_ns, 1e9, 300e9, "30s",
+		"How long one request of at most 2000 samples may take; then it is sent again."),
+	KEY("remote_write", "queue", HR_CONF_BYTES, remote_queue_bytes, 1048576, 1.1e12, "32M",
+		"Memory for requests that wait while the receiver is away; beyond it the oldest "
+		"go. "
+		"A sample takes some 15 bytes: half an hour of 1000 hosts."),
 };
 
 static const struct hr_conf_table table = {

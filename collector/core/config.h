@@ -61,6 +61,13 @@ struct hr_collector_config {
 	char alert_manager[256];
 	char alert_smtp[256], alert_mail_from[128], alert_mail_to[512];
 	char alert_ca_file[256];
+	/* [remote_write] */
+	char remote_url[512]; /* "": off */
+	uint64_t remote_interval_ns, remote_timeout_ns;
+	uint64_t remote_hosts; /* that have series */
+	uint64_t remote_queue_bytes;
+	char remote_labels[512];
+	char remote_token_file[256], remote_ca_file[256];
 };
 
 const struct hr_conf_table *hr_collector_config_table(void);

@@ -12,6 +12,8 @@
 
 #include "collector/core/answer.h"
 
+#define HR_METRICS_OWN "headroom_collector_" /* before the names of the collector's own samples */
+
 struct hr_metrics_host {
 	const struct hr_answer *answer;
 	uint64_t heard_ms; /* last new window, Unix ms; 0: none since the start */
@@ -19,7 +21,7 @@ struct hr_metrics_host {
 
 /* A sample of the collector itself; those of one name stand together. */
 struct hr_metrics_own {
-	const char *name;  /* without the prefix headroom_collector_; counters end in _total */
+	const char *name;  /* without HR_METRICS_OWN; counters end in _total */
 	const char *help;  /* of the first one of a name */
 	const char *key;   /* label, NULL: none */
 	const char *value; /* of the label */

@@ -19,7 +19,7 @@ promtool test rules "$tmp/headroom.rules.test.yml" >"$tmp/out" 2>&1 || say "prom
 sed -i 's/< 1\.1 /< 1.01 /' "$tmp/headroom.rules.yml"
 ! promtool test rules "$tmp/headroom.rules.test.yml" >/dev/null 2>&1 || say "a wrong threshold is not noticed"
 
-has=$(grep -hoE '"headroom_[a-z_]+"' collector/core/render_metrics.c | tr -d '"' | sort -u)
+has=$(grep -hoE '"headroom_[a-z_]+"' collector/core/render_metrics.c collector/core/series.c | tr -d '"' | sort -u)
 asked=$(grep -hoE 'headroom_[a-z_]+' deploy/prometheus/headroom.rules.yml deploy/grafana/*.json | sort -u)
 for name in $asked; do
 	grep -qx "$name" <<<"$has" || say "$name is asked for, and the collector has no such metric"

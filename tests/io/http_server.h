@@ -26,7 +26,7 @@ struct http_server {
 	atomic_uint posts, connections;
 	unsigned char body[16][65536]; /* of each POST, modulo 16 */
 	size_t body_len[16];
-	char sent[16][64], type[64], auth[64];
+	char sent[16][64], type[64], auth[64], encoding[16], version[16];
 };
 
 struct http_request {
@@ -107,6 +107,8 @@ static enum MHD_Result http_handle(void *arg, struct MHD_Connection *c, const ch
 	http_keep(s->sent[n], sizeof(s->sent[n]), c, "Headroom-Sent");
 	http_keep(s->type, sizeof(s->type), c, "Content-Type");
 	http_keep(s->auth, sizeof(s->auth), c, "Authorization");
+	http_keep(s->encoding, sizeof(s->encoding), c, "Content-Encoding");
+	http_keep(s->version, sizeof(s->version), c, "X-Prometheus-Remote-Write-Version");
 	atomic_fetch_add(&s->posts, 1);
 	return http_answer(s, c);
 }

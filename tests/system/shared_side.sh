@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What two collectors on one PostgreSQL share beside windows.  A machine that joined at one is known at the other; a token
 # made at one reads at the other and, revoked there, is refused at both; a use of a token is spent once among them.  A change
-# is told once, by whoever is elected; when that one is killed the other one goes on from what was told.
+# is told once, by whoever is elected; when that one is killed the other one goes on from what was told. It also is the
+# one that pushes by remote write.
 [ -n "${HR_TEST_PG:-}" ] || exec unshare --net "$(dirname "$0")/../lib/with_postgres" "$0" "$@"
 . "$(dirname "$0")/../lib/system.sh"
 need_root
@@ -33,6 +34,9 @@ for c in a b; do
 		remind = 0s
 		webhook = http://127.0.0.1:$hook/hook
 		webhook_secret_file = $tmp/secret
+		[remote_write]
+		url = http://127.0.0.1:$((port + 4))/nobody
+		interval = 1s
 	END
 done
 ready() { curl -s --max-time 5 -o /dev/null "http://127.0.0.1:$(at "$1")/readyz"; } # 401 is an answer, too
@@ -112,16 +116,19 @@ say "alerts"
 got() { [ -e "$tmp/got" ] && jq -s -e "$1" "$tmp/got"; }
 alerts() { echo "[.[].body.alerts[] | select(.labels.alertname == \"HeadroomAgentSilent\" and .status == \"$1\")] | length == $2"; }
 teller() { grep -q event=alerts_here "$tmp/$1.log"; }
+pushes() { grep -q event=remote_write_away "$tmp/$1.log"; } # nobody is there to take it
 wait_for 40 "the webhook is told" got "$(alerts firing 1)"
 sleep 6 # one more look of both
 got "$(alerts firing 1)" >/dev/null || fail "told twice: $(cat "$tmp/got")"
 first=a other=b
 teller a || { first=b; other=a; }
 ! { teller a && teller b; } || fail "both were elected"
+pushes $first && ! pushes $other || fail "remote write is not by the elected one, and by it alone"
 [ $first = a ] && gone=$a || gone=$b
 kill -KILL "$gone"
 wait "$gone" 2>/dev/null || true
 wait_for 20 "the other one is elected" teller $other
+wait_for 20 "and pushes" pushes $other
 sleep 6
 got "$(alerts firing 1)" >/dev/null || fail "the next one told it again: $(cat "$tmp/got")"
 window 2
