@@ -104,7 +104,8 @@ static int open_all(struct program *p, char err[512])
 		.no_hooks = hr_agent_config_no_hooks(c),
 		.include = c->include_devices,
 		.exclude = c->exclude_devices,
-		.budget_ratio = c->budget_ratio};
+		.budget_ratio = c->budget_ratio,
+		.threads_per_core = (uint32_t)c->threads_per_core};
 	struct hr_ship *ship;
 	int r = open_ship(c, &ship, err);
 

@@ -56,6 +56,7 @@ struct hr_engine {
 	char include[512], exclude[512];
 	struct hr_host_dev_opts dev_opts;
 	bool bpf_stats;
+	uint32_t threads_per_core; /* 0: not told */
 
 	struct hr_host_read *host;
 	struct hr_host_cgroup *cgroup; /* NULL: none mounted */
@@ -181,6 +182,16 @@ static void update_conf(struct hr_engine *e)
 		hr_host_link_devices(e->link, &e->devs);
 }
 
+static void cpu_facts(struct hr_engine *e)
+{
+	hr_host_facts_cpus(e->root, &e->cpus, &e->facts);
+	if (e->threads_per_core == 0)
+		return;
+	e->facts.threads_per_core = e->threads_per_core;
+	hr_host_facts_signal(
+		&e->facts, HR_SIG_TOPOLOGY, HR_RUNG_FILE, "as threads_per_core tells it");
+}
+
 static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, char err[512])
 {
 	int r, cgroup_err, link_err, tcp_err;
@@ -200,7 +211,7 @@ static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, 
 	link_err = hr_host_link_open(&e->link);
 	tcp_err = hr_host_tcp_open(&e->tcp);
 	hr_host_facts_machine(e->root, &e->facts);
-	hr_host_facts_cpus(e->root, &e->cpus, &e->facts);
+	cpu_facts(e);
 	hr_host_facts_devs(&e->devs, &e->facts);
 	hr_host_read_files(e->host, e->raw.file);
 	hr_host_facts_signals(e->raw.file, &e->facts);
@@ -267,6 +278,7 @@ int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *o
 	(void)snprintf(e->exclude, sizeof e->exclude, "%s", opts->exclude ? opts->exclude : "");
 	e->dev_opts = (struct hr_host_dev_opts){e->root, e->include, e->exclude};
 	e->bpf_stats = opts->bpf_stats;
+	e->threads_per_core = opts->threads_per_core;
 	e->facts.epoch = opts->epoch_first > 0 ? opts->epoch_first : 1;
 	r = open_readers(e, opts, err);
 	if (r < 0) {
@@ -428,7 +440,7 @@ static bool look_for_change(struct hr_engine *e, uint64_t now)
 	hr_host_read_cpus(e->host, &cpus);
 	if (cpus.online != e->cpus.online || cpus.online_hash != e->cpus.online_hash) {
 		e->cpus = cpus;
-		hr_host_facts_cpus(e->root, &cpus, &e->facts);
+		cpu_facts(e);
 		changed = true;
 	}
 	if (names != e->names || now >= e->rescan_ns) {

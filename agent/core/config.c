@@ -67,6 +67,9 @@ static const struct hr_conf_key keys[] = {
 	KEY("measure", "bpf_stats", HR_CONF_BOOL, bpf_stats, 0, 0, "yes",
 		"Measure ns per event by switching on BPF run-time statistics for 1 s every 10 "
 		"min; it taxes every BPF program on the host for that second."),
+	KEY("measure", "threads_per_core", HR_CONF_U64, threads_per_core, 0, 8, "0",
+		"Hardware threads of a core, where the hypervisor hides it: 1 if each vCPU is a "
+		"core, 2 if two share one. 0: as it shows; hidden, at_least takes them as shared."),
 	KEY("measure", "include_devices", HR_CONF_TEXT, include_devices, 0, 0, "",
 		"Devices to measure although the rules leave them out, such as \"loop0 dm-1\"."),
 	KEY("measure", "exclude_devices", HR_CONF_TEXT, exclude_devices, 0, 0, "",

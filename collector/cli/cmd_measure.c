@@ -34,7 +34,8 @@ struct measure {
 	uint64_t for_ns; /* 0: until CMD ends */
 	bool json, explain;
 	const char *include, *exclude;
-	char **command; /* NULL: none */
+	uint64_t threads_per_core; /* 0: as the hypervisor shows it */
+	char **command;            /* NULL: none */
 	struct hr_model_conf conf;
 
 	struct hr_engine *engine;
@@ -50,8 +51,9 @@ static int parse(struct measure *m, int argc, char **argv)
 	static const struct option options[] = {{"for", required_argument, NULL, 'f'},
 		{"json", no_argument, NULL, 'j'}, {"explain", no_argument, NULL, 'e'},
 		{"include", required_argument, NULL, 'i'},
-		{"exclude", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 'c'},
-		{0}};
+		{"exclude", required_argument, NULL, 'x'},
+		{"threads-per-core", required_argument, NULL, 't'},
+		{"config", required_argument, NULL, 'c'}, {0}};
 	struct hr_cli *cli = (struct hr_cli *)m->cli;
 	bool told = false;
 	int c;
@@ -77,6 +79,13 @@ static int parse(struct measure *m, int argc, char **argv)
 			break;
 		case 'x':
 			m->exclude = optarg;
+			break;
+		case 't':
+			if (!hr_num_u64(optarg, 1, 8, &m->threads_per_core))
+				return hr_cli_usage(cli,
+					"--threads-per-core wants 1 if each vCPU is a core, 2 if "
+					"two share one, got '%s'",
+					optarg);
 			break;
 		case 'c':
 			cli->config = optarg;
@@ -228,7 +237,8 @@ static int open_engine(struct measure *m)
 		.bpf_stats = true,
 		.dense = true,
 		.include = m->include,
-		.exclude = m->exclude};
+		.exclude = m->exclude,
+		.threads_per_core = (uint32_t)m->threads_per_core};
 	const struct hr_signal_state *cpu;
 	char err[512];
 

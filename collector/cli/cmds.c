@@ -31,6 +31,7 @@ const struct hr_cmd hr_cmds[] = {
 		"  --explain        every number behind the answer, instead of the answer\n"
 		"  --include NAMES  devices to measure although the rules leave them out\n"
 		"  --exclude NAMES  devices to leave out\n"
+		"  --threads-per-core N  1: each vCPU is a core; 2: two share one (as shown)\n"
 		"  --config FILE    take target and service level from this collector.conf\n\n"
 		"Needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH).\n"
 		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"

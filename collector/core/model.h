@@ -50,6 +50,7 @@ struct hr_estimate {
 	bool local;         /* bound by a cgroup limit or shaper on the VM */
 	bool external;      /* bound by a limit that does not grow with the VM */
 	bool quiet;         /* limit unknown, load too small to decide */
+	bool hidden_cores;  /* cpu: only that siblings are hidden keeps at_least below the target */
 	int8_t dev;         /* device number, -1 none */
 };
 

@@ -503,12 +503,35 @@ static void steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 	hr_trace_say(x->t, "steal: BAD: %s", s->reason);
 }
 
+/*
+ * Siblings that the hypervisor hides are taken as shared by at_least.  Where that alone keeps
+ * @at_least, as extrapolated, below the target, it is what is missing: no further minute tells it.
+ */
+static void hidden_cores(const struct hr_ctx *x, const struct hr_cpu_facts *f,
+	const struct hr_opt *at_least, struct hr_estimate *e)
+{
+	double d = derate_of(x, f, f->c).at_least;
+
+	if (d >= 1 || (x->facts && x->facts->threads_per_core > 0))
+		return;
+	hr_trace_say(x->t,
+		"  which vCPUs share a core is hidden: at_least takes them as shared (x%.2f)", d);
+	if (!at_least->has || at_least->v >= x->conf->k_target ||
+		at_least->v / d < x->conf->k_target)
+		return;
+	e->hidden_cores = true;
+	hr_estimate_missing(e, 0,
+		"whether two vCPUs share a core, which the hypervisor hides (threads_per_core "
+		"tells it)");
+}
+
 void hr_model_cpu(
 	const struct hr_ctx *x, struct hr_estimate *ret_cpu, struct hr_estimate *ret_steal)
 {
 	struct hr_estimate *e = ret_cpu;
 	struct hr_bounds big;
 	struct hr_cpu_facts f;
+	struct hr_opt raw;
 
 	hr_estimate_init(ret_cpu, HR_RES_CPU, -1, x);
 	hr_estimate_init(ret_steal, HR_RES_STEAL, -1, x);
@@ -538,7 +561,10 @@ void hr_model_cpu(
 	cpu_evidence(x, &f, e);
 	cpu_confidence(x, &f, e);
 	e->at[HR_SIZE_VCPUS] = e->at[HR_SIZE_BOTH] = big;
+	raw = e->r.headroom.at_least;
 	cpu_judge(x, &f, e);
+	if (!e->local && !e->r.saturated)
+		hidden_cores(x, &f, &raw, e);
 	if (!e->local) {
 		e->at[HR_SIZE_MEMORY] = e->r.headroom;
 		/* A larger size is never worse: k(2c) >= k(c). */

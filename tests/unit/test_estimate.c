@@ -1,48 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The estimators of one minute: worked examples 8, 9, 12, 13 of answer-model, and their properties.
  */
-#include "tests/unit/hr_cmocka.h"
-#include "tests/unit/model_fixture.h"
+#include "tests/unit/estimate_fixture.h"
 
-#include "collector/core/eval.h"
 #include "collector/core/gates.h"
-#include "collector/core/model_cpu.h"
-
-struct bench {
-	struct hr_model_conf conf;
-	struct hr_facts facts;
-	struct hr_minute_dev dev[HR_DEVS_MAX];
-	struct hr_minute m;
-	struct hr_limit limit[HR_DEVS_MAX];
-	struct hr_ctx x;
-	struct hr_estimate e, steal;
-	struct hr_eval v;
-};
-
-/* One window of an idle VM as the minute's evidence; the test changes b->m. */
-static int setup(void **state)
-{
-	struct bench *b = calloc(1, sizeof(*b));
-	struct hr_summary *s = fx_idle(0);
-
-	assert_non_null(b);
-	hr_model_conf_default(&b->conf);
-	b->conf.min_history_h = 0;
-	b->facts = fx_facts();
-	b->m.dev = b->dev;
-	b->m.dev_cap = HR_DEVS_MAX;
-	hr_minute_add(&b->m, s);
-	free(s);
-	b->x = (struct hr_ctx){.m = &b->m, .conf = &b->conf, .facts = &b->facts, .limit = b->limit};
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	free(*state);
-	return 0;
-}
 
 static void one_thread(struct bench *b, uint16_t u_pm, uint16_t o_pm)
 {
@@ -147,81 +108,6 @@ static void softirq_of_30_percent_leaves_three(void **state)
 	hr_model_softirq(&b->x, &b->e);
 	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
 	fx_near(b->e.at[HR_SIZE_BOTH].likely.v, 3, 1e-9);
-}
-
-static void steal_of_one_in_thirteen_is_bad(void **state)
-{
-	struct bench *b = *state;
-
-	/* example 8: run 1.2 CPU-s and steal 0.1 in 1 s */
-	b->m.covered_ms = 1000;
-	b->m.ctr[HR_CTR_ONCPU_NS] = 1200000000;
-	b->m.ctr[HR_CTR_STAT_USER_MS] = 1200;
-	b->m.ctr[HR_CTR_STAT_SYSTEM_MS] = 0;
-	b->m.ctr[HR_CTR_STEAL_MS] = 100;
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_true(b->steal.r.saturated);
-	fx_near(b->steal.r.demand.mean.v, 0.0769231, 1e-6);
-	assert_true(b->steal.r.headroom.at_most.v <= 1);
-	assert_false(b->e.r.saturated); /* charged to steal, not to the number of vCPUs */
-}
-
-static void steal_on_an_idle_vm_is_not_judged(void **state)
-{
-	struct bench *b = *state;
-
-	b->m.ctr[HR_CTR_STEAL_MS] =
-		120; /* 38 % of next to nothing: 0.2 run, 0.12 stolen in 20 CPU-s */
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_false(b->steal.r.saturated);
-	assert_false(b->steal.r.headroom.has);
-}
-
-static void unaccounted_time_is_forgiven_where_cpus_stood_idle(void **state)
-{
-	struct bench *b = *state;
-
-	/* 60 ms of 20 CPU-s = 0.3 %; the busiest second used 1 % */
-	b->m.ctr[HR_CTR_UNKNOWN_NS] = 60000000;
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_true(b->e.r.confidence > HR_CONFIDENCE_LOW);
-	assert_int_equal(b->e.r.n_missing, 0);
-	b->m.ctr[HR_CTR_UNKNOWN_NS] = 400000000; /* 2 % */
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
-	assert_int_equal(b->e.r.n_missing, 1);
-	b->m.ctr[HR_CTR_UNKNOWN_NS] = 60000000;
-	b->m.dist[HR_DIST_BUSY_1S].max = 1500; /* 1.5 of 2 CPUs */
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
-}
-
-/* 1 % of 500 are 5, and 2 sqrt(5) = 4.47 more may be chance: 9 are none, 10 are. */
-static void as_many_late_bursts_as_chance_gives_are_no_shortage(void **state)
-{
-	(void)state;
-	assert_false(hr_cpu_is_late(0.01, 500, 9));
-	assert_true(hr_cpu_is_late(0.01, 500, 10));
-	/* of 10000: 100 + 20 */
-	assert_false(hr_cpu_is_late(0.01, 10000, 120));
-	assert_true(hr_cpu_is_late(0.01, 10000, 121));
-	/* 0.1 + 0.63: still, one alone proves nothing */
-	assert_false(hr_cpu_is_late(0.01, 10, 1));
-	assert_true(hr_cpu_is_late(0.01, 10, 2));
-}
-
-static void the_frozen_bound_is_the_ratio_of_cut_sums(void **state)
-{
-	struct bench *b = *state;
-
-	b->m.ctr[HR_CTR_FROZEN_C_NS] = 7000;
-	b->m.ctr[HR_CTR_FROZEN_2C_NS] = 10500;
-	fx_near(hr_frozen_gain(&b->m).v, 1.5, 1e-12);
-	b->m.ctr[HR_CTR_FROZEN_C_NS] = 115;
-	b->m.ctr[HR_CTR_FROZEN_2C_NS] = 150;
-	fx_near(hr_frozen_gain(&b->m).v, 1.304348, 1e-6);
-	b->m.have = 0;
-	assert_false(hr_frozen_gain(&b->m).has);
 }
 
 static void memory_reaches_as_far_as_available_over_anonymous(void **state)
@@ -563,11 +449,6 @@ int main(void)
 		T(a_thread_hot_for_a_minute_is_not_yet_serial_for_the_service),
 		T(without_threads_the_busy_cpus_bound_serial),
 		T(softirq_of_30_percent_leaves_three),
-		T(steal_of_one_in_thirteen_is_bad),
-		T(steal_on_an_idle_vm_is_not_judged),
-		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),
-		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
-		T(the_frozen_bound_is_the_ratio_of_cut_sums),
 		T(memory_reaches_as_far_as_available_over_anonymous),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
 		T(a_disk_that_never_met_its_limit_has_a_lower_bound_only),
