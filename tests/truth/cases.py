@@ -23,6 +23,7 @@ ALL["serial/lock-pool"] = closed.lock_pool
 for _name in closed.GAIN:
     ALL[f"gain/{_name}"] = lambda o, n=_name: closed.gain(n, o)
 ALL["server/postgres"] = servers.postgres
+ALL["server/http"] = servers.http
 ALL["quota"] = limits.cpu_quota
 ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)
@@ -33,4 +34,4 @@ QUICK |= {"serial/pool-of-8", "quota", "idle"}
 # What --all runs: some 25 minutes on a quiet machine, the guest's cases first (other load does not reach those).
 IN_GUEST = ("cpu/c1-poisson-lognormal", "cpu/c1-bursts-more", "cpu/c1-batches-in", "cpu/c1-ticks-more")
 ON_HOST = ("idle", "quota", "serial/single-server", "serial/pool-of-8", "serial/lock-pool", *(f"gain/{n}" for n in closed.GAIN),
-           "disk", "network", "memory", "server/postgres", "cpu/c2-poisson-exp", "cpu/c2-bursts-more", "cpu/c2-batches-in")
+           "disk", "network", "memory", "server/postgres", "server/http", "cpu/c2-poisson-exp", "cpu/c2-bursts-more", "cpu/c2-batches-in")

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real PostgreSQL under pgbench at a constant rate; its latency from the scheduled start is the truth."""
+"""
+Real servers under an open load: PostgreSQL under pgbench, nginx under http_client.py; latency from the scheduled start is the truth.
+"""
+import json
 import os
 import pwd
+import random
 import re
 import shutil
+import sys
 import tempfile
 import time
 
-from rig import Skip, break_point, call, cpus_online, measure, need, on_exit, quietly, start
+from rig import TOP, Skip, break_point, call, cpus_online, measure, need, on_exit, quietly, start, write
 from table import Row
 
 LIMIT_MS = 10  # the service level: 1 % of the transactions take longer from their scheduled start
@@ -54,6 +59,15 @@ def _late(p):
     return (late + skipped) / max(n + skipped, 1)
 
 
+def _rows(case, o, full, seen, record):
+    """The question at each fraction of the load that breaks."""
+    for f in FRACTIONS:
+        (answer, info), foreign = quietly(lambda f=f: record(f * full))
+        info["foreign"], info["search"] = foreign, seen
+        want = "yes" if f < 0.5 else "resize" if f > 1.1 else None
+        yield Row(case, f, answer, 1 / f, "server", want=want, binding="cpu" if f > 1.1 else None, info=info)
+
+
 def postgres(o):
     cpus_online(2)
     home = _server()
@@ -70,9 +84,71 @@ def postgres(o):
         info["late"] = _late(p)
         return answer, info
 
-    for f in FRACTIONS:
-        (answer, info), foreign = quietly(lambda f=f: record(f * full))
-        info["foreign"], info["search"] = foreign, seen
-        want = "yes" if f < 0.5 else "resize" if f > 1.1 else None
-        yield Row("server/postgres-select", f, answer, 1 / f, "server", want=want,
-                  binding="cpu" if f > 1.1 else None, info=info)
+    yield from _rows("server/postgres-select", o, full, seen, record)
+
+
+HTTP_PORT = 54380
+HTTP_WORKERS = 2
+NGINX = """
+daemon off; worker_processes %d; pid %s/pid; error_log %s/log; events { worker_connections 2048; }
+http {
+  access_log off; keepalive_requests 1000000; keepalive_timeout 600;
+  types { text/plain txt; } gzip on; gzip_comp_level 9; gzip_types text/plain;
+  client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;
+  server { listen 127.0.0.1:%d; root %s; }
+}
+"""
+
+
+def _nginx():
+    """nginx that compresses a text anew for each request: some milliseconds of work in one of two workers."""
+    need("nginx")
+    home = tempfile.mkdtemp(prefix="truth-http.")
+    on_exit(shutil.rmtree, home, True)
+    os.chmod(home, 0o755)
+    words = random.Random(7)
+    pool = ["".join(words.choices("abcdefghijklmnopqrstuvwxyz", k=words.randint(3, 11))) for _ in range(2000)]
+    write(f"{home}/text.txt", " ".join(words.choices(pool, k=12000)))
+    write(f"{home}/conf", NGINX % ((HTTP_WORKERS,) + (home,) * 7 + (HTTP_PORT, home)))
+    p = start(["nginx", "-p", home, "-c", f"{home}/conf"])
+    time.sleep(1)
+    if p.poll() is not None:
+        raise Skip(f"nginx did not start, see {home}/log")
+
+
+def _requests(rate, seconds, limit, seed):
+    return start(["nice", "-n", "-20", sys.executable, os.path.join(TOP, "tests/truth/http_client.py"), HTTP_PORT, f"{rate:.1f}",
+                  seconds, f"{limit:.3f}", seed], stdout=-1)
+
+
+def _answered(p):
+    out, _ = p.communicate(timeout=300)
+    if p.returncode:
+        raise RuntimeError(f"http_client.py ended with status {p.returncode}")
+    return json.loads(out)
+
+
+def http(o):
+    """Its service level: 1 % of the responses take 10 ms longer than one does on the idle VM."""
+    cpus_online(2)
+    _nginx()
+    alone = _answered(_requests(10, 5, 1000, o.seed))["p50_ms"]
+    limit = alone + LIMIT_MS
+
+    def late_at(rate):
+        r = quietly(lambda: _answered(_requests(rate, o.seconds, limit, o.seed)))[0]
+        return r["late"] / max(r["n"], 1)
+
+    full, seen = break_point(late_at, 0.5 * HTTP_WORKERS / (alone / 1e3), 5, 5000, 3 if o.quick else 6)
+    if full is None:
+        raise Skip(f"did not break: {seen}")
+
+    def record(rate):
+        p = _requests(rate, o.seconds + 4, limit, o.seed + 1)
+        time.sleep(1)
+        answer, info = measure(o.seconds)
+        info["client"] = _answered(p)
+        info["alone_ms"] = alone
+        return answer, info
+
+    yield from _rows("server/http-gzip", o, full, seen, record)
