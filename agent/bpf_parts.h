@@ -52,6 +52,7 @@ struct hr_bpf {
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
 	uint64_t prev_retransmits, prev_ooms;
 	struct hr_bpf_dev dev[HR_DEVS_MAX]; /* as last assigned */
+	uint32_t blind;                     /* bit per device number that found no room */
 	uint64_t have;                      /* HR_SIG_BIT: what a take delivers now */
 	uint64_t map_bytes;
 	bool taken;   /* a base has been set */

@@ -92,9 +92,11 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take)
 	 * sequence number: by the time slots are read it is done.
 	 */
 	check_open(b, horizon, now_ns);
+	b->view.unwatched = !b->link[HR_HOOK_SWITCH];
 	hr_cells_take(b->cells, &b->view, ret_take);
 	b->resyncs += ret_take->cpu.resync;
 	ret_take->have = b->have;
+	ret_take->blind = b->blind;
 	ret_take->mem.retransmits = since_last(b->retransmits, &b->prev_retransmits);
 	ret_take->mem.ooms = since_last(b->ooms, &b->prev_ooms);
 	if (ret_take->n_slots == 0 && (first || ret_take->overrun))
@@ -197,6 +199,7 @@ int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n)
 			b->dev[i] = none;
 		}
 	}
+	b->blind = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		int e;
 
@@ -207,6 +210,7 @@ int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n)
 			b->dev[i] = dev[i];
 		else
 			r = e;
+		b->blind |= e == 0 ? 0 : 1u << i;
 	}
 	return r;
 }

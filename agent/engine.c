@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/bpf_io.h"
+#include "agent/core/room.h"
 #include "agent/core/budget.h"
 #include "agent/core/sampler.h"
 #include "agent/host_cgroup.h"
@@ -29,10 +30,6 @@
 
 /* Threads one snapshot can hold; the top-K table knows about as many. */
 #define TASKS_MAX 8192
-
-/* Room in the kernel's tables for devices that appear later. */
-#define SPARE_DISKS 2
-#define SPARE_NICS  2
 
 /*
  * Devices are looked up again this often even when no name or number changed
@@ -110,19 +107,16 @@ static uint32_t count_kind(const struct hr_host_devs *devs, enum hr_dev_kind kin
 	return n;
 }
 
-static uint32_t at_most(uint32_t v, uint32_t max)
-{
-	return v < max ? v : max;
-}
-
 static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 {
+	const struct hr_room room = hr_room(e->cpus.possible, count_kind(&e->devs, HR_DEV_DISK),
+		count_kind(&e->devs, HR_DEV_NIC));
 	const struct hr_bpf_opts o = {
 		.force = opts->force,
 		.no_hooks = opts->no_hooks,
 		.bpf_stats = opts->bpf_stats,
-		.disks = at_most(count_kind(&e->devs, HR_DEV_DISK) + SPARE_DISKS, HR_DISKS_MAX),
-		.nics = at_most(count_kind(&e->devs, HR_DEV_NIC) + SPARE_NICS, HR_NICS_MAX),
+		.disks = room.disks,
+		.nics = room.nics,
 	};
 	struct hr_bpf_dev dev[HR_DEVS_MAX];
 	uint32_t loaded = 0;

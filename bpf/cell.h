@@ -201,6 +201,11 @@ struct hr_task_rec { /* one record of the iterator; field for field struct hr_ta
 	char group[HR_GROUP_LEN];
 };
 
+/* What the maps of all hooks may take with one disk and one NIC: per possible CPU, and beside them.
+ */
+#define HR_MAPS_PER_CPU 32768
+#define HR_MAPS_FIXED   524288
+
 #define HR_CELL_ALIGNED(type) _Static_assert(sizeof(type) % 64 == 0, #type " fills cache lines")
 
 _Static_assert(sizeof(struct hr_cell_hist) == 16 + 4 * HR_BUCKETS, "no hidden padding");
@@ -214,5 +219,5 @@ _Static_assert(sizeof(struct hr_nic_cell) == 4096, "4 KiB per NIC and CPU");
 HR_CELL_ALIGNED(struct hr_mem_cell);
 _Static_assert(sizeof(struct hr_cpu_cell) + sizeof(struct hr_disk_cell) +
 			       sizeof(struct hr_nic_cell) + sizeof(struct hr_mem_cell) <=
-		       32768,
+		       HR_MAPS_PER_CPU,
 	"budget per possible CPU, one disk and one NIC");

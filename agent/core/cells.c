@@ -41,7 +41,8 @@ struct prev_mem {
 
 struct hr_cells {
 	uint32_t cpus, groups, disks, nics;
-	bool based; /* a first take has been */
+	uint32_t live; /* CPUs up to the last that has switched: cells beyond were never written */
+	bool based;    /* a first take has been */
 	bool lapped;
 	uint32_t touched;          /* bit per device number that a take has written to */
 	uint64_t horizon, planned; /* ns, multiples of a slot */
@@ -195,6 +196,17 @@ static void deliver_ns(
 	ret->sum = within(ns / 1000, lo + ret->sum, hi + ret->sum);
 }
 
+/* CPUs to look at.  Of 256 possible ones a VM may have two: reading all takes half a millisecond.
+ */
+static void find_live(struct hr_cells *c, const struct hr_cells_view *v)
+{
+	uint32_t n = c->cpus;
+
+	while (v->cpu && !v->unwatched && n > c->live && LOAD(v->cpu[n - 1].switches) == 0)
+		n--;
+	c->live = n;
+}
+
 /* --- CPU ------------------------------------------------------------------- */
 
 /* Growth of ring index @i over all CPUs is added to @out (NULL: only the copy moves). */
@@ -204,7 +216,7 @@ static void take_cpu_slot(
 	for (uint32_t g = 0; g < c->groups; g++) {
 		struct hr_cpu_slot *prev = &c->cpu_slot[g * HR_RING_SLOTS + i];
 		struct hr_cpu_slot s = {0};
-		uint32_t end = (g + 1) * GROUP < c->cpus ? (g + 1) * GROUP : c->cpus;
+		uint32_t end = (g + 1) * GROUP < c->live ? (g + 1) * GROUP : c->live;
 
 		for (uint32_t cpu = g * GROUP; cpu < end; cpu++) {
 			const struct hr_cpu_slot *x = &cell[cpu].slot[i];
@@ -334,9 +346,9 @@ static void take_cpu(struct hr_cells *c, const struct hr_cells_view *v, struct h
 {
 	struct hr_open o;
 
-	take_cpu_counters(&c->cpu, v->cpu, c->cpus, &t->cpu);
+	take_cpu_counters(&c->cpu, v->cpu, c->live, &t->cpu);
 	/* before the slots: once a sequence is even, nobody uses the old horizon any more */
-	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
+	for (uint32_t cpu = 0; cpu < c->live; cpu++) {
 		const struct hr_open_end *end = v->open_end ? &v->open_end[cpu] : NULL;
 		uint64_t to = c->planned;
 
@@ -360,7 +372,7 @@ static void take_disk_slot(struct hr_cells *c, const struct hr_cells_view *v, ui
 		struct hr_disk_slot *prev =
 			&c->disk_slot[(disk * c->groups + g) * HR_RING_SLOTS + i];
 		struct hr_disk_slot s = {0};
-		uint32_t end = (g + 1) * GROUP < c->cpus ? (g + 1) * GROUP : c->cpus;
+		uint32_t end = (g + 1) * GROUP < c->live ? (g + 1) * GROUP : c->live;
 
 		for (uint32_t cpu = g * GROUP; cpu < end; cpu++) {
 			const struct hr_disk_slot *x = &v->disk[cpu * c->disks + disk].slot[i];
@@ -388,7 +400,7 @@ static void take_nic_slot(struct hr_cells *c, const struct hr_cells_view *v, uin
 	for (uint32_t g = 0; g < c->groups; g++) {
 		struct hr_nic_slot *prev = &c->nic_slot[(nic * c->groups + g) * HR_RING_SLOTS + i];
 		struct hr_nic_slot s = {0};
-		uint32_t end = (g + 1) * GROUP < c->cpus ? (g + 1) * GROUP : c->cpus;
+		uint32_t end = (g + 1) * GROUP < c->live ? (g + 1) * GROUP : c->live;
 
 		for (uint32_t cpu = g * GROUP; cpu < end; cpu++) {
 			const struct hr_nic_slot *x = &v->nic[cpu * c->nics + nic].slot[i];
@@ -413,7 +425,7 @@ static void take_disk_counters(
 	uint64_t res[2], lazy;
 
 	memset(&now, 0, sizeof(now));
-	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
+	for (uint32_t cpu = 0; cpu < c->live; cpu++) {
 		const struct hr_disk_cell *x = &v->disk[cpu * c->disks + disk];
 
 		now.errors += LOAD(x->errors);
@@ -478,7 +490,7 @@ static void take_mem(struct hr_cells *c, const struct hr_cells_view *v, struct h
 	struct prev_mem now;
 
 	memset(&now, 0, sizeof(now));
-	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
+	for (uint32_t cpu = 0; cpu < c->live; cpu++) {
 		now.reclaims += LOAD(v->mem[cpu].reclaims);
 		now.reclaim_ns += LOAD(v->mem[cpu].reclaim_ns);
 		gather(&v->mem[cpu].reclaim, &now.reclaim);
@@ -507,7 +519,7 @@ void hr_cells_forget(
 static void set_base(struct hr_cells *c, const struct hr_cells_view *v, struct hr_take *t)
 {
 	if (v->cpu) {
-		take_cpu_counters(&c->cpu, v->cpu, c->cpus, &t->cpu);
+		take_cpu_counters(&c->cpu, v->cpu, c->live, &t->cpu);
 		for (uint32_t i = 0; i < HR_RING_SLOTS; i++)
 			take_cpu_slot(c, v->cpu, i, NULL);
 	}
@@ -540,6 +552,7 @@ void hr_cells_take(struct hr_cells *c, const struct hr_cells_view *v, struct hr_
 {
 	assert(c->cpus == v->cpus && c->disks == v->disks && c->nics == v->nics);
 	take_clear(c, ret_take);
+	find_live(c, v);
 	ret_take->first_slot = c->horizon >> HR_SLOT_SHIFT;
 	if (!c->based || c->lapped) {
 		set_base(c, v, ret_take);

@@ -46,12 +46,13 @@ struct hr_open_end {
 /* Where the cells are mapped.  NULL: that object is not loaded (its numbers stay 0 and mean
  * nothing). */
 struct hr_cells_view {
-	uint32_t cpus;                      /* possible CPUs = cells per device */
-	uint32_t disks, nics;               /* stride of the device maps */
-	const struct hr_cpu_cell *cpu;      /* [cpus] */
-	const struct hr_disk_cell *disk;    /* [cpus][disks] */
-	const struct hr_nic_cell *nic;      /* [cpus][nics] */
-	const struct hr_mem_cell *mem;      /* [cpus] */
+	uint32_t cpus;                   /* possible CPUs = cells per device */
+	uint32_t disks, nics;            /* stride of the device maps */
+	const struct hr_cpu_cell *cpu;   /* [cpus] */
+	const struct hr_disk_cell *disk; /* [cpus][disks] */
+	const struct hr_nic_cell *nic;   /* [cpus][nics] */
+	const struct hr_mem_cell *mem;   /* [cpus] */
+	bool unwatched; /* switches are not counted any more: they do not tell which CPUs ran */
 	const struct hr_open_end *open_end; /* [cpus], NULL: every running stint is believed */
 	/* device number (hr_facts.dev) of each disk and NIC of the maps; HR_DEVS_MAX: unused */
 	uint8_t disk_dev[HR_DISKS_MAX], nic_dev[HR_NICS_MAX];

@@ -60,7 +60,8 @@ struct hr_take_mem {
 
 /* Everything the kernel side delivers for one tick. */
 struct hr_take {
-	uint64_t have;       /* HR_SIG_BIT: which parts below mean something */
+	uint64_t have;  /* HR_SIG_BIT: which parts below mean something */
+	uint32_t blind; /* bit per device number: no room in the maps, its zeros mean nothing */
 	uint64_t first_slot; /* absolute slot number = ns >> HR_SLOT_SHIFT */
 	uint32_t n_slots;    /* consecutive, closed */
 	bool overrun;        /* the ring lapped: slots before first_slot are lost */

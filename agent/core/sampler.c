@@ -230,12 +230,15 @@ static void fold_tick(struct hr_sampler *s, const struct hr_raw *raw, uint64_t d
 		uint64_t took = hr_fold_take(&s->fold, raw->take, lost_cpus, &s->sum[s->open]);
 
 		have |= took;
-		for (uint8_t i = 0; i < s->conf.n_dev; i++)
+		for (uint8_t i = 0; i < s->conf.n_dev; i++) {
+			if (raw->take->blind >> i & 1)
+				continue;
 			s->tick_dev[i] |=
 				took & (s->conf.dev_kind[i] == HR_DEV_DISK
 						       ? HR_SIG_BIT(HR_SIG_DISK_IO) |
 								 HR_SIG_BIT(HR_SIG_DISK_SYNC)
 						       : HR_SIG_BIT(HR_SIG_NET_IO));
+		}
 	}
 	s->have &= have | SLOW_SIGNALS;
 	for (uint8_t i = 0; i < s->conf.n_dev; i++)

@@ -364,6 +364,51 @@ static void a_killed_reader_leaves_nothing_attached(void **state)
 	assert_int_equal(left, 0);
 }
 
+/* --- memory, and devices that find no room ------------------------------------- */
+
+static uint32_t possible_cpus(void)
+{
+	unsigned first = 0, last = 0;
+	FILE *f = fopen("/sys/devices/system/cpu/possible", "r");
+	int n = f ? fscanf(f, "%u-%u", &first, &last) : 0;
+
+	if (f)
+		fclose(f);
+	assert_true(n >= 1);
+	return (n == 2 ? last : first) + 1;
+}
+
+/*
+ * One disk and one NIC: 25 KiB of cells per possible CPU (12 CPU, 8 disk, 4 NIC, 1 memory), and
+ * what hr_room() takes for all the rest, 368 KiB.  A second disk has no room, and takes say so.
+ */
+static void maps_are_as_large_as_counted_and_a_second_disk_is_told(void **state)
+{
+	const struct hr_bpf_dev dev[3] = {
+		{.kind = HR_DEV_DISK, .major = 240, .minor = 1},
+		{.kind = HR_DEV_NIC, .ifindex = 1000000},
+		{.kind = HR_DEV_DISK, .major = 240, .minor = 2},
+	};
+	struct hr_bpf_opts o = {.disks = 1, .nics = 1};
+	static struct hr_take take;
+	struct hr_signal_state signal[HR_SIG_N];
+	uint64_t cells = 25 * 1024 * (uint64_t)possible_cpus();
+	struct hr_bpf *b;
+
+	(void)state;
+	assert_int_equal(hr_bpf_open(&b, &o, signal), 0);
+	print_message("maps %llu KiB, cells of them %llu\n",
+		(unsigned long long)hr_bpf_map_bytes(b) / 1024, (unsigned long long)cells / 1024);
+	assert_in_range(hr_bpf_map_bytes(b), cells + 256 * 1024, cells + 368 * 1024);
+	assert_int_equal(hr_bpf_devices(b, dev, 3), -ENOSPC);
+	assert_int_equal(hr_bpf_take(b, live_now(), &take), 0);
+	assert_int_equal(take.blind, 1 << 2);
+	assert_int_equal(hr_bpf_devices(b, dev + 1, 2), 0); /* the first one is gone */
+	assert_int_equal(hr_bpf_take(b, live_now(), &take), 0);
+	assert_int_equal(take.blind, 0);
+	hr_bpf_close(b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +417,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_rights_every_signal_says_why),
 		cmocka_unit_test(two_rights_to_open_and_none_to_read_or_shed),
 		cmocka_unit_test(a_killed_reader_leaves_nothing_attached),
+		cmocka_unit_test(maps_are_as_large_as_counted_and_a_second_disk_is_told),
 	};
 
 	(void)argc;

@@ -3,6 +3,7 @@
 #include "tests/unit/hr_cmocka.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "agent/core/cells.h"
 
@@ -35,6 +36,7 @@ static int set_up(void **state)
 		.mem = f->mem,
 		.disk_dev = {0},
 		.nic_dev = {1}};
+	f->cpu[0].switches = f->cpu[1].switches = 1;
 	*state = f;
 	return 0;
 }
@@ -191,12 +193,12 @@ static void a_take_that_comes_too_late_says_so_and_starts_afresh(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->cpu[0].switches = 10;
+	f->cpu[0].switches += 10;
 	take_at(f, 501 + 32 + 222); /* exactly what fits */
 	assert_false(f->take.overrun);
 	assert_int_equal(f->take.n_slots, 222);
 	assert_int_equal(f->take.cpu.switches, 10);
-	f->cpu[0].switches = 30;
+	f->cpu[0].switches = 31;
 	f->cpu[0].slot[RING(800)].oncpu_ns = 5;
 	take_at(f, 723 + 32 + 223);
 	assert_true(f->take.overrun);
@@ -322,6 +324,8 @@ static void more_than_256_cpus_do_not_wrap(void **state)
 	struct hr_cells_view v = {.cpus = CPUS, .cpu = cpu};
 
 	(void)state;
+	for (int i = 0; i < CPUS; i++)
+		cpu[i].switches = 1;
 	hr_cells_init(c, CPUS, 0, 0);
 	hr_cells_plan(c, 500 * S);
 	hr_cells_take(c, &v, t);
@@ -333,6 +337,50 @@ static void more_than_256_cpus_do_not_wrap(void **state)
 	free(t);
 	free(cpu);
 	free(c);
+}
+
+/* CPU 1 is possible and not there: its cells may not even be touched.  Then it comes. */
+static void cells_of_a_cpu_that_never_ran_are_not_read(void **state)
+{
+	struct fixture *f = *state;
+	const size_t size = sizeof(struct hr_disk_cell);
+	struct hr_disk_cell *disk =
+		mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(disk != MAP_FAILED);
+	assert_int_equal(size % 4096, 0);
+	f->view.disk = disk;
+	f->cpu[1].switches = 0;
+	assert_int_equal(mprotect(disk + 1, size, PROT_NONE), 0);
+	take_at(f, 500);
+	disk[0].errors = 2;
+	take_at(f, 600);
+	assert_int_equal(f->take.disk[0].errors, 2);
+	assert_int_equal(mprotect(disk + 1, size, PROT_READ | PROT_WRITE), 0);
+	f->cpu[1].switches = 1;
+	disk[1].errors = 3;
+	disk[1].slot[RING(610)].sum[1] = 5ULL << HR_DISK_OPS_SHIFT;
+	take_at(f, 700);
+	assert_int_equal(f->take.disk[0].errors, 3);
+	assert_int_equal(f->take.dev_slot[0][610 - 568].ops[1], 5);
+	assert_int_equal(munmap(disk, 2 * size), 0);
+}
+
+/* Nobody counts switches any more: they do not tell who is there. */
+static void without_the_switch_hook_all_cells_are_read(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cpu[1].switches = 0;
+	f->view.unwatched = true;
+	take_at(f, 500);
+	f->disk[1].errors = 3;
+	take_at(f, 600);
+	assert_int_equal(f->take.disk[0].errors, 3);
+	f->view.cpu = NULL;
+	f->disk[1].errors = 4;
+	take_at(f, 700);
+	assert_int_equal(f->take.disk[0].errors, 1);
 }
 
 int main(void)
@@ -352,6 +400,8 @@ int main(void)
 		T(devices_land_under_their_number),
 		T(a_forgotten_device_starts_afresh),
 		T(more_than_256_cpus_do_not_wrap),
+		T(cells_of_a_cpu_that_never_ran_are_not_read),
+		T(without_the_switch_hook_all_cells_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

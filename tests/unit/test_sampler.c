@@ -273,6 +273,25 @@ static void a_take_in_every_tick_gives_the_slot_signals(void **state)
 	assert_true(hr_has(s, HR_SIG_CPU_STAT));
 }
 
+/* A disk that came later and found no room in the maps has not done nothing. */
+static void a_device_the_hooks_do_not_count_has_no_hook_signals(void **state)
+{
+	const uint64_t hook = BIT(HR_SIG_DISK_IO) | BIT(HR_SIG_DISK_SYNC) | BIT(HR_SIG_NET_IO);
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	feed.take.have = hook;
+	feed.take.blind = 1u << 0;
+	feed.raw.take = &feed.take;
+	assert_int_equal(run(100, 110, &s), 1);
+	assert_int_equal(s->dev[0].have & hook, 0);
+	assert_true(s->dev[0].have & BIT(HR_SIG_DISK_STAT));
+	feed.take.blind = 0;
+	assert_int_equal(run(111, 120, &s), 1);
+	assert_int_equal(s->dev[0].have & hook, BIT(HR_SIG_DISK_IO) | BIT(HR_SIG_DISK_SYNC));
+}
+
 /* Two ticks of a captured tree: what its files offer is there, what they lack is missing. */
 static uint64_t have_of_tree(const char *root)
 {
@@ -354,6 +373,7 @@ int main(void)
 		cmocka_unit_test(threads_are_those_of_the_window),
 		cmocka_unit_test(time_of_bpf_programs_counts_when_it_was_measured),
 		cmocka_unit_test(a_take_in_every_tick_gives_the_slot_signals),
+		cmocka_unit_test(a_device_the_hooks_do_not_count_has_no_hook_signals),
 		cmocka_unit_test(each_kind_of_vm_has_what_its_files_offer),
 		cmocka_unit_test(facts_become_the_device_table),
 	};
