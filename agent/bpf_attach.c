@@ -108,6 +108,8 @@ static const char *program_of(const struct hr_bpf *b, enum hr_hook h, enum hr_ru
 {
 	if (h == HR_HOOK_SWITCH && b->facts.hook[h].args < SWITCH_ARGS)
 		return rung == HR_RUNG_RAW_TP ? "on_switch3_raw" : "on_switch3_btf";
+	if (h == HR_HOOK_BLOCK && rung != HR_RUNG_RAW_TP && !b->facts.no_nesting)
+		return "on_complete_nested_btf";
 	return rung == HR_RUNG_RAW_TP ? programs[h].raw : programs[h].typed;
 }
 
@@ -314,6 +316,14 @@ static uint64_t memlock_of(int fd)
 	return bytes;
 }
 
+/* Kernels before 6.4 reckon entries x size, which makes a ring nothing. */
+static uint64_t map_bytes(const struct bpf_map *map)
+{
+	uint64_t bytes = memlock_of(bpf_map__fd(map)), ring = bpf_map__max_entries(map);
+
+	return bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF && bytes < ring ? ring : bytes;
+}
+
 static uint64_t count_map_bytes(const struct hr_bpf *b)
 {
 	struct bpf_map *map;
@@ -322,7 +332,7 @@ static uint64_t count_map_bytes(const struct hr_bpf *b)
 	for (int i = 0; i < HR_PART_N; i++) {
 		if (!b->part[i].obj)
 			continue;
-		bpf_object__for_each_map(map, b->part[i].obj) bytes += memlock_of(bpf_map__fd(map));
+		bpf_object__for_each_map(map, b->part[i].obj) bytes += map_bytes(map);
 	}
 	return bytes;
 }

@@ -172,6 +172,10 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 	ret_facts->has_btf = true;
 	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
 	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
+	/* The guard of tracepoints' programs and this function came with one commit, 05b24ff9b2cf
+	 * (6.1). */
+	ret_facts->no_nesting =
+		btf__find_by_name_kind(btf, "bpf_prog_inc_misses_counter", BTF_KIND_FUNC) >= 0;
 	probe_ops(btf, ret_facts->op_class);
 	probe_flags(btf, ret_facts);
 	for (int h = 0; h < HR_HOOK_N; h++)

@@ -47,6 +47,7 @@ struct hr_kernel_facts {
 	bool cap_sys_admin;
 	bool sched_info;            /* task_struct.sched_info.run_delay */
 	bool request_times;         /* request.start_time_ns */
+	bool no_nesting;            /* a program on a tracepoint is not run within itself */
 	bool locked_down;           /* kernel lockdown "confidentiality" refuses BPF reads */
 	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */
 	uint32_t flags_sync;        /* REQ_SYNC, REQ_FUA, REQ_PREFLUSH of this kernel; 0 unknown */
