@@ -5,6 +5,8 @@
 
 guest_mem=320M       # most of it the initramfs; asserted against what the answer says
 guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500/s under emulation
+# stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2), guest_bps (of the last disk) and
+# guest_possible (CPUs, each a socket: from 6.9 on what a present package lacks is not expected to come)
 guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
@@ -67,20 +69,23 @@ make_initramfs() { # KERNEL-NAME ARCH OUT
 
 # qemu NAME ARCH CPUS INITRAMFS LOG: the console in LOG; ends with the machine or after HR_GUEST_SECONDS (270).
 qemu() {
-	local arch=$2 cpus=$3 cpu=max machine=(qemu-system-x86_64 -machine q35) tty=ttyS0 disk
+	local arch=$2 cpus=$3 cpu=max machine=(qemu-system-x86_64 -machine q35) tty=ttyS0 disk limit
 	# QEMU before 8 garbles flags around cmpxchg16b and Linux 6.12 dies of it in every other boot; later
 	# kernels need that instruction (map storage), so it is taken from 6.12 to 6.17 alone.
 	case $1 in 6.1[2-7]-amd64) ! qemu-system-x86_64 --version | grep -q 'version [1-7]\.' || cpu=max,-cx16 ;; esac
 	if [ "$arch" = arm64 ]; then
 		machine=(qemu-system-aarch64 -machine virt) cpu=max,pauth-impdef=on,sve=off tty=ttyAMA0
 	fi
-	for disk in 0 1; do rm -f "$5.disk$disk" && truncate -s 64M "$5.disk$disk"; done
-	timeout -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" -smp "$cpus,maxcpus=$((cpus + 2))" -m "$guest_mem" -nodefaults \
+	for ((disk = 0; disk < ${guest_disks:-2}; disk++)); do
+		rm -f "$5.disk$disk" && truncate -s 64M "$5.disk$disk"
+		[ "$disk" = 0 ] && limit=iops-total=$guest_iops || limit=bps-total=${guest_bps:-0}
+		machine+=(-drive "if=none,id=d$disk,format=raw,cache=unsafe,file=$5.disk$disk,throttling.$limit"
+			-device "virtio-blk-pci,drive=d$disk")
+	done
+	timeout -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" \
+		-smp "$cpus,maxcpus=${guest_possible:-$((cpus + 2))}${guest_possible:+,sockets=$guest_possible}" -m "$guest_mem" -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -kernel "$cache/$1/vmlinuz" -initrd "$4" \
 		-append "console=$tty panic=-1 quiet loglevel=1 no_timer_check ${guest_append:-}" \
-		-drive "if=none,id=d0,format=raw,cache=unsafe,file=$5.disk0,throttling.iops-total=$guest_iops" \
-		-device virtio-blk-pci,drive=d0 \
-		-drive "if=none,id=d1,format=raw,cache=unsafe,file=$5.disk1" -device virtio-blk-pci,drive=d1 \
 		-netdev user,id=n0,restrict=on -device virtio-net-pci,netdev=n0,romfile= </dev/null >"$5" 2>&1
 	rm -f "$5.disk0" "$5.disk1"
 	tr -d '\r' <"$5" >"$5.text" && mv "$5.text" "$5"

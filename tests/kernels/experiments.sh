@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154  # sourced by run, after boot.sh
-# Experiments in guests, whose results are in bpf/README.md.  No part of CI.
+# Guests that are no part of CI: experiments, whose results are in bpf/README.md; machines of many possible CPUs; what a
+# provisioned disk carries.
 
 # hold_up PID: stops it for 40 of every 100 ms until it is gone; prints which share of the time it was stopped.
 hold_up() {
@@ -52,3 +53,70 @@ stage_stall() { experiment stall tests/bpf_stall; }
 
 # The switch hook while sched_ext schedules all tasks, by one queue for all CPUs.
 stage_sched_ext() { experiment sched_ext tests/bpf_scx tests/bpf_test_cpu tests/bpf_accuracy; }
+
+# boot_as "NAME [PARAMETER...]" KERNEL CPUS: a guest that does what tests/kernels/guest has under that name, its kernel told
+# these parameters; its console in $log.
+boot_as() {
+	local guest_append=hr.$1
+	qemu "$2" amd64 "$3" "$cache/initramfs-${1%% *}" "$log"
+	grep -q '^HR: end' "$log" && ! grep -q '^HR: FAIL' "$log" && return
+	tail -n 15 "$log"
+	result FAIL "$title" "did not come to its end (log $log)"
+	return 1
+}
+
+# guest_for NAME KERNEL: its initramfs, or a skip or failure has been counted.
+guest_for() {
+	[ "${2##*-}" = amd64 ] || { result SKIP "$1 $2" "amd64 only"; return 1; }
+	fetched "$2" && get_busybox amd64 || return 1
+	make_initramfs "$2" amd64 "$cache/initramfs-$1" || { result FAIL "$1 $2" "no initramfs"; return 1; }
+}
+
+# Time of one tick and memory of the maps by possible CPUs, of which one is there.  The time is that of an emulated CPU:
+# read how it grows.  Without KVM QEMU has no x2APIC, so the largest machine has 255 where the kernel lets nothing be added
+# to what the machine says (from 6.9 on).  Kernels before 6.4 only estimate a map's memory.
+stage_scale() {
+	local k n log title least last rows guest_disks=1 guest_mem=512M guest_possible guest_programs=(headroom tests/cost_tick)
+	for k in "${kernels[@]%%:*}"; do
+		guest_for scale "$k" || continue
+		rows='' last=''
+		for n in 2 8 64 256; do
+			guest_possible=$((n < 255 ? n : 255)) log=$cache/scale-$k-$n.log title="$k, $n possible CPUs"
+			boot_as "scale possible_cpus=$n" "$k" 1 || continue
+			expects "are possible" tick "(.possible == $n or .possible == $guest_possible) and .online == 1"
+			expects "maps within 32 KiB a possible CPU and 512 KiB" tick ".map_bytes <= $((n * 32768 + 524288))"
+			expects "the doctor says the same of them" doctor ".cost.map_bytes == $(of tick | jq .map_bytes)"
+			rows+=$(of tick | jq -r "\"| $n | \\(.tick_us.median | round) [\\(.tick_us.least | round), \\(.tick_us.largest | round)] | \\(.map_bytes) | $((n * 32768 + 524288)) |\"")$'\n'
+			least=$(of tick | jq '.tick_us.least | round')
+			if [ "$n" = 256 ]; then # 4 times the CPUs; by their square it would be 16
+				if [ -n "$last" ] && [ "$least" -le $((6 * last)) ]; then
+					result PASS "$k: a tick grows no faster than the CPUs"
+				else
+					result FAIL "$k: a tick grows no faster than the CPUs" "$least us, $last with 64"
+				fi
+			fi
+			last=$least
+		done
+		printf '| possible CPUs | tick, us [least, largest] | map bytes | at most |\n|---|---|---|---|\n%s' "$rows"
+		rm -f "$cache/initramfs-scale"
+	done
+}
+
+# Two disks of known limits, requests a second and bytes a second: both are learned, in the right unit.
+stage_limits() {
+	local k log title c guest_bps=8388608 guest_programs=(headroom)
+	for k in "${kernels[@]}"; do
+		c=${k#*:} k=${k%%:*} log=$cache/limits-$k.log title="$k, limits"
+		[ "$c" != "$k" ] || c=1
+		guest_for limits "$k" || continue
+		boot_as limits "$k" "$c" && judge_limits
+		rm -f "$cache/initramfs-limits"
+	done
+}
+
+judge_limits() {
+	of answer | jq -r '.resources[] | select(.resource == "disk") | "\(.device): \(.capacity.value) \(.capacity.unit), \(.capacity.source)"'
+	expects "a disk of $guest_iops requests/s" answer "[.resources[] | select(.device == \"vda\") | .capacity | .source == \"learned\" and .unit == \"iops\" and .value > 0.9 * $guest_iops and .value < 1.1 * $guest_iops] == [true]"
+	expects "a disk of $guest_bps bytes/s" answer "[.resources[] | select(.device == \"vdb\") | .capacity | .source == \"learned\" and .unit == \"bytes_per_second\" and .value > 0.9 * $guest_bps and .value < 1.1 * $guest_bps] == [true]"
+	expects "no headroom is claimed" answer '.answer == "no"'
+}
