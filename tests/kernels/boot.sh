@@ -6,7 +6,7 @@
 guest_mem=320M       # most of it the initramfs; asserted against what the answer says
 guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500/s under emulation
 # stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2), guest_bps (of the last disk) and
-# guest_possible (CPUs, each a socket: from 6.9 on what a present package lacks is not expected to come)
+# guest_possible (CPUs)
 guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
@@ -83,7 +83,7 @@ qemu() {
 			-device "virtio-blk-pci,drive=d$disk")
 	done
 	timeout -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" \
-		-smp "$cpus,maxcpus=${guest_possible:-$((cpus + 2))}${guest_possible:+,sockets=$guest_possible}" -m "$guest_mem" -nodefaults \
+		-smp "$cpus,maxcpus=${guest_possible:-$((cpus + 2))}" -m "$guest_mem" -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -kernel "$cache/$1/vmlinuz" -initrd "$4" \
 		-append "console=$tty panic=-1 quiet loglevel=1 no_timer_check ${guest_append:-}" \
 		-netdev user,id=n0,restrict=on -device virtio-net-pci,netdev=n0,romfile= </dev/null >"$5" 2>&1
