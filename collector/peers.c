@@ -113,8 +113,12 @@ static int take_state(void *arg, const struct hr_store_state *s)
 {
 	struct hr_writer *w = arg;
 	struct hr_host *host = hr_hosts_by_no(&w->hosts, s->host_no);
-	struct hr_vm *vm = host ? hr_vm_decode(&w->conf.model, s->bytes, s->len) : NULL;
+	bool out_of_memory = false;
+	struct hr_vm *vm =
+		host ? hr_vm_decode(&w->conf.model, s->bytes, s->len, &out_of_memory) : NULL;
 
+	if (out_of_memory)
+		return no_memory(w->peers);
 	if (!host || (!vm && host->vm))
 		return 0; /* unreadable: better the model here with a hole than none */
 	hr_vm_free(host->vm);
@@ -142,6 +146,8 @@ static int take_event(void *arg, const struct hr_store_event *e)
 
 	if (!host || e->row.n <= host->upto)
 		return 0;
+	if (!hr_writer_vm(w, host))
+		return no_memory(w->peers); /* read again: neither lost nor damaged */
 	if (e->facts)
 		(void)hr_writer_feed_facts(w, host, e->facts, e->facts_len, e->at_ms);
 	else if (e->row.damaged ||

@@ -2,7 +2,8 @@
 /*
  * Start: hosts, boots, saved model states, then the journal from where each
  * state ends.  A state that cannot be read (older version, damage) is rebuilt
- * from the windows still stored, and counted.  Of a fleet whose models do not fit in
+ * from the windows still stored, and counted.  Out of memory is no damage: the start fails, and
+ * the next one finds everything where it was.  Of a fleet whose models do not fit in
  * memory nothing is read but what it showed last (turns.c).
  */
 #include <inttypes.h>
@@ -89,8 +90,10 @@ static int load_state(void *arg, const struct hr_store_state *s)
 
 	if (!host)
 		return 0;
-	host->vm = hr_vm_decode(&l->w->conf.model, s->bytes, s->len);
-	host->has_state = true; /* one was there; without vm it is rebuilt below */
+	host->vm = hr_vm_decode(&l->w->conf.model, s->bytes, s->len, &l->out_of_memory);
+	if (l->out_of_memory)
+		return no_memory(l); /* rebuilt it would lack all that expired */
+	host->has_state = true;      /* one was there; without vm it is rebuilt below */
 	host->upto = s->upto;
 	return 0;
 }
@@ -107,26 +110,37 @@ static void set_aside(struct loading *l, const struct hr_store_row *row)
 	l->bad[l->n_bad++].body = NULL;
 }
 
-static void replay(struct loading *l, struct hr_host *host, const struct hr_store_row *row)
+static int replay(struct loading *l, struct hr_host *host, const struct hr_store_row *row)
 {
+	if (!hr_writer_vm(l->w, host))
+		return no_memory(l); /* not to be taken for a damaged row, and set aside */
 	if (row->damaged ||
 		!hr_writer_feed(l->w, host, row, hr_host_offset(host, row->boot_ord), false))
 		set_aside(l, row);
 	else
 		hr_count(l->w->count, HR_COUNT_REPLAYED, 1);
+	return 0;
+}
+
+static int replay_facts(struct loading *l, struct hr_host *host, const struct hr_store_event *e)
+{
+	if (!hr_writer_vm(l->w, host))
+		return no_memory(l);
+	(void)hr_writer_feed_facts(l->w, host, e->facts, e->facts_len, e->at_ms);
+	return 0;
 }
 
 static int replay_event(void *arg, const struct hr_store_event *e)
 {
 	struct loading *l = arg;
 	struct hr_host *host = hr_hosts_by_no(&l->w->hosts, e->row.host_no);
+	int r;
 
 	if (!host || e->row.n <= host->upto)
 		return 0;
-	if (e->facts)
-		(void)hr_writer_feed_facts(l->w, host, e->facts, e->facts_len, e->at_ms);
-	else
-		replay(l, host, &e->row);
+	r = e->facts ? replay_facts(l, host, e) : replay(l, host, &e->row);
+	if (r != 0)
+		return r;
 	host->upto = e->row.n;
 	host->unsaved_n = host->unsaved_n ? host->unsaved_n : e->row.n;
 	return 0;
@@ -136,17 +150,15 @@ static int rebuild_facts(void *arg, const struct hr_store_event *e)
 {
 	struct loading *l = arg;
 
-	(void)hr_writer_feed_facts(l->w, l->rebuilding, e->facts, e->facts_len, e->at_ms);
-	return 0;
+	return replay_facts(l, l->rebuilding, e);
 }
 
 static int rebuild_row(void *arg, const struct hr_store_row *row)
 {
 	struct loading *l = arg;
 
-	replay(l, l->rebuilding, row);
 	l->rebuilt_n = row->n > l->rebuilt_n ? row->n : l->rebuilt_n;
-	return 0;
+	return replay(l, l->rebuilding, row);
 }
 
 /* All stored windows of @host are fed, also those of the journal: upto says so. */

@@ -340,7 +340,9 @@ static int fold_late(struct hr_rollup *u, enum hr_tier tier, const struct hr_sto
 	windows = u->sum.windows;
 	samples = u->sum.samples;
 	(void)add_window(u, row);
-	if (tier == HR_TIER_5MIN) /* what it lacks, hours cannot have */
+	if (r == 0 && u->no_memory)
+		return HR_STORE_FULL; /* it stays among the late ones */
+	if (tier == HR_TIER_5MIN)     /* what it lacks, hours cannot have */
 		t->bad_windows += u->bad_windows;
 	if (r == 0 && u->sum.windows > windows)
 		r = put_sum(w, tier, row->host_no, bin);

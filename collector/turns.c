@@ -77,13 +77,14 @@ void hr_turn_cool(struct hr_writer *w, struct hr_host *host)
 /* A margin, so that models which grow do not come and go. */
 static bool has_room(const struct hr_writer *w, size_t bytes)
 {
-	return w->hot_bytes + bytes < w->conf.model_bytes / 8 * 7;
+	return !w->conf.model_bytes || w->hot_bytes + bytes < w->conf.model_bytes / 8 * 7;
 }
 
 bool hr_turn_chill(struct hr_writer *w, struct hr_host *host)
 {
-	if (!host->cold.is && !host->vm && w->conf.model_bytes && !has_room(w, 0))
-		host->cold.is = true;
+	if (!host->cold.is && !host->vm &&
+		(!has_room(w, 0) || (w->store->ops->state && !hr_writer_vm(w, host))))
+		host->cold.is = true; /* without memory for a model the host waits for one */
 	return host->cold.is;
 }
 
@@ -160,7 +161,9 @@ static int take_state(void *arg, const struct hr_store_state *s)
 {
 	struct turn *t = arg;
 
-	t->vm = hr_vm_decode(&t->w->conf.model, s->bytes, s->len);
+	t->vm = hr_vm_decode(&t->w->conf.model, s->bytes, s->len, &t->no_memory);
+	if (t->no_memory)
+		return 1; /* the state is as good as it was: tried again */
 	t->lost = !t->vm;
 	t->upto = t->vm ? s->upto : 0;
 	return 0;

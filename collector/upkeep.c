@@ -208,14 +208,16 @@ static uint64_t knows(const struct hr_writer *w, const struct hr_host *host)
 	return w->peers ? host->upto : w->last_n;
 }
 
-static int save_one(struct hr_writer *w, struct hr_host *host)
+/* *ret_saved false with 0: it stays unsaved, so its windows stay in the journal. */
+static int save_one(struct hr_writer *w, struct hr_host *host, bool *ret_saved)
 {
 	size_t len = hr_vm_encode(host->vm, NULL, 0);
 	void *buf = len <= STATE_MAX ? malloc(len) : NULL;
 	int r;
 
+	*ret_saved = buf;
 	if (!buf)
-		return 0; /* stays unsaved, so its windows stay in the journal */
+		return 0;
 	len = hr_vm_encode(host->vm, buf, len);
 	r = w->store->ops->put_state(w->store,
 		&(struct hr_store_state){
@@ -245,7 +247,8 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 	uint32_t look = all || w->hosts.n < SAVE_LOOK ? w->hosts.n : SAVE_LOOK;
 	bool too_hot = !all && w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes;
 	struct hr_host *due[SAVE_AT_ONCE];
-	uint32_t n = 0;
+	bool saved[SAVE_AT_ONCE];
+	uint32_t n = 0, n_saved = 0;
 	int r;
 
 	for (; look > 0 && n < SAVE_AT_ONCE; look--) {
@@ -258,12 +261,12 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 		if (all || too_hot || now - host->saved_ns >= w->conf.save_ns)
 			due[n++] = host;
 	}
-	*ret_saved = n;
+	*ret_saved = 0;
 	if (n == 0)
 		return 0;
 	r = hr_store_begin_lazy(w->store);
 	for (uint32_t i = 0; i < n && r == 0; i++)
-		r = save_one(w, due[i]);
+		r = save_one(w, due[i], &saved[i]);
 	if (r == 0)
 		r = w->store->ops->commit(w->store);
 	if (r != 0) {
@@ -271,13 +274,17 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 		return r;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		due[i]->saved_ns = now;
+		due[i]->saved_ns = now; /* or tried */
+		if (!saved[i])
+			continue;
+		n_saved++;
 		due[i]->upto = knows(w, due[i]);
 		due[i]->unsaved_n = 0;
 		if (w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes)
 			hr_turn_cool(w, due[i]);
 	}
-	hr_count(w->count, HR_COUNT_STATES_SAVED, n);
+	*ret_saved = n_saved;
+	hr_count(w->count, HR_COUNT_STATES_SAVED, n_saved);
 	return 0;
 }
 

@@ -70,5 +70,9 @@ bool hr_vm_cone(struct hr_vm *vm, unsigned memory, uint64_t *ret_from_ms, struct
 /* Persisted form.  Encode returns bytes, or the needed size when @cap is too small (check > cap).
  */
 size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap);
-/* NULL when the bytes are not ours or damaged: the caller starts a new one and counts it. */
-struct hr_vm *hr_vm_decode(const struct hr_model_conf *conf, const void *buf, size_t len);
+/*
+ * NULL when the bytes are not ours or damaged: the caller starts a new one and counts it; or, with
+ * *ret_no_memory, when memory is out: the bytes are as good as they were.
+ */
+struct hr_vm *hr_vm_decode(
+	const struct hr_model_conf *conf, const void *buf, size_t len, bool *ret_no_memory);

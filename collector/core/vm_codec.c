@@ -21,6 +21,7 @@
 /* One walk for both directions, so that they cannot differ. */
 struct codec {
 	bool encode, bad;
+	bool no_memory; /* and bad */
 	unsigned char *out;
 	const unsigned char *in;
 	unsigned version;
@@ -232,10 +233,10 @@ static void minute(struct codec *c, struct hr_vm *vm)
 	for (uint8_t i = 0; i < m->n_use; i++)
 		minute_use(c, &m->use[i]);
 	FIELD(c, n_dev, HR_DEVS_MAX);
-	if (c->bad || (!c->encode && !hr_vm_size_devices(vm, n_dev))) {
-		c->bad = true;
+	if (!c->bad && !c->encode && !hr_vm_size_devices(vm, n_dev))
+		c->bad = c->no_memory = true;
+	if (c->bad)
 		return;
-	}
 	if (!c->encode)
 		m->n_dev = n_dev;
 	for (uint8_t i = 0; i < n_dev; i++)
@@ -277,7 +278,7 @@ static void lookback(struct codec *c, struct hr_lookback *l)
 		FIELD(c, cell.n, UINT32_MAX);
 		if (!c->encode && !c->bad &&
 			!hr_lookback_add(l, cell.day, cell.track, cell.code, cell.n))
-			c->bad = true;
+			c->bad = c->no_memory = true; /* no more cells than it has room for */
 	}
 }
 
@@ -346,7 +347,7 @@ static void days(struct codec *c, struct hr_days *d)
 		if (cell.what != HR_DAY_SEEN)
 			bits = cell.bits;
 		if (!c->bad && !hr_days_add(d, cell.day, cell.what, bits))
-			c->bad = true;
+			c->bad = c->no_memory = true; /* as above */
 	}
 }
 
@@ -373,7 +374,7 @@ static void hours(struct codec *c, struct hr_hours *h)
 				c->bad = true;
 			for (uint32_t r = 0; !c->encode && !c->bad && r < run; r++)
 				if (!hr_hours_set(h, (enum hr_bound_kind)k, at + r, code))
-					c->bad = true;
+					c->bad = c->no_memory = true; /* all are within reach */
 			i += run;
 		}
 }
@@ -404,7 +405,7 @@ static void stocks_fs(struct codec *c, struct hr_stocks_fs *f)
 		if (!c->encode && !c->bad &&
 			!hr_stocks_day(f, (uint16_t)(day - (n - 1 - i)),
 				has ? v : (struct hr_stocks_day){NAN, NAN}))
-			c->bad = true;
+			c->bad = c->no_memory = true; /* days ascend */
 	}
 }
 
@@ -489,13 +490,15 @@ size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap)
 	return c.at;
 }
 
-struct hr_vm *hr_vm_decode(const struct hr_model_conf *conf, const void *buf, size_t len)
+struct hr_vm *hr_vm_decode(
+	const struct hr_model_conf *conf, const void *buf, size_t len, bool *ret_no_memory)
 {
 	const unsigned char *p = buf;
 	struct codec c = {.in = buf, .at = HEAD};
 	struct hr_vm *vm;
 	uint64_t sum = 0;
 
+	*ret_no_memory = false;
 	if (len < HEAD + TAIL || memcmp(p, VM_MAGIC, 4) != 0 || p[4] < VM_OLDEST ||
 		p[4] > VM_VERSION)
 		return NULL;
@@ -506,10 +509,13 @@ struct hr_vm *hr_vm_decode(const struct hr_model_conf *conf, const void *buf, si
 	if (sum != fnv1a(p, c.cap))
 		return NULL;
 	vm = hr_vm_new(conf);
-	if (!vm)
+	if (!vm) {
+		*ret_no_memory = true;
 		return NULL;
+	}
 	walk(&c, vm);
 	if (c.bad || c.at != c.cap) {
+		*ret_no_memory = c.no_memory;
 		hr_vm_free(vm);
 		return NULL;
 	}

@@ -13,6 +13,7 @@ enum fault_what {
 		0,       /* SQLITE_IOERR and what belongs to the call; a write leaves half behind */
 	FAULT_FILE_FULL, /* writes say SQLITE_FULL, the others succeed */
 	FAULT_MEMORY,    /* NULL */
+	FAULT_OURS,      /* NULL, but only where a file of ours asks, not a library */
 	FAULT_WHAT_N,
 };
 

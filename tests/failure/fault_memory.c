@@ -10,9 +10,14 @@ extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t n);
 
-static bool none_left(void)
+/* Of the linker: where this program's own code begins and ends. */
+extern const char __executable_start[], etext[];
+
+static bool none_left(const char *caller)
 {
-	if (!fault_here(FAULT_MEMORY))
+	bool ours = caller >= __executable_start && caller < etext;
+
+	if (!fault_here(FAULT_MEMORY) && !(ours && fault_here(FAULT_OURS)))
 		return false;
 	errno = ENOMEM;
 	return true;
@@ -20,15 +25,15 @@ static bool none_left(void)
 
 void *malloc(size_t n)
 {
-	return none_left() ? NULL : __libc_malloc(n);
+	return none_left(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-	return none_left() ? NULL : __libc_calloc(n, size);
+	return none_left(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-	return none_left() ? NULL : __libc_realloc(p, n);
+	return none_left(__builtin_return_address(0)) ? NULL : __libc_realloc(p, n);
 }

@@ -334,6 +334,7 @@ static void the_answer_of_a_service_has_an_outlook_and_it_survives_the_bytes(voi
 	static unsigned char bytes[262144];
 	uint64_t now = FX_T0_MS + 23 * 86400000ULL;
 	struct hr_model_conf c;
+	bool no_memory;
 	size_t n;
 
 	(void)state;
@@ -366,7 +367,7 @@ static void the_answer_of_a_service_has_an_outlook_and_it_survives_the_bytes(voi
 	}
 	n = hr_vm_encode(vm, bytes, sizeof(bytes));
 	assert_true(n <= sizeof(bytes));
-	back = hr_vm_decode(&c, bytes, n);
+	back = hr_vm_decode(&c, bytes, n, &no_memory);
 	assert_non_null(back);
 	hr_vm_answer(back, "vm", now, a + 1);
 	fx_same_answer(a, a + 1);

@@ -118,6 +118,7 @@ static void a_file_system_that_fills_is_dated_and_heads_the_answer(void **state)
 	uint64_t now = (FX_T0_MS / DAY_MS + 42) * DAY_MS;
 	const struct hr_res_answer *r;
 	struct hr_model_conf c;
+	bool no_memory;
 	size_t n;
 
 	(void)state;
@@ -148,7 +149,7 @@ static void a_file_system_that_fills_is_dated_and_heads_the_answer(void **state)
 	assert_int_equal(a->kind, HR_ANSWER_YES); /* K knows nothing of disks that fill */
 	n = hr_vm_encode(vm, bytes, sizeof(bytes));
 	assert_true(n <= sizeof(bytes));
-	back = hr_vm_decode(&c, bytes, n);
+	back = hr_vm_decode(&c, bytes, n, &no_memory);
 	assert_non_null(back);
 	hr_vm_answer(back, "vm", now, a + 1);
 	fx_same_answer(a, a + 1);
@@ -156,7 +157,7 @@ static void a_file_system_that_fills_is_dated_and_heads_the_answer(void **state)
 		unsigned char was = bytes[cut];
 
 		bytes[cut] ^= 0x55;
-		assert_null(hr_vm_decode(&c, bytes, n));
+		assert_null(hr_vm_decode(&c, bytes, n, &no_memory));
 		bytes[cut] = was;
 	}
 	hr_vm_free(back);

@@ -42,6 +42,7 @@ static struct hr_vm *vm_of(unsigned windows)
 
 static void a_decoded_vm_gives_the_same_answer_and_the_same_bytes(void **state)
 {
+	bool no_memory;
 	struct hr_vm *vm = vm_of(361), *back;
 	struct hr_model_conf c = conf();
 	static unsigned char a[65536], b[65536];
@@ -50,7 +51,7 @@ static void a_decoded_vm_gives_the_same_answer_and_the_same_bytes(void **state)
 
 	(void)state;
 	assert_true(n > 100 && n <= sizeof(a));
-	back = hr_vm_decode(&c, a, n);
+	back = hr_vm_decode(&c, a, n, &no_memory);
 	assert_non_null(back);
 	assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 	assert_memory_equal(a, b, n);
@@ -79,6 +80,7 @@ static void a_small_buffer_is_told_the_size(void **state)
 
 static void damaged_bytes_are_refused(void **state)
 {
+	bool no_memory;
 	struct hr_vm *vm = vm_of(12);
 	struct hr_model_conf c = conf();
 	static unsigned char a[65536];
@@ -86,10 +88,10 @@ static void damaged_bytes_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < n; i++)
-		assert_null(hr_vm_decode(&c, a, i));
+		assert_true(!hr_vm_decode(&c, a, i, &no_memory) && !no_memory);
 	for (size_t i = 0; i < n; i++) {
 		a[i] ^= 0x10;
-		assert_null(hr_vm_decode(&c, a, n));
+		assert_true(!hr_vm_decode(&c, a, n, &no_memory) && !no_memory);
 		a[i] ^= 0x10;
 	}
 	hr_vm_free(vm);
@@ -115,6 +117,7 @@ static void forged_bytes_do_no_harm(void **state)
 	struct hr_answer *x = calloc(1, sizeof(*x));
 	size_t n = hr_vm_encode(vm, a, sizeof(a));
 	unsigned taken = 0;
+	bool no_memory;
 
 	(void)state;
 	for (unsigned i = 0; i < 3000; i++) {
@@ -127,7 +130,8 @@ static void forged_bytes_do_no_harm(void **state)
 		if (hr_rand_below(&r, 4) == 0)
 			len = 13 + hr_rand_below(&r, n - 13);
 		sign(b, len);
-		back = hr_vm_decode(&c, b, len);
+		back = hr_vm_decode(&c, b, len, &no_memory);
+		assert_false(no_memory); /* damage, however it looks */
 		if (!back)
 			continue;
 		taken++;
@@ -161,6 +165,7 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 	struct hr_facts f = fx_facts();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
 	static unsigned char a[65536], zero[NO_ALL], b[65536];
+	bool no_memory;
 	size_t n;
 
 	(void)state;
@@ -175,14 +180,14 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		memcpy(b, a, len);
 		b[4] = (unsigned char)version;
 		sign(b, len);
-		back = hr_vm_decode(&c, b, len);
+		back = hr_vm_decode(&c, b, len, &no_memory);
 		assert_non_null(back);
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
 	a[4] = 7; /* of a newer program */
 	sign(a, n);
-	assert_null(hr_vm_decode(&c, a, n));
+	assert_null(hr_vm_decode(&c, a, n, &no_memory));
 	hr_vm_free(vm);
 }
 
