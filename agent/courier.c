@@ -25,8 +25,12 @@
 /* Facts go with the first POST, after a change, and hourly (facts.h). */
 #define FACTS_AGAIN_NS (3600 * HR_NS_PER_S)
 #define TEND_NS        (60 * HR_NS_PER_S)
-#define FACTS_ROOM     8192
-#define WINDOW_ROOM    (HR_SPOOL_RECORD_MAX - 64)
+/* A window that something on the way refuses: one of them is tried again so often. */
+#define PROBE_NS (600 * HR_NS_PER_S)
+/* So many refused alone, and nothing taken between: it is the way, not the windows. */
+#define PROBE_AFTER 3
+#define FACTS_ROOM  8192
+#define WINDOW_ROOM (HR_SPOOL_RECORD_MAX - 64)
 
 struct hr_courier {
 	struct hr_spool *spool;
@@ -43,12 +47,19 @@ struct hr_courier {
 	struct hr_outbox_batch batch;
 	size_t body_len;
 	bool with_facts;
-	bool uncertain;      /* some of its windows may be stored already, by an earlier try */
-	uint32_t posted_crc; /* of the facts in it */
+	bool uncertain;                 /* a try of these very bytes may be stored */
+	bool held[HR_JOURNAL_LIST_MAX]; /* windows that an earlier POST may have stored */
+	uint32_t posted_crc;            /* of the facts in it */
 
 	/* windows of a refused POST, to be sent one by one */
 	struct hr_outbox_batch single;
 	uint32_t single_at;
+
+	/* windows aside */
+	uint64_t probe_ns; /* none is tried before */
+	uint32_t probe_at;
+	bool probing;            /* the POST under way holds one */
+	uint32_t refused_in_row; /* POSTs of one window, by something on the way */
 
 	struct hr_facts facts; /* as last spooled */
 	bool has_facts;
@@ -57,7 +68,7 @@ struct hr_courier {
 	uint64_t acked_ns;               /* 0: none */
 
 	struct hr_courier_status status;
-	bool spool_told;
+	bool spool_told, unread_told;
 	unsigned char facts_buf[FACTS_ROOM];
 	unsigned char window_buf[WINDOW_ROOM];
 	unsigned char body[HR_BODY_MAX];
@@ -73,6 +84,14 @@ static void tell_spool(struct hr_courier *c)
 	if (!what[0] && c->spool_told)
 		hr_log(HR_LOG_NOTICE, "spool-on-disk", "windows=%u", hr_spool_outbox(c->spool)->n);
 	c->spool_told = what[0] != '\0';
+	if (hr_spool_unread(c->spool) != c->unread_told)
+		hr_log(HR_LOG_WARNING, c->unread_told ? "spool-read" : "spool-unread", "%s",
+			c->unread_told ? "what=\"the windows of the file set aside wait with the "
+					 "others\""
+				       : "what=\"the spool as it was found cannot be read; it is "
+					 "kept, as spool.unread when it can be renamed, and read "
+					 "as soon as that works\"");
+	c->unread_told = hr_spool_unread(c->spool);
 }
 
 static int open_spool(
@@ -163,7 +182,8 @@ void hr_courier_set_ship(struct hr_courier *c, struct hr_ship *ship)
 	c->uncertain = c->uncertain || hr_ship_busy(c->ship);
 	hr_ship_close(c->ship);
 	c->ship = ship;
-	c->acked_ns = 0; /* another collector may know nothing of us */
+	c->acked_ns = 0;         /* another collector may know nothing of us */
+	hr_spool_back(c->spool); /* and other things lie on the way to it */
 	c->next_ns = hr_clock_mono_ns();
 }
 
@@ -257,24 +277,55 @@ static bool pick_single(struct hr_courier *c, struct hr_outbox_batch *b)
 	return false;
 }
 
+/* One of those aside, when it is time. */
+static bool pick_probe(struct hr_courier *c, struct hr_outbox_batch *b)
+{
+	uint64_t now = hr_clock_mono_ns();
+
+	c->probing =
+		now >= c->probe_ns && hr_outbox_probe(hr_spool_outbox(c->spool), &c->probe_at, b);
+	if (c->probing)
+		c->probe_ns = now + PROBE_NS;
+	return c->probing;
+}
+
+/*
+ * While the way refuses everything, one of those aside and the newest window take turns: each
+ * window tried can no longer be merged, and the others are to bridge a day.
+ */
+static bool pick(struct hr_courier *c, struct hr_outbox_batch *b)
+{
+	const struct hr_outbox *box = hr_spool_outbox(c->spool);
+	bool all_refused = c->refused_in_row >= PROBE_AFTER;
+	bool old = c->old_turn && hr_outbox_has_old(box);
+
+	c->probing = false;
+	if (all_refused)
+		c->single.n = 0;
+	if (pick_single(c, b) || pick_probe(c, b))
+		return true;
+	if (!hr_outbox_pick(
+		    box, all_refused ? 0 : c->backlog, old, HR_BODY_MAX - FACTS_ROOM - 1024, b))
+		return false;
+	c->old_turn = !old;
+	return true;
+}
+
 static void start_post(struct hr_courier *c)
 {
 	const struct hr_outbox *box = hr_spool_outbox(c->spool);
 	struct hr_outbox_batch *b = &c->batch;
 
 	if (c->body_len == 0) {
-		bool old = c->old_turn && hr_outbox_has_old(box);
-
-		if (!pick_single(c, b) &&
-			!hr_outbox_pick(box, c->backlog, old, HR_BODY_MAX - FACTS_ROOM - 1024, b))
-			return;
-		if (!pack(c, b))
+		if (!pick(c, b) || !pack(c, b))
 			return;
 		c->uncertain = false;
-		for (uint32_t i = 0; i < b->n; i++)
-			c->uncertain = c->uncertain || box->item[b->at[i]].frozen ||
-				       box->item[b->at[i]].held;
-		c->old_turn = !old;
+		for (uint32_t i = 0; i < b->n; i++) {
+			const struct hr_outbox_item *it = &box->item[b->at[i]];
+
+			c->held[i] = it->held;
+			c->uncertain = c->uncertain || it->frozen; /* of an agent before this one */
+		}
 		/* on disk before the first byte: a killed agent must not merge what may be stored
 		 */
 		if (hr_spool_mark(c->spool, HR_JOURNAL_FROZEN, b) < 0) {
@@ -311,6 +362,12 @@ static void on_durable(struct hr_courier *c, const struct hr_ship_result *r)
 		c->acked_ns = now;
 	}
 	c->body_len = 0;
+	c->refused_in_row = 0;
+	if (c->probing) { /* the way is free again */
+		hr_spool_back(c->spool);
+		hr_log(HR_LOG_NOTICE, "windows-taken-again", "waiting=%u",
+			hr_spool_outbox(c->spool)->n);
+	}
 	hr_backoff_success(&c->backoff);
 	if (r->ack.period_ms > 0)
 		hr_backoff_told(&c->backoff, r->ack.phase_ms * HR_NS_PER_MS,
@@ -323,23 +380,52 @@ static void on_durable(struct hr_courier *c, const struct hr_ship_result *r)
 /*
  * The POST was not taken, so its windows wait again.  Those that an earlier try may
  * have stored are never merged: a merged window that overlaps a stored one in part
- * would be refused, and lost.
+ * would be refused, and lost.  Only those: one held window among them must not hold all that ever
+ * travelled with it, or a day no longer fits.
  */
 static void put_back(struct hr_courier *c, const struct hr_ship_result *r)
 {
-	bool held = c->uncertain || !r->certain;
+	struct hr_outbox_batch held = {.boot = c->batch.boot}, thawed = held;
 
-	(void)hr_spool_mark(c->spool, held ? HR_JOURNAL_HELD : HR_JOURNAL_THAWED, &c->batch);
+	for (uint32_t i = 0; i < c->batch.n; i++) {
+		bool hold = c->uncertain || !r->certain || c->held[i];
+		struct hr_outbox_batch *to = hold ? &held : &thawed;
+
+		to->span[to->n++] = c->batch.span[i];
+	}
+	if (held.n > 0)
+		(void)hr_spool_mark(c->spool, HR_JOURNAL_HELD, &held);
+	if (thawed.n > 0)
+		(void)hr_spool_mark(c->spool, HR_JOURNAL_THAWED, &thawed);
 	c->body_len = 0;
 }
 
-/* 400, 413, 415: for good.  One window alone is lost; of several, each gets its own try. */
+/*
+ * 400, 413, 415.  Of several windows each gets its own try.  One alone is lost only when the
+ * collector itself says so: it will never take it.  A proxy's limit or mood can change, and the
+ * window is good: it steps aside, so that it blocks nobody, and is tried again.
+ */
 static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 {
 	if (c->batch.n > 1) {
 		put_back(c, r);
 		c->single = c->batch;
 		c->single_at = 0;
+		return;
+	}
+	if (!r->certain) {
+		put_back(c, r);
+		if (hr_outbox_n_aside(hr_spool_outbox(c->spool)) == 0) {
+			c->probe_ns = hr_clock_mono_ns() + PROBE_NS;
+			hr_log(HR_LOG_WARNING, "windows-refused-on-the-way",
+				"seq=%llu status=%ld why=\"%s\" todo=\"not the collector's own "
+				"words: see to what stands before it; kept, one is tried every 10 "
+				"min\"",
+				(unsigned long long)c->batch.span[0].seq_last, r->status, r->why);
+		}
+		hr_spool_aside(c->spool, &c->batch);
+		if (++c->refused_in_row >= PROBE_AFTER)
+			c->next_ns = hr_clock_mono_ns() + PROBE_NS;
 		return;
 	}
 	c->body_len = 0;
@@ -387,13 +473,20 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 	case HR_SHIP_REFUSED:
 		on_refused(c, r);
 		break;
-	case HR_SHIP_DENIED:
-	case HR_SHIP_CLASH:
+	case HR_SHIP_CLASH: /* of one boot perhaps, and not of the next: others get their turn */
 		put_back(c, r);
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
+	case HR_SHIP_DENIED:
+		c->uncertain = c->uncertain || !r->certain;
+		if (!c->uncertain)
+			put_back(c, r);
+		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
+		break;
 	case HR_SHIP_NOT_TAKEN:
-		if (r->status == 0) {
+		/* what is in doubt goes on as the same bytes: packed anew, each try would put more
+		 * windows in doubt, and those cannot be merged */
+		if (r->status == 0 && !c->uncertain) {
 			put_back(c, r);
 			back_off(c, r->retry_after_ns);
 			break;
@@ -447,6 +540,7 @@ void hr_courier_status(const struct hr_courier *c, struct hr_courier_status *ret
 
 	*ret = c->status;
 	ret->waiting = box->n;
+	ret->aside = hr_outbox_n_aside(box);
 	ret->dropped = box->dropped;
 }
 

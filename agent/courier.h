@@ -9,7 +9,8 @@
  *   answer came they are sent again as the same bytes before anything else.
  * - The newest window goes first, then the backlog behind it, newest first, as many per
  *   POST as the collector grants.
- * - A refused POST is sent again window by window; what is refused alone is counted as lost.
+ * - A refused POST is sent again window by window.  What the collector refuses alone is counted as
+ *   lost; what a proxy refuses steps aside, blocks nobody and is tried again.
  */
 #pragma once
 
@@ -60,6 +61,7 @@ bool hr_courier_busy(const struct hr_courier *c);
 
 struct hr_courier_status {
 	uint32_t waiting;          /* windows in the spool (merged ones count once) */
+	uint32_t aside;            /* of those: refused by something before the collector */
 	uint64_t durable;          /* windows acknowledged since the start */
 	uint64_t refused;          /* windows the collector will never take */
 	uint64_t dropped;          /* windows lost for room, since the spool was made */

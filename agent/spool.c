@@ -1,44 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spool's file; see spool.h.  Format: core/journal.h, index: core/outbox.h. */
-#include "agent/spool.h"
+#include "agent/spool_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/base/fsio.h"
 #include "proto/cleanup.h"
 #include "proto/summary.h"
 #include "proto/wire.h"
 
-/* A file read at the start is never larger than this, whatever an operator configures. */
-#define FILE_MAX_BYTES (64 * 1024 * 1024)
-/* While room is made the file has up to twice its limit: it must still be read then. */
-#define LIMIT_MAX (FILE_MAX_BYTES / 8 * 3)
-/* Below this much garbage a rewrite is not worth its fsync. */
-#define GARBAGE_MIN 65536
-
-struct hr_spool {
-	char dir[PATH_MAX - 32]; /* "" memory only */
-	int dir_fd, lock_fd;
-	int fd; /* the file, or the memory file */
-	bool in_memory;
-	bool damaged;
-	bool dirty; /* written since the last fdatasync */
-	uint64_t limit;
-	uint64_t end; /* length of the file that holds whole records */
-	char trouble[160];
-	struct hr_outbox box;
-	struct hr_coalesce_item plan[HR_OUTBOX_MAX];
-	unsigned char rec[HR_SPOOL_RECORD_MAX + HR_JOURNAL_HEADER];
-};
+/* Bytes that a minute's merges and marks write, and more: some 3 KB. */
+#define MARGIN 8192
 
 /* What merging needs: some 1.3 MiB, held only while it runs. */
 struct merge_room {
@@ -47,7 +24,7 @@ struct merge_room {
 	unsigned char body[HR_SPOOL_RECORD_MAX];
 };
 
-static void trouble(struct hr_spool *s, const char *what, int err)
+void hr_spool_say(struct hr_spool *s, const char *what, int err)
 {
 	(void)snprintf(s->trouble, sizeof s->trouble,
 		"%s: %s; windows wait in memory (%u KiB) and a restart loses them", what,
@@ -59,8 +36,7 @@ static uint64_t room_limit(const struct hr_spool *s)
 	return s->in_memory && s->limit > HR_SPOOL_MEMORY_MAX ? HR_SPOOL_MEMORY_MAX : s->limit;
 }
 
-/* All of @len at the end of @fd, or nothing: a short write is cut off again. */
-static int append(int fd, uint64_t end, const void *p, size_t len)
+int hr_spool_append(int fd, uint64_t end, const void *p, size_t len)
 {
 	ssize_t n = pwrite(fd, p, len, (off_t)end);
 
@@ -89,7 +65,7 @@ static int copy_record(struct hr_spool *s, int fd, uint64_t *end, uint32_t len, 
 
 	if (len > sizeof s->rec || pread(s->fd, s->rec, len, off) != (ssize_t)len)
 		return -EBADMSG;
-	r = append(fd, *end, s->rec, len);
+	r = hr_spool_append(fd, *end, s->rec, len);
 	if (r == 0)
 		*end += len;
 	return r;
@@ -98,7 +74,7 @@ static int copy_record(struct hr_spool *s, int fd, uint64_t *end, uint32_t len, 
 static int flush_marks(struct hr_spool *s, int fd, uint64_t *end, struct hr_journal_record *m)
 {
 	size_t n = m->n > 0 ? hr_journal_put(m, s->rec, sizeof s->rec) : 0;
-	int r = n > 0 ? append(fd, *end, s->rec, n) : 0;
+	int r = n > 0 ? hr_spool_append(fd, *end, s->rec, n) : 0;
 
 	if (r == 0)
 		*end += n;
@@ -129,8 +105,8 @@ static int copy_marks(struct hr_spool *s, int fd, uint64_t *end, const struct hr
 	return flush_marks(s, fd, end, &m);
 }
 
-/* The live part of the queue into @fd, in the order of place(); the spool is not touched. */
-static int copy_live(struct hr_spool *s, int fd, uint64_t *ret_end)
+/* In the order of place(). */
+int hr_spool_copy_live(struct hr_spool *s, int fd, uint64_t *end)
 {
 	const struct hr_outbox *box = &s->box;
 	struct hr_journal_record head = {.type = HR_JOURNAL_HEAD,
@@ -139,7 +115,6 @@ static int copy_live(struct hr_spool *s, int fd, uint64_t *ret_end)
 		.span = {.seq_last = box->seq_last},
 		.dropped = box->dropped,
 		.merged = box->merged};
-	uint64_t end = 0;
 	size_t n;
 	int r;
 
@@ -148,31 +123,32 @@ static int copy_live(struct hr_spool *s, int fd, uint64_t *ret_end)
 
 		if (f->len == 0)
 			continue;
-		r = copy_record(s, fd, &end, f->len, f->off);
+		r = copy_record(s, fd, end, f->len, f->off);
 		if (r < 0)
 			return r;
 	}
 	for (uint32_t i = 0; i < box->n; i++) {
 		const struct hr_outbox_item *it = &box->item[i];
 
-		r = copy_record(s, fd, &end, it->len, it->off);
+		r = copy_record(s, fd, end, it->len, it->off);
 		if (r < 0)
 			return r;
 	}
 	/* held first: a frozen window may be held as well, and the later record adds to it */
-	r = copy_marks(s, fd, &end, box, HR_JOURNAL_HELD);
+	r = copy_marks(s, fd, end, box, HR_JOURNAL_HELD);
 	if (r == 0)
-		r = copy_marks(s, fd, &end, box, HR_JOURNAL_FROZEN);
+		r = copy_marks(s, fd, end, box, HR_JOURNAL_FROZEN);
 	if (r < 0)
 		return r;
 	/* last: it says which boot is the current one, whatever stands before */
 	n = hr_journal_put(&head, s->rec, sizeof s->rec);
-	r = append(fd, end, s->rec, n);
-	*ret_end = end + n;
+	r = hr_spool_append(fd, *end, s->rec, n);
+	*end += r == 0 ? n : 0;
 	return r;
 }
 
-/* Where copy_live() put the records: one behind the other.  Nothing is allocated for it. */
+/* Where hr_spool_copy_live() put the records: one behind the other.  Nothing is allocated for it.
+ */
 static void place(struct hr_outbox *box)
 {
 	uint32_t off = 0;
@@ -187,36 +163,54 @@ static void place(struct hr_outbox *box)
 	}
 }
 
-static int new_memory_file(void)
+int hr_spool_memory_file(void)
 {
 	int fd = memfd_create("headroom-spool", MFD_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * Rewrites the live part: into the directory (temporary file, fsync, rename), or
- * into memory.  The old file stays until the new one is whole.
- */
-static int rewrite(struct hr_spool *s, bool to_memory)
+int hr_spool_install(struct hr_spool *s, int fd)
 {
-	static const char tmp[] = "spool.new";
+	int r = fdatasync(fd) < 0 ? -errno : 0;
+
+	if (r == 0 && renameat(s->dir_fd, HR_SPOOL_TMP, s->dir_fd, "spool") < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(s->dir_fd, HR_SPOOL_TMP, 0);
+		return r;
+	}
+	/*
+	 * From here on the name is the new file's, durable or not: records written to the old one
+	 * would be nobody's.
+	 */
+	s->renamed = fsync(s->dir_fd) < 0;
+	if (s->renamed)
+		(void)snprintf(s->trouble, sizeof s->trouble,
+			"cannot make the spool's directory durable: %s; a power cut may lose what "
+			"waits",
+			strerror(errno));
+	return 0;
+}
+
+/* Into the directory by way of a temporary file, fsync, rename; or into memory. */
+int hr_spool_rewrite(struct hr_spool *s, bool to_memory)
+{
 	uint64_t end = 0;
 	int fd, r;
 
-	fd = to_memory ? new_memory_file()
-		       : openat(s->dir_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = to_memory ? hr_spool_memory_file()
+		       : openat(s->dir_fd, HR_SPOOL_TMP, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+				 0600);
 	if (fd < 0)
 		return to_memory ? fd : -errno;
-	r = copy_live(s, fd, &end);
-	if (r == 0 && !to_memory &&
-		(fdatasync(fd) < 0 || renameat(s->dir_fd, tmp, s->dir_fd, "spool") < 0 ||
-			fsync(s->dir_fd) < 0))
-		r = -errno;
+	r = hr_spool_copy_live(s, fd, &end);
+	if (r < 0 && !to_memory)
+		(void)unlinkat(s->dir_fd, HR_SPOOL_TMP, 0);
+	if (r == 0 && !to_memory)
+		r = hr_spool_install(s, fd);
 	if (r < 0) {
 		(void)close(fd);
-		if (!to_memory)
-			(void)unlinkat(s->dir_fd, tmp, 0);
 		return r;
 	}
 	if (s->fd >= 0)
@@ -234,11 +228,11 @@ static int fall_back(struct hr_spool *s, int err)
 {
 	if (s->in_memory)
 		return err;
-	trouble(s, "cannot write the spool", err);
-	return rewrite(s, true);
+	hr_spool_say(s, "cannot write the spool", err);
+	return hr_spool_rewrite(s, true);
 }
 
-static int put_record(struct hr_spool *s, const struct hr_journal_record *r)
+int hr_spool_put(struct hr_spool *s, const struct hr_journal_record *r)
 {
 	struct hr_journal_record seen = *r;
 	size_t n = hr_journal_put(r, s->rec, sizeof s->rec);
@@ -246,13 +240,13 @@ static int put_record(struct hr_spool *s, const struct hr_journal_record *r)
 
 	if (n == 0)
 		return -EMSGSIZE;
-	e = append(s->fd, s->end, s->rec, n);
+	e = hr_spool_append(s->fd, s->end, s->rec, n);
 	if (e < 0) {
 		e = fall_back(s, e);
 		if (e < 0)
 			return e;
 		n = hr_journal_put(r, s->rec, sizeof s->rec); /* the copy used the buffer */
-		e = append(s->fd, s->end, s->rec, n);
+		e = hr_spool_append(s->fd, s->end, s->rec, n);
 		if (e < 0)
 			return e;
 	}
@@ -293,7 +287,7 @@ static bool merge_run(struct hr_spool *s, struct merge_room *m, size_t at, size_
 		.t_end_ms = m->into.t_end_ms,
 		.body = m->body,
 		.body_len = len};
-	return put_record(s, &rec) == 0;
+	return hr_spool_put(s, &rec) == 0;
 }
 
 /*
@@ -346,10 +340,10 @@ static int make_room(struct hr_spool *s, size_t need)
 		if (!merge_old(s, 0, true))
 			r = drop_oldest(s);
 		if (s->end > 2 * limit) /* each merge and drop writes, too */
-			r = rewrite(s, s->in_memory);
+			r = hr_spool_rewrite(s, s->in_memory);
 	}
 	if (r == 0 && s->end + need > limit) {
-		r = rewrite(s, s->in_memory);
+		r = hr_spool_rewrite(s, s->in_memory);
 		if (r < 0)
 			r = fall_back(s, r);
 	}
@@ -372,7 +366,7 @@ int hr_spool_add(struct hr_spool *s, uint32_t epoch, struct hr_journal_span span
 		return -EMSGSIZE;
 	e = make_room(s, len + 64);
 	if (e == 0)
-		e = put_record(s, &r);
+		e = hr_spool_put(s, &r);
 	if (e < 0 && e != -EEXIST)
 		s->box.dropped += span.seq_last - span.seq_first + 1;
 	return e;
@@ -390,7 +384,16 @@ int hr_spool_add_facts(struct hr_spool *s, uint32_t epoch, const void *body, siz
 	if (len == 0 || len > HR_SPOOL_RECORD_MAX - 64)
 		return -EMSGSIZE;
 	e = make_room(s, len + 64);
-	return e < 0 ? e : put_record(s, &r);
+	return e < 0 ? e : hr_spool_put(s, &r);
+}
+
+/* Much of the file is garbage, or what comes next would pass the limit. */
+static bool worth_rewriting(const struct hr_spool *s)
+{
+	uint64_t limit = room_limit(s);
+
+	return s->end - s->box.live_bytes > HR_SPOOL_GARBAGE_MIN &&
+	       ((s->end > limit / 4 && s->end > 2 * s->box.live_bytes) || s->end + MARGIN > limit);
 }
 
 int hr_spool_mark(
@@ -401,11 +404,20 @@ int hr_spool_mark(
 
 	for (uint32_t i = 0; i < batch->n; i++)
 		r.list[i] = batch->span[i];
-	e = put_record(s, &r);
-	if (e == 0 && s->end - s->box.live_bytes > GARBAGE_MIN && s->end > s->limit / 4 &&
-		s->end > 2 * s->box.live_bytes)
-		(void)rewrite(s, s->in_memory);
+	e = hr_spool_put(s, &r);
+	if (e == 0 && worth_rewriting(s))
+		(void)hr_spool_rewrite(s, s->in_memory);
 	return e;
+}
+
+void hr_spool_aside(struct hr_spool *s, const struct hr_outbox_batch *batch)
+{
+	hr_outbox_aside(&s->box, batch);
+}
+
+void hr_spool_back(struct hr_spool *s)
+{
+	hr_outbox_back(&s->box);
 }
 
 long hr_spool_read(struct hr_spool *s, uint32_t i, void *buf, size_t cap)
@@ -440,128 +452,24 @@ void hr_spool_sync(struct hr_spool *s)
 		/* the kernel may have dropped the pages: write them all again */
 		(void)fall_back(s, -errno);
 	s->dirty = false;
+	if (s->renamed && !s->in_memory && fsync(s->dir_fd) == 0) {
+		s->renamed = false;
+		s->trouble[0] = '\0';
+	}
 }
 
 void hr_spool_tend(struct hr_spool *s, uint64_t now_ms)
 {
+	if (worth_rewriting(s))
+		(void)hr_spool_rewrite(s, s->in_memory);
 	(void)merge_old(s, now_ms, false);
-	if (s->in_memory && s->dir_fd >= 0 && rewrite(s, false) == 0)
+	if (s->in_memory && hr_spool_take_dir(s) == 0 && hr_spool_rewrite(s, false) == 0 &&
+		!s->renamed)
 		s->trouble[0] = '\0';
-	if (s->box.n > 0)
+	if (!s->in_memory)
+		hr_spool_adopt(s);
+	if (s->box.n > 0 || s->renamed)
 		hr_spool_sync(s);
-}
-
-/* Reads the records of a file as it was found.  False: it ends in something that is no record. */
-static bool load(struct hr_spool *s, const unsigned char *p, size_t len)
-{
-	size_t at = 0;
-
-	for (;;) {
-		struct hr_journal_record r;
-		int e = hr_journal_get(p + at, len - at, &r);
-
-		s->end = at;
-		if (e == 0 || e == -EAGAIN) /* the end, or torn by a crash */
-			return true;
-		if (e < 0 || r.size > sizeof s->rec)
-			return false;
-		(void)hr_outbox_apply(&s->box, &r, (uint32_t)at);
-		at += r.size;
-	}
-}
-
-static int open_file(struct hr_spool *s)
-{
-	struct stat st;
-	bool whole = true;
-
-	s->fd = openat(s->dir_fd, "spool", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->fd < 0 || fstat(s->fd, &st) < 0)
-		return -errno;
-	if (st.st_size > FILE_MAX_BYTES || !S_ISREG(st.st_mode)) {
-		whole = false;
-	} else if (st.st_size > 0) {
-		HR_CLEANUP(hr_freep) unsigned char *p = malloc((size_t)st.st_size);
-		ssize_t n = p ? pread(s->fd, p, (size_t)st.st_size, 0) : -1;
-
-		if (n < 0)
-			return p ? -errno : -ENOMEM;
-		whole = load(s, p, (size_t)n);
-	}
-	if (whole) {
-		if (s->end < (uint64_t)st.st_size && ftruncate(s->fd, (off_t)s->end) < 0)
-			return -errno;
-		return 0;
-	}
-	s->damaged = true;
-	if (renameat(s->dir_fd, "spool", s->dir_fd, "spool.damaged") < 0)
-		return -errno;
-	return rewrite(s, false); /* from the file set aside, which is still open */
-}
-
-static int open_dir(struct hr_spool *s)
-{
-	int r = hr_fs_mkdirs(s->dir, 0700);
-
-	if (r < 0)
-		return r;
-	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir_fd < 0)
-		return -errno;
-	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock_fd < 0)
-		return -errno;
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	return open_file(s);
-}
-
-int hr_spool_open(struct hr_spool **ret_spool, const char *dir, uint64_t limit, uint64_t boot)
-{
-	struct hr_spool *s = calloc(1, sizeof *s);
-	int r = 0;
-
-	if (!s)
-		return -ENOMEM;
-	s->dir_fd = s->lock_fd = s->fd = -1;
-	s->limit = limit < GARBAGE_MIN ? GARBAGE_MIN : limit > LIMIT_MAX ? LIMIT_MAX : limit;
-	if ((size_t)snprintf(s->dir, sizeof s->dir, "%s", dir) >= sizeof s->dir)
-		r = -ENAMETOOLONG;
-	else if (dir[0])
-		r = open_dir(s);
-	if (r == -EBUSY) {
-		hr_spool_close(s);
-		return r;
-	}
-	if (r < 0)
-		trouble(s, "cannot use the spool directory", r);
-	if (r < 0 || !dir[0]) {
-		s->box = (struct hr_outbox){0};
-		s->end = 0;
-		if (s->fd >= 0)
-			(void)close(s->fd);
-		s->fd = new_memory_file();
-		s->in_memory = true;
-	}
-	if (s->fd < 0) {
-		r = s->fd;
-		hr_spool_close(s);
-		return r;
-	}
-	if (s->box.boot != boot) {
-		const struct hr_journal_record head = {.type = HR_JOURNAL_HEAD,
-			.boot = boot,
-			.dropped = s->box.dropped,
-			.merged = s->box.merged};
-
-		r = put_record(s, &head);
-		if (r < 0) {
-			hr_spool_close(s);
-			return r;
-		}
-	}
-	*ret_spool = s;
-	return 0;
 }
 
 void hr_spool_close(struct hr_spool *s)
@@ -589,4 +497,9 @@ const char *hr_spool_trouble(const struct hr_spool *s)
 bool hr_spool_damaged(const struct hr_spool *s)
 {
 	return s->damaged;
+}
+
+bool hr_spool_unread(const struct hr_spool *s)
+{
+	return s->aside || s->unread;
 }

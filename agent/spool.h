@@ -10,7 +10,9 @@
  * (counts kept, time resolution not), then dropped and counted.
  *
  * A file that does not read as written is renamed to spool.damaged and counted; what
- * stands before the damage is kept.  Where the directory cannot be written, or the
+ * stands before the damage is kept.  One that cannot be read (a read-only mount, an I/O error,
+ * another user's) is never replaced: it is renamed to spool.unread as soon as that is possible, and
+ * comes before the queue as soon as it can be read.  Where the directory cannot be written, or the
  * disk is full, the queue lives in memory (smaller) until it can again.
  */
 #pragma once
@@ -53,6 +55,10 @@ int hr_spool_add_facts(struct hr_spool *s, uint32_t epoch, const void *body, siz
 int hr_spool_mark(
 	struct hr_spool *s, enum hr_journal_type what, const struct hr_outbox_batch *batch);
 
+/* See outbox.h: windows that step aside, and all of them back in the queue. */
+void hr_spool_aside(struct hr_spool *s, const struct hr_outbox_batch *batch);
+void hr_spool_back(struct hr_spool *s);
+
 /*
  * Bytes of item @i, or of facts, in the caller's buffer.  Length, or -errno; -EBADMSG: the
  * record is damaged by now.
@@ -70,3 +76,5 @@ void hr_spool_sync(struct hr_spool *s);
 const char *hr_spool_trouble(const struct hr_spool *s);
 /* True when the file found at open was set aside as damaged. */
 bool hr_spool_damaged(const struct hr_spool *s);
+/* True while a file waits beside the queue that could not be read; see the top. */
+bool hr_spool_unread(const struct hr_spool *s);

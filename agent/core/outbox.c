@@ -190,19 +190,33 @@ static bool same_group(const struct hr_outbox_item *a, const struct hr_outbox_it
 	return a->boot == b->boot && a->epoch == b->epoch;
 }
 
-/* First item of the run of one boot and epoch that ends with the newest. */
-static uint32_t newest_group(const struct hr_outbox *ob)
+/* The newest and the oldest window that are not aside; n: there is none. */
+static uint32_t newest(const struct hr_outbox *ob)
 {
-	uint32_t at = ob->n;
+	uint32_t i = ob->n;
 
-	while (at > 0 && same_group(&ob->item[at - 1], &ob->item[ob->n - 1]))
-		at--;
-	return at;
+	while (i > 0 && ob->item[i - 1].aside)
+		i--;
+	return i > 0 ? i - 1 : ob->n;
+}
+
+static uint32_t oldest(const struct hr_outbox *ob)
+{
+	uint32_t i = 0;
+
+	while (i < ob->n && ob->item[i].aside)
+		i++;
+	return i;
 }
 
 bool hr_outbox_has_old(const struct hr_outbox *ob)
 {
-	return ob->n > 0 && newest_group(ob) > 0;
+	uint32_t last = newest(ob);
+
+	for (uint32_t i = 0; i < ob->n && i < last; i++)
+		if (!ob->item[i].aside && !same_group(&ob->item[i], &ob->item[last]))
+			return true;
+	return false;
 }
 
 static bool pick_frozen(const struct hr_outbox *ob, struct hr_outbox_batch *ret)
@@ -228,26 +242,37 @@ static bool pick_frozen(const struct hr_outbox *ob, struct hr_outbox_batch *ret)
 static void pick_newest(
 	const struct hr_outbox *ob, uint32_t backlog, size_t max_bytes, struct hr_outbox_batch *ret)
 {
-	uint32_t begin = newest_group(ob), from = ob->n - 1;
-	size_t bytes = ob->item[from].len;
+	uint32_t last = newest(ob), got[HR_JOURNAL_LIST_MAX], n = 0;
+	size_t bytes = 0;
 
-	while (from > begin && ob->n - from <= backlog && ob->n - from < HR_JOURNAL_LIST_MAX &&
-		bytes + ob->item[from - 1].len <= max_bytes)
-		bytes += ob->item[--from].len;
-	for (uint32_t i = from; i < ob->n; i++)
-		ret->at[ret->n++] = i;
+	for (uint32_t i = last + 1; i > 0 && same_group(&ob->item[i - 1], &ob->item[last]); i--) {
+		const struct hr_outbox_item *it = &ob->item[i - 1];
+
+		if (it->aside)
+			continue;
+		if (n > 0 &&
+			(n > backlog || n == HR_JOURNAL_LIST_MAX || bytes + it->len > max_bytes))
+			break;
+		bytes += it->len;
+		got[n++] = i - 1;
+	}
+	while (n > 0)
+		ret->at[ret->n++] = got[--n];
 }
 
 static void pick_old(
 	const struct hr_outbox *ob, uint32_t backlog, size_t max_bytes, struct hr_outbox_batch *ret)
 {
-	size_t bytes = ob->item[0].len;
+	uint32_t first = oldest(ob);
+	size_t bytes = ob->item[first].len;
 
-	ret->at[ret->n++] = 0; /* also when larger than a POST: the collector is to say so */
-	for (uint32_t i = 1;
+	ret->at[ret->n++] = first; /* also when larger than a POST: the collector is to say so */
+	for (uint32_t i = first + 1;
 		i < ob->n && ret->n < backlog && ret->n < HR_JOURNAL_LIST_MAX - 1 &&
-		same_group(&ob->item[0], &ob->item[i]) && bytes + ob->item[i].len <= max_bytes;
+		same_group(&ob->item[first], &ob->item[i]) && bytes + ob->item[i].len <= max_bytes;
 		i++) {
+		if (ob->item[i].aside)
+			continue;
 		bytes += ob->item[i].len;
 		ret->at[ret->n++] = i;
 	}
@@ -256,9 +281,9 @@ static void pick_old(
 bool hr_outbox_pick(const struct hr_outbox *ob, uint32_t backlog, bool old, size_t max_bytes,
 	struct hr_outbox_batch *ret)
 {
-	if (ob->n == 0)
-		return false;
 	if (!pick_frozen(ob, ret)) {
+		if (newest(ob) == ob->n)
+			return false;
 		if (old)
 			pick_old(ob, backlog, max_bytes, ret);
 		else
@@ -311,4 +336,40 @@ bool hr_outbox_find(const struct hr_outbox *ob, uint64_t boot, struct hr_journal
 		return true;
 	}
 	return false;
+}
+
+void hr_outbox_aside(struct hr_outbox *ob, const struct hr_outbox_batch *batch)
+{
+	for (uint32_t k = 0; k < batch->n; k++)
+		for (uint32_t i = 0; i < ob->n; i++)
+			if (same_span(&ob->item[i], batch->boot, batch->span[k]))
+				ob->item[i].aside = true;
+}
+
+void hr_outbox_back(struct hr_outbox *ob)
+{
+	for (uint32_t i = 0; i < ob->n; i++)
+		ob->item[i].aside = false;
+}
+
+bool hr_outbox_probe(const struct hr_outbox *ob, uint32_t *at, struct hr_outbox_batch *ret)
+{
+	for (uint32_t k = 0; k < ob->n; k++) {
+		uint32_t i = (*at + k) % ob->n;
+
+		if (!ob->item[i].aside)
+			continue;
+		*at = i + 1;
+		return hr_outbox_find(ob, ob->item[i].boot, ob->item[i].span, ret);
+	}
+	return false;
+}
+
+uint32_t hr_outbox_n_aside(const struct hr_outbox *ob)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ob->n; i++)
+		n += ob->item[i].aside;
+	return n;
 }

@@ -25,6 +25,7 @@ struct hr_outbox_item {
 	uint32_t off, len; /* its record in the file */
 	bool frozen;       /* travels before anything else, as it is */
 	bool held;         /* may be stored already: waits its turn, but as it is */
+	bool aside;        /* passed over for now; not in the file: a restart tries it again */
 };
 
 struct hr_outbox_facts {
@@ -67,7 +68,8 @@ struct hr_outbox_batch {
  * Chooses the next POST: frozen windows first and alone; else the newest window
  * and with it at most @backlog of those before it, of its boot and epoch; with @old, the
  * oldest windows of the oldest boot and epoch instead (at most @backlog, at least 1).
- * @max_bytes bounds the sum of record lengths.  False: nothing to send.
+ * @max_bytes bounds the sum of record lengths.  Windows aside are passed over.  False: nothing to
+ * send.
  */
 bool hr_outbox_pick(const struct hr_outbox *ob, uint32_t backlog, bool old, size_t max_bytes,
 	struct hr_outbox_batch *ret);
@@ -78,6 +80,16 @@ bool hr_outbox_find(const struct hr_outbox *ob, uint64_t boot, struct hr_journal
 
 /* Whether windows of another boot or epoch wait before those of the newest. */
 bool hr_outbox_has_old(const struct hr_outbox *ob);
+
+/*
+ * Windows that something on the way refuses step aside, so that they block nobody.  _back: all of
+ * them are in the queue again.  _probe: a batch of the next one aside from item *@at on, round and
+ * round, so that one which is always refused does not hide the others; false: none is.
+ */
+void hr_outbox_aside(struct hr_outbox *ob, const struct hr_outbox_batch *batch);
+void hr_outbox_back(struct hr_outbox *ob);
+bool hr_outbox_probe(const struct hr_outbox *ob, uint32_t *at, struct hr_outbox_batch *ret);
+uint32_t hr_outbox_n_aside(const struct hr_outbox *ob);
 
 /* Fills @ret[0..n) for the planner in coalesce.h; @now_ms is wall time. */
 void hr_outbox_plan(const struct hr_outbox *ob, uint64_t now_ms, struct hr_coalesce_item *ret);

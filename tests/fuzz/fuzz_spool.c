@@ -17,7 +17,8 @@ static char dir[32];
 
 static void clean(void)
 {
-	static const char *const names[] = {"spool", "spool.new", "spool.damaged", "lock"};
+	static const char *const names[] = {
+		"spool", "spool.new", "spool.damaged", "spool.unread", "lock"};
 	char path[64];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

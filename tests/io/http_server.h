@@ -19,8 +19,9 @@ struct http_server {
 	const char *ack;    /* Headroom-Ack; "auto": seq of the struct; NULL: none */
 	atomic_ullong seq;
 	const char *retry_after;
-	size_t reply_len; /* bytes of 'x' */
-	const char *text; /* instead, when not NULL */
+	size_t reply_len;    /* bytes of 'x' */
+	const char *text;    /* instead, when not NULL */
+	atomic_bool problem; /* as the collector itself says what is wrong */
 	atomic_uint delay_ms;
 	/* what came */
 	atomic_uint posts, connections;
@@ -70,6 +71,8 @@ static enum MHD_Result http_answer(struct http_server *s, struct MHD_Connection 
 			(void)snprintf(ack, sizeof(ack), "%s", s->ack);
 		(void)MHD_add_response_header(r, "Headroom-Ack", ack);
 	}
+	if (atomic_load(&s->problem))
+		(void)MHD_add_response_header(r, "Content-Type", "application/problem+json");
 	if (s->retry_after)
 		(void)MHD_add_response_header(r, "Retry-After", s->retry_after);
 	if (status / 100 == 3)

@@ -3,6 +3,7 @@
 #include "tests/unit/hr_cmocka.h"
 
 #include <dirent.h>
+#include <time.h>
 
 #include "agent/courier.h"
 #include "proto/base/clock.h"
@@ -10,6 +11,27 @@
 #include "proto/units.h"
 #include "proto/wire.h"
 #include "tests/io/http_server.h"
+
+/* The clock of this program: ahead of the machine's as a test wants it. */
+static uint64_t ahead_ns;
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(id, &ts), 0);
+	return (uint64_t)ts.tv_sec * HR_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t hr_clock_mono_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) + ahead_ns;
+}
+
+uint64_t hr_clock_wall_ms(void)
+{
+	return (clock_ns(CLOCK_REALTIME) + ahead_ns) / 1000000;
+}
 
 struct world {
 	struct http_server srv;
@@ -208,6 +230,7 @@ static void a_refused_post_is_sent_window_by_window(void **state)
 	uint64_t seq[64];
 	bool facts;
 
+	atomic_store(&w->srv.problem, true);
 	for (int i = 0; i < 3; i++)
 		window(w);
 	answers(w, 400, 0);
@@ -230,6 +253,115 @@ static void a_refused_post_is_sent_window_by_window(void **state)
 	assert_int_equal(st.refused, 1);
 	assert_int_equal(st.dropped, 1);
 	assert_int_equal(st.durable, 2);
+}
+
+static void expect(struct world *w, unsigned post, uint32_t n, uint64_t first)
+{
+	uint64_t seq[64];
+	bool facts;
+
+	assert_int_equal(in_post(w, post, &facts, seq), n);
+	assert_int_equal(seq[0], first);
+}
+
+/*
+ * 413 without the collector's own words, as a proxy says it: nothing is lost, nothing is blocked.
+ * The limit is lifted later; one window finds that out for all.
+ */
+static void what_a_proxy_refuses_steps_aside_and_comes_again(void **state)
+{
+	struct world *w = *state;
+	struct hr_courier_status st;
+
+	for (int i = 0; i < 2; i++)
+		window(w);
+	answers(w, 413, 0);
+	work_until(w, 3); /* both, then each alone */
+	assert_int_equal(waiting(w), 2);
+	hr_courier_status(w->c, &st);
+	assert_int_equal(st.aside, 2);
+	window(w);
+	answers(w, 204, 3);
+	work_until(w, 4);
+	assert_int_equal(waiting(w), 2);
+	expect(w, 3, 1, 3);
+	ahead_ns += 601 * HR_NS_PER_S;
+	answers(w, 413, 0);
+	work_until(w, 5); /* one of them, in vain */
+	assert_int_equal(waiting(w), 2);
+	expect(w, 4, 1, 1);
+	ahead_ns += 601 * HR_NS_PER_S;
+	answers(w, 204, 2);
+	work_until(w, 6); /* the other one */
+	assert_int_equal(waiting(w), 1);
+	expect(w, 5, 1, 2);
+	answers(w, 204, 1);
+	work_until(w, 7); /* and the first at once */
+	assert_int_equal(waiting(w), 0);
+	expect(w, 6, 1, 1);
+	hr_courier_status(w->c, &st);
+	assert_int_equal(st.aside, 0);
+	assert_int_equal(st.refused, 0);
+	assert_int_equal(st.dropped, 0);
+	assert_int_equal(st.durable, 3);
+}
+
+/*
+ * A proxy that refuses everything: windows that were never sent can still be merged, so no more of
+ * them are tried than one in two probes.
+ */
+static void a_way_that_refuses_all_is_tried_with_few(void **state)
+{
+	struct world *w = *state;
+	uint32_t held = 0;
+
+	for (int i = 0; i < 3; i++)
+		window(w);
+	answers(w, 413, 0);
+	work_until(w, 4);
+	assert_int_equal(waiting(w), 3);
+	for (int i = 0; i < 5; i++)
+		window(w); /* 4 to 8 */
+	for (int i = 0; i < 50; i++) {
+		hr_courier_work(w->c);
+		assert_false(hr_courier_busy(w->c));
+	}
+	ahead_ns += 601 * HR_NS_PER_S;
+	work_until(w, 5);
+	assert_int_equal(waiting(w), 8);
+	expect(w, 4, 1, 1); /* one of those aside */
+	for (uint32_t i = 0; i < 8; i++)
+		held += hr_courier_outbox(w->c)->item[i].held;
+	assert_int_equal(held, 3);
+	ahead_ns += 601 * HR_NS_PER_S;
+	answers(w, 204, 2);
+	work_until(w, 6);
+	answers(w, 204, 8);
+	work_until(w, 7); /* the way is free: all at once */
+	assert_int_equal(waiting(w), 0);
+	expect(w, 6, 7, 1);
+}
+
+/* A window in doubt does not put those in doubt that travel with it. */
+static void only_what_may_be_stored_is_held(void **state)
+{
+	struct world *w = *state;
+	const struct hr_outbox *box = hr_courier_outbox(w->c);
+
+	answers(w, 500, 0); /* proves nothing */
+	window(w);
+	work_until(w, 1);
+	window(w);
+	atomic_store(&w->srv.problem, true);
+	answers(w, 409, 0);
+	work_until(w, 2); /* the same bytes, refused by the collector itself */
+	assert_int_equal(waiting(w), 2);
+	ahead_ns += 301 * HR_NS_PER_S;
+	work_until(w, 3); /* both, refused by it again */
+	assert_int_equal(waiting(w), 2);
+	expect(w, 2, 2, 1);
+	assert_true(box->item[0].held && !box->item[0].frozen);
+	assert_false(box->item[1].held || box->item[1].frozen);
 }
 
 static void a_collector_without_room_gets_everything_later(void **state)
@@ -288,7 +420,8 @@ static void what_may_be_stored_is_held_when_it_is_refused_later(void **state)
 	answers(w, 500, 0); /* proves nothing */
 	window(w);
 	work_until(w, 1);
-	answers(w, 401, 0);
+	atomic_store(&w->srv.problem, true);
+	answers(w, 409, 0);
 	work_until(w, 2);
 	assert_int_equal(waiting(w), 1);
 	assert_true(hr_courier_outbox(w->c)->item[0].held);
@@ -306,6 +439,9 @@ int main(void)
 		T(without_an_answer_the_same_bytes_come_again_before_anything),
 		T(a_restarted_agent_repeats_the_unanswered_windows_alone),
 		T(a_refused_post_is_sent_window_by_window),
+		T(what_a_proxy_refuses_steps_aside_and_comes_again),
+		T(a_way_that_refuses_all_is_tried_with_few),
+		T(only_what_may_be_stored_is_held),
 		T(a_collector_without_room_gets_everything_later),
 		T(the_backlog_goes_at_the_granted_rate_behind_the_newest),
 		T(what_may_be_stored_is_held_when_it_is_refused_later),

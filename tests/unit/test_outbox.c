@@ -221,6 +221,45 @@ static void a_post_is_of_one_boot_and_one_epoch(void **state)
 	assert_false(hr_outbox_has_old(ob));
 }
 
+/* Something before the collector refuses 4, 6 and B's 50: the others go on without them. */
+static void windows_aside_are_passed_over_until_they_are_back(void **state)
+{
+	struct hr_outbox *ob = *state;
+	struct hr_outbox_batch b;
+	uint32_t at = 0;
+
+	assert_int_equal(add(ob, B, 1, 50, 50), 0);
+	for (uint64_t s = 3; s <= 6; s++)
+		assert_int_equal(add(ob, A, 1, s, s), 0);
+	hr_outbox_aside(ob, &(struct hr_outbox_batch){.boot = A, .n = 2, .span = {{4, 4}, {6, 6}}});
+	hr_outbox_aside(ob, &(struct hr_outbox_batch){.boot = B, .n = 1, .span = {{50, 50}}});
+	assert_int_equal(hr_outbox_n_aside(ob), 3);
+	assert_false(hr_outbox_has_old(ob));
+	assert_true(hr_outbox_pick(ob, 64, false, 10000, &b));
+	assert_int_equal(b.n, 2);
+	assert_int_equal(b.span[0].seq_first, 3);
+	assert_int_equal(b.span[1].seq_first, 5);
+	assert_true(hr_outbox_pick(ob, 64, true, 10000, &b));
+	assert_int_equal(b.n, 2);
+	assert_int_equal(b.span[0].seq_first, 3);
+	/* one after the other, round and round */
+	for (int round = 0; round < 2; round++) {
+		assert_true(hr_outbox_probe(ob, &at, &b) && b.boot == B && b.n == 1);
+		assert_true(hr_outbox_probe(ob, &at, &b) && b.span[0].seq_first == 4);
+		assert_true(hr_outbox_probe(ob, &at, &b) && b.span[0].seq_first == 6);
+	}
+	mark(ob, HR_JOURNAL_ACKED, A, 3, 3);
+	mark(ob, HR_JOURNAL_ACKED, A, 5, 5);
+	assert_false(hr_outbox_pick(ob, 64, false, 10000, &b)); /* all that is left is aside */
+	hr_outbox_back(ob);
+	assert_int_equal(hr_outbox_n_aside(ob), 0);
+	assert_false(hr_outbox_probe(ob, &at, &b));
+	assert_true(hr_outbox_has_old(ob));
+	assert_true(hr_outbox_pick(ob, 64, false, 10000, &b));
+	assert_int_equal(b.n, 2);
+	assert_int_equal(b.span[0].seq_first, 4);
+}
+
 static void facts(struct hr_outbox *ob, uint64_t boot, uint32_t epoch, uint32_t off, int want)
 {
 	const struct hr_journal_record r = {
@@ -298,6 +337,7 @@ int main(void)
 		T(the_newest_goes_first_and_those_before_it_with_it),
 		T(frozen_windows_go_before_anything_and_alone),
 		T(a_post_is_of_one_boot_and_one_epoch),
+		T(windows_aside_are_passed_over_until_they_are_back),
 		T(facts_stay_while_a_window_needs_them),
 		T(a_full_table_of_facts_refuses),
 		T(a_full_index_refuses_but_still_merges),
