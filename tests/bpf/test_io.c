@@ -437,6 +437,9 @@ static void same_number_elsewhere(int go)
 {
 	char c;
 
+	/* a run that began again after lost slots starts in the namespace it made last, where lo is
+	 * down */
+	(void)scratch_up("lo");
 	_exit(read(go, &c, 1) == 1 ? send_packets() : 1);
 }
 
