@@ -5,8 +5,7 @@
 
 guest_mem=320M       # most of it the initramfs; asserted against what the answer says
 guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500/s under emulation
-# stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2), guest_bps (of the last disk) and
-# guest_possible (CPUs)
+# stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2) and guest_possible (CPUs)
 guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
@@ -69,7 +68,7 @@ make_initramfs() { # KERNEL-NAME ARCH OUT
 
 # qemu NAME ARCH CPUS INITRAMFS LOG: the console in LOG; ends with the machine or after HR_GUEST_SECONDS (270).
 qemu() {
-	local arch=$2 cpus=$3 cpu=max machine=(qemu-system-x86_64 -machine q35) tty=ttyS0 disk limit
+	local arch=$2 cpus=$3 cpu=max machine=(qemu-system-x86_64 -machine q35) tty=ttyS0 disk limit=,throttling.iops-total=$guest_iops
 	# QEMU before 8 garbles flags around cmpxchg16b and Linux 6.12 dies of it in every other boot; later
 	# kernels need that instruction (map storage), so it is taken from 6.12 to 6.17 alone.
 	case $1 in 6.1[2-7]-amd64) ! qemu-system-x86_64 --version | grep -q 'version [1-7]\.' || cpu=max,-cx16 ;; esac
@@ -78,9 +77,9 @@ qemu() {
 	fi
 	for ((disk = 0; disk < ${guest_disks:-2}; disk++)); do
 		rm -f "$5.disk$disk" && truncate -s 64M "$5.disk$disk"
-		[ "$disk" = 0 ] && limit=iops-total=$guest_iops || limit=bps-total=${guest_bps:-0}
-		machine+=(-drive "if=none,id=d$disk,format=raw,cache=unsafe,file=$5.disk$disk,throttling.$limit"
+		machine+=(-drive "if=none,id=d$disk,format=raw,cache=unsafe,file=$5.disk$disk$limit"
 			-device "virtio-blk-pci,drive=d$disk")
+		limit='' # of the first one alone
 	done
 	timeout -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" \
 		-smp "$cpus,maxcpus=${guest_possible:-$((cpus + 2))}" -m "$guest_mem" -nodefaults \

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154  # sourced by run, after boot.sh
-# Guests that are no part of CI: experiments, whose results are in bpf/README.md; machines of many possible CPUs; what a
-# provisioned disk carries.
+# Guests that are no part of CI: experiments, whose results are in bpf/README.md, and machines of many possible CPUs.
 
 # hold_up PID: stops it for 40 of every 100 ms until it is gone; prints which share of the time it was stopped.
 hold_up() {
@@ -100,23 +99,4 @@ stage_scale() {
 		printf '| possible CPUs | tick, us [least, largest] | map bytes | at most |\n|---|---|---|---|\n%s' "$rows"
 		rm -f "$cache/initramfs-scale"
 	done
-}
-
-# Two disks of known limits, requests a second and bytes a second: both are learned, in the right unit.
-stage_limits() {
-	local k log title c guest_bps=8388608 guest_programs=(headroom)
-	for k in "${kernels[@]}"; do
-		c=${k#*:} k=${k%%:*} log=$cache/limits-$k.log title="$k, limits"
-		[ "$c" != "$k" ] || c=1
-		guest_for limits "$k" || continue
-		boot_as limits "$k" "$c" && judge_limits
-		rm -f "$cache/initramfs-limits"
-	done
-}
-
-judge_limits() {
-	of answer | jq -r '.resources[] | select(.resource == "disk") | "\(.device): \(.capacity.value) \(.capacity.unit), \(.capacity.source)"'
-	expects "a disk of $guest_iops requests/s" answer "[.resources[] | select(.device == \"vda\") | .capacity | .source == \"learned\" and .unit == \"iops\" and .value > 0.9 * $guest_iops and .value < 1.1 * $guest_iops] == [true]"
-	expects "a disk of $guest_bps bytes/s" answer "[.resources[] | select(.device == \"vdb\") | .capacity | .source == \"learned\" and .unit == \"bytes_per_second\" and .value > 0.9 * $guest_bps and .value < 1.1 * $guest_bps] == [true]"
-	expects "no headroom is claimed" answer '.answer == "no"'
 }
