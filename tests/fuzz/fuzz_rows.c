@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as what the store keeps: a model's state, a digest of many windows, the dedupe state of
+ * a boot, a row of the fleet.  Refused, or taken, and then the same again after writing it.  The
+ * first byte says which; checksums are made right, so that mutated fields get past them.
+ */
+#include "tests/fuzz/hr_fuzz.h"
+
+#include <string.h>
+
+#include "collector/core/digest.h"
+#include "collector/core/fleet.h"
+#include "collector/core/hostseq.h"
+#include "collector/core/vm.h"
+
+#define NOW_MS 1795528800000ULL
+
+static unsigned char one[1 << 20], two[1 << 20];
+
+/* FNV-1a 64 over all but the last 8 bytes, in them: as vm_codec.c writes it. */
+static void sign(unsigned char *p, size_t n)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	for (size_t i = 0; i + 8 < n; i++)
+		h = (h ^ p[i]) * 1099511628211ULL;
+	for (unsigned i = 0; i < 8 && n >= 8; i++)
+		p[n - 8 + i] = (unsigned char)(h >> (8 * i));
+}
+
+static void check_state(unsigned char *p, size_t n)
+{
+	static struct hr_answer a;
+	struct hr_model_conf conf;
+	bool no_memory;
+	struct hr_vm *vm;
+	size_t len;
+
+	hr_model_conf_default(&conf);
+	sign(p, n);
+	vm = hr_vm_decode(&conf, p, n, &no_memory);
+	HR_FUZZ_CHECK(!no_memory); /* damage is never taken for that */
+	if (!vm)
+		return;
+	len = hr_vm_encode(vm, one, sizeof(one));
+	HR_FUZZ_CHECK(len <= sizeof(one));
+	hr_vm_answer(vm, "vm", NOW_MS, &a);
+	HR_FUZZ_CHECK(!a.headroom.at_least.has ||
+		      (a.headroom.at_least.v > 0 && a.headroom.at_least.v <= 8));
+	hr_vm_free(vm);
+	vm = hr_vm_decode(&conf, one, len, &no_memory);
+	HR_FUZZ_CHECK(vm);
+	HR_FUZZ_CHECK(hr_vm_encode(vm, two, sizeof(two)) == len && memcmp(one, two, len) == 0);
+	hr_vm_free(vm);
+}
+
+static void check_digest(const unsigned char *p, size_t n)
+{
+	struct hr_digest d = {0}, again = {0};
+	size_t len;
+
+	if (hr_digest_decode(&d, p, n) == HR_DIGEST_OK) {
+		len = hr_digest_encode(&d, HR_DIGEST_FULL, one, HR_DIGEST_MAX);
+		HR_FUZZ_CHECK(len > 0 && len <= HR_DIGEST_MAX);
+		HR_FUZZ_CHECK(hr_digest_decode(&again, one, len) == HR_DIGEST_OK);
+		HR_FUZZ_CHECK(again.windows == d.windows && again.samples == d.samples);
+	}
+	hr_digest_done(&d);
+	hr_digest_done(&again);
+}
+
+static uint64_t u64(const unsigned char *p)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+static void check_seen(const unsigned char *p, size_t n)
+{
+	uint8_t gaps[HR_HOSTSEQ_BLOB_MAX];
+	struct hr_hostseq h, again;
+	uint64_t forgotten, first;
+	size_t len;
+
+	if (n < 32 || !hr_hostseq_decode(&h, u64(p), u64(p + 8), u64(p + 16), p + 32, n - 32))
+		return;
+	HR_FUZZ_CHECK(hr_hostseq_missing(&h) <= h.high);
+	HR_FUZZ_CHECK(hr_hostseq_check(&h, h.high, h.high) == HR_HOSTSEQ_DUPLICATE);
+	first = u64(p + 24) % (h.high + 100);
+	if (hr_hostseq_add(&h, first, first, &forgotten) == HR_HOSTSEQ_NEW)
+		HR_FUZZ_CHECK(hr_hostseq_check(&h, first, first) != HR_HOSTSEQ_NEW);
+	len = hr_hostseq_gaps_encode(&h, gaps);
+	HR_FUZZ_CHECK(hr_hostseq_decode(&again, h.high, h.bits, h.floor, gaps, len));
+	HR_FUZZ_CHECK(hr_hostseq_missing(&again) == hr_hostseq_missing(&h));
+}
+
+static void check_fleet(const unsigned char *p, size_t n)
+{
+	struct hr_fleet_row row, again;
+	size_t len;
+
+	if (!hr_fleet_row_get(p, n, &row))
+		return;
+	len = hr_fleet_row_put(&row, one);
+	HR_FUZZ_CHECK(len <= HR_FLEET_ROW_MAX && hr_fleet_row_get(one, len, &again));
+	HR_FUZZ_CHECK(hr_fleet_row_put(&again, two) == len && memcmp(one, two, len) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned char *p;
+
+	if (size < 1)
+		return 0;
+	/* a copy of its exact length: a read beyond it is a report */
+	p = malloc(size > 1 ? size - 1 : 1);
+	if (!p)
+		return 0;
+	memcpy(p, data + 1, size - 1);
+	switch (data[0] % 4) {
+	case 0:
+		check_state(p, size - 1);
+		break;
+	case 1:
+		check_digest(p, size - 1);
+		break;
+	case 2:
+		check_seen(p, size - 1);
+		break;
+	default:
+		check_fleet(p, size - 1);
+	}
+	free(p);
+	return 0;
+}
