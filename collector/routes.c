@@ -85,9 +85,11 @@ static bool pick(
 	return rows != NULL;
 }
 
-static char *fleet_text(struct hr_snapshot *snap, const struct hr_query_fleet *q, bool hosts_only)
+static char *fleet_text(
+	struct hr_snapshot *snap, const struct hr_query_fleet *q, double target, bool hosts_only)
 {
-	struct hr_fleet_page page = {.at_ms = hr_clock_wall_ms(), .fleet = &snap->fleet};
+	struct hr_fleet_page page = {
+		.at_ms = hr_clock_wall_ms(), .target = target, .fleet = &snap->fleet};
 	char *text;
 
 	if (!pick(snap, q, &page))
@@ -106,7 +108,7 @@ static enum MHD_Result get_fleet(struct hr_request *r, const struct args *a)
 	if (!hr_query_fleet(a->arg, a->n, &q, err))
 		return bad_query(r, err);
 	snap = hr_board_get(r->door->serve->board);
-	text = fleet_text(snap, &q, r->v.route == HR_ROUTE_HOSTS);
+	text = fleet_text(snap, &q, r->door->serve->conf.target, r->v.route == HR_ROUTE_HOSTS);
 	hr_snapshot_unref(snap);
 	return hr_reply_json(r, text);
 }

@@ -97,6 +97,7 @@ char *hr_fleet_json(const struct hr_fleet_page *p)
 	json_object_set_new(o, "answers", kinds);
 	json_object_set_new(o, "reasons", reasons);
 	json_object_set_new(o, "least", hr_json_opt(p->fleet->least));
+	json_object_set_new(o, "target", json_real(p->target));
 	end(o, p);
 	return done(o);
 }

@@ -18,6 +18,7 @@
 
 struct hr_fleet_page {
 	uint64_t at_ms;
+	double target;                /* [model] target: the factor wanted; in headroom.fleet/1 */
 	const struct hr_fleet *fleet; /* of all hosts, whatever the page shows */
 	const struct hr_fleet_row *const *row;
 	size_t n;

@@ -34,7 +34,7 @@ function headroomPlot(doc, x, cone) {
   if (cone) {
     all = [...x, ...cone.x];
     series[0] = { ...series[0], ...Object.fromEntries(['low', 'mid', 'high'].map((k) => [k, [...series[0][k], ...cone.x.map(() => null)]])) };
-    series.push({ name: 'forecast', colour: '--resize', dash: true, ...Object.fromEntries(['low', 'mid', 'high'].map((k) => [k, [...x.map(() => null), ...cone[k]]])) });
+    series.push({ name: 'forecast', colour: '--resize', dash: 'dash', ...Object.fromEntries(['low', 'mid', 'high'].map((k) => [k, [...x.map(() => null), ...cone[k]]])) });
   }
   const told = least === null ? 'no claim' : `least ${factor(least)}, latest ${factor(known[known.length - 1])}`;
   return {
@@ -145,7 +145,8 @@ export function burstWords(t) {
 
 /** The burst view: how often how many tasks ran or waited in a slot, against what averages over a second show. */
 export async function drawBursts(box, t) {
-  const lines = [['busy_cores_1s', 'CPUs busy, averaged over 1 s', '--unknown', true], ['busy_cores', 'CPUs busy in a slot', '--plot', false], ['runnable', 'tasks running or waiting in a slot', '--resize', false]]
+  // three lines, three strokes: in grey the colours of two are one
+  const lines = [['busy_cores_1s', 'CPUs busy, averaged over 1 s', '--unknown', 'dash'], ['busy_cores', 'CPUs busy in a slot', '--plot', ''], ['runnable', 'tasks running or waiting in a slot', '--resize', 'dots']]
     .filter(([k]) => t[k]).map(([k, name, colour, dash]) => ({ name, colour, dash, ...tail(t[k]) }));
   if (lines.length === 0) return () => {};
   const x = [...new Set(lines.flatMap((l) => l.at.map(([v]) => v)))].sort((a, b) => a - b);
@@ -153,7 +154,7 @@ export async function drawBursts(box, t) {
   const last = x[x.length - 1];
   const held = (l, v) => { let p = 0; for (const [from, share] of l.at) if (from <= v) p = share; return p; };
   const f = figure(box, 'Share of the time in which at least so many were at work',
-    el('p', { class: 'key' }, ...lines.map((l) => el('span', {}, el('i', { class: `line c${l.colour}` + (l.dash ? ' dash' : '') }), ' ' + l.name))));
+    el('p', { class: 'key' }, ...lines.map((l) => el('span', {}, el('i', { class: `line c${l.colour}` + (l.dash ? ' ' + l.dash : '') }), ' ' + l.name))));
   return plot(f, {
     label: 'share of the time', xName: 'At work', x, series, steps: true, tall: true, narrow: true, top: 1.02, format: (v) => amount(v, 'ratio'),
     xFormat: (v) => number(v), under: t.cpus && last > t.cpus ? [{ colour: '--no', x: [t.cpus, t.cpus] }, { colour: '--tight', x: [t.cpus, last] }] : [],

@@ -69,6 +69,7 @@ async function load() {
       // an answer without a ladder is an answer, too
       const [a, ladder] = await Promise.all([api.answer(host, signal), api.sizes(host, signal).catch(() => null)]);
       vm.show($('vm'), a, ladder, signal);
+      document.title = `${a.host}: headroom`;
     }
     else await loadFleet(signal);
     notice();

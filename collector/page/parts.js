@@ -4,8 +4,6 @@
 import { el, meter, picture, table } from './draw.js';
 import { amount, days, factor, interval, NONE, RESOURCES, resource, span, when } from './words.js';
 
-const TARGET = 1.3;
-
 function fact(name, ...value) {
   return el('div', {}, el('dt', {}, name), el('dd', {}, ...value));
 }
@@ -59,13 +57,14 @@ function order(a) {
   return a.resources.slice().sort((x, y) => key(x) - key(y));
 }
 
-export function resources(a) {
+/** @target: the factor wanted, [model] target. */
+export function resources(a, target) {
   return el('section', { 'aria-labelledby': 'h-res' }, el('h2', { id: 'h-res' }, 'Each resource'),
     el('p', { class: 'legend' }, 'The dot is the likely factor, the thick part reaches down to what is certain even if growth lands in today’s bursts. Left of 1× today’s load does not fit; the pale part is the reserve wanted.'),
     el('div', { class: 'axis wide-axis', 'aria-hidden': 'true' }, el('i', {}, '½×'), el('i', {}, '1×'), el('i', {}, '2×'), el('i', {}, '4×')),
     ...order(a).map((r) => el('div', { class: 'res' },
       el('h3', {}, resource(r.resource, r.device), r.saturated ? el('span', { class: 'sat' }, 'saturated') : null),
-      el('div', { class: 'res-pic' }, picture(shown(a, r), TARGET)),
+      el('div', { class: 'res-pic' }, picture(shown(a, r), target)),
       el('p', { class: 'res-k' }, interval(shown(a, r))),
       el('p', { class: 'res-use' }, use(r), el('small', {}, ` confidence: ${r.confidence}`)),
       r.missing.length ? missing(r.missing) : null,

@@ -22,13 +22,14 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+const STROKES = { dash: [8, 4], dots: [2, 3] }; // none: a whole line
 const FACTORS = [0.125, 0.25, 0.5, 1, 2, 4, 8];
 
 /** What dygraphs is told for a plot of @s with the series @names; its looks come from the page's colours. */
 function options(s, names, most, few, readout) {
   const log = s.scale === 'factor';
   const strokes = Object.fromEntries(names.map((n) => [n, s.limit && n === s.limit.name ? { strokePattern: [6, 4], strokeWidth: 1.5 }
-    : s.series.find((x) => x.name === n)?.dash ? { strokePattern: [3, 3] } : {}]));
+    : { strokePattern: STROKES[s.series.find((x) => x.name === n)?.dash] }]));
   return {
     labels: [s.xName || 'time', ...names],
     series: strokes,
@@ -66,7 +67,7 @@ function options(s, names, most, few, readout) {
 
 /**
  * Draws @s into @box; returns what ends the plot. Gaps stay gaps.
- * @s: {label, summary, x: [Date or number], series: [{name, low, mid, high, colour, dash}], limit: {name, value} or null,
+ * @s: {label, summary, x: [Date or number], series: [{name, low, mid, high, colour, dash: 'dash', 'dots' or none}], limit: {name, value} or null,
  *      format(v), tell(x, row): the readout, scale: 'factor' or none, under: [{colour, x|y: [from, to]}], steps, xName, xFormat, tall}
  * A series is its middle as a line and a band from low to high; each a list as long as x, with null where nothing is known.
  */

@@ -39,12 +39,12 @@ function ways(a) {
     el('p', { class: 'legend' }, 'Predicted from this VM’s measurements and the catalogue of sizes; where a limit of another size is not in the catalogue it is taken as here. Prices are not in the catalogue: the cost of a size is given in what is bought. What work costs was not measured.'));
 }
 
-function bottleneck(a) {
+function bottleneck(a, target) {
   const of = a.resources.find((r) => r.resource === a.binding?.resource && (r.device ?? null) === (a.binding?.device ?? null));
   const h = of?.headroom ?? a.headroom;
   return el('section', { 'aria-labelledby': 'h-bind' }, el('h2', { id: 'h-bind' }, 'The bottleneck'),
     el('p', {}, el('b', {}, resource(a.binding?.resource, a.binding?.device)), a.binding?.share ? ` binds in ${amount(a.binding.share, 'ratio')} of the tight minutes: ` : ': ', interval(h), '.'),
-    h ? el('div', { class: 'res-pic' }, picture(h, 1.3)) : null,
+    h ? el('div', { class: 'res-pic' }, picture(h, target)) : null,
     of?.evidence.length ? table(['Measured', 'Value', 'Source'], of.evidence.map((e) => [e.signal.replace(/_/g, ' '), amount(e.value, e.unit), e.source])) : null);
 }
 
@@ -53,19 +53,19 @@ async function report() {
   const box = document.getElementById('report');
   document.title = `headroom report: ${a.host}`;
   const past = el('div', { class: 'plots' }), long = el('div', { class: 'plots' }), bursts = el('div', { class: 'plots' });
-  const t = doc?.tightest;
+  const t = doc?.tightest, target = rungs?.target ?? doc?.threshold ?? 1.3;
   box.replaceChildren(...[
     el('div', { class: 'title' }, el('h1', {}, a.host), badge(a.answer), el('span', { class: 'why' }, REASONS[a.reason] || a.reason)),
     el('p', { class: 'legend' }, `Is vertical scaling headroom left? Measured ${span(a.window.seconds)} to ${when(a.window.to)}, ${amount(a.window.covered, 'ratio')} of it seen. Report of ${when(made)}.`),
     el('p', { class: 'sentence' }, a.sentence),
     a.advice ? el('p', { class: 'advice' }, el('b', {}, 'Simpler first: '), a.advice) : null,
     el('section', { 'aria-labelledby': 'h-need' }, el('h2', { id: 'h-need' }, 'Do we need to distribute?'), el('p', {}, MEANING[a.reason] || NONE)),
-    facts(a), bottleneck(a), ways(a),
+    facts(a), bottleneck(a, target), ways(a),
     a.missing?.length ? el('section', { 'aria-labelledby': 'h-miss' }, el('h2', { id: 'h-miss' }, 'What is missing'), missing(a.missing)) : null,
     el('section', { 'aria-labelledby': 'h-past' }, el('h2', { id: 'h-past' }, 'Headroom and demand, the last 6 hours'), past),
     days?.headroom.at_least.length ? el('section', { 'aria-labelledby': 'h-long' }, el('h2', { id: 'h-long' }, 'Day by day'), long) : null,
     t ? el('section', { 'aria-labelledby': 'h-tight' }, el('h2', { id: 'h-tight' }, 'The tightest minute of these hours'), el('p', { class: 'tight-when' }, tightWords(t)), el('p', {}, burstWords(t)), bursts) : null,
-    resources(a), sizes(a, rungs), users(a), cost(a),
+    resources(a, target), sizes(a, rungs), users(a), cost(a),
   ].filter(Boolean));
   for (const d of box.querySelectorAll('details')) d.open = true; // paper has no clicks
   if (doc) await drawHistory(past, doc, a);

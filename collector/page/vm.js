@@ -74,7 +74,7 @@ export function show(box, a, ladder, signal) {
     a.advice ? el('p', { class: 'advice' }, el('b', {}, 'Next: '), a.advice) : null,
     facts(a),
     a.missing?.length ? el('section', { 'aria-labelledby': 'h-miss' }, el('h2', { id: 'h-miss' }, 'What is missing'), missing(a.missing)) : null,
-    resources(a), sizes(a, ladder), ...past(a, signal), users(a), cost(a),
+    resources(a, ladder?.target ?? 1.3), sizes(a, ladder), ...past(a, signal), users(a), cost(a),
     el('p', { class: 'export' }, `Answer of ${when(a.at)} (${ago(a.at)}). `, el('a', { href: `/v1/hosts/${id}/answer` }, 'JSON'), ' ',
       el('a', { href: `/v1/hosts/${id}/explain` }, 'every number'), ' ', el('button', { type: 'button', onclick: () => window.print() }, 'Print'),
       el('small', {}, ' as one file: headroom report ' + a.host)),

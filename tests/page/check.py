@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """check.py URL [REAL_URL]: the page in a real browser; URL serves fleet.py with 10 000 VMs, REAL_URL a collector.
+FEW=URL serves it with 10 VMs of which twice the load is wanted.
 
 Prints what was seen; status 1 with the first thing that is wrong.  SHOTS=DIR keeps pictures; HEADROOM=PROGRAM looks at
 its reports, too; AXE=axe.min.js (npm's axe-core, MPL-2.0, not in Debian) runs its rules beside the checks here.
 """
 import base64
+import csv
+import io
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from urllib.parse import urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -19,6 +24,7 @@ from browser import Browser  # noqa: E402
 
 URL = sys.argv[1]
 REAL = sys.argv[2] if len(sys.argv) > 2 else ""
+FEW = os.environ.get("FEW", "")
 N = 10000
 ROWS = "document.querySelectorAll('#rows .row').length > 5"
 FOUND = "document.getElementById('found').textContent"
@@ -43,7 +49,7 @@ def shot(b, name, full=False):
 def clean(b, what):
     """Nothing complained, and nobody but the collector was asked."""
     expect(b.console(), [], f"{what}: console")
-    own = {urlsplit(u).netloc for u in (URL, REAL) if u}
+    own = {urlsplit(u).netloc for u in (URL, REAL, FEW) if u}
     foreign = [u for u in b.requested() if urlsplit(u).scheme in ("http", "https", "ws", "wss") and urlsplit(u).netloc not in own]
     expect(foreign, [], f"{what}: requests to others")
 
@@ -134,6 +140,48 @@ def fleet_view(b):
     shot(b, "fleet-end")
 
 
+def exported(b, css):
+    """Rows of the CSV that the link @css offers, as any reader of CSV sees them."""
+    text = b.js("""let blob = null; const keep = URL.createObjectURL;
+        URL.createObjectURL = (x) => { blob = x; return '#'; };
+        document.addEventListener('click', (e) => e.preventDefault(), { once: true });
+        document.querySelector(arguments[0]).click(); URL.createObjectURL = keep; return blob.text();""", css)
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    expect({len(r) for r in rows}, {len(rows[0])}, f"cells in each line of {css}")
+    return rows
+
+
+def a_few(b):
+    """Ten VMs: all on one screen, each answer told by a mark and a word of its own, and the reserve is the one wanted."""
+    ten = sorted(vms[:10], key=lambda v: (v.headroom["at_least"] if v.headroom else 99, v.host))
+    b.open(FEW + "/")
+    b.wait(FOUND + " === '10 VMs'", "ten VMs")
+    expect(b.js("return [...document.querySelectorAll('#rows .row .c-name a')].map((e) => e.textContent)"), [v.host for v in ten], "ten rows, tightest first")
+    expect(b.js("const s = document.getElementById('scroll'); return s.scrollHeight <= s.clientHeight"), True, "ten VMs without scrolling")
+    kinds = b.js("return [...document.querySelectorAll('.kind')].map((k) => ['.mark', 'b', 'span:not(.mark)'].map((s) => k.querySelector(s).textContent))")
+    want = {"No": "no", "Resize": "resize", "Unknown": "unknown", "Yes": "yes"}
+    expect({word: n for _, n, word in kinds}, {w: str(sum(v.row(0)["answer"] == k for v in ten)) for w, k in want.items()}, "counts of the answers")
+    expect(len({mark for mark, _, _ in kinds}), 4, "four answers, four marks")
+    why = b.js("return Object.fromEntries([...document.querySelectorAll('.reason')].map((e) => [e.textContent.replace(/ \\d+$/, ''), Number(e.querySelector('b').textContent)]))")
+    expect(sum(why.values()), sum(v.row(0)["answer"] in ("no", "resize") for v in ten), "reasons of those that are short")
+    # from 1 to the 2 wanted: a sixth of 96 % of the picture (an axis of six doublings with a margin of 2 % at both ends)
+    expect(b.js("return document.querySelector('#rows .p-tight').getAttribute('width')"), "16.00%", "the reserve wanted, as a picture")
+    rows = exported(b, "#csv")
+    expect([r[0] for r in rows], ["host"] + [v.host for v in ten], "hosts in the CSV")
+    cell = lambda v: "" if v is None else f"{v:g}"
+    expect([r[6:9] for r in rows[1:]], [[cell((v.headroom or {}).get(k)) for k in ("at_least", "likely", "at_most")] for v in ten], "headroom in the CSV")
+    accessible(b, "ten VMs")
+    shot(b, "few")
+    b.click("#rows .row")
+    b.wait(PLOTS, "the VM's plots", 20)
+    expect(b.js("return document.querySelector('#vm .p-tight').getAttribute('width')"), "16.00%", "the reserve wanted of each resource")
+    expect(b.js("return document.title"), ten[0].host + ": headroom", "title of the window")
+    rows = exported(b, "[aria-labelledby=h-past] .export a")
+    expect(rows[0][:4], ["from", "threshold", "headroom_at_least", "headroom_likely"], "columns of the history")
+    expect([r[1:3] for r in rows[1:]], [["2", cell(v)] for v in ten[0].claims(120)["at_least"]], "an hour of headroom in the CSV")
+    clean(b, "ten VMs")
+
+
 def filters(b):
     b.open(URL + "/")
     b.wait(FOUND + f" === '{count(N)}'", "all VMs")
@@ -192,6 +240,10 @@ def vm_view(b, i, name):
     for word in ("null", "undefined", "NaN", "[object"):
         if word in text:
             raise AssertionError(f"'{word}' in the view of {v.host}")
+    # 61 % and 20 % of a CPU; 0.0008 of one, 9 MiB, 230,000 bytes (fleet.py)
+    for want in ("postgres (42)", "61 %", "java / C2 CompilerThre (77)", "20 %", "0.08 % of one CPU, 9 MiB resident, 225 KiB of maps, per event: all 61 ns"):
+        if want not in text:
+            raise AssertionError(f"who uses it, or what measuring costs, is not told of {v.host}: {want}")
     for m in a["missing"]:
         if m["evidence"] not in text:
             raise AssertionError(f"missing evidence not told: {m['evidence']}")
@@ -229,6 +281,8 @@ def history(b):
     for want in ("wanted 1.30×", "In 16.5 % of its 7,152 slots of 8.4 ms all 4 CPUs were busy; averaged over a second, the busiest used 2.60 of 4.", "13 in the worst"):
         if want not in text:
             raise AssertionError(f"the history does not say: {want}")
+    strokes = b.js("return [...document.querySelectorAll('#vm .key i')].map((e) => getComputedStyle(e).borderTopStyle)")
+    expect(sorted(strokes), ["dashed", "dotted", "solid"], "lines of the burst view, told apart without colour")
     press(b, "6 h")
     if v.i % 2:
         b.wait("document.getElementById('vm').textContent.includes('it held in 151 of the 168 hours before')", "next week", 20)
@@ -294,6 +348,9 @@ def real(b):
     for word in ("null", "undefined", "NaN", "[object"):
         if word in text:
             raise AssertionError(f"'{word}' in the view of a real VM: {text}")
+    href = b.js("return document.querySelector('#vm > .export a').href")
+    with urllib.request.urlopen(href, timeout=10) as r:
+        expect(json.load(r)["host"], "tested", "the answer as JSON")
     shot(b, "real-vm", True)
     clean(b, "real collector")
 
@@ -307,6 +364,8 @@ def main():
             vm_view(b, i, "vm-" + vms[i].reason)
         clean(b, "fleet and VMs")
         history(b)
+        if FEW:
+            a_few(b)
         if os.environ.get("HEADROOM"):
             reports(b)
         if REAL:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""fleet.py PORT HOSTS PAGE PLOTS: the page's files and a fleet with every answer in it, for looking at the page.
+"""fleet.py PORT HOSTS PAGE PLOTS [TARGET]: the page's files and a fleet with every answer in it, for looking at the page.
 
 The collector itself needs a day and a half of history before it says anything but unknown; here its API is spoken
 with made-up machines, so that every answer, reason, gap and length of text is on the page at once.
@@ -23,6 +23,7 @@ KIND = dict(zip(REASONS, ["yes", "resize", "no", "no", "no", "no", "no", "unknow
 BINDS = {"headroom-left": ("cpu", None), "bigger-size-helps": ("memory", None), "serial-thread": ("serial", None), "steal": ("steal", None),
          "local-limit": ("cpu", None), "external-limit": ("disk", "vdb"), "at-ceiling": ("cpu", None), "missing-evidence": (None, None)}
 
+TARGET = float(sys.argv[5]) if len(sys.argv) > 5 else 1.3
 ADVICE = {"headroom-left": "Nothing to do.", "bigger-size-helps": "Take the next size (vcpus x2) before anything else.",
           "serial-thread": "Split that thread's work; keep the number of vCPUs.", "steal": "Leave this host or family; keep the size.",
           "at-ceiling": "This is the largest size: reduce the work per request, or distribute the load.",
@@ -133,14 +134,14 @@ class Vm:
                      "runnable": [[k, k + 0.99, int(7152 * poisson(2.9, k)) + 1] for k in range(13)],
                      "burst_cpu_ms": [[0.1, 0.11, 9000], [0.5, 0.6, 12000], [2, 2.2, 4000], [14, 15.9, 300]],
                      "burst_wait_ms": [[0, 0.01, 20000], [1, 1.1, 4000], [16, 17.9, 500]]}
-        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(now - span), "to": stamp(now), "step_seconds": step, "threshold": 1.3,
+        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(now - span), "to": stamp(now), "step_seconds": step, "threshold": TARGET,
                 "headroom": self.claims(n), "series": series, "tightest": tight}
 
     def days_kept(self, now):
         n, end = 91, now // 86400 * 86400
         k = self.claims(n)
         load = lambda base: [None if self.gap(n, i) else base * (1 + 0.1 * math.sin(i * 0.9) + i / 300) for i in range(n)]
-        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(end - n * 86400), "to": stamp(end), "step_seconds": 86400, "threshold": 1.3,
+        return {"schema": "headroom.history/1", "host": self.host, "from": stamp(end - n * 86400), "to": stamp(end), "step_seconds": 86400, "threshold": TARGET,
                 "headroom": {"at_least": [None if v is None else min(v, 6.3) for v in k["at_least"]], "at_cap": 6.3},
                 "series": [{"resource": r, "what": "demand", "unit": "ratio", "p95": load(b)} for r, b in (("cpu", 0.52), ("memory", 0.61))], "tightest": None}
 
@@ -164,13 +165,13 @@ class Vm:
 
     def sizes(self):
         if self.i % 5 == 0:
-            return {"schema": "headroom.sizes/1", "host": self.host, "size": None, "target": 1.3, "next": None, "smaller": None, "ceiling": None, "sizes": []}
+            return {"schema": "headroom.sizes/1", "host": self.host, "size": None, "target": TARGET, "next": None, "smaller": None, "ceiling": None, "sizes": []}
         price = lambda i: {"value": round(0.0192 * 2 ** i, 4), "unit": "EUR/h"} if self.i % 2 else None
         rungs = [self.rung(i, ("current", i == 2), ("price", price(i))) for i in range(self.top() + 1)]
         for r in rungs:
-            r["enough"] = r["headroom"]["at_least"] is not None and r["headroom"]["at_least"] >= 1.3
+            r["enough"] = r["headroom"]["at_least"] is not None and r["headroom"]["at_least"] >= TARGET
         ceiling = self.reason == "at-ceiling"
-        return {"schema": "headroom.sizes/1", "host": self.host, "size": "m.large", "target": 1.3, "next": None if ceiling else 3, "ceiling": None if ceiling else 6,
+        return {"schema": "headroom.sizes/1", "host": self.host, "size": "m.large", "target": TARGET, "next": None if ceiling else 3, "ceiling": None if ceiling else 6,
                 "smaller": next((i for i in (0, 1) if rungs[i]["enough"]), None), "sizes": rungs}
 
 
@@ -227,7 +228,7 @@ def prepare():
     global rows, counts
     rows = [json.dumps(v.row(0)).replace(stamp(-4), "@HEARD@").replace(stamp(-900), "@OLD@") for v in vms]
     counts = json.dumps({"schema": "headroom.fleet/1", "count": len(vms), "answers": {k: sum(KIND[v.reason] == k for v in vms) for k in ("unknown", "yes", "resize", "no")},
-                         "reasons": {r: sum(v.reason == r for v in vms) for r in REASONS}, "least": None, "matches": len(vms)})[:-1]
+                         "reasons": {r: sum(v.reason == r for v in vms) for r in REASONS}, "least": None, "target": TARGET, "matches": len(vms)})[:-1]
 
 
 def fleet(now, limit, cursor):

@@ -68,6 +68,7 @@ static void the_fleet_document_is_as_documented(void **state)
 	struct hr_fleet_row b = row("b", HR_ANSWER_YES, 2.5);
 	const struct hr_fleet_row *all[] = {&b};
 	struct hr_fleet_page p = {.at_ms = 1764000001000,
+		.target = 1.5,
 		.row = all,
 		.n = 1,
 		.matches = 7,
@@ -90,7 +91,8 @@ static void the_fleet_document_is_as_documented(void **state)
 		"\"answers\":{\"unknown\":0,\"yes\":1,\"resize\":0,\"no\":0},"
 		"\"reasons\":{\"missing-evidence\":0,\"headroom-left\":1,\"bigger-size-helps\":0,"
 		"\"serial-thread\":0,\"steal\":0,\"local-limit\":0,\"external-limit\":0,"
-		"\"at-ceiling\":0},\"least\":2.5,\"matches\":7,\"hosts\":[{\"host\":\"b\","
+		"\"at-ceiling\":0},\"least\":2.5,\"target\":1.5,\"matches\":7,\"hosts\":[{\"host\":"
+		"\"b\","
 		"\"host_id\":\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\",\"at\":\"2025-11-24T16:00:00Z\","
 		"\"heard_at\":\"2025-11-24T16:00:00Z\",\"answer\":\"yes\","
 		"\"reason\":\"headroom-left\",\"binding\":{\"resource\":\"disk\",\"device\":"
