@@ -4,10 +4,11 @@
 # packages and kept outside the checkout (sets tree_cache and tree_tar, defines make_tree), and the next version of our packages.
 
 tree_cache=${HR_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/headroom-vm}
-# What a small server has, what our packages depend on (so that installing them needs no network), and tools for tests.
+# What a small server has, what our packages depend on (so that installing them needs no network), and tools for tests. PostgreSQL
+# is for headroom-postgresql, and starts only where a test says so.
 tree_packages=systemd-sysv,dbus,udev,kmod,linux-image-cloud-amd64,initramfs-tools,iproute2,procps,curl,jq,sqlite3,stress-ng
 tree_packages+=,libbpf1,libelf1,zlib1g,libprotobuf-c1,libcurl3-gnutls,libinih1,libmicrohttpd12,libgnutls30,libsqlite3-0,libsnappy1v5
-tree_packages+=,libjansson4,libjs-dygraphs,bash-completion
+tree_packages+=,libjansson4,libjs-dygraphs,bash-completion,postgresql-15
 mkdir -p "$tree_cache"
 tree_cache=$(cd "$tree_cache" && pwd)
 tree_tar=$tree_cache/debian12-$(sha256sum <<<"$tree_packages" | cut -c1-12).tar

@@ -162,6 +162,18 @@ grep -q 'event=collector url=https://10.0.0.5:7868 pinned=yes' "$tmp/agent2.log"
 for p in "${registered[@]}"; do end "$p" || fail "pid $p does not end"; done
 rm "$root/etc/headroom/collector.conf.d/tls.conf"
 
+say "the PostgreSQL store"
+if [ -e "$(echo "$out"/headroom-postgresql_*.deb)" ]; then
+	conf=$root/etc/headroom/collector.conf.d/pg.conf
+	printf '[collector]\ndatabase = postgresql:///headroom?host=/nowhere\n' >"$conf"
+	collector_says() { (as headroom '' timeout 20 headroom-collector) 2>&1 | grep -q -- "$1"; }
+	collector_says 'needs the package headroom-postgresql' || fail "without headroom-postgresql nobody names the package"
+	cp "$out"/headroom-postgresql_*.deb "$root/tmp/" && in_root sh -c 'dpkg --no-triggers --force-unsafe-io -i /tmp/headroom-postgresql_*.deb' >"$tmp/pg.log" 2>&1 || fail "headroom-postgresql does not install"
+	collector_says 'connection to server on socket "/nowhere/' || fail "headroom-postgresql is not loaded"
+	rm "$conf"
+	dpkg_in -P headroom-postgresql >"$tmp/pg.log" 2>&1 || fail "purge of headroom-postgresql"
+fi
+
 say "upgrade"
 echo kept >"$root/var/lib/headroom-agent/kept"
 printf '[agent]\nlog_level = 5\n' >"$root/etc/headroom/agent.conf.d/site.conf"
