@@ -34,7 +34,7 @@ function headroomPlot(doc, x, cone) {
   if (cone) {
     all = [...x, ...cone.x];
     series[0] = { ...series[0], ...Object.fromEntries(['low', 'mid', 'high'].map((k) => [k, [...series[0][k], ...cone.x.map(() => null)]])) };
-    series.push({ name: 'forecast', colour: '--resize', dash: 'dash', ...Object.fromEntries(['low', 'mid', 'high'].map((k) => [k, [...x.map(() => null), ...cone[k]]])) });
+    series.push({ name: 'forecast', colour: '--resize', dash: 'dots', ...Object.fromEntries(['low', 'mid', 'high'].map((k) => [k, [...x.map(() => null), ...cone[k]]])) });
   }
   const told = least === null ? 'no claim' : `least ${factor(least)}, latest ${factor(known[known.length - 1])}`;
   return {
