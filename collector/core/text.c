@@ -28,12 +28,16 @@ static void scope(const struct hr_text_in *in, bool fits, char *out, size_t cap)
 		snprintf(out, cap, "In the %.0f s measured", s);
 	else if (!fits)
 		snprintf(out, cap, "In the tightest minutes of the last %.0f %s",
-			s < 2 * 3600    ? s / 60
+			s < 120         ? s
+			: s < 2 * 3600  ? s / 60
 			: s < 2 * 86400 ? s / 3600
 					: s / 86400,
-			s < 2 * 3600    ? "minutes"
+			s < 120         ? "seconds"
+			: s < 2 * 3600  ? "minutes"
 			: s < 2 * 86400 ? "hours"
 					: "days");
+	else if (s < 120)
+		snprintf(out, cap, "In the last %.0f seconds", s);
 	else if (s < 2 * 3600)
 		snprintf(out, cap, "In %.3g %% of the last %.0f minutes", 100 * (1 - in->conf->q),
 			s / 60);

@@ -66,6 +66,8 @@ static void yes_says_how_much_and_what_is_closest(void **state)
 		"more than 1 % of wake-ups waited > 10 ms", "Closest: CPU", "1.3x the load");
 	a.window.seconds = 600;
 	SAYS("In 99.5 % of the last 10 minutes");
+	a.window.seconds = 80; /* not "1 minutes" */
+	SAYS("In the last 80 seconds");
 	a.window.seconds = 9 * 86400;
 	SAYS("of the minutes of the last 9 days");
 	in.whole = true;
@@ -91,6 +93,8 @@ static void resize_names_the_size_and_its_gain(void **state)
 		"about 0.7x of today's load", "vcpus x2 would raise that by 1.6x to 2.0x",
 		"Take the next size (vcpus x2)");
 	is_silent_of("no such size");
+	a.window.seconds = 80;
+	SAYS("In the tightest minutes of the last 80 seconds CPU is short");
 	gain[0].gain.at_most = OPT(1.6);
 	SAYS("by 1.6x.");
 	gain[0].gain.at_least.has = false;
