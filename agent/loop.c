@@ -17,6 +17,7 @@
 #include "proto/base/log.h"
 #include "proto/base/sdnotify.h"
 #include "proto/cleanup.h"
+#include "proto/limits.h"
 #include "proto/units.h"
 
 /* systemd gives 90 s, CONTRACT 5 s: the last POST gets this long. */
@@ -24,6 +25,9 @@
 
 /* Without descriptors to wait for there is always the timer; this is only a net below it. */
 #define WAIT_MAX_MS 60000
+
+/* A notification also says STATUS=: a few a minute are enough. */
+#define FEED_NS HR_WINDOW_NS
 
 /* Ticks after which the start is over, and the first POST with it. */
 #define TRIM_OPEN   3
@@ -40,6 +44,7 @@ struct run {
 	int fd[FD_N];
 	int status_fd; /* < 0: none; see status.h */
 	bool ready;
+	uint64_t fed_ns; /* when the watchdog was */
 	unsigned ticks;
 	bool reload_failed;
 	bool stop;
@@ -100,11 +105,15 @@ static void hand_on_facts(const struct run *r)
 	hr_courier_facts(r->l->courier, &f);
 }
 
-/* One tick.  Progress is a folded tick, so only this feeds the watchdog. */
+/*
+ * One tick.  Progress is a folded tick, so only this feeds the watchdog: once in FEED_NS, and not
+ * with each window, because a starved VM may take most of WatchdogSec for the tick that closes one.
+ */
 static void tick(struct run *r)
 {
 	const struct hr_summary *s = NULL;
 	int e = hr_engine_tick(r->l->engine, &s);
+	uint64_t now = hr_clock_mono_ns();
 
 	if (e < 0)
 		hr_log(HR_LOG_ERR, "tick-failed", "reason=\"%s\"", strerror(-e));
@@ -114,10 +123,10 @@ static void tick(struct run *r)
 		hr_courier_window(r->l->courier, s);
 	if (e == 1 && r->status_fd >= 0)
 		(void)hr_status_write(r->status_fd, hr_engine_status(r->l->engine));
-	if (!r->ready)
-		notify(r, "READY=1");
-	else if (e == 1)
-		notify(r, "WATCHDOG=1");
+	if (!r->ready || (e >= 0 && now - r->fed_ns >= FEED_NS)) {
+		notify(r, r->ready ? "WATCHDOG=1" : "READY=1");
+		r->fed_ns = now;
+	}
 	r->ready = true;
 	if (++r->ticks == TRIM_OPEN || r->ticks == TRIM_POSTED)
 		hr_trim_memory();
