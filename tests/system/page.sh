@@ -27,10 +27,10 @@ get /dygraph.min.js | cmp - $plots/dygraph.min.js || fail "dygraphs is not serve
 fixture=$((port + 1))
 python3 "$HR_TOP/tests/page/fleet.py" "$fixture" 10000 "$HR_TOP/collector/page" $plots >"$tmp/fleet.log" 2>&1 &
 register $!
-wait_for 20 "the made-up fleet" curl -fsS --max-time 5 -o /dev/null "http://127.0.0.1:$fixture/v1/fleet?limit=1"
+wait_for 60 "the made-up fleet" curl -fsS --max-time 5 -o /dev/null "http://127.0.0.1:$fixture/v1/fleet?limit=1"
 python3 "$HR_TOP/tests/page/fleet.py" $((port + 2)) 10 "$HR_TOP/collector/page" $plots 2 >"$tmp/few.log" 2>&1 &
 register $!
-wait_for 20 "a fleet of ten" curl -fsS --max-time 5 -o /dev/null "http://127.0.0.1:$((port + 2))/v1/fleet?limit=1"
+wait_for 60 "a fleet of ten" curl -fsS --max-time 5 -o /dev/null "http://127.0.0.1:$((port + 2))/v1/fleet?limit=1"
 FEW=http://127.0.0.1:$((port + 2)) HEADROOM=$bin/headroom timeout "${AXE:+1}420" python3 "$HR_TOP/tests/page/check.py" "http://127.0.0.1:$fixture" "$url" >"$tmp/check.log" 2>&1 ||
 	fail "$(tail -n 1 "$tmp/check.log")"
 cat "$tmp/check.log"
