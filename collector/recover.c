@@ -14,6 +14,7 @@
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/units.h"
 
 #define LOAD_ALL    1000  /* hosts: their models take a second to read */
 #define MODEL_BYTES 16384 /* of one model in memory, at least */
@@ -209,9 +210,11 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 {
 	struct loading l = {.w = w};
 	struct hr_store *s = w->store;
-	uint64_t t = hr_clock_mono_ns();
 	bool cold = false;
-	int r = hr_peers_load_begin(w);
+	int r;
+
+	w->open_ns = hr_clock_mono_ns();
+	r = hr_peers_load_begin(w);
 
 	if (r == 0)
 		r = s->ops->hosts(s, load_host, &l);
@@ -253,6 +256,6 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 	hr_writer_answer_first(w);
 	hr_log(HR_LOG_INFO, "loaded", "hosts=%" PRIu32 " replayed=%" PRIu64 " took_ms=%" PRIu64,
 		w->hosts.n, atomic_load(&w->count->v[HR_COUNT_REPLAYED]),
-		(hr_clock_mono_ns() - t) / 1000000);
+		hr_ns_to_ms(hr_clock_mono_ns() - w->open_ns));
 	return 0;
 }

@@ -176,7 +176,9 @@ struct hr_store_ops {
 	int (*put_facts)(
 		struct hr_store *s, const struct hr_store_event *e); /* and its journal entry */
 	int (*put_state)(struct hr_store *s, const struct hr_store_state *v); /* replaces */
-	int (*trim_journal)(struct hr_store *s, uint64_t below_n);
+	/* Entries n < @below_n, the oldest first and about @max of them; *ret_more: some are left.
+	 */
+	int (*trim_journal)(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more);
 	/*
 	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), about @max;
 	 * @ret_windows: sequences in them.  A store that keeps days apart waits for whole ones.

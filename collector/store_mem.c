@@ -265,15 +265,16 @@ static int by_event_n(const void *a, const void *b)
 	return (i > k) - (i < k);
 }
 
-static int trim_journal(struct hr_store *s, uint64_t below_n)
+static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more)
 {
 	struct table *t = &mem_of(s)->t[EVENTS];
 
 	size_t gone = 0;
 
 	sort(t, by_event_n);
-	while (gone < t->n && ((struct hr_store_event *)at(t, gone))->row.n < below_n)
+	while (gone < t->n && gone < max && ((struct hr_store_event *)at(t, gone))->row.n < below_n)
 		gone++;
+	*ret_more = gone < t->n && ((struct hr_store_event *)at(t, gone))->row.n < below_n;
 	if (gone > 0) {
 		memmove(t->p, at(t, gone), (t->n - gone) * t->size);
 		t->n -= gone;

@@ -34,7 +34,7 @@ static int commit(struct hr_store *s)
 
 	if (r)
 		return r;
-	res = PQexec(q->conn, "COMMIT");
+	res = hr_pg_query(q, "COMMIT");
 	if (PQresultStatus(res) != PGRES_COMMAND_OK) {
 		r = hr_pg_failed(q, res, "commit");
 	} else if (strcmp(PQcmdStatus(res), "COMMIT") != 0) {
@@ -165,12 +165,15 @@ static int put_state(struct hr_store *s, const struct hr_store_state *v)
 	return hr_pg_added(q, HR_PG_PUT_STATE);
 }
 
-static int trim_journal(struct hr_store *s, uint64_t below_n)
+/* A deletion is only a mark here: all at once. */
+static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more)
 {
 	struct hr_pg *q = hr_pg_of(s);
 	struct hr_pg_args a = {0};
 	int r = hr_pg_flush_all(q);
 
+	(void)max;
+	*ret_more = false;
 	hr_pg_u64(&a, below_n);
 	return r ? r : hr_pg_exec(q, HR_PG_TRIM, &a, NULL);
 }

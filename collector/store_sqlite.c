@@ -37,6 +37,9 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_PUT_STATE] =
 		"INSERT OR REPLACE INTO state(host,upto,body,answer) VALUES(?1,?2,?3,?4)",
 	[HR_SQL_TRIM] = "DELETE FROM journal WHERE n<?1",
+	[HR_SQL_SPAN] = "SELECT ifnull((SELECT min(n) FROM journal),0),"
+			"max(ifnull((SELECT max(n) FROM journal),0),(SELECT last_n FROM mark))",
+	[HR_SQL_MARK] = "UPDATE mark SET last_n=?1",
 	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE id IN"
 			  " (SELECT id FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)"
 			  " RETURNING last-seq+1",
@@ -193,14 +196,19 @@ static int begin_lazy(struct hr_store *s)
 static int commit(struct hr_store *s)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_COMMIT);
+	int r = hr_sql_run(&b, "commit");
 
-	return hr_sql_run(&b, "commit");
+	if (r == 0 && b.q->group_n > b.q->last_n)
+		b.q->last_n = b.q->group_n;
+	b.q->group_n = 0;
+	return r;
 }
 
 static void rollback(struct hr_store *s)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROLLBACK);
 
+	b.q->group_n = 0;
 	/* SQLite may have rolled back by itself (FULL, IOERR) */
 	if (!sqlite3_get_autocommit(b.q->db))
 		(void)run_rc(&b);
@@ -259,8 +267,8 @@ static int put_event(struct hr_store *s, const struct hr_store_event *e)
 		hr_sql_u64(&b, e->row.boot_ord);
 		hr_sql_u64(&b, e->row.seq_first);
 	}
-	if (e->row.n > b.q->last_n)
-		b.q->last_n = e->row.n;
+	if (e->row.n > b.q->group_n)
+		b.q->group_n = e->row.n;
 	return hr_sql_run(&b, "journal");
 }
 
@@ -316,10 +324,33 @@ static int put_facts(struct hr_store *s, const struct hr_store_event *e)
 	return r ? r : put_event(s, e);
 }
 
+static uint64_t given(const struct hr_store_sqlite *q)
+{
+	return q->group_n > q->last_n ? q->group_n : q->last_n;
+}
+
+int hr_sqlite_mark(struct hr_store_sqlite *q)
+{
+	struct hr_sql_bound b = hr_sql_use(&q->base, HR_SQL_MARK);
+
+	hr_sql_u64(&b, given(q));
+	return hr_sql_run(&b, "mark");
+}
+
 static int put_state(struct hr_store *s, const struct hr_store_state *v)
 {
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_STATE);
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	struct hr_sql_bound b;
+	int r = 0;
 
+	/* numbers of transactions that were taken back: no entry has them, and none may get them */
+	if (v->upto > given(q)) {
+		q->group_n = v->upto;
+		r = hr_sqlite_mark(q);
+	}
+	if (r != 0)
+		return r;
+	b = hr_sql_use(s, HR_SQL_PUT_STATE);
 	hr_sql_u64(&b, v->host_no);
 	hr_sql_u64(&b, v->upto);
 	hr_sql_blob(&b, v->bytes, v->len);
@@ -337,11 +368,22 @@ static int put_view(struct hr_store *s, const struct hr_store_view *v)
 	return hr_sql_run(&b, "view");
 }
 
-static int trim_journal(struct hr_store *s, uint64_t below_n)
+static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more)
 {
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_TRIM);
+	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	struct hr_sql_bound b;
+	uint64_t first, last;
+	int r = hr_sqlite_span(q, &first, &last);
 
-	hr_sql_u64(&b, below_n);
+	*ret_more = r == 0 && first != 0 && first + max < below_n;
+	if (r != 0 || first == 0 || first >= below_n)
+		return r;
+	if (below_n > last)
+		r = hr_sqlite_mark(q);
+	if (r != 0)
+		return r;
+	b = hr_sql_use(s, HR_SQL_TRIM);
+	hr_sql_u64(&b, *ret_more ? first + max : below_n);
 	return hr_sql_run(&b, "trim journal");
 }
 

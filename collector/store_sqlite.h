@@ -19,6 +19,8 @@ enum hr_sql {
 	HR_SQL_SET_FACTS,
 	HR_SQL_PUT_STATE,
 	HR_SQL_TRIM,
+	HR_SQL_SPAN,
+	HR_SQL_MARK,
 	HR_SQL_EXPIRE,
 	HR_SQL_EXPIRE_BESIDE,
 	HR_SQL_MOVE,
@@ -64,10 +66,11 @@ struct hr_store_sqlite {
 	int wal_pages; /* as the last commit left it */
 	uint64_t collisions;
 	uint64_t quarantined;
-	uint64_t last_n; /* largest n given */
-	bool lazy;       /* the open transaction is not worth an fsync of its own */
-	bool corrupt;    /* damage was met: the next start looks at all of the file */
-	bool first_due;  /* the first checkpoint met a full disk: no write before it is done */
+	uint64_t last_n;  /* largest n given, as of the last commit: the journal's, or marked */
+	uint64_t group_n; /* and in the open transaction; 0: none */
+	bool lazy;        /* the open transaction is not worth an fsync of its own */
+	bool corrupt;     /* damage was met: the next start looks at all of the file */
+	bool first_due;   /* the first checkpoint met a full disk: no write before it is done */
 };
 
 extern const struct hr_store_ops hr_store_sqlite_ops;
@@ -127,6 +130,11 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no);
 int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
 	uint64_t *ret_rows);
 
+/* In the open transaction: the largest n given outlives the journal's entry of it. */
+int hr_sqlite_mark(struct hr_store_sqlite *q);
+/* The journal's first n (0: it is empty), and the largest n ever given. */
+int hr_sqlite_span(struct hr_store_sqlite *q, uint64_t *ret_first, uint64_t *ret_last);
+
 /* Runs a bound statement without rows. */
 int hr_sql_run(struct hr_sql_bound *b, const char *what);
 /* Appends the checksum that hr_sql_unseal() looks for; @to has room for 4 bytes more. */
@@ -143,7 +151,7 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   3
+#define HR_SQL_USER_VERSION   4
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 

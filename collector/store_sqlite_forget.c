@@ -66,6 +66,8 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no)
 	}
 	sqlite3_finalize(st);
 	r = hr_sqlite_result(q, rc, "forget");
+	if (r == 0) /* the last entry of the journal may be this host's */
+		r = hr_sqlite_mark(q);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && r == 0; i++)
 		r = run(q, steps[i], host_no);
 	return r;

@@ -20,6 +20,7 @@
 #define PAGE_BYTES  4096
 #define PATH_LEN    4096
 #define CACHE_BYTES (64ULL * 1024 * 1024)
+#define PROBE_ALL   1000 /* hosts: their states take a second to read */
 
 /* How far opening came. */
 enum outcome {
@@ -199,10 +200,10 @@ static int on_wal(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static int ignore_host(void *arg, const struct hr_store_host *h)
+static int count_host(void *arg, const struct hr_store_host *h)
 {
-	(void)arg;
 	(void)h;
+	++*(uint32_t *)arg;
 	return 0;
 }
 
@@ -213,35 +214,41 @@ static int ignore_boot(void *arg, const struct hr_store_boot *b)
 	return 0;
 }
 
-static int max_of_state(void *arg, const struct hr_store_state *v)
+static int ignore_state(void *arg, const struct hr_store_state *v)
 {
-	uint64_t *n = arg;
-
-	*n = v->upto > *n ? v->upto : *n;
+	(void)arg;
+	(void)v;
 	return 0;
 }
 
-static int max_of_event(void *arg, const struct hr_store_event *e)
+static int ignore_event(void *arg, const struct hr_store_event *e)
 {
-	uint64_t *n = arg;
-
-	*n = e->row.n > *n ? e->row.n : *n;
+	(void)arg;
+	(void)e;
 	return 0;
 }
 
-/* Reads once all that a start needs: damage there shows now, not at the first acknowledgement. */
+/*
+ * Reads once what a start needs: damage there shows now, not at the first acknowledgement.  Of a
+ * large fleet that is not its states and journal, gigabytes of them: they are read in the hosts'
+ * turns, and damage met there is found by the next start (check_suspect).
+ */
 static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
 {
 	struct hr_store *s = &q->base;
 	char text[64];
-	int r = s->ops->hosts(s, ignore_host, NULL);
+	uint32_t hosts = 0;
+	uint64_t first;
+	int r = s->ops->hosts(s, count_host, &hosts);
 
 	if (r == 0)
 		r = s->ops->boots(s, ignore_boot, NULL);
 	if (r == 0)
-		r = s->ops->states(s, max_of_state, &q->last_n);
-	if (r == 0)
-		r = s->ops->journal(s, max_of_event, &q->last_n);
+		r = hr_sqlite_span(q, &first, &q->last_n);
+	if (r == 0 && hosts <= PROBE_ALL)
+		r = s->ops->states(s, ignore_state, NULL);
+	if (r == 0 && hosts <= PROBE_ALL)
+		r = s->ops->journal(s, ignore_event, NULL);
 	if (r == 0) {
 		int rc = query_text(q->db, "SELECT count(*) FROM quarantine", text);
 

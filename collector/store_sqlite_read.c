@@ -175,6 +175,26 @@ int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg)
 	return hr_sql_walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
+static int each_span(struct hr_sql_bound *b, void *arg)
+{
+	uint64_t *span = arg;
+
+	span[0] = hr_sql_col(b, 0);
+	span[1] = hr_sql_col(b, 1);
+	return sqlite3_column_type(b->st, 1) == SQLITE_INTEGER ? 0 : damaged(b, "mark");
+}
+
+int hr_sqlite_span(struct hr_store_sqlite *q, uint64_t *ret_first, uint64_t *ret_last)
+{
+	struct hr_sql_bound b = hr_sql_use(&q->base, HR_SQL_SPAN);
+	uint64_t span[2] = {0, 0};
+	int r = hr_sql_walk(&b, each_span, span);
+
+	*ret_first = span[0];
+	*ret_last = span[1];
+	return r;
+}
+
 static int each_head(struct hr_sql_bound *b, void *arg)
 {
 	const struct walker *w = arg;

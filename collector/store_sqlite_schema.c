@@ -52,6 +52,10 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"DROP TABLE temp.held;",
 	/* 3: what the fleet shows of each host, so that a start need not read its model first */
 	"CREATE TABLE view (host INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;",
+	/* 4: the largest n, so that a start need not look for it in the states of all hosts */
+	"CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id=0), last_n INTEGER NOT NULL) STRICT;"
+	"INSERT INTO mark SELECT 0, max(ifnull((SELECT max(upto) FROM state),0),"
+	"ifnull((SELECT max(n) FROM journal),0));",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

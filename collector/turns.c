@@ -23,7 +23,6 @@
 #define TURN_HOST_NS 3000000ULL
 #define SCAN_ROWS    20000 /* entries of the journal in a pass */
 #define SLOTS_NONE   UINT32_MAX
-#define STATE_MAX    (4 * 1024 * 1024) /* as in upkeep.c */
 
 /* One event that waits: a window, or facts (body NULL). */
 struct waiting {
@@ -401,13 +400,13 @@ static int take(struct batch *b, struct hr_host *host)
 	if (r != 0)
 		return r;
 	*to = (struct taken){.host = host, .vm = t.vm};
-	to->len = hr_vm_encode(t.vm, NULL, 0);
-	to->bytes = to->len <= STATE_MAX ? malloc(to->len) : NULL;
+	to->len = hr_vm_encode(t.vm, w->state_room, HR_STATE_MAX);
+	to->bytes = to->len <= HR_STATE_MAX ? malloc(to->len) : NULL;
 	if (!to->bytes) {
 		hr_vm_free(t.vm);
 		return HR_STORE_FULL; /* its windows go on waiting */
 	}
-	(void)hr_vm_encode(t.vm, to->bytes, to->len);
+	memcpy(to->bytes, w->state_room, to->len);
 	to->view = hr_writer_view(w, host, t.vm, has_room(w, hr_vm_bytes(t.vm)));
 	b->n++;
 	return 0;
@@ -512,8 +511,11 @@ static void scan(struct hr_writer *w)
 		hr_writer_failed(w, r, "reading the journal");
 		return;
 	}
-	if (w->scan_n == from)
+	if (w->scan_n == from) {
 		w->scan_n = 0; /* nothing was left */
+		hr_log(HR_LOG_INFO, "journal_read", "took_ms=%" PRIu64,
+			hr_ns_to_ms(hr_clock_mono_ns() - w->open_ns));
+	}
 	w->behind = true;
 }
 

@@ -16,11 +16,12 @@
 #define EXPIRE_ROWS     1000                 /* per transaction: it delays the next group */
 #define EXPIRE_EVERY    (100 * HR_NS_PER_MS) /* 10 000 rows/s: 100 000 hosts at 10 s */
 #define EXPIRE_IDLE     (30 * HR_NS_PER_S)   /* nothing was left over last time */
+#define TRIM_ROWS       5000                 /* of the journal in that transaction: some 2 ms */
+#define TRIM_LAST       20                   /* such transactions at the end */
 #define STATS_EVERY     (5 * HR_NS_PER_S)
-#define SAVE_AT_ONCE    64                /* states per transaction */
-#define SAVE_LOOK       2000              /* hosts looked at per pass */
-#define STATE_MAX       (4 * 1024 * 1024) /* bytes of one host's state, refused above */
-#define CLONE_SHOWN_MS  (3600 * 1000ULL)  /* an hour without evidence ends the doubt */
+#define SAVE_AT_ONCE    64               /* states per transaction */
+#define SAVE_LOOK       2000             /* hosts looked at per pass */
+#define CLONE_SHOWN_MS  (3600 * 1000ULL) /* an hour without evidence ends the doubt */
 #define ANSWER_SLICE_NS (10 * HR_NS_PER_MS)
 #define ANSWER_HOST_NS                                                                             \
 	300000                /* interval per host of the fleet: 30 s between answers at 100 000   \
@@ -211,18 +212,16 @@ static uint64_t knows(const struct hr_writer *w, const struct hr_host *host)
 /* *ret_saved false with 0: it stays unsaved, so its windows stay in the journal. */
 static int save_one(struct hr_writer *w, struct hr_host *host, bool *ret_saved)
 {
-	size_t len = hr_vm_encode(host->vm, NULL, 0);
-	void *buf = len <= STATE_MAX ? malloc(len) : NULL;
+	size_t len = hr_vm_encode(host->vm, w->state_room, HR_STATE_MAX);
 	int r;
 
-	*ret_saved = buf;
-	if (!buf)
+	*ret_saved = len <= HR_STATE_MAX;
+	if (!*ret_saved)
 		return 0;
-	len = hr_vm_encode(host->vm, buf, len);
-	r = w->store->ops->put_state(w->store,
-		&(struct hr_store_state){
-			.host_no = host->no, .upto = knows(w, host), .bytes = buf, .len = len});
-	free(buf);
+	r = w->store->ops->put_state(w->store, &(struct hr_store_state){.host_no = host->no,
+						       .upto = knows(w, host),
+						       .bytes = w->state_room,
+						       .len = len});
 	return r == 0 ? hr_writer_put_view(w, host->view) : r;
 }
 
@@ -314,10 +313,11 @@ static bool expire(struct hr_writer *w)
 	uint64_t below = w->peers ? 0 : first_unsaved(w); /* shared: the store trims by states */
 	uint64_t t = hr_clock_mono_ns();
 	uint32_t rows = 0;
+	bool more = false;
 	int r = hr_peers_begin_alone(w);
 
 	if (r == 0 && !w->peers)
-		r = w->store->ops->trim_journal(w->store, below);
+		r = w->store->ops->trim_journal(w->store, below, TRIM_ROWS, &more);
 	if (r == 0)
 		r = hr_rollup_expire(w, below, EXPIRE_ROWS, &rows);
 	if (r == 0)
@@ -330,7 +330,7 @@ static bool expire(struct hr_writer *w)
 		return false;
 	}
 	hr_count(w->count, HR_COUNT_EXPIRED, rows);
-	return rows >= EXPIRE_ROWS;
+	return more || rows >= EXPIRE_ROWS;
 }
 
 void hr_writer_gauges(struct hr_writer *w)
@@ -435,6 +435,6 @@ void hr_writer_upkeep_last(struct hr_writer *w)
 		if (save_some(w, true, &saved) != 0)
 			return; /* the journal still has it all */
 	} while (saved > 0);
-	if (atomic_load(&w->keeper))
-		(void)expire(w);
+	for (unsigned i = 0; i < TRIM_LAST && atomic_load(&w->keeper) && expire(w); i++)
+		;
 }

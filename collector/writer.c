@@ -311,8 +311,9 @@ struct hr_writer *hr_writer_open(const struct hr_writer_conf *conf, struct hr_st
 	w->facts_scratch = malloc(sizeof(*w->facts_scratch));
 	w->answer = calloc(1, sizeof(*w->answer));
 	w->pack_room = malloc(HR_ANSWER_PACK_MAX);
+	w->state_room = malloc(HR_STATE_MAX);
 	if (!w->row || !w->arena || !w->summary || !w->facts_scratch || !w->answer ||
-		!w->pack_room || hr_hosts_init(&w->hosts, conf->max_hosts) < 0 ||
+		!w->pack_room || !w->state_room || hr_hosts_init(&w->hosts, conf->max_hosts) < 0 ||
 		!hr_peers_open(&w->peers, store)) {
 		snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 		hr_writer_close(w);
@@ -362,6 +363,7 @@ void hr_writer_close(struct hr_writer *w)
 	free(w->facts_scratch);
 	free(w->answer);
 	free(w->pack_room);
+	free(w->state_room);
 	hr_rollup_close(w->rollup);
 	hr_peers_close(w->peers);
 	pthread_cond_destroy(&w->wake);

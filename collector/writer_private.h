@@ -9,6 +9,7 @@
 #include "collector/rollup.h"
 #include "collector/writer.h"
 
+#define HR_STATE_MAX  (4 * 1024 * 1024) /* bytes of one host's state, refused above */
 #define HR_GROUP_ROWS 5000 /* 30-40 ms of SQLite; a longer transaction would hold up the acks */
 
 /* A window of the open transaction, and of the model's work after it. */
@@ -45,6 +46,7 @@ struct hr_writer {
 	uint32_t n_hot;     /* hosts that have one */
 	uint32_t turn_at;   /* where turns go on */
 	uint64_t scan_n;    /* the journal is read up to here (a start with cold hosts); 0: all */
+	uint64_t open_ns;   /* when loading began */
 	uint64_t first_unsaved, first_unsaved_ns; /* of a large fleet, as of then */
 
 	struct hr_host *due, **due_end; /* hosts whose answer is due, in order of arrival */
@@ -70,6 +72,7 @@ struct hr_writer {
 	struct hr_facts *facts_scratch;
 	struct hr_answer *answer;
 	void *pack_room;
+	void *state_room; /* [HR_STATE_MAX], of which a state touches some KB */
 
 	pthread_t thread;
 	bool started;

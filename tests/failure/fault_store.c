@@ -75,7 +75,7 @@ PASS(drop_boot, (struct hr_store * s, uint32_t no, uint64_t boot), (in, no, boot
 PASS(put_row, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(put_facts, (struct hr_store * s, const struct hr_store_event *e), (in, e))
 PASS(put_state, (struct hr_store * s, const struct hr_store_state *v), (in, v))
-PASS(trim_journal, (struct hr_store * s, uint64_t n), (in, n))
+PASS(trim_journal, (struct hr_store * s, uint64_t n, uint32_t max, bool *more), (in, n, max, more))
 PASS(expire,
 	(struct hr_store * s, uint64_t slot, uint64_t n, uint32_t max, uint32_t *ret,
 		uint64_t *windows),

@@ -127,6 +127,14 @@ static void hosts_and_dedupe_state_come_back_as_written(void **state)
 }
 
 /* Recovery goes by these orders; the one in memory gave what came first.  Found by simulation. */
+static void trim(struct world *w, uint64_t below_n)
+{
+	bool more = true;
+
+	assert_int_equal(w->s->ops->trim_journal(w->s, below_n, 1000, &more), 0);
+	assert_false(more);
+}
+
 static void walks_go_by_number_whatever_came_first(void **state)
 {
 	struct world *w = *state;
@@ -145,7 +153,7 @@ static void walks_go_by_number_whatever_came_first(void **state)
 	assert_int_equal(v.n, 2);
 	assert_int_equal(v.row[0].n, 1);
 	begin(w);
-	assert_int_equal(w->s->ops->trim_journal(w->s, 2), 0);
+	trim(w, 2);
 	commit(w);
 	v = all_events(w);
 	assert_int_equal(v.n, 1);
@@ -171,7 +179,7 @@ static void saved_state_and_journal_hand_over_without_a_hole(void **state)
 	begin(w);
 	assert_int_equal(w->s->ops->put_state(w->s, &st), 0);
 	put(w, row(3, 101, 1, 51, "later"));
-	assert_int_equal(w->s->ops->trim_journal(w->s, 3), 0);
+	trim(w, 3);
 	commit(w);
 	reopen(w);
 	assert_int_equal(w->s->ops->states(w->s, see_state, &v), 0);
@@ -189,12 +197,75 @@ static void saved_state_and_journal_hand_over_without_a_hole(void **state)
 	begin(w);
 	st.upto = 3;
 	assert_int_equal(w->s->ops->put_state(w->s, &st), 0);
-	assert_int_equal(w->s->ops->trim_journal(w->s, 4), 0);
+	trim(w, 4);
 	commit(w);
 	reopen(w);
 	assert_int_equal(all_events(w).n, 0);
 	assert_int_equal(w->s->ops->last_n(w->s, &n), 0);
 	assert_int_equal(n, 3);
+}
+
+static void a_long_journal_is_trimmed_in_pieces(void **state)
+{
+	/* below 9, at most 3 at a time: 10 entries, then 7, 4, and 9 and 10 stay */
+	static const unsigned left[] = {7, 4, 2};
+	struct world *w = *state;
+
+	begin(w);
+	for (uint64_t n = 1; n <= 10; n++)
+		put(w, row(n, 100 + n, 1, 50 + n, "row"));
+	commit(w);
+	for (unsigned i = 0; i < 3; i++) {
+		bool more = i == 2;
+
+		begin(w);
+		assert_int_equal(w->s->ops->trim_journal(w->s, 9, 3, &more), 0);
+		commit(w);
+		assert_int_equal(more, i < 2);
+		assert_int_equal(all_events(w).n, left[i]);
+	}
+	assert_int_equal(all_events(w).row[0].n, 9);
+}
+
+static uint64_t last_n(struct world *w)
+{
+	uint64_t n = 0;
+
+	assert_int_equal(w->s->ops->last_n(w->s, &n), 0);
+	return n;
+}
+
+/* A number in a saved state, or of a window that is gone, is never given to another window. */
+static void no_number_is_given_twice(void **state)
+{
+	struct hr_store_host h[] = {
+		{.no = 7, .id = {1}, .name = "a"}, {.no = 8, .id = {2}, .name = "b"}};
+	struct hr_store_state st = {.host_no = 7, .upto = 4, .bytes = "model", .len = 5};
+	struct hr_store_row of_b = row(2, 100, 1, 50, "b's");
+	struct world *w = *state;
+
+	of_b.host_no = 8;
+	begin(w);
+	assert_int_equal(w->s->ops->put_host(w->s, &h[0]), 0);
+	assert_int_equal(w->s->ops->put_host(w->s, &h[1]), 0);
+	put(w, row(1, 100, 1, 50, "a's"));
+	put(w, of_b);
+	commit(w);
+	begin(w);
+	assert_int_equal(w->s->ops->forget(w->s, 8), 0);
+	commit(w);
+	reopen(w);
+	assert_int_equal(last_n(w), 2); /* its entry is gone */
+	begin(w);
+	put(w, row(3, 101, 1, 51, "a's"));
+	put(w, row(4, 102, 1, 52, "taken back"));
+	w->s->ops->rollback(w->s);
+	begin(w); /* the model was given no window of that number, and says that it knows up to it
+		   */
+	assert_int_equal(w->s->ops->put_state(w->s, &st), 0);
+	commit(w);
+	reopen(w);
+	assert_int_equal(last_n(w), 4);
 }
 
 static void expiry_takes_old_slots_in_chunks_but_nothing_the_model_still_needs(void **state)
@@ -334,6 +405,19 @@ static void scribble(const char *path, off_t at, const char *text)
 	close(fd);
 }
 
+static void tables_without_the_largest_number_get_it_from_states_and_journal(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	put(w, row(40, 100, 1, 50, "row"));
+	commit(w);
+	raw_sql(w, "INSERT INTO state VALUES(1, 42, x'00', NULL); DROP TABLE mark;"
+		   "PRAGMA user_version=3");
+	open_store(w);
+	assert_int_equal(last_n(w), 42);
+}
+
 static int count_aside(const char *dir)
 {
 	char cmd[160];
@@ -419,6 +503,11 @@ int main(void)
 		EACH(hosts_and_dedupe_state_come_back_as_written),
 		EACH(walks_go_by_number_whatever_came_first),
 		EACH(saved_state_and_journal_hand_over_without_a_hole),
+		cmocka_unit_test_setup_teardown(
+			a_long_journal_is_trimmed_in_pieces, setup_mem, teardown),
+		SQLITE(a_long_journal_is_trimmed_in_pieces),
+		SQLITE(no_number_is_given_twice),
+		SQLITE(tables_without_the_largest_number_get_it_from_states_and_journal),
 		EACH(expiry_takes_old_slots_in_chunks_but_nothing_the_model_still_needs),
 		EACH(quarantine_moves_a_row_out_of_the_way),
 		KEPT(a_body_that_does_not_fit_its_checksum_is_seen),

@@ -81,6 +81,8 @@ static int is_busy(int kind, uint64_t ms)
 
 static void put_raw(struct hr_store *s, int kind, uint64_t slots)
 {
+	bool more;
+
 	for (uint64_t i = 1; i <= slots; i++) {
 		int b = is_busy(kind, i * HR_STORE_SLOT_MS);
 		unsigned k = (unsigned)(hr_rand_u64(&r) % POOL);
@@ -95,7 +97,7 @@ static void put_raw(struct hr_store *s, int kind, uint64_t slots)
 						.len = raw_len[b][k]}) == 0,
 			"row");
 		if (i % 1000 == 0 || i == slots)
-			must(s->ops->trim_journal(s, i + 1) == 0, "journal");
+			must(s->ops->trim_journal(s, i + 1, UINT32_MAX, &more) == 0, "journal");
 	}
 }
 
@@ -173,6 +175,7 @@ static void fill(const char *path, uint32_t hosts, uint64_t first_slot, uint64_t
 {
 	struct hr_store *s = open_store(path);
 	uint64_t n = 0;
+	bool more;
 
 	for (uint64_t slot = 0; slot < slots; slot++) {
 		must(s->ops->begin(s) == 0, "begin");
@@ -194,7 +197,7 @@ static void fill(const char *path, uint32_t hosts, uint64_t first_slot, uint64_t
 							.len = raw_len[h % 3 == 0][k]}) == 0,
 				"row");
 		}
-		must(s->ops->trim_journal(s, n + 1) == 0, "journal");
+		must(s->ops->trim_journal(s, n + 1, UINT32_MAX, &more) == 0, "journal");
 		must(s->ops->commit(s) == 0, "commit");
 	}
 	s->ops->close(s);
