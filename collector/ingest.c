@@ -52,6 +52,8 @@ bool hr_ingest_data(struct hr_request *r, const void *data, size_t len)
 /* The checked facts in the store's own form. */
 static bool take_facts(struct hr_door *d, const struct hr_wire_batch *b, struct hr_post *p)
 {
+	void *exact;
+
 	hr_wire_facts(b, d->facts);
 	p->facts = malloc(HR_BODY_MAX);
 	if (!p->facts)
@@ -59,6 +61,9 @@ static bool take_facts(struct hr_door *d, const struct hr_wire_batch *b, struct 
 	p->facts_len = hr_wire_encode_facts(d->facts, p->facts, HR_BODY_MAX);
 	if (p->facts_len == 0)
 		return false;
+	/* a whole fleet that says hello at once would keep 64 KiB for each until the commit */
+	exact = realloc(p->facts, p->facts_len);
+	p->facts = exact ? exact : p->facts;
 	memcpy(p->name, d->facts->name, sizeof(p->name));
 	return true;
 }

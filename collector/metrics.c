@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GET /metrics: counters and answers gathered for core/render_metrics.c; see metrics.h. */
+/*
+ * GET /metrics: counters and answers gathered for core/render_metrics.c, by the scribe: the answers
+ * of 2000 hosts take some 50 ms, in which an HTTP thread would acknowledge nothing.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,54 +111,83 @@ void hr_metrics_gather(struct hr_metrics_gathered *g, struct hr_counters *c, boo
 	add_gauges(g, c, accepting);
 }
 
-static void free_hosts(struct hr_metrics_host *h, uint32_t n)
+static int by_rank(const void *a, const void *b)
 {
-	for (uint32_t i = 0; h && i < n; i++)
-		free((void *)h[i].answer);
-	free(h);
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
 }
 
-/* Of a large fleet the @n tightest, in no order: @keys lies as hr_fleet_select leaves it. */
-static struct hr_metrics_host *hosts_of(const struct hr_snapshot *snap, uint32_t n)
+/* Ranks by name of the @n tightest, ascending; the caller's to free, NULL: out of memory. */
+static uint32_t *tightest(const struct hr_snapshot *snap, uint32_t n)
 {
-	struct hr_metrics_host *h = calloc(n + 1, sizeof(*h));
+	uint32_t *rank = malloc((n + 1) * sizeof(*rank));
 	uint64_t *key = malloc((snap->n + 1) * sizeof(*key));
-	uint32_t i = 0;
 
-	if (h && key && snap->n > 0) {
+	if (rank && key && n > 0) {
 		memcpy(key, snap->key[HR_FLEET_BY_HEADROOM], snap->n * sizeof(*key));
 		hr_fleet_select(key, snap->n, 0, n);
+		for (uint32_t i = 0; i < n; i++)
+			rank[i] = (uint32_t)key[i];
+		qsort(rank, n, sizeof(*rank), by_rank);
 	}
-	for (; h && key && i < n; i++) {
-		const struct hr_view *v = snap->view[snap->by_name[(uint32_t)key[i]]];
-
-		h[i].answer = hr_view_answer(v);
-		h[i].heard_ms = v->row.heard_ms;
-		if (!h[i].answer)
-			break;
+	if (!key) {
+		free(rank);
+		rank = NULL;
 	}
 	free(key);
-	if (!h || i == n)
-		return h;
-	free_hosts(h, i);
-	return NULL;
+	return rank;
+}
+
+static const struct hr_view *view_at(const struct hr_snapshot *snap, uint32_t rank)
+{
+	return snap->view[snap->by_name[rank]];
+}
+
+static bool same_name(const struct hr_snapshot *snap, uint32_t a, uint32_t b)
+{
+	return strcmp(view_at(snap, a)->row.name, view_at(snap, b)->row.name) == 0;
+}
+
+static bool put_hosts(struct hr_metrics_text *t, const struct hr_snapshot *snap, uint32_t n)
+{
+	struct hr_answer *a = malloc(sizeof(*a));
+	uint32_t *rank = tightest(snap, n);
+	bool fine = a && rank;
+
+	for (uint32_t i = 0; i < n && fine; i++) {
+		const struct hr_view *v = view_at(snap, rank[i]);
+		bool twin = (rank[i] > 0 && same_name(snap, rank[i], rank[i] - 1)) ||
+			    (rank[i] + 1 < snap->n && same_name(snap, rank[i], rank[i] + 1));
+
+		fine = hr_view_answer_into(v, a);
+		if (fine)
+			hr_metrics_host(t, a, v->row.heard_ms, twin);
+	}
+	free(rank);
+	free(a);
+	return fine;
 }
 
 enum MHD_Result hr_metrics_get(struct hr_request *r)
 {
-	struct hr_serve *s = r->door->serve;
+	static const struct hr_refusal stopping = {
+		503, "stopping", "The collector is stopping.", 5};
 	const char *accept = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Accept");
-	bool openmetrics = accept && strstr(accept, "application/openmetrics-text");
+
+	r->u.ask.openmetrics = accept && strstr(accept, "application/openmetrics-text");
+	return hr_serve_hold(r, HR_WORK_METRICS) ? MHD_YES : hr_reply_problem(r, &stopping);
+}
+
+void hr_metrics_make(struct hr_request *r)
+{
+	struct hr_serve *s = r->door->serve;
+	struct hr_metrics_text *t = hr_metrics_begin(r->u.ask.openmetrics);
 	struct hr_snapshot *snap = hr_board_get(s->board);
 	uint32_t n = snap->n < s->conf.metrics_hosts ? snap->n : s->conf.metrics_hosts;
-	struct hr_metrics_host *hosts = hosts_of(snap, n);
-	struct hr_metrics m = {.host = hosts,
-		.n_hosts = n,
-		.by_answer = snap->fleet.by_kind,
-		.openmetrics = openmetrics};
+	struct hr_metrics m = {.by_answer = snap->fleet.by_kind};
+	bool fine = t && put_hosts(t, snap, n);
 	struct hr_metrics_gathered g;
-	char *text = NULL;
-	size_t len = 0;
 
 	hr_metrics_gather(&g, s->count, hr_writer_state(s->writer) == HR_WRITER_OK);
 	add(&g, (struct hr_metrics_own){.name = "hosts_without_series",
@@ -164,12 +196,18 @@ enum MHD_Result hr_metrics_get(struct hr_request *r)
 			.v = (double)(snap->n - n)});
 	m.own = g.own;
 	m.n_own = g.n;
-	if (m.host)
-		text = hr_render_metrics(&m, &len);
-	free_hosts(hosts, n);
+	r->u.ask.text = hr_metrics_end(t, &m, &r->u.ask.len);
 	hr_snapshot_unref(snap);
+	if (fine)
+		return;
+	free(r->u.ask.text);
+	r->u.ask.text = NULL; /* a scrape that fails, rather than hosts that are missing */
+}
+
+enum MHD_Result hr_metrics_reply(struct hr_request *r, char *text)
+{
 	return hr_reply_text(r, 200,
-		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-			    : "text/plain; version=0.0.4; charset=utf-8",
-		text, len);
+		r->u.ask.openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+				     : "text/plain; version=0.0.4; charset=utf-8",
+		text, r->u.ask.len);
 }

@@ -301,7 +301,7 @@ static void on_completed(
 	free(r);
 }
 
-/* --- the writer's half --- */
+/* --- the half of the writer, and of the scribe --- */
 
 static void on_done(struct hr_work *work)
 {
@@ -326,7 +326,10 @@ bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind)
 		conn_deadline(r->conn, 0);
 		atomic_store(&r->state, HR_REQUEST_HELD);
 		MHD_suspend_connection(r->mhd); /* before the writer can resume it */
-		hr_writer_submit(s->writer, &r->u.work);
+		if (kind == HR_WORK_METRICS)
+			hr_scribe_submit(&s->scribe, &r->u.work);
+		else
+			hr_writer_submit(s->writer, &r->u.work);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return taken;
@@ -450,7 +453,10 @@ struct hr_serve *hr_serve_open(const struct hr_serve_conf *conf, struct hr_write
 	s->board = board;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->rate_lock, NULL);
-	if (enough_descriptors(conf, error)) {
+	hr_scribe_init(&s->scribe);
+	if (hr_scribe_start(&s->scribe) < 0) {
+		(void)snprintf(error, HR_SERVE_ERROR_LEN, "cannot start a thread");
+	} else if (enough_descriptors(conf, error)) {
 		unsigned i = 0;
 
 		while (i < conf->n_listen && open_door(s, i, error))
@@ -508,6 +514,7 @@ void hr_serve_close(struct hr_serve *s)
 
 	if (!s)
 		return;
+	hr_scribe_done(&s->scribe); /* nothing is submitted any more */
 	for (unsigned waited = 0; waited < CLOSE_WAIT_MS && busy(s); waited += 5)
 		(void)nanosleep(&pause, NULL);
 	for (unsigned i = 0; i <= HR_LISTEN_MAX; i++) {

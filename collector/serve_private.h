@@ -32,6 +32,16 @@ struct hr_conn {
 	atomic_bool busy;             /* between a request line and the end of its answer */
 };
 
+/* scribe.c */
+struct hr_scribe {
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t wake;
+	struct hr_work *first, **last;
+	bool stop;
+};
+
 struct hr_serve {
 	struct hr_serve_conf conf;
 	_Atomic uint64_t inflight_max;
@@ -39,9 +49,10 @@ struct hr_serve {
 	struct hr_counters *count;
 	struct hr_board *board;
 	struct hr_door door[HR_LISTEN_MAX + 1]; /* the last one is the admin's */
-	pthread_mutex_t rate_lock;              /* of rate */
-	struct hr_rate rate;                    /* by client address */
-	pthread_mutex_t lock;                   /* of what follows */
+	struct hr_scribe scribe;
+	pthread_mutex_t rate_lock; /* of rate */
+	struct hr_rate rate;       /* by client address */
+	pthread_mutex_t lock;      /* of what follows */
 	struct hr_conn *conns;
 	bool stopping; /* nothing is submitted any more */
 };
@@ -82,7 +93,10 @@ enum MHD_Result hr_reply_problem(struct hr_request *r, const struct hr_refusal *
 /* The refusal in r->v. */
 enum MHD_Result hr_reply_refused(struct hr_request *r);
 
-/* Suspends the connection and gives the work to the writer; false: stopping, nothing was done. */
+/*
+ * Suspends the connection and gives the work to the writer, or HR_WORK_METRICS to the scribe;
+ * false: stopping, nothing was done.
+ */
 bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind);
 
 /* gate.c: NULL, or why not.  _body: the windows' host, once they are decoded. */
@@ -107,5 +121,12 @@ enum MHD_Result hr_routes_get(struct hr_request *r);
 enum MHD_Result hr_routes_reply(struct hr_request *r); /* the writer is done with a question */
 /* page.c */
 enum MHD_Result hr_page_get(struct hr_request *r);
-/* metrics.c */
+/* metrics.c: _make on the scribe's thread; _reply takes over @text. */
 enum MHD_Result hr_metrics_get(struct hr_request *r);
+void hr_metrics_make(struct hr_request *r);
+enum MHD_Result hr_metrics_reply(struct hr_request *r, char *text);
+/* scribe.c: _init, then _start; _submit before _done, which makes what is left and ends it. */
+void hr_scribe_init(struct hr_scribe *b);
+int hr_scribe_start(struct hr_scribe *b); /* 0 or -errno */
+void hr_scribe_submit(struct hr_scribe *b, struct hr_work *k);
+void hr_scribe_done(struct hr_scribe *b);

@@ -153,6 +153,15 @@ struct hr_answer *hr_view_answer(const struct hr_view *v)
 	return a;
 }
 
+bool hr_view_answer_into(const struct hr_view *v, struct hr_answer *ret_a)
+{
+	if (v->packed)
+		return hr_answer_unpack(v->packed, v->packed_len, false, ret_a);
+	memset(ret_a, 0, sizeof(*ret_a));
+	answer_of_row(&v->row, ret_a);
+	return true;
+}
+
 struct hr_view *hr_view_ref(struct hr_view *v)
 {
 	atomic_fetch_add(&v->refs, 1);

@@ -64,6 +64,8 @@ struct hr_view *hr_view_of_row(uint32_t no, const struct hr_fleet_row *row);
  * (packed NULL), what the row says: the writer has the rest.
  */
 struct hr_answer *hr_view_answer(const struct hr_view *v);
+/* The same into *@ret_a, whatever was there.  False: the bytes are not ours. */
+bool hr_view_answer_into(const struct hr_view *v, struct hr_answer *ret_a);
 struct hr_view *hr_view_ref(struct hr_view *v);
 void hr_view_unref(struct hr_view *v); /* NULL is fine */
 

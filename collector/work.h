@@ -18,6 +18,7 @@ enum hr_work_kind {
 	HR_WORK_ANSWER, /* of a host whose view is only a row */
 	HR_WORK_HISTORY,
 	HR_WORK_FORGET,
+	HR_WORK_METRICS, /* the scribe's, not the writer's */
 };
 
 struct hr_work {
@@ -71,12 +72,13 @@ struct hr_forgotten {
 
 struct hr_view;
 
-/* A question that only the owner of store and models can answer. */
+/* A question that only the owner of store and models can answer, or that takes long. */
 struct hr_ask {
 	struct hr_work work;
 	uint32_t host_no;
 	struct hr_query_history history;
 	bool revoke;                   /* FORGET: its secret, too; the asker's part */
+	bool openmetrics;              /* METRICS */
 	const char *host;              /* FORGET: id or name */
 	struct hr_forgotten forgotten; /* result of FORGET unless refused */
 	/* result: text is malloc'd and the asker's; NULL: refused */

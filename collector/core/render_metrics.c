@@ -6,6 +6,7 @@
  */
 #include "collector/core/render_metrics.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,41 +15,67 @@
 
 #include "collector/core/series.h"
 
-#define FIRST_CAP  16384
-#define NUMBER_LEN 32
-#define LABEL_LEN  (2 * HR_SERIES_HOST_LEN) /* every byte escaped */
+#define FIRST_CAP    4096
+#define FAMILIES_MAX 32
+#define NUMBER_LEN   32
+#define LINE_LEN     1024                     /* head of a family: two names and its help */
+#define LABEL_LEN    (2 * HR_SERIES_HOST_LEN) /* every byte escaped */
 
 struct text {
 	char *buf;
 	size_t len, cap;
 	bool failed;
+};
+
+struct hr_metrics_text {
+	struct text all, family[FAMILIES_MAX]; /* of samples of hosts */
+	size_t kinds[HR_ANSWER_N];             /* hosts given, by answer */
 	bool openmetrics;
 };
 
+static bool room(struct text *t, size_t n)
+{
+	size_t cap = t->cap ? t->cap : FIRST_CAP;
+	char *p;
+
+	if (t->failed || t->len + n < t->cap)
+		return !t->failed;
+	while (t->len + n >= cap)
+		cap *= 2;
+	p = realloc(t->buf, cap);
+	t->failed = p == NULL;
+	if (p) {
+		t->buf = p;
+		t->cap = cap;
+	}
+	return p != NULL;
+}
+
+static void put_n(struct text *t, const char *s, size_t n)
+{
+	if (!room(t, n))
+		return;
+	memcpy(t->buf + t->len, s, n);
+	t->len += n;
+}
+
+/* Samples are put together from pieces: a format took half of the time of a scrape. */
+static void put(struct text *t, const char *s)
+{
+	put_n(t, s, strlen(s));
+}
+
 __attribute__((format(printf, 2, 3))) static void say(struct text *t, const char *fmt, ...)
 {
+	char line[LINE_LEN];
 	va_list ap;
-	size_t room;
 	int n;
 
-	while (!t->failed) {
-		room = t->cap - t->len;
-		va_start(ap, fmt);
-		n = vsnprintf(t->buf + t->len, room, fmt, ap);
-		va_end(ap);
-		if (n < 0) {
-			t->failed = true;
-		} else if ((size_t)n < room) {
-			t->len += (size_t)n;
-			return;
-		} else {
-			char *p = realloc(t->buf, 2 * t->cap);
-
-			t->failed = p == NULL;
-			t->buf = p ? p : t->buf;
-			t->cap = p ? 2 * t->cap : t->cap;
-		}
-	}
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		put_n(t, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
 enum kind {
@@ -57,16 +84,16 @@ enum kind {
 	INFO,
 };
 
-static void family(struct text *t, const char *name, enum kind kind, const char *help)
+static void family(struct hr_metrics_text *m, const char *name, enum kind kind, const char *help)
 {
 	static const char *const types[] = {
 		[GAUGE] = "gauge", [COUNTER] = "counter", [INFO] = "info"};
 	size_t cut = strlen(name);
 
-	if (t->openmetrics && kind != GAUGE)
+	if (m->openmetrics && kind != GAUGE)
 		cut -= kind == COUNTER ? strlen("_total") : strlen("_info");
-	say(t, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)cut, name, help, (int)cut, name,
-		kind == INFO && !t->openmetrics ? "gauge" : types[kind]);
+	say(&m->all, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)cut, name, help, (int)cut, name,
+		kind == INFO && !m->openmetrics ? "gauge" : types[kind]);
 }
 
 /* Backslash, quote and newline, as both formats want it; cut at @cap. */
@@ -86,81 +113,82 @@ static const char *escape(const char *s, char *to, size_t cap)
 /* 15 digits, which every double keeps; whole numbers up to 2^53 stay whole. */
 static const char *number(double v, char to[NUMBER_LEN])
 {
-	(void)snprintf(to, NUMBER_LEN,
-		fabs(v) < 9007199254740992.0 && floor(v) == v ? "%.0f" : "%.15g", v);
+	char *p = to + NUMBER_LEN - 1;
+
+	if (v >= 0 && v < 9007199254740992.0 && floor(v) == v) {
+		uint64_t n = (uint64_t)v;
+
+		for (*p = '\0'; n > 0 || *p == '\0'; n /= 10)
+			*--p = (char)('0' + n % 10);
+		return p;
+	}
+	(void)snprintf(to, NUMBER_LEN, "%.15g", v);
 	return to;
 }
 
 /* --- hosts --- */
-
-static int by_name(const void *a, const void *b)
-{
-	const struct hr_answer *x = ((const struct hr_metrics_host *)a)->answer;
-	const struct hr_answer *y = ((const struct hr_metrics_host *)b)->answer;
-	int c = strcmp(x->host, y->host);
-
-	return c != 0 ? c : strcmp(x->host_id, y->host_id);
-}
-
-static bool same_name(const struct hr_metrics *m, size_t i, size_t k)
-{
-	return strcmp(m->host[i].answer->host, m->host[k].answer->host) == 0;
-}
-
-static void host_label(const struct hr_metrics *m, size_t i, char to[HR_SERIES_HOST_LEN])
-{
-	const struct hr_answer *a = m->host[i].answer;
-	bool twin =
-		(i > 0 && same_name(m, i, i - 1)) || (i + 1 < m->n_hosts && same_name(m, i, i + 1));
-
-	hr_series_host_label(a->host, a->host_id, twin, to);
-}
 
 static void sample(void *arg, const struct hr_series *s)
 {
 	struct text *t = arg;
 	char value[LABEL_LEN], n[NUMBER_LEN];
 
-	say(t, "%s{", s->name);
-	for (unsigned i = 0; i < s->n; i++)
-		say(t, "%s%s=\"%s\"", i > 0 ? "," : "", s->label[i].key,
-			escape(s->label[i].value, value, sizeof(value)));
-	say(t, "} %s\n", number(s->v, n));
+	put(t, s->name);
+	for (unsigned i = 0; i < s->n; i++) {
+		put(t, i > 0 ? "," : "{");
+		put(t, s->label[i].key);
+		put(t, "=\"");
+		put(t, escape(s->label[i].value, value, sizeof(value)));
+		put(t, "\"");
+	}
+	put(t, "} ");
+	put(t, number(s->v, n));
+	put(t, "\n");
 }
 
-static void hosts(const struct hr_metrics *m, struct text *t)
+void hr_metrics_host(
+	struct hr_metrics_text *t, const struct hr_answer *a, uint64_t heard_ms, bool twin)
+{
+	char label[HR_SERIES_HOST_LEN];
+	const struct hr_series_host h = {label, a, heard_ms};
+	size_t n;
+	const struct hr_series_family *f = hr_series_families(&n);
+
+	assert(n <= FAMILIES_MAX);
+	hr_series_host_label(a->host, a->host_id, twin, label);
+	for (size_t k = 0; k < n; k++) {
+		if (f[k].kind != HR_SERIES_MEASURED)
+			f[k].each(&f[k], &h, sample, &t->family[k]);
+	}
+	if (a->kind < HR_ANSWER_N)
+		t->kinds[a->kind]++;
+}
+
+static void hosts(struct hr_metrics_text *m)
 {
 	size_t n;
 	const struct hr_series_family *f = hr_series_families(&n);
-	char label[HR_SERIES_HOST_LEN];
 
 	for (size_t k = 0; k < n; k++) {
+		struct text *t = &m->family[k];
+
 		if (f[k].kind == HR_SERIES_MEASURED)
 			continue;
-		family(t, f[k].name, f[k].kind == HR_SERIES_INFO ? INFO : GAUGE, f[k].help);
-		for (size_t i = 0; i < m->n_hosts; i++) {
-			host_label(m, i, label);
-			f[k].each(&f[k],
-				&(struct hr_series_host){
-					label, m->host[i].answer, m->host[i].heard_ms},
-				sample, t);
-		}
+		family(m, f[k].name, f[k].kind == HR_SERIES_INFO ? INFO : GAUGE, f[k].help);
+		m->all.failed |= t->failed;
+		if (t->len > 0)
+			put_n(&m->all, t->buf, t->len);
+		free(t->buf); /* before the whole grows by the next one */
+		*t = (struct text){0};
 	}
 }
 
-static void fleet(const struct hr_metrics *m, struct text *t)
+static void fleet(const struct hr_metrics *m, struct hr_metrics_text *t)
 {
-	size_t n[HR_ANSWER_N] = {0};
-
-	for (size_t i = 0; !m->by_answer && i < m->n_hosts; i++) {
-		if (m->host[i].answer->kind < HR_ANSWER_N)
-			n[m->host[i].answer->kind]++;
-	}
-	for (unsigned k = 0; m->by_answer && k < HR_ANSWER_N; k++)
-		n[k] = m->by_answer[k];
 	family(t, "headroom_fleet_hosts", GAUGE, "Hosts by answer.");
 	for (enum hr_answer_kind k = 0; k < HR_ANSWER_N; k++)
-		say(t, "headroom_fleet_hosts{answer=\"%s\"} %zu\n", hr_answer_kind_name(k), n[k]);
+		say(&t->all, "headroom_fleet_hosts{answer=\"%s\"} %zu\n", hr_answer_kind_name(k),
+			m->by_answer ? (size_t)m->by_answer[k] : t->kinds[k]);
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -170,7 +198,7 @@ static bool ends_with(const char *s, const char *end)
 	return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-static void own(const struct hr_metrics *m, struct text *t)
+static void own(const struct hr_metrics *m, struct hr_metrics_text *t)
 {
 	char name[128], value[LABEL_LEN], n[NUMBER_LEN];
 
@@ -184,30 +212,41 @@ static void own(const struct hr_metrics *m, struct text *t)
 				: ends_with(name, "_info") ? INFO
 							   : GAUGE,
 				o->help);
-		say(t, "%s", name);
+		put(&t->all, name);
 		if (o->key)
-			say(t, "{%s=\"%s\"}", o->key, escape(o->value, value, sizeof(value)));
-		say(t, " %s\n", number(o->v, n));
+			say(&t->all, "{%s=\"%s\"}", o->key, escape(o->value, value, sizeof(value)));
+		say(&t->all, " %s\n", number(o->v, n));
 	}
 }
 
-char *hr_render_metrics(const struct hr_metrics *m, size_t *ret_len)
+struct hr_metrics_text *hr_metrics_begin(bool openmetrics)
 {
-	struct text t = {.buf = malloc(FIRST_CAP), .cap = FIRST_CAP, .openmetrics = m->openmetrics};
+	struct hr_metrics_text *t = calloc(1, sizeof(*t));
 
-	if (!t.buf)
+	if (t)
+		t->openmetrics = openmetrics;
+	return t;
+}
+
+char *hr_metrics_end(struct hr_metrics_text *t, const struct hr_metrics *m, size_t *ret_len)
+{
+	char *text;
+
+	if (!t)
 		return NULL;
-	if (m->n_hosts > 1)
-		qsort(m->host, m->n_hosts, sizeof(*m->host), by_name);
-	fleet(m, &t);
-	hosts(m, &t);
-	own(m, &t);
-	if (m->openmetrics)
-		say(&t, "# EOF\n");
-	if (t.failed) {
-		free(t.buf);
-		return NULL;
+	fleet(m, t);
+	hosts(t);
+	own(m, t);
+	if (t->openmetrics)
+		put(&t->all, "# EOF\n");
+	text = t->all.buf;
+	*ret_len = t->all.len;
+	if (t->all.failed || !room(&t->all, 0)) {
+		free(text);
+		text = NULL;
+	} else {
+		text[t->all.len] = '\0';
 	}
-	*ret_len = t.len;
-	return t.buf;
+	free(t);
+	return text;
 }

@@ -14,11 +14,6 @@
 
 #define HR_METRICS_OWN "headroom_collector_" /* before the names of the collector's own samples */
 
-struct hr_metrics_host {
-	const struct hr_answer *answer;
-	uint64_t heard_ms; /* last new window, Unix ms; 0: none since the start */
-};
-
 /* A sample of the collector itself; those of one name stand together. */
 struct hr_metrics_own {
 	const char *name;  /* without HR_METRICS_OWN; counters end in _total */
@@ -29,17 +24,25 @@ struct hr_metrics_own {
 };
 
 struct hr_metrics {
-	struct hr_metrics_host *host; /* sorted here, by name */
-	size_t n_hosts;
-	const uint32_t
-		*by_answer; /* hosts of the fleet, HR_ANSWER_N counts; NULL: those of @host */
+	const uint32_t *by_answer; /* hosts of the fleet, HR_ANSWER_N counts; NULL: those given */
 	const struct hr_metrics_own *own;
 	size_t n_own;
-	bool openmetrics;
 };
 
 /*
- * Allocates: text with NUL is the caller's to free(), its length in *@ret_len; NULL: out of
- * memory.  The label host is the host's name; where two have the same one, name@id.
+ * One host after the other, so that no more than one answer (69 KB unpacked) is in memory at a
+ * time; a family of samples grows beside the others, and the end puts them together.
  */
-char *hr_render_metrics(const struct hr_metrics *m, size_t *ret_len);
+struct hr_metrics_text;
+struct hr_metrics_text *hr_metrics_begin(bool openmetrics); /* NULL: out of memory */
+/*
+ * Samples of a host, behind those before.  @heard_ms: its last new window, Unix ms; 0: none since
+ * the start.  The label host is its name; for a @twin, whose name another host has too, name@id.
+ */
+void hr_metrics_host(
+	struct hr_metrics_text *t, const struct hr_answer *a, uint64_t heard_ms, bool twin);
+/*
+ * Frees @t (NULL is fine).  Text with NUL is the caller's to free(), its length in *@ret_len;
+ * NULL: out of memory.
+ */
+char *hr_metrics_end(struct hr_metrics_text *t, const struct hr_metrics *m, size_t *ret_len);

@@ -17,11 +17,25 @@ static struct hr_answer answer(const char *name, const char *id)
 	return a;
 }
 
-static char *render(struct hr_metrics *m)
-{
-	size_t len;
-	char *text = hr_render_metrics(m, &len);
+/* What a scrape shows, of hosts in the order given. */
+struct scene {
+	struct hr_metrics m;
+	const struct hr_answer *host[3];
+	size_t n;
+	uint64_t heard_ms;
+	bool twins, openmetrics;
+};
 
+static char *render(const struct scene *s)
+{
+	struct hr_metrics_text *t = hr_metrics_begin(s->openmetrics);
+	size_t len;
+	char *text;
+
+	assert_non_null(t);
+	for (size_t i = 0; i < s->n; i++)
+		hr_metrics_host(t, s->host[i], s->heard_ms, s->twins);
+	text = hr_metrics_end(t, &s->m, &len);
 	assert_non_null(text);
 	assert_int_equal(strlen(text), len);
 	return text;
@@ -42,8 +56,7 @@ static void lacks(const char *text, const char *part)
 static void every_bound_that_is_known_has_a_sample_and_no_other(void **state)
 {
 	struct hr_answer a = answer("vm-17", "0a");
-	struct hr_metrics_host h = {.answer = &a};
-	struct hr_metrics m = {.host = &h, .n_hosts = 1};
+	struct scene m = {.host = {&a}, .n = 1};
 	char *text;
 
 	(void)state;
@@ -75,8 +88,7 @@ static void every_bound_that_is_known_has_a_sample_and_no_other(void **state)
 static void the_answer_its_time_and_the_agents_cost_are_told(void **state)
 {
 	struct hr_answer a = answer("vm-17", "0a");
-	struct hr_metrics_host h = {.answer = &a, .heard_ms = 1764000000000};
-	struct hr_metrics m = {.host = &h, .n_hosts = 1};
+	struct scene m = {.host = {&a}, .n = 1, .heard_ms = 1764000000000};
 	char *text;
 
 	(void)state;
@@ -115,14 +127,16 @@ static void the_answer_its_time_and_the_agents_cost_are_told(void **state)
 static void labels_are_escaped_and_never_the_same_for_two_hosts(void **state)
 {
 	struct hr_answer a = answer("b", "01"), b = answer("b", "02"), c = answer("a\\\"\n", "03");
-	struct hr_metrics_host h[] = {{.answer = &b}, {.answer = &c}, {.answer = &a}};
-	struct hr_metrics m = {.host = h, .n_hosts = 3};
+	struct scene twins = {.host = {&a, &b}, .n = 2, .twins = true},
+		     odd = {.host = {&c}, .n = 1};
 	char *text;
 
 	(void)state;
-	text = render(&m);
-	has(text, "headroom_answer_timestamp_seconds{host=\"a\\\\\\\"\\n\"} 1764000000.123\n"
-		  "headroom_answer_timestamp_seconds{host=\"b@01\"} 1764000000.123\n"
+	text = render(&odd);
+	has(text, "headroom_answer_timestamp_seconds{host=\"a\\\\\\\"\\n\"} 1764000000.123\n");
+	free(text);
+	text = render(&twins);
+	has(text, "headroom_answer_timestamp_seconds{host=\"b@01\"} 1764000000.123\n"
 		  "headroom_answer_timestamp_seconds{host=\"b@02\"} 1764000000.123\n");
 	free(text);
 }
@@ -139,7 +153,7 @@ static void own_families_stand_together_under_one_head(void **state)
 		{.name = "hosts", .help = "Hosts.", .v = 2},
 		{.name = "build_info", .help = "Version.", .key = "version", .value = "1", .v = 1},
 	};
-	struct hr_metrics m = {.own = own, .n_own = 4};
+	struct scene m = {.m = {.own = own, .n_own = 4}};
 	char *text;
 
 	(void)state;
@@ -172,25 +186,49 @@ static void the_text_grows_with_the_fleet(void **state)
 	enum {
 		HOSTS = 2000
 	};
-	struct hr_answer *a = calloc(HOSTS, sizeof(*a));
-	struct hr_metrics_host *h = calloc(HOSTS, sizeof(*h));
-	struct hr_metrics m = {.host = h, .n_hosts = HOSTS};
-	size_t lines = 0;
+	struct hr_metrics_text *t = hr_metrics_begin(false);
+	const struct hr_metrics none = {0};
+	struct hr_answer a = answer("", "0a");
+	size_t lines = 0, len;
 	char *text;
 
 	(void)state;
+	assert_non_null(t);
 	for (int i = 0; i < HOSTS; i++) {
-		a[i] = answer("", "0a");
-		(void)snprintf(a[i].host, sizeof(a[i].host), "vm-%d", i);
-		h[i].answer = &a[i];
+		(void)snprintf(a.host, sizeof(a.host), "vm-%d", i);
+		hr_metrics_host(t, &a, 0, false);
 	}
-	text = render(&m);
+	text = hr_metrics_end(t, &none, &len);
+	assert_non_null(text);
 	for (const char *p = text; (p = strstr(p, "headroom_answer_info{")); p++)
 		lines++;
 	assert_int_equal(lines, HOSTS);
+	has(text, "headroom_fleet_hosts{answer=\"yes\"} 2000\n");
 	free(text);
-	free(a);
-	free(h);
+}
+
+static void numbers_are_whole_or_have_15_digits(void **state)
+{
+	const struct hr_metrics_own own[] = {
+		{.name = "a", .help = "", .v = 0},
+		{.name = "b", .help = "", .v = 9007199254740991.0},
+		{.name = "c", .help = "", .v = -7},
+		{.name = "d", .help = "", .v = 0.1},
+		{.name = "e", .help = "", .v = 1e22},
+		{.name = "f", .help = "", .v = 10},
+	};
+	struct scene m = {.m = {.own = own, .n_own = 6}};
+	char *text;
+
+	(void)state;
+	text = render(&m);
+	has(text, "\nheadroom_collector_a 0\n");
+	has(text, "\nheadroom_collector_b 9007199254740991\n");
+	has(text, "\nheadroom_collector_c -7\n");
+	has(text, "\nheadroom_collector_d 0.1\n");
+	has(text, "\nheadroom_collector_e 1e+22\n");
+	has(text, "\nheadroom_collector_f 10\n");
+	free(text);
 }
 
 int main(void)
@@ -201,6 +239,7 @@ int main(void)
 		cmocka_unit_test(labels_are_escaped_and_never_the_same_for_two_hosts),
 		cmocka_unit_test(own_families_stand_together_under_one_head),
 		cmocka_unit_test(the_text_grows_with_the_fleet),
+		cmocka_unit_test(numbers_are_whole_or_have_15_digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
