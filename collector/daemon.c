@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Threads: the writer owns store and models; one HTTP thread per address; one per
- * receiver of alerts, which owns its queue; this one
- * has signals, the clock of the deadlines, and the word to the service manager.
+ * Threads: the writer owns store and models; one HTTP thread per address; the scribe of long
+ * documents; one that follows other collectors and looks at alerts; one per receiver of alerts,
+ * which owns its queue; this one has signals, the clock of the deadlines, and the word to the
+ * service manager, and waits for nobody.
  */
 #include "collector/daemon.h"
 
@@ -18,6 +19,7 @@
 
 #include "collector/alerts.h"
 #include "collector/auth.h"
+#include "collector/follow.h"
 #include "collector/remote_write.h"
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
@@ -57,7 +59,8 @@ struct program {
 	struct hr_side *side; /* NULL: no other collector on the database */
 	struct hr_alerts *alerts;
 	struct hr_remote *remote; /* NULL: nowhere to write */
-	bool reload_failed;
+	struct hr_follow *follow;
+	bool reload_due, reload_failed;
 };
 
 static void writer_conf(const struct hr_collector_config *c, struct hr_writer_conf *w)
@@ -206,6 +209,11 @@ static bool open_all(struct program *p, char err[HR_CONF_ERR_LEN])
 		(void)snprintf(err, HR_CONF_ERR_LEN, "cannot start a thread: %s", strerror(-r));
 		return false;
 	}
+	p->follow = hr_follow_start(p->auth, p->alerts);
+	if (!p->follow) {
+		(void)snprintf(err, HR_CONF_ERR_LEN, "cannot start a thread");
+		return false;
+	}
 	for (unsigned i = 0; i < sc.n_listen; i++) {
 		if (hr_serve_port(p->serve, i) != 0)
 			hr_log(HR_LOG_NOTICE, "listening", "address=%s port=%u", sc.listen[i].host,
@@ -221,6 +229,7 @@ static void close_all(struct program *p)
 	if (p->writer)
 		hr_writer_stop(p->writer);
 	hr_remote_close(p->remote);
+	hr_follow_stop(p->follow);
 	hr_alerts_close(p->alerts);
 	hr_serve_close(p->serve);
 	if (p->serve)
@@ -295,11 +304,14 @@ static bool turn(struct program *p, int fd)
 	while (read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo != SIGHUP)
 			return false;
+		p->reload_due = true;
+	}
+	if (p->reload_due && hr_follow_try(p->follow)) {
+		p->reload_due = false;
 		reload(p);
+		hr_follow_let(p->follow);
 	}
 	hr_serve_tick(p->serve);
-	hr_auth_follow(p->auth, hr_clock_wall_ms());
-	hr_alerts_tick(p->alerts);
 	return true;
 }
 

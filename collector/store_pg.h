@@ -22,6 +22,13 @@
 #define HR_PG_DAY_SLOTS 8640 /* of HR_STORE_SLOT_MS */
 #define HR_PG_COLS      11
 #define HR_PG_DAYS      16 /* days known to have a partition */
+/*
+ * Longer than the 10 s for which a statement waits for a lock.  Reading all of a table may sort it
+ * first, and a migration rewrites it.
+ */
+#define HR_PG_PATIENCE_MS         20000
+#define HR_PG_PATIENCE_WALK_MS    120000
+#define HR_PG_PATIENCE_MIGRATE_MS 600000
 
 enum hr_pg_sql {
 	HR_PG_PUT_HOST,
@@ -123,12 +130,14 @@ struct hr_pg {
 	PGconn *conn;
 	char *conninfo;
 	bool prepared[HR_PG_SQL_N];
-	bool open;         /* a transaction */
-	bool no_memory;    /* gathering a batch */
-	bool read_w10;     /* in the open transaction: no partition can be made any more */
-	uint64_t retry_ns; /* not before it a new connection is tried (monotonic) */
-	uint64_t writer;   /* this collector, for its life of a connection */
-	uint64_t last_n;   /* largest n given */
+	bool open;            /* a transaction */
+	bool no_memory;       /* gathering a batch */
+	bool read_w10;        /* in the open transaction: no partition can be made any more */
+	bool hung;            /* the connection was given up: no answer in time */
+	unsigned patience_ms; /* for an answer; 0: HR_PG_PATIENCE_MS */
+	uint64_t retry_ns;    /* not before it a new connection is tried (monotonic) */
+	uint64_t writer;      /* this collector, for its life of a connection */
+	uint64_t last_n;      /* largest n given */
 	uint64_t collisions, quarantined;
 	uint64_t day[HR_PG_DAYS];
 	unsigned n_days;
@@ -181,6 +190,8 @@ const void *hr_pg_unseal(const PGresult *r, int row, int col, size_t max, size_t
 
 /* What a failed call means: enum hr_store_result, with its words kept. */
 int hr_pg_failed(struct hr_pg *q, const PGresult *r, const char *what);
+/* Text without parameters: the last result, PQclear() it; NULL: it could not be sent. */
+PGresult *hr_pg_query(struct hr_pg *q, const char *sql);
 /* Text without parameters or result, such as BEGIN. */
 int hr_pg_simple(struct hr_pg *q, const char *sql, const char *what);
 /* One that is not kept, with parameters. */

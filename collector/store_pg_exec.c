@@ -2,10 +2,15 @@
 /* Statements of the PostgreSQL store: prepared at first use, parameters and results binary. */
 #include "collector/store_pg.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "collector/core/crc32.h"
+#include "proto/base/clock.h"
+#include "proto/units.h"
 
 uint64_t hr_pg_get(const PGresult *r, int row, int col)
 {
@@ -63,16 +68,72 @@ int hr_pg_failed(struct hr_pg *q, const PGresult *r, const char *what)
 	const char *text = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	int kind = kind_of(q, state);
 
-	text = text ? text : PQerrorMessage(q->conn);
+	text = text && !q->hung ? text
+	       : q->hung        ? "the server does not answer"
+				: PQerrorMessage(q->conn);
 	(void)snprintf(q->base.error, sizeof(q->base.error), "%.40s: %.*s (PostgreSQL %s)%s", what,
 		line_of(text) < 150 ? line_of(text) : 150, text, state ? state : "connection",
 		state && strcmp(state, "25006") == 0 ? "; it is a standby: name the primary" : "");
 	return kind;
 }
 
+/*
+ * A server that hangs keeps its connections open: its kernel answers keepalives, and libpq would
+ * wait for ever.  False: nothing until @until_ns, the connection is given up.
+ */
+static bool wait_for(struct hr_pg *q, short events, uint64_t until_ns)
+{
+	struct pollfd f = {.fd = PQsocket(q->conn), .events = events};
+	uint64_t now;
+	int n;
+
+	do {
+		now = hr_clock_mono_ns();
+		n = poll(&f, 1, now < until_ns ? (int)hr_ns_to_ms(until_ns - now) + 1 : 0);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return true;
+	q->hung = true;
+	(void)shutdown(f.fd, SHUT_RDWR); /* libpq reads the end and says so */
+	return false;
+}
+
+/* PQgetResult() with an end. */
+static PGresult *next_result(struct hr_pg *q, unsigned ms)
+{
+	uint64_t until = hr_clock_mono_ns() + (q->patience_ms ? q->patience_ms : ms) * HR_NS_PER_MS;
+
+	while (PQflush(q->conn) == 1 && wait_for(q, POLLIN | POLLOUT, until)) {
+		if (!PQconsumeInput(q->conn))
+			break;
+	}
+	while (PQisBusy(q->conn) && wait_for(q, POLLIN, until)) {
+		if (!PQconsumeInput(q->conn))
+			break;
+	}
+	return PQgetResult(q->conn);
+}
+
+/* The last result, as PQexec() gives it. */
+static PGresult *last_result(struct hr_pg *q, int sent)
+{
+	PGresult *last = NULL, *r;
+
+	while (sent && (r = next_result(q, HR_PG_PATIENCE_MS)) != NULL) {
+		PQclear(last);
+		last = r;
+	}
+	return last;
+}
+
+PGresult *hr_pg_query(struct hr_pg *q, const char *sql)
+{
+	return last_result(q, PQsendQuery(q->conn, sql));
+}
+
 int hr_pg_simple(struct hr_pg *q, const char *sql, const char *what)
 {
-	PGresult *r = PQexec(q->conn, sql);
+	PGresult *r = hr_pg_query(q, sql);
 	ExecStatusType st = PQresultStatus(r);
 	int e = st == PGRES_COMMAND_OK || st == PGRES_TUPLES_OK ? 0 : hr_pg_failed(q, r, what);
 
@@ -82,7 +143,8 @@ int hr_pg_simple(struct hr_pg *q, const char *sql, const char *what)
 
 int hr_pg_once(struct hr_pg *q, const char *sql, const struct hr_pg_args *a, const char *what)
 {
-	PGresult *r = PQexecParams(q->conn, sql, a->n, NULL, a->v, a->len, a->fmt, 1);
+	PGresult *r = last_result(
+		q, PQsendQueryParams(q->conn, sql, a->n, NULL, a->v, a->len, a->fmt, 1));
 	ExecStatusType st = PQresultStatus(r);
 	int e = st == PGRES_COMMAND_OK || st == PGRES_TUPLES_OK ? 0 : hr_pg_failed(q, r, what);
 
@@ -98,7 +160,7 @@ static int prepare(struct hr_pg *q, enum hr_pg_sql which, char name[16])
 	(void)snprintf(name, 16, "s%d", which);
 	if (q->prepared[which])
 		return 0;
-	r = PQprepare(q->conn, name, hr_pg_text[which], 0, NULL);
+	r = last_result(q, PQsendPrepare(q->conn, name, hr_pg_text[which], 0, NULL));
 	e = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : hr_pg_failed(q, r, "prepare");
 	q->prepared[which] = e == 0;
 	PQclear(r);
@@ -115,7 +177,7 @@ int hr_pg_exec(struct hr_pg *q, enum hr_pg_sql which, const struct hr_pg_args *a
 	if (e)
 		return e;
 	a = a ? a : &none;
-	r = PQexecPrepared(q->conn, name, a->n, a->v, a->len, a->fmt, 1);
+	r = last_result(q, PQsendQueryPrepared(q->conn, name, a->n, a->v, a->len, a->fmt, 1));
 	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
 		e = hr_pg_failed(q, r, "statement");
 	if (e == 0 && ret)
@@ -153,7 +215,7 @@ int hr_pg_walk(struct hr_pg *q, enum hr_pg_sql which, const struct hr_pg_args *a
 	if (!PQsendQueryPrepared(q->conn, name, a->n, a->v, a->len, a->fmt, 1) ||
 		!PQsetSingleRowMode(q->conn))
 		return hr_pg_failed(q, NULL, "read");
-	while ((r = PQgetResult(q->conn)) != NULL) {
+	while ((r = next_result(q, HR_PG_PATIENCE_WALK_MS)) != NULL) {
 		ExecStatusType st = PQresultStatus(r);
 
 		if (st == PGRES_SINGLE_TUPLE && e == 0)

@@ -43,6 +43,7 @@ static int connect_once(struct hr_pg *q)
 	PQfinish(q->conn);
 	q->conn = PQconnectdbParams(key, value, 1);
 	memset(q->prepared, 0, sizeof(q->prepared));
+	q->hung = false;
 	q->keeper = q->open = false;
 	q->ahead_ns = 0;
 	if (PQstatus(q->conn) != CONNECTION_OK) {
@@ -53,14 +54,16 @@ static int connect_once(struct hr_pg *q)
 		return HR_STORE_AWAY;
 	}
 	(void)PQsetNoticeProcessor(q->conn, quiet, NULL);
+	if (PQsetnonblocking(q->conn, 1) != 0)
+		return hr_pg_failed(q, NULL, "connection");
 	return hr_pg_simple(q, session, "session");
 }
 
 /* What an acknowledgement promises must hold after a power cut of the server. */
 static int check_server(struct hr_pg *q)
 {
-	PGresult *r = PQexec(q->conn, "SELECT current_setting('fsync')='on',"
-				      "pg_is_in_recovery(),current_schema() IS NOT NULL");
+	PGresult *r = hr_pg_query(q, "SELECT current_setting('fsync')='on',"
+				     "pg_is_in_recovery(),current_schema() IS NOT NULL");
 	int e = PQresultStatus(r) == PGRES_TUPLES_OK ? 0 : hr_pg_failed(q, r, "server");
 
 	if (e == 0 && PQserverVersion(q->conn) < 130000) {

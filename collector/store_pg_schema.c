@@ -69,7 +69,7 @@ static const char *const step[VERSION] = {
 
 static int version(struct hr_pg *q, uint64_t *ret)
 {
-	PGresult *r = PQexec(q->conn, "SELECT version FROM headroom_schema");
+	PGresult *r = hr_pg_query(q, "SELECT version FROM headroom_schema");
 	int e = PQresultStatus(r) == PGRES_TUPLES_OK ? 0 : hr_pg_failed(q, r, "schema version");
 
 	if (e == 0 && (PQntuples(r) != 1 || !hr_num_u64(PQgetvalue(r, 0, 0), 0, 100000, ret))) {
@@ -109,8 +109,10 @@ static int steps(struct hr_pg *q)
 
 int hr_pg_migrate(struct hr_pg *q)
 {
+	unsigned patience_ms = q->patience_ms;
 	int r = hr_pg_simple(q, "BEGIN", "creating tables");
 
+	q->patience_ms = HR_PG_PATIENCE_MIGRATE_MS;
 	r = r ? r : hr_pg_simple(q, LOCK_4, "creating tables");
 	r = r ? r : steps(q);
 	r = r ? r : hr_pg_simple(q, "COMMIT", "creating tables");
@@ -121,6 +123,7 @@ int hr_pg_migrate(struct hr_pg *q)
 		(void)hr_pg_simple(q, "ROLLBACK", "rollback");
 		memcpy(q->base.error, kept, sizeof(kept));
 	}
+	q->patience_ms = patience_ms;
 	return r;
 }
 

@@ -16,6 +16,8 @@
 #define KEEP_GONE                                                                                  \
 	100000 /* marks; who was away for longer reads all, as after any lost connection */
 
+#define PATIENCE_MS 6000 /* more than its statements may take */
+
 struct side {
 	struct hr_side base;
 	pthread_mutex_t lock; /* held through a change of credentials */
@@ -308,6 +310,7 @@ struct hr_side *hr_side_pg_open(const char *conninfo, char error[HR_STORE_ERROR_
 	s->base.ops = &side_ops;
 	s->base.auth.ops = &auth_ops;
 	s->q.base.ops = &hr_store_pg_ops;
+	s->q.patience_ms = PATIENCE_MS;
 	if (ready(s))
 		return &s->base;
 	(void)snprintf(error, HR_STORE_ERROR_LEN,
