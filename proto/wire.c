@@ -137,7 +137,8 @@ static enum hr_wire_error check_fs(const Headroom__Summary *m)
 	return HR_WIRE_OK;
 }
 
-static enum hr_wire_error check_summary(const Headroom__Summary *m)
+/* All but the distributions, which hr_wire_check_bits() or hr_wire_take_bits() look at. */
+static enum hr_wire_error check_columns(const Headroom__Summary *m)
 {
 	enum hr_wire_error e = check_head(m);
 
@@ -146,10 +147,15 @@ static enum hr_wire_error check_summary(const Headroom__Summary *m)
 	if (e == HR_WIRE_OK)
 		e = check_devs(m);
 	if (e == HR_WIRE_OK)
-		e = hr_wire_check_bits(m);
-	if (e == HR_WIRE_OK)
 		e = check_fs(m);
 	return e == HR_WIRE_OK ? check_top(m) : e;
+}
+
+static enum hr_wire_error check_summary(const Headroom__Summary *m)
+{
+	enum hr_wire_error e = check_columns(m);
+
+	return e == HR_WIRE_OK ? hr_wire_check_bits(m) : e;
 }
 
 /* --- checks of facts --- */
@@ -209,7 +215,7 @@ static enum hr_wire_error check_batch(const Headroom__SummaryBatch *m)
 	return HR_WIRE_OK;
 }
 
-/* --- copies: of checked messages only --- */
+/* --- copies: of checked messages only, but for the distributions of a summary --- */
 
 static void copy_devs(const Headroom__Summary *m, struct hr_summary *ret)
 {
@@ -284,7 +290,7 @@ static void copy_fs(const Headroom__Summary *m, struct hr_summary *ret)
 	}
 }
 
-static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
+static enum hr_wire_error copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 {
 	memset(ret, 0, offsetof(struct hr_summary, dev));
 	ret->seq_first = m->seq_first;
@@ -297,9 +303,9 @@ static void copy_summary(const Headroom__Summary *m, struct hr_summary *ret)
 	ret->have = m->have & SIG_MASK;
 	copy_ctrs(m, ret);
 	copy_devs(m, ret);
-	hr_wire_copy_bits(m, ret);
 	copy_top(m, ret);
 	copy_fs(m, ret);
+	return hr_wire_take_bits(m, ret);
 }
 
 static void copy_name(char to[HR_NAME_LEN], const char *from)
@@ -389,7 +395,7 @@ void hr_wire_summary(const struct hr_wire_batch *b, uint32_t i, struct hr_summar
 {
 	const Headroom__SummaryBatch *m = b->msg;
 
-	copy_summary(m->s[i], ret_summary);
+	(void)copy_summary(m->s[i], ret_summary); /* it passed */
 }
 
 void hr_wire_summary_head(
@@ -416,9 +422,9 @@ enum hr_wire_error hr_wire_decode_summary(
 	if (e == HR_WIRE_OK)
 		e = unpack(arena, &headroom__summary__descriptor, bytes, len, &msg);
 	if (e == HR_WIRE_OK)
-		e = check_summary((const Headroom__Summary *)msg);
+		e = check_columns((const Headroom__Summary *)msg);
 	if (e == HR_WIRE_OK)
-		copy_summary((const Headroom__Summary *)msg, ret_summary);
+		e = copy_summary((const Headroom__Summary *)msg, ret_summary);
 	return e;
 }
 
@@ -429,8 +435,7 @@ bool hr_wire_decode_again(
 
 	if (unpack(arena, &headroom__summary__descriptor, bytes, len, &msg) != HR_WIRE_OK)
 		return false;
-	copy_summary((const Headroom__Summary *)msg, ret_summary);
-	return true;
+	return copy_summary((const Headroom__Summary *)msg, ret_summary) == HR_WIRE_OK;
 }
 
 enum hr_wire_error hr_wire_decode_facts(

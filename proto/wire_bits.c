@@ -45,15 +45,14 @@ static bool get_grids(struct hr_bits *b, struct grids *ret)
 	       (!there || (hr_grid_get(b, ret->replay.late) && hr_grid_get(b, ret->replay.tot)));
 }
 
-static enum hr_wire_error check_grids(struct hr_bits *b)
+static enum hr_wire_error check_grids(struct hr_bits *b, struct grids *ret)
 {
-	struct grids g;
-
-	if (!get_grids(b, &g))
+	if (!get_grids(b, ret))
 		return HR_WIRE_COLUMNS;
 	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
 		for (unsigned i = 0; i < HR_VQ_GRID; i++)
-			if (g.replay.late[r][i] > g.replay.tot[r][i]) /* more than there are */
+			if (ret->replay.late[r][i] >
+				ret->replay.tot[r][i]) /* more than there are */
 				return HR_WIRE_VALUE;
 	return HR_WIRE_OK;
 }
@@ -69,21 +68,27 @@ static enum hr_wire_error check_older_grids(const Headroom__Summary *m)
 	return HR_WIRE_OK;
 }
 
+static bool is_form(const Headroom__Summary *m)
+{
+	if (!older(m) && (m->has_dist || m->n_vq || m->n_replay))
+		return false;
+	return m->n_dist_set == 0 || m->n_dist_set == m->n_dev + 1;
+}
+
 enum hr_wire_error hr_wire_check_bits(const Headroom__Summary *m)
 {
 	struct hr_bits b = bits_of(m);
 	enum hr_wire_error e;
 	struct hr_hist h;
+	struct grids g;
 
-	if (!older(m) && (m->has_dist || m->n_vq || m->n_replay))
-		return HR_WIRE_COLUMNS;
-	if (m->n_dist_set != 0 && m->n_dist_set != m->n_dev + 1)
+	if (!is_form(m))
 		return HR_WIRE_COLUMNS;
 	for (size_t i = 0; i < m->n_dist_set; i++)
 		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1)
 			if (!get_dist(m, &b, &h))
 				return HR_WIRE_HIST;
-	e = older(m) ? check_older_grids(m) : check_grids(&b);
+	e = older(m) ? check_older_grids(m) : check_grids(&b, &g);
 	if (e != HR_WIRE_OK)
 		return e;
 	return hr_bits_done(&b) ? HR_WIRE_OK : HR_WIRE_COLUMNS;
@@ -126,21 +131,29 @@ static void copy_older_grids(const Headroom__Summary *m, struct hr_summary *ret)
 	copy_grids(&g, ret);
 }
 
-void hr_wire_copy_bits(const Headroom__Summary *m, struct hr_summary *ret)
+enum hr_wire_error hr_wire_take_bits(const Headroom__Summary *m, struct hr_summary *ret)
 {
 	struct hr_bits b = bits_of(m);
+	enum hr_wire_error e;
 	struct hr_hist unused;
 	struct grids g;
 
+	if (!is_form(m))
+		return HR_WIRE_COLUMNS;
 	for (size_t i = 0; i < m->n_dist_set; i++) {
 		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1) {
 			struct hr_hist *h = dist_place(ret, i, (unsigned)__builtin_ctz(set));
 
-			(void)get_dist(m, &b, h ? h : &unused);
+			if (!get_dist(m, &b, h ? h : &unused))
+				return HR_WIRE_HIST;
 		}
 	}
+	e = older(m) ? check_older_grids(m) : check_grids(&b, &g);
+	if (e != HR_WIRE_OK)
+		return e;
 	if (older(m))
 		copy_older_grids(m, ret);
-	else if (get_grids(&b, &g))
+	else
 		copy_grids(&g, ret);
+	return hr_bits_done(&b) ? HR_WIRE_OK : HR_WIRE_COLUMNS;
 }
