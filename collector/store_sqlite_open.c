@@ -200,10 +200,10 @@ static int on_wal(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static int count_host(void *arg, const struct hr_store_host *h)
+static int ignore_host(void *arg, const struct hr_store_host *h)
 {
+	(void)arg;
 	(void)h;
-	++*(uint32_t *)arg;
 	return 0;
 }
 
@@ -228,27 +228,49 @@ static int ignore_event(void *arg, const struct hr_store_event *e)
 	return 0;
 }
 
+static bool suspect_path(const char *db_path, char to[PATH_LEN])
+{
+	return snprintf(to, PATH_LEN, "%s.suspect", db_path) < PATH_LEN;
+}
+
+static bool is_suspect(const struct hr_store_sqlite *q)
+{
+	char name[PATH_LEN];
+
+	return suspect_path(q->path, name) && access(name, F_OK) == 0;
+}
+
+static int read_all(struct hr_store *s)
+{
+	int r = s->ops->hosts(s, ignore_host, NULL);
+
+	r = r ? r : s->ops->boots(s, ignore_boot, NULL);
+	r = r ? r : s->ops->states(s, ignore_state, NULL);
+	return r ? r : s->ops->journal(s, ignore_event, NULL);
+}
+
 /*
- * Reads once what a start needs: damage there shows now, not at the first acknowledgement.  Of a
- * large fleet that is not its states and journal, gigabytes of them: they are read in the hosts'
- * turns, and damage met there is found by the next start (check_suspect).
+ * Reads once all that a start needs: damage there shows now, not at the first acknowledgement.  Of
+ * a large fleet that is gigabytes, and even hosts and boots twice are half a second: it is read
+ * once, by who needs it, and damage met then is found by the next start, which reads all.
  */
 static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
 {
 	struct hr_store *s = &q->base;
-	char text[64];
-	uint32_t hosts = 0;
-	uint64_t first;
-	int r = s->ops->hosts(s, count_host, &hosts);
+	char sql[80], text[64];
+	uint64_t hosts = 0, first;
+	int r = hr_sqlite_span(q, &first, &q->last_n);
 
-	if (r == 0)
-		r = s->ops->boots(s, ignore_boot, NULL);
-	if (r == 0)
-		r = hr_sqlite_span(q, &first, &q->last_n);
-	if (r == 0 && hosts <= PROBE_ALL)
-		r = s->ops->states(s, ignore_state, NULL);
-	if (r == 0 && hosts <= PROBE_ALL)
-		r = s->ops->journal(s, ignore_event, NULL);
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM (SELECT 1 FROM host LIMIT %d)",
+		PROBE_ALL + 1);
+	if (r == 0) {
+		int rc = query_text(q->db, sql, text);
+
+		if (rc != SQLITE_OK || !hr_num_u64(text, 0, PROBE_ALL + 1, &hosts))
+			return fail(q->db, rc, "hosts", error);
+	}
+	if (r == 0 && (hosts <= PROBE_ALL || is_suspect(q)))
+		r = read_all(s);
 	if (r == 0) {
 		int rc = query_text(q->db, "SELECT count(*) FROM quarantine", text);
 
@@ -262,11 +284,6 @@ static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_L
 			       (sqlite3_errcode(q->db) & 0xff) == SQLITE_CORRUPT
 		       ? DAMAGED
 		       : REFUSED;
-}
-
-static bool suspect_path(const char *db_path, char to[PATH_LEN])
-{
-	return snprintf(to, PATH_LEN, "%s.suspect", db_path) < PATH_LEN;
 }
 
 void hr_sqlite_suspect(const struct hr_store_sqlite *q)

@@ -34,6 +34,7 @@ struct walker {
 static int damaged(struct hr_sql_bound *b, const char *what)
 {
 	snprintf(b->q->base.error, sizeof(b->q->base.error), "%s: damaged entry", what);
+	b->q->corrupt = true; /* the next start reads all */
 	return HR_STORE_FAILED;
 }
 

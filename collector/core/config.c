@@ -67,8 +67,7 @@ static const struct hr_conf_key keys[] = {
 		"Memory for pages of the database. A smaller one costs reads, not answers."),
 	KEY("limits", "metrics_hosts", HR_CONF_U64, metrics_hosts, 1, 1000000, "2000",
 		"Hosts that have series of their own in /metrics: the tightest ones. Each has some "
-		"ten to forty, and a scrape of 1000 takes 0.1 s in which nothing else is "
-		"answered."),
+		"ten to forty lines of text, which Prometheus stores at each scrape."),
 	KEY("limits", "connections", HR_CONF_U64, connections, 4, 100000, "1000",
 		"Open connections per address. Must stay below the limit of open files."),
 	KEY("limits", "per_address", HR_CONF_U64, per_address, 1, 100000, "64",

@@ -459,6 +459,35 @@ static void dedupe_state_that_contradicts_itself_is_damage(void **state)
 	assert_non_null(strstr(w->note, "renamed"));
 }
 
+static int count_boot(void *arg, const struct hr_store_boot *b)
+{
+	(void)b;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* A start of a large fleet does not read everything twice: who loads meets it, the next start ends
+ * it. */
+static void damage_of_a_large_fleet_is_set_aside_by_the_next_start(void **state)
+{
+	struct world *w = *state;
+	unsigned n = 0;
+
+	raw_sql(w, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<1001)"
+		   " INSERT INTO host SELECT i, randomblob(16), 'vm', NULL, NULL FROM c;"
+		   "INSERT INTO seen VALUES(1,1,1,10,2,0,x'',0,0,0,0)"); /* highest not stored */
+	open_store(w);
+	assert_string_equal(w->note, "");
+	assert_int_equal(w->s->ops->boots(w->s, count_boot, &n), HR_STORE_FAILED);
+	assert_int_equal(n, 0);
+	w->s->ops->close(w->s);
+	open_store(w);
+	assert_non_null(strstr(w->note, "renamed"));
+	assert_int_equal(count_aside(w->dir), 1);
+	reopen(w);
+	assert_string_equal(w->note, ""); /* the mark went with the damaged file */
+}
+
 static void another_programs_or_a_newer_database_is_refused_untouched(void **state)
 {
 	struct world *w = *state;
@@ -515,6 +544,7 @@ int main(void)
 		SQLITE(a_full_quota_rolls_back_and_what_was_acknowledged_stays),
 		SQLITE(a_damaged_file_is_renamed_and_a_new_one_begun),
 		SQLITE(dedupe_state_that_contradicts_itself_is_damage),
+		SQLITE(damage_of_a_large_fleet_is_set_aside_by_the_next_start),
 		SQLITE(another_programs_or_a_newer_database_is_refused_untouched),
 		SQLITE(a_second_instance_is_refused_by_the_lock),
 	};
