@@ -111,8 +111,9 @@ static json_t *evidence(const struct hr_evidence *e, unsigned n, bool *ok)
 	return a;
 }
 
-static json_t *res_days_left(const struct hr_days_left *d, bool *ok)
+static json_t *res_days_left(const struct hr_res_answer *r, bool *ok)
 {
+	const struct hr_days_left *d = &r->days_left;
 	json_t *o;
 
 	if (!d->has)
@@ -122,6 +123,7 @@ static json_t *res_days_left(const struct hr_days_left *d, bool *ok)
 	put(o, "likely", opt(&d->likely), ok);
 	put(o, "at_most", opt(&d->at_most), ok);
 	put(o, "agreed", json_boolean(d->agreed), ok);
+	put(o, "probability_30d", opt(&r->probability_30d), ok);
 	return o;
 }
 
@@ -145,7 +147,7 @@ static json_t *resource(const struct hr_res_answer *r, bool *ok)
 	put(o, "capacity", capacity, ok);
 	put(o, "confidence", json_string(hr_confidence_name(r->confidence)), ok);
 	put(o, "probability_30d", opt(&r->probability_30d), ok);
-	put(o, "days_left", res_days_left(&r->days_left, ok), ok);
+	put(o, "days_left", res_days_left(r, ok), ok);
 	put(o, "missing", missing(r->missing, r->n_missing, ok), ok);
 	put(o, "evidence", evidence(r->evidence, r->n_evidence, ok), ok);
 	return o;
@@ -188,6 +190,16 @@ static json_t *bigger(const struct hr_answer *a, bool *ok)
 	return list;
 }
 
+/* Of the resource that the VM's date is about. */
+static json_t *its_probability(const struct hr_answer *a)
+{
+	for (uint8_t i = 0; i < a->n_res; i++)
+		if (a->res[i].resource == a->days_left.resource &&
+			strcmp(a->res[i].device, a->days_left.device) == 0)
+			return opt(&a->res[i].probability_30d);
+	return json_null();
+}
+
 static json_t *days_left(const struct hr_answer *a, bool *ok)
 {
 	json_t *o;
@@ -201,6 +213,7 @@ static json_t *days_left(const struct hr_answer *a, bool *ok)
 	put(o, "resource", json_string(hr_resource_name(a->days_left.resource)), ok);
 	put(o, "device", text(a->days_left.device), ok);
 	put(o, "agreed", json_boolean(a->days_left.agreed), ok);
+	put(o, "probability_30d", its_probability(a), ok);
 	return o;
 }
 

@@ -10,18 +10,22 @@
 /*
  * Fitted on every VM of the hourly Bitbrains traces (CPU, memory, both), lines at 1.1, 1.25, 1.49,
  * 2 and 3 times last week's peak, or, touched, at 0.75, 0.9 and 1.0 times; ridge 0.01.  Scores in
- * FORECAST.md are from fits that had not seen the VM they were scored on.
+ * FORECAST.md are from fits that had not seen the VM they were scored on.  SHARED: six features,
+ * both resources; with the CPU's few events two more features and weights of its own told less
+ * about VMs that were left out.
  */
+#define SHARED                                                                                     \
+	{                                                                                          \
+		-2.6373, -0.5845, -0.8257, -1.9128, 0.9345, 2.8686, 1.1951, 0, 0                   \
+	}
 static const double weights[2][HR_CROSSING_KIND_N][1 + HR_CROSSING_FEATURES] =
 	{
 		[false] =
 			{
-				[HR_CROSSING_ANY] = {-3.3259, -0.4887, -0.5441, -1.4354, 0.8118,
-					2.7829, 1.0394, 0.3897, 0.2180},
-				[HR_CROSSING_CPU] = {-3.3102, -0.5098, -0.3540, -1.9940, 1.1800,
-					2.1499, 1.4624, 0.3482, 0.0780},
-				[HR_CROSSING_MEMORY] = {-3.4747, -0.4711, -0.6925, -0.6276,
-					0.6005, 3.2110, 0.4969, 0.4590, 0.4241},
+				[HR_CROSSING_ANY] = SHARED,
+				[HR_CROSSING_CPU] = SHARED,
+				[HR_CROSSING_MEMORY] = {-3.4747, -0.4711, -0.6925, -0.6276, 0.6005,
+					3.2110, 0.4969, 0.4590, 0.4241},
 			},
 		[true] =
 			{
@@ -97,14 +101,26 @@ static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
 
 static double median_slope(const double lw[HR_CROSSING_DAYS])
 {
-	double s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2], tmp[sizeof(s) / sizeof(*s)],
+	double s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2 + 1], tmp[sizeof(s) / sizeof(*s)],
 		mid[2];
+	double lag[HR_CROSSING_DAYS];
 	unsigned k = 0;
 
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
-		for (unsigned j = i + 1; j < HR_CROSSING_DAYS; j++)
-			if (!isnan(lw[i]) && !isnan(lw[j]))
-				s[k++] = (lw[j] - lw[i]) / (j - i);
+		lag[i] = i;
+	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++) {
+		double all[HR_CROSSING_DAYS];
+		unsigned n = HR_CROSSING_DAYS - i;
+
+		if (isnan(lw[i]))
+			continue;
+		for (unsigned j = 1; j < n; j++)
+			all[j] = (lw[i + j] - lw[i]) / lag[j];
+		for (unsigned j = 1; j < n; j++) {
+			s[k] = all[j];
+			k += isnan(all[j]) ? 0 : 1;
+		}
+	}
 	if (!k)
 		return 0;
 	hr_rank_picks(s, k, (size_t[2]){k / 2, (k - 1) / 2}, 2, tmp, mid);
@@ -168,35 +184,51 @@ void hr_crossing_features(
 	ret_x[7] = 30 * median_slope(lw);
 }
 
-void hr_crossing(const double peak[HR_CROSSING_DAYS], double line, enum hr_crossing_kind kind,
-	struct hr_crossing *ret)
+void hr_crossing_look(
+	const double peak[HR_CROSSING_DAYS], double line, struct hr_crossing_look *ret)
 {
 	const double *last = peak + HR_CROSSING_DAYS - HR_CROSSING_WITHIN;
-	double x[HR_CROSSING_FEATURES], sum;
-	const double *w;
 	unsigned n = 0;
 	bool touched = false;
 
-	*ret = (struct hr_crossing){0};
+	*ret = (struct hr_crossing_look){0};
 	for (unsigned d = 0; d < HR_CROSSING_DAYS; d++) {
 		n += isnan(peak[d]) ? 0 : 1;
-		ret->days_over += peak[d] >= line * TOUCH;
+		ret->said.days_over += peak[d] >= line * TOUCH;
 	}
 	for (unsigned d = 0; d < HR_CROSSING_WITHIN; d++)
 		touched |= last[d] >= line;
 	if (hr_crossing_level(last, HR_CROSSING_WITHIN) >= line) {
-		ret->state = HR_CROSSING_NOW;
+		ret->said.state = HR_CROSSING_NOW;
 		return;
 	}
 	if (n < HR_CROSSING_DAYS_MIN) {
-		ret->need_days = HR_CROSSING_DAYS_MIN - n;
+		ret->said.need_days = HR_CROSSING_DAYS_MIN - n;
 		return;
 	}
-	ret->state = touched ? HR_CROSSING_TOUCHED : HR_CROSSING_AHEAD;
-	w = hr_crossing_weights(kind, touched);
-	hr_crossing_features(peak, line, x);
-	sum = w[0];
+	ret->said.state = touched ? HR_CROSSING_TOUCHED : HR_CROSSING_AHEAD;
+	hr_crossing_features(peak, line, ret->x);
+}
+
+void hr_crossing_say(
+	const struct hr_crossing_look *l, enum hr_crossing_kind kind, struct hr_crossing *ret)
+{
+	const double *w = hr_crossing_weights(kind, l->said.state == HR_CROSSING_TOUCHED);
+	double sum = w[0];
+
+	*ret = l->said;
+	if (ret->state != HR_CROSSING_TOUCHED && ret->state != HR_CROSSING_AHEAD)
+		return;
 	for (unsigned i = 0; i < HR_CROSSING_FEATURES; i++)
-		sum += w[1 + i] * x[i];
+		sum += w[1 + i] * l->x[i];
 	ret->p = 1 / (1 + exp(-sum));
+}
+
+void hr_crossing(const double peak[HR_CROSSING_DAYS], double line, enum hr_crossing_kind kind,
+	struct hr_crossing *ret)
+{
+	struct hr_crossing_look l;
+
+	hr_crossing_look(peak, line, &l);
+	hr_crossing_say(&l, kind, ret);
 }

@@ -8,7 +8,9 @@
 #define STEP       1.03
 #define Q          0.005 /* answer-model 12: quantile of the day's minutes */
 #define P95        0.95
-#define CLOCK_BACK 7 /* days a clock may step back before the days after are disbelieved */
+#define EVERY      ((1U << HR_DAYS_GROUPS) - 1U)
+#define BOUND      1.02 /* a k this near to the VM's was what it came from */
+#define CLOCK_BACK 7    /* days a clock may step back before the days after are disbelieved */
 
 uint8_t hr_days_load_code(double percent)
 {
@@ -231,7 +233,86 @@ void hr_days_resize(struct hr_days *d, uint16_t day, double cpu, double mem)
 	d->n = kept;
 	memset(d->open.low, 0, sizeof(d->open.low));
 	d->open.units = 0; /* the day of a resize is no day of either size */
-	(void)hr_days_add(d, day, HR_DAY_RESIZED, 1);
+	(void)hr_days_add(d, day, HR_DAY_RESIZED, EVERY);
+}
+
+/* Stored before groups had marks of their own: 1 for all. */
+static uint32_t groups_of(const struct hr_day_cell *c)
+{
+	return c->bits == 1 ? EVERY : c->bits;
+}
+
+static void mark(struct hr_days *d, uint16_t day, uint32_t groups)
+{
+	uint32_t i = find(d, key(day, HR_DAY_RESIZED));
+
+	if (i < d->n && d->cell[i].day == day && d->cell[i].what == HR_DAY_RESIZED)
+		groups |= groups_of(&d->cell[i]);
+	(void)hr_days_add(d, day, HR_DAY_RESIZED, groups);
+}
+
+void hr_days_cut(struct hr_days *d, uint16_t day, unsigned group)
+{
+	if (group < HR_DAYS_VM)
+		mark(d, day, 1U << group);
+}
+
+/*
+ * The cells [@i, @end) of one day after a change of @group's limit, to @to; how many.  Cells are
+ * sorted: k of the resources, k of the VM, what was seen.
+ */
+static uint32_t limit_day(
+	const struct hr_day_cell *c, uint32_t n, unsigned group, double by, struct hr_day_cell *to)
+{
+	float k = NAN, least = (float)log(HR_DAYS_K_CAP), vm = least;
+	uint32_t kept = 0;
+	bool bound;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (c[i].what == HR_DAY_K + group)
+			k = c[i].v + (float)(by > 0 ? log(by) : 0);
+		else if (c[i].what == HR_DAY_K + HR_DAYS_VM)
+			vm = c[i].v;
+		else if (c[i].what < HR_DAYS_VM)
+			least = fminf(least, c[i].v);
+	}
+	/* the VM's quantile is of the minutes' least k: as low as that of what bound, or lower */
+	bound = !isnan(k) && k - (by > 0 ? (float)log(by) : 0) <= vm + (float)log(BOUND);
+	for (uint32_t i = 0; i < n; i++) {
+		struct hr_day_cell x = c[i];
+
+		if (x.what == HR_DAY_K + group) {
+			x.v = k;
+			if (!(by > 0) || (double)k >= log(HR_DAYS_K_CAP))
+				continue;
+		} else if (x.what == HR_DAY_K + HR_DAYS_VM && bound) {
+			x.v = fminf(least, k);
+			if (!(by > 0) || (double)x.v >= log(HR_DAYS_K_CAP))
+				continue;
+		} else if (x.what == HR_DAY_SEEN && !(by > 0)) {
+			x.bits &= ~(1U << group | (bound ? 1U << HR_DAYS_VM : 0));
+		}
+		to[kept++] = x;
+	}
+	return kept;
+}
+
+void hr_days_limit(struct hr_days *d, uint16_t day, unsigned group, double by)
+{
+	uint32_t kept = 0;
+
+	if (group >= HR_DAYS_VM)
+		return;
+	for (uint32_t i = 0, end; i < d->n; i = end) {
+		for (end = i; end < d->n && d->cell[end].day == d->cell[i].day;)
+			end++;
+		kept += limit_day(d->cell + i, end - i, group, by, d->cell + kept);
+	}
+	d->n = kept;
+	memset(&d->open.low[group], 0, sizeof(d->open.low[group]));
+	memset(&d->open.low[HR_DAYS_VM], 0, sizeof(d->open.low[0]));
+	d->open.units = 0; /* the day of a change is no day of either limit */
+	mark(d, day, 1U << group | 1U << HR_DAYS_VM);
 }
 
 void hr_days_forget(struct hr_days *d, unsigned group)
@@ -320,14 +401,14 @@ uint32_t hr_days_series(const struct hr_days *d, enum hr_day_what what, uint32_t
 	return known;
 }
 
-void hr_days_events(const struct hr_days *d, uint32_t n, bool *ret)
+void hr_days_events(const struct hr_days *d, unsigned group, uint32_t n, bool *ret)
 {
 	uint16_t last = hr_days_last(d);
 
 	memset(ret, 0, n * sizeof(*ret));
 	for (uint32_t i = first_of(d, last, n); i < d->n && d->cell[i].day <= last; i++)
 		if (d->cell[i].what == HR_DAY_RESIZED)
-			ret[n - 1 - (last - d->cell[i].day)] = true;
+			ret[n - 1 - (last - d->cell[i].day)] = groups_of(&d->cell[i]) & 1U << group;
 }
 
 static double *row(struct hr_days_all *all, unsigned g)
@@ -347,6 +428,7 @@ void hr_days_read(const struct hr_days *d, struct hr_days_all *ret)
 	memset(ret->days, 0, sizeof(ret->days));
 	memset(ret->load_days, 0, sizeof(ret->load_days));
 	memset(ret->event, 0, sizeof(ret->event));
+	ret->events = false;
 	ret->below = 0;
 	for (unsigned i = 0; i < 4 * HR_DAYS_MAX; i++)
 		ret->load[i / HR_DAYS_MAX][i % HR_DAYS_MAX] = NAN;
@@ -369,7 +451,8 @@ void hr_days_read(const struct hr_days *d, struct hr_days_all *ret)
 			ret->load[c->what - HR_DAY_CPU_P95][at] = (double)c->v;
 			ret->load_days[c->what - HR_DAY_CPU_P95]++;
 		} else if (c->what == HR_DAY_RESIZED) {
-			ret->event[at] = true;
+			ret->event[at] = groups_of(c);
+			ret->events = true;
 		}
 		ret->below |= c->what < HR_DAYS_GROUPS ? 1U << c->what : 0;
 	}

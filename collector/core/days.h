@@ -33,7 +33,7 @@ enum hr_day_what {
 	HR_DAY_CPU_WEEK,
 	HR_DAY_MEM_P95,
 	HR_DAY_MEM_WEEK,
-	HR_DAY_RESIZED, /* capacity changed on this day */
+	HR_DAY_RESIZED, /* capacity changed on this day; bits: of these groups, 1: of all */
 	HR_DAY_WHAT_N,
 };
 
@@ -92,6 +92,16 @@ bool hr_days_roll(
  */
 void hr_days_resize(struct hr_days *d, uint16_t day, double cpu, double mem);
 
+/*
+ * A known limit of device @group changed on @day: its k are scaled by @by (new / old), or forgotten
+ * (@by 0: nobody knows by how much).  On days when that device bound, the VM's k becomes the least
+ * of all resources' k of then, or is forgotten, too.
+ */
+void hr_days_limit(struct hr_days *d, uint16_t day, unsigned group, double by);
+
+/* What is known of @group changed on @day, its past is as it was: a cut for the trend, no more. */
+void hr_days_cut(struct hr_days *d, uint16_t day, unsigned group);
+
 /* A device number means another device now. */
 void hr_days_forget(struct hr_days *d, unsigned group);
 
@@ -115,10 +125,11 @@ uint32_t hr_days_series(const struct hr_days *d, enum hr_day_what what, uint32_t
 struct hr_days_all {
 	double h[HR_DAYS_GROUPS][HR_DAYS_MAX]; /* as hr_days_k_series; only of groups with days */
 	double load[4][HR_DAYS_MAX];           /* as hr_days_series, from HR_DAY_CPU_P95 on */
-	bool event[HR_DAYS_MAX];               /* as hr_days_events */
+	uint32_t event[HR_DAYS_MAX];           /* groups whose capacity changed, a bit each */
+	bool events;                           /* any of them */
 	uint32_t days[HR_DAYS_GROUPS], load_days[4];
 	uint32_t below; /* groups below their cap on any day, a bit each */
 };
 void hr_days_read(const struct hr_days *d, struct hr_days_all *ret);
-/* Which of those days a resize fell on. */
-void hr_days_events(const struct hr_days *d, uint32_t n, bool *ret);
+/* Which of those days a change of @group's capacity fell on. */
+void hr_days_events(const struct hr_days *d, unsigned group, uint32_t n, bool *ret);

@@ -58,8 +58,9 @@ static void forget_cap(struct hr_limit *l)
  * sent while round trips were inflated is what the way carries; 10 s are one observation, for the
  * 100 ms within are the bursts of a token bucket.
  */
-static void add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated)
+static bool add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated)
 {
+	bool outgrown;
 	const struct hr_hist *tx = &d->dist[HR_DDIST_TX_KIB_100MS];
 	double mean = tx->total ? (double)tx->sum / (double)tx->total : 0;
 	struct hr_cap cap;
@@ -68,19 +69,22 @@ static void add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inf
 	max_u32(&l->clean_kib, tx->max);
 	max_u32(&l->clean_ops, d->dist[HR_DDIST_PKT_100MS].max);
 	hr_limit_cap(l, &cap);
-	if (cap.bytes_per_s > 0 && mean * 1024 * WIN_PER_S > OUTGROWN * cap.bytes_per_s)
+	outgrown = cap.bytes_per_s > 0 && mean * 1024 * WIN_PER_S > OUTGROWN * cap.bytes_per_s;
+	if (outgrown)
 		forget_cap(l);
 	if (!inflated || !hr_rate_flat(tx))
-		return;
+		return outgrown;
 	l->queued_n += tx->total;
 	l->episodes++;
 	l->kib += (double)tx->sum;
 	l->kib2 += mean * (double)tx->sum;
+	return outgrown;
 }
 
-void hr_limit_add(
+bool hr_limit_add(
 	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms)
 {
+	bool outgrown = false;
 	struct hr_cap cap;
 
 	if (l->since_ms && end_ms > l->since_ms && end_ms - l->since_ms > KEEP_MS)
@@ -90,15 +94,16 @@ void hr_limit_add(
 	if (end_ms > l->last_ms)
 		l->last_ms = end_ms;
 	if (d->have & HR_SIG_BIT(HR_SIG_NET_IO))
-		add_nic(l, d, inflated);
+		outgrown = add_nic(l, d, inflated);
 	if (!has_disk_io(d))
-		return;
+		return outgrown;
 	hr_limit_cap(l, &cap);
-	if ((cap.ops_per_s > 0 && (double)d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] * WIN_PER_S >
-					  OUTGROWN * cap.ops_per_s) ||
-		(cap.bytes_per_s > 0 &&
-			(double)d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX] * 1024 * WIN_PER_S >
-				OUTGROWN * cap.bytes_per_s))
+	outgrown |= (cap.ops_per_s > 0 && (double)d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] * WIN_PER_S >
+						  OUTGROWN * cap.ops_per_s) ||
+		    (cap.bytes_per_s > 0 &&
+			    (double)d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX] * 1024 * WIN_PER_S >
+				    OUTGROWN * cap.bytes_per_s);
+	if (outgrown)
 		forget_cap(l);
 	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];
 	l->episodes += d->ctr[HR_DCTR_WIN_EPISODES];
@@ -112,6 +117,7 @@ void hr_limit_add(
 	max_u32(&l->clean_kib, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX]);
 	max_u32(&l->clean_ops_s, d->ctr[HR_DCTR_SEC_CLEAN_OPS_MAX]);
 	max_u32(&l->clean_kib_s, d->ctr[HR_DCTR_SEC_CLEAN_KIB_MAX]);
+	return outgrown;
 }
 
 /* Population CV from sums; 1 when there is nothing to vary. */

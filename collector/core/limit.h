@@ -46,9 +46,10 @@ bool hr_rtt_inflated(const struct hr_summary *s);
 
 /*
  * Adds the device's windows of one summary; @end_ms dates them.  @inflated: hr_rtt_inflated() of
- * the summary; then the windows of a NIC at a plateau count as queued, an episode each.
+ * the summary; then the windows of a NIC at a plateau count as queued, an episode each.  True: the
+ * device carried more than the cap learned so far, which is forgotten (a volume was enlarged).
  */
-void hr_limit_add(
+bool hr_limit_add(
 	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms);
 
 /* The cap, if >= 30 queued windows in >= 3 episodes agree (answer-model 8.2). */

@@ -18,24 +18,45 @@
 #define MEMORY_GROUP 3    /* as tracks are numbered */
 #define MEMORY_FULL  95.0 /* percent of MemTotal that programs and kernel need */
 
-static void probability(
-	const struct hr_days_all *d, unsigned g, double k_target, struct hr_outlook *o)
+static void look(const double *h, double line, struct hr_crossing_look *ret)
 {
-	const double *h = d->h[g] + HR_DAYS_MAX - HR_CROSSING_DAYS;
 	double load[HR_CROSSING_DAYS];
-	struct hr_crossing c;
 
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
 		load[i] = i > 0 && h[i] == h[i - 1] ? load[i - 1] : exp(-h[i]);
-	hr_crossing(load, 1 / k_target,
-		g == 0              ? HR_CROSSING_CPU
-		: g == MEMORY_GROUP ? HR_CROSSING_MEMORY
-				    : HR_CROSSING_ANY,
-		&c);
-	o->group[g].state = (uint8_t)c.state;
-	o->group[g].p = (float)c.p;
-	if (g == HR_DAYS_VM)
-		o->need_days = c.need_days;
+	hr_crossing_look(load, line, ret);
+}
+
+/* Most resources are at the cap all the time, and the VM's k is mostly that of one of them. */
+static void probabilities(const struct hr_days_all *d, double k_target, struct hr_outlook *o)
+{
+	const size_t skip = HR_DAYS_MAX - HR_CROSSING_DAYS,
+		     bytes = HR_CROSSING_DAYS * sizeof(double);
+	struct hr_crossing_look l[HR_DAYS_GROUPS];
+
+	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++) {
+		struct hr_crossing c;
+		unsigned as = 0;
+
+		if (!d->days[g])
+			continue;
+		while (as < g &&
+			(!d->days[as] || memcmp(d->h[as] + skip, d->h[g] + skip, bytes) != 0))
+			as++;
+		if (as < g)
+			l[g] = l[as];
+		else
+			look(d->h[g] + skip, 1 / k_target, &l[g]);
+		hr_crossing_say(&l[g],
+			g == 0              ? HR_CROSSING_CPU
+			: g == MEMORY_GROUP ? HR_CROSSING_MEMORY
+					    : HR_CROSSING_ANY,
+			&c);
+		o->group[g].state = (uint8_t)c.state;
+		o->group[g].p = (float)c.p;
+		if (g == HR_DAYS_VM)
+			o->need_days = c.need_days;
+	}
 }
 
 /* Fit over @in, h and event of all @in->n days. */
@@ -59,8 +80,16 @@ static void fit(const struct hr_trend_in *in, struct hr_trend *t)
 	cut.h += from;
 	cut.n -= from;
 	cut.weekday = (uint8_t)(from % 7);
-	cut.event += from;
+	cut.event = in->event ? in->event + from : NULL;
 	hr_trend_fit(&cut, t);
+}
+
+/* Known changes of @g's capacity for a fit; mostly there are none. */
+static const bool *events(const struct hr_days_all *d, unsigned g, bool buf[HR_DAYS_MAX])
+{
+	for (unsigned i = 0; d->events && i < HR_DAYS_MAX; i++)
+		buf[i] = d->event[i] & 1U << g;
+	return d->events ? buf : NULL;
 }
 
 static bool inside(const struct hr_trend *now, const struct hr_trend *before, unsigned ago)
@@ -112,14 +141,16 @@ static unsigned candidates(const struct hr_days_all *d, uint8_t ret[HR_DAYS_GROU
  */
 static void dates(const struct hr_days_all *d, double target, struct hr_outlook *o)
 {
-	struct hr_trend_in in = {.event = d->event, .n = HR_DAYS_MAX, .target = target};
+	struct hr_trend_in in = {.n = HR_DAYS_MAX, .target = target};
 	struct hr_trend t, soonest = {0}, before;
 	uint8_t group[HR_DAYS_GROUPS];
 	unsigned n = candidates(d, group);
+	bool event[HR_DAYS_MAX];
 
 	in.confirmed_only = true;
 	for (unsigned i = 0; i < n; i++) {
 		in.h = d->h[group[i]];
+		in.event = events(d, group[i], event);
 		in.before = o->date.has ? o->date.early.v : INFINITY;
 		fit(&in, &t);
 		if (t.kind != HR_TREND_CONFIRMED || !t.early.has || t.early.v >= in.before)
@@ -134,6 +165,7 @@ static void dates(const struct hr_days_all *d, double target, struct hr_outlook 
 	in.before = 0;
 	if (o->date.has) {
 		in.h = d->h[o->date.group];
+		in.event = events(d, o->date.group, event);
 		in.n = HR_DAYS_MAX - 1;
 		fit(&in, &before);
 		o->date.agreed = inside(&soonest, &before, 1);
@@ -146,6 +178,7 @@ static void dates(const struct hr_days_all *d, double target, struct hr_outlook 
 	} else if (d->days[HR_DAYS_VM]) {
 		/* words only: a date needs a resource to act on */
 		in.h = d->h[HR_DAYS_VM];
+		in.event = events(d, HR_DAYS_VM, event);
 		in.confirmed_only = false;
 		in.kind_only = true;
 		fit(&in, &t);
@@ -177,14 +210,16 @@ static bool memory_on(const double *used, const bool *event, uint32_t n, struct 
 static void memory(const struct hr_days_all *d, struct hr_outlook *o)
 {
 	const double *used = d->load[HR_DAY_MEM_P95 - HR_DAY_CPU_P95];
+	bool buf[HR_DAYS_MAX];
+	const bool *event = events(d, MEMORY_GROUP, buf);
 	struct hr_stock now, before;
 
 	if (d->load_days[HR_DAY_MEM_P95 - HR_DAY_CPU_P95] == 0 ||
-		!memory_on(used, d->event, HR_DAYS_MAX, &now))
+		!memory_on(used, event, HR_DAYS_MAX, &now))
 		return;
 	o->memory = (struct hr_outlook_date){
 		.has = true, .group = MEMORY_GROUP, .early = now.early, .likely = now.likely};
-	o->memory.agreed = now.likely.has && memory_on(used, d->event, HR_DAYS_MAX - 1, &before) &&
+	o->memory.agreed = now.likely.has && memory_on(used, event, HR_DAYS_MAX - 1, &before) &&
 			   now.likely.v + 1 >= before.early.v;
 }
 
@@ -215,9 +250,7 @@ void hr_outlook_make(const struct hr_days *d, double k_target, struct hr_outlook
 	}
 	hr_days_read(d, &all);
 	ret->history_days = all.days[HR_DAYS_VM];
-	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++)
-		if (all.days[g])
-			probability(&all, g, k_target, ret);
+	probabilities(&all, k_target, ret);
 	dates(&all, log(k_target), ret);
 	memory(&all, ret);
 	next_week(&all, ret);

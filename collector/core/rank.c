@@ -8,7 +8,9 @@
 #include <string.h>
 
 #define STEPS 256
-#define FEW   64 /* below it a plain selection is as fast */
+#define FEW   64   /* below it a plain selection is as fast */
+#define MANY  4096 /* the slopes of 91 days; more are selected from plainly */
+#define LANES 4
 
 static void swap(double *a, double *b)
 {
@@ -55,17 +57,22 @@ double hr_rank_select(double *v, size_t n, size_t i)
 
 double hr_rank_median(double *v, size_t n)
 {
-	double hi;
+	double hi, lo;
 
 	if (n == 0)
 		return NAN;
 	hi = hr_rank_select(v, n, n / 2);
-	return n % 2 ? hi : (hi + hr_rank_select(v, n, n / 2 - 1)) / 2;
+	if (n % 2)
+		return hi;
+	lo = v[0]; /* what is before it is none larger: its largest is the next smaller rank */
+	for (size_t i = 1; i < n / 2; i++)
+		lo = v[i] > lo ? v[i] : lo;
+	return (hi + lo) / 2;
 }
 
 double hr_rank_quantile(double *v, size_t n, double q)
 {
-	double at, lo;
+	double at, lo, hi;
 	size_t i;
 
 	if (n == 0)
@@ -75,46 +82,76 @@ double hr_rank_quantile(double *v, size_t n, double q)
 	if (i >= n - 1)
 		return hr_rank_select(v, n, n - 1);
 	lo = hr_rank_select(v, n, i);
-	return lo + (hr_rank_select(v, n, i + 1) - lo) * (at - (double)i);
+	hi = v[i + 1];
+	for (size_t k = i + 2; k < n; k++)
+		hi = v[k] < hi ? v[k] : hi;
+	return lo + (hi - lo) * (at - (double)i);
 }
 
-/* Step of the range [lo, hi] that @x is in; never falls where x rises. */
-static unsigned step_of(double x, double lo, double scale)
-{
-	double at = (x - lo) * scale;
-
-	return at < STEPS - 1 ? (unsigned)at : STEPS - 1;
-}
-
-/* The range of some values in STEPS steps, and how many are in each. */
+/* The range of some values in STEPS steps: which each is in, and how many are in each. */
 struct steps {
-	double lo, scale;
 	uint32_t count[STEPS];
+	uint8_t of[MANY];
 };
+
+/* Lanes: what is compared or counted side by side has not to wait for the one before. */
+static void range(const double *v, size_t n, double *ret_lo, double *ret_hi)
+{
+	double lo[LANES], hi[LANES];
+	size_t i = 0;
+
+	for (unsigned k = 0; k < LANES; k++)
+		lo[k] = hi[k] = v[0];
+	for (; i + LANES <= n; i += LANES)
+		for (unsigned k = 0; k < LANES; k++) {
+			lo[k] = v[i + k] < lo[k] ? v[i + k] : lo[k];
+			hi[k] = v[i + k] > hi[k] ? v[i + k] : hi[k];
+		}
+	for (; i < n; i++) {
+		lo[0] = v[i] < lo[0] ? v[i] : lo[0];
+		hi[0] = v[i] > hi[0] ? v[i] : hi[0];
+	}
+	for (unsigned k = 1; k < LANES; k++) {
+		lo[0] = lo[k] < lo[0] ? lo[k] : lo[0];
+		hi[0] = hi[k] > hi[0] ? hi[k] : hi[0];
+	}
+	*ret_lo = lo[0];
+	*ret_hi = hi[0];
+}
 
 /* False: too few values, or too alike, for steps. */
 static bool count_steps(const double *v, size_t n, struct steps *s)
 {
-	double lo = v[0], hi = v[0];
+	uint32_t other[STEPS] = {0};
+	double lo, hi, scale;
+	size_t i = 0;
 
-	for (size_t i = 1; i < n; i++) {
-		lo = v[i] < lo ? v[i] : lo;
-		hi = v[i] > hi ? v[i] : hi;
-	}
-	s->lo = lo;
-	s->scale = STEPS / (hi - lo);
-	if (n < FEW || !(s->scale > 0) || isinf(s->scale))
+	if (n < FEW || n > MANY)
 		return false;
+	range(v, n, &lo, &hi);
+	scale = STEPS / (hi - lo);
+	if (!(scale > 0) || isinf(scale))
+		return false;
+	for (i = 0; i < n; i++) { /* never falls where v rises */
+		double at = (v[i] - lo) * scale;
+
+		s->of[i] = (uint8_t)(int)(at < STEPS - 1 ? at : STEPS - 1);
+	}
 	memset(s->count, 0, sizeof(s->count));
-	for (size_t i = 0; i < n; i++)
-		s->count[step_of(v[i], lo, s->scale)]++;
+	for (i = 0; i + 2 <= n; i += 2) {
+		s->count[s->of[i]]++;
+		other[s->of[i + 1]]++;
+	}
+	if (i < n)
+		s->count[s->of[i]]++;
+	for (i = 0; i < STEPS; i++)
+		s->count[i] += other[i];
 	return true;
 }
 
 /* Copies the step of @v with the rank to @out (which may be @v); its size, and the rank in it. */
 static size_t keep_step(const double *v, size_t n, const struct steps *s, size_t *rank, double *out)
 {
-	double lo = s->lo, scale = s->scale;
 	size_t got = 0;
 	unsigned in = 0;
 
@@ -124,7 +161,7 @@ static size_t keep_step(const double *v, size_t n, const struct steps *s, size_t
 		double x = v[i];
 
 		out[got] = x;
-		got += step_of(x, lo, scale) == in;
+		got += s->of[i] == in;
 	}
 	return got;
 }
@@ -161,7 +198,7 @@ void hr_rank_picks(
 	}
 }
 
-static void order(double *a, double *b)
+static inline void order(double *a, double *b)
 {
 	double lo = *a < *b ? *a : *b, hi = *a < *b ? *b : *a;
 
@@ -169,26 +206,29 @@ static void order(double *a, double *b)
 	*b = hi;
 }
 
-double hr_rank_median7(const double *v, size_t n)
+/*
+ * Thirteen exchanges put the middle one of seven in its place (Devillard 1998).  Without branches,
+ * and so several windows at a time where the machine compares several numbers at once.
+ */
+void hr_rank_medians7(const double *restrict v, size_t n, double *restrict ret)
 {
-	double t[7];
+	for (size_t i = 0; i < n; i++) {
+		double a = v[i], b = v[i + 1], c = v[i + 2], d = v[i + 3], e = v[i + 4];
+		double f = v[i + 5], g = v[i + 6];
 
-	memcpy(t, v, n * sizeof(*v));
-	if (n != 7)
-		return hr_rank_median(t, n);
-	/* thirteen exchanges put the middle one of seven in its place (Devillard 1998) */
-	order(&t[0], &t[5]);
-	order(&t[0], &t[3]);
-	order(&t[1], &t[6]);
-	order(&t[2], &t[4]);
-	order(&t[0], &t[1]);
-	order(&t[3], &t[5]);
-	order(&t[2], &t[6]);
-	order(&t[2], &t[3]);
-	order(&t[3], &t[6]);
-	order(&t[4], &t[5]);
-	order(&t[1], &t[4]);
-	order(&t[1], &t[3]);
-	order(&t[3], &t[4]);
-	return t[3];
+		order(&a, &f);
+		order(&a, &d);
+		order(&b, &g);
+		order(&c, &e);
+		order(&a, &b);
+		order(&d, &f);
+		order(&c, &g);
+		order(&c, &d);
+		order(&d, &g);
+		order(&e, &f);
+		order(&b, &e);
+		order(&b, &d);
+		order(&d, &e);
+		ret[i] = d;
+	}
 }

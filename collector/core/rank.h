@@ -16,8 +16,11 @@ double hr_rank_select(double *v, size_t n, size_t i);
 void hr_rank_picks(
 	const double *v, size_t n, const size_t rank[], unsigned m, double *tmp, double ret[]);
 
-/* Median of @n <= 7 values, as hr_rank_median; without branches for 7. */
-double hr_rank_median7(const double *v, size_t n);
+/*
+ * ret[i]: the median of v[i] to v[i + 6], for @n windows, of n + 6 values.  Where one of the seven
+ * is NaN it is any number.
+ */
+void hr_rank_medians7(const double *restrict v, size_t n, double *restrict ret);
 
 /* Median; mean of the two middle ones when @n is even.  NaN when @n is 0. */
 double hr_rank_median(double *v, size_t n);

@@ -57,16 +57,25 @@ uint32_t hr_slopes_below(const struct hr_slopes *s, double b)
 	return n;
 }
 
+/* Of the first of @n days to each later one. */
+static void slopes_from(
+	const double *restrict y, const double *restrict x, uint32_t n, double *restrict to)
+{
+	for (uint32_t i = 1; i < n; i++)
+		to[i - 1] = (y[i] - y[0]) / (x[i] - x[0]);
+}
+
 void hr_slopes_ranks(const struct hr_slopes *s, const size_t rank[], unsigned m, double ret[])
 {
-	double v[PAIRS], tmp[PAIRS];
-	uint32_t n = 0, from = 0;
+	double v[PAIRS], tmp[PAIRS], *to = v;
+	uint32_t from = 0;
 
 	for (uint32_t p = 0; p < s->pieces; p++) {
-		for (uint32_t i = from; i < s->end[p]; i++)
-			for (uint32_t j = i + 1; j < s->end[p]; j++)
-				v[n++] = (s->y[j] - s->y[i]) / (s->x[j] - s->x[i]);
+		for (uint32_t i = from; i < s->end[p]; i++) {
+			slopes_from(s->y + i, s->x + i, s->end[p] - i, to);
+			to += s->end[p] - i - 1;
+		}
 		from = s->end[p];
 	}
-	hr_rank_picks(v, n, rank, m, tmp, ret);
+	hr_rank_picks(v, (size_t)(to - v), rank, m, tmp, ret);
 }

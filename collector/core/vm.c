@@ -197,6 +197,15 @@ static bool same_device(const struct hr_dev_facts *a, const struct hr_dev_facts 
 	return a->kind == b->kind && strncmp(a->name, b->name, sizeof(a->name)) == 0;
 }
 
+static void forget_device(struct hr_vm *vm, unsigned d)
+{
+	unsigned r = 5 + d;
+
+	memset(&vm->limit[d], 0, sizeof(vm->limit[d]));
+	hr_lookback_forget(&vm->back, (uint8_t)TRACK_RES(r, 0), (uint8_t)TRACK_RES(r, 3));
+	hr_lookback_forget(&vm->back, (uint8_t)TRACK_BIND(r, 0), (uint8_t)TRACK_BIND(r, 2));
+}
+
 /* A device number that now means another device starts anew. */
 static void reset_devices(struct hr_vm *vm, const struct hr_facts *f)
 {
@@ -206,13 +215,80 @@ static void reset_devices(struct hr_vm *vm, const struct hr_facts *f)
 		if (d < f->n_dev && d < vm->facts.n_dev &&
 			same_device(&f->dev[d], &vm->facts.dev[d]))
 			continue;
-		memset(&vm->limit[d], 0, sizeof(vm->limit[d]));
-		hr_lookback_forget(&vm->back, (uint8_t)TRACK_RES(r, 0), (uint8_t)TRACK_RES(r, 3));
-		hr_lookback_forget(&vm->back, (uint8_t)TRACK_BIND(r, 0), (uint8_t)TRACK_BIND(r, 2));
+		forget_device(vm, d);
 		hr_lookback_forget(&vm->back, (uint8_t)TRACK_DEMAND(r), (uint8_t)TRACK_DEMAND(r));
 		hr_days_forget(&vm->days, r);
 		vm->outlook_due = true;
 	}
+}
+
+/* Whether device @d was what bound in any closed minute that was below the cap of k. */
+static bool ever_bound(const struct hr_vm *vm, unsigned d)
+{
+	uint64_t n[256];
+
+	for (unsigned how = 0; how < 3; how++) {
+		hr_lookback_counts(&vm->back, (uint8_t)TRACK_BIND(5 + d, how), n);
+		for (unsigned c = 0; c < hr_k_code(HR_DAYS_K_CAP); c++)
+			if (n[c])
+				return true;
+	}
+	return false;
+}
+
+/* New limit / old, where both told limits moved alike or only one is known; 0: by nobody knows
+ * what. */
+static double limit_ratio(const struct hr_dev_facts *was, const struct hr_dev_facts *is)
+{
+	double ops =
+		was->cap_iops && is->cap_iops ? (double)is->cap_iops / (double)was->cap_iops : 0;
+	double bytes = was->cap_bytes_per_s && is->cap_bytes_per_s
+			       ? (double)is->cap_bytes_per_s / (double)was->cap_bytes_per_s
+			       : 0;
+	bool same_kinds =
+		!was->cap_iops == !is->cap_iops && !was->cap_bytes_per_s == !is->cap_bytes_per_s;
+
+	if (!same_kinds || (ops > 0 && bytes > 0 && fabs(ops - bytes) > 0.01 * ops))
+		return 0;
+	return fmax(ops, bytes);
+}
+
+static bool other_limit(const struct hr_vm *vm, const struct hr_facts *f, unsigned d)
+{
+	const struct hr_dev_facts *was = &vm->facts.dev[d], *is = &f->dev[d];
+
+	return d < f->n_dev && d < vm->facts.n_dev && same_device(is, was) &&
+	       (is->cap_iops != was->cap_iops || is->cap_bytes_per_s != was->cap_bytes_per_s);
+}
+
+static bool other_limits(const struct hr_vm *vm, const struct hr_facts *f)
+{
+	bool any = false;
+
+	for (unsigned d = 0; d < HR_DEVS_MAX; d++)
+		any |= other_limit(vm, f, d);
+	return any;
+}
+
+/*
+ * A told limit of a device is another one: a known event.  What was judged by the old one is no
+ * evidence any more; days are kept on the scale of the new one where it is known.
+ */
+static void changed_limits(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
+{
+	bool bound = false;
+
+	for (unsigned d = 0; d < HR_DEVS_MAX; d++) {
+		if (!other_limit(vm, f, d))
+			continue;
+		bound |= ever_bound(vm, d);
+		forget_device(vm, d);
+		hr_days_limit(&vm->days, day_of(at_ms), 5 + d,
+			limit_ratio(&vm->facts.dev[d], &f->dev[d]));
+		vm->outlook_due = true;
+	}
+	if (bound)
+		reset_history(vm, at_ms);
 }
 
 /* MemTotal moves by less than this when only the kernel's own reservation changes. */
@@ -229,13 +305,16 @@ static bool is_resize(const struct hr_facts *a, const struct hr_facts *b)
 void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
 {
 	if (vm->has_facts) {
-		bool resize = is_resize(&vm->facts, f);
+		bool resize = is_resize(&vm->facts, f), limits = other_limits(vm, f);
 
-		if (resize || f->epoch != vm->facts.epoch) {
+		if (resize || limits || f->epoch != vm->facts.epoch) {
 			close_minute(vm, &vm->open);
 			hr_minute_reset(&vm->open);
-			reset_devices(vm, f);
 		}
+		if (resize || f->epoch != vm->facts.epoch)
+			reset_devices(vm, f);
+		if (limits)
+			changed_limits(vm, f, at_ms);
 		if (resize) {
 			reset_history(vm, at_ms);
 			hr_vm_day_resize(vm, f, at_ms);
@@ -303,8 +382,9 @@ static void add_limits(struct hr_vm *vm, const struct hr_summary *s)
 	bool inflated = hr_rtt_inflated(s);
 
 	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)
-		if (s->dev[i].dev < HR_DEVS_MAX)
-			hr_limit_add(&vm->limit[s->dev[i].dev], &s->dev[i], inflated, s->t_end_ms);
+		if (s->dev[i].dev < HR_DEVS_MAX &&
+			hr_limit_add(&vm->limit[s->dev[i].dev], &s->dev[i], inflated, s->t_end_ms))
+			hr_days_cut(&vm->days, day_of(s->t_end_ms), 5U + s->dev[i].dev);
 	if (hr_has(s, HR_SIG_MEMINFO) && s->ctr[HR_CTR_MEM_ANON_BYTES] > vm->peak_anon_bytes)
 		vm->peak_anon_bytes = s->ctr[HR_CTR_MEM_ANON_BYTES];
 }

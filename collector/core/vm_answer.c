@@ -230,7 +230,8 @@ static bool evidence_fails(struct making *k, struct hr_answer *a)
 
 		snprintf(text, sizeof(text), "%s of history%s (%s so far)",
 			span(vm->conf.min_history_h, need),
-			vm->cut_ms ? " since the VM was resized" : "", span(have_h, have));
+			vm->cut_ms ? " since its size or a limit of it changed" : "",
+			span(have_h, have));
 		add_missing(a, k->now_ms + (uint64_t)((vm->conf.min_history_h - have_h) * HOUR_MS),
 			text);
 		fails = true;

@@ -112,7 +112,7 @@ static void a_resize_scales_the_cpu_and_forgets_the_rest(void **state)
 	fx_near(h[0], hr_days_load(hr_days_load_code(20)) / 2, 1e-4);
 	whole_day(&d, &l, DAY0 + 1, 4, 10);
 	roll(&d, DAY0 + 2, &l);
-	hr_days_events(&d, 2, event);
+	hr_days_events(&d, 0, 2, event);
 	assert_false(event[0]);
 	assert_true(event[1]);
 	hr_days_done(&d);
@@ -186,7 +186,7 @@ static void one_pass_reads_what_the_series_are(void **state)
 				assert_true(hr_days_add(&d, day, (uint8_t)what, c.bits));
 		}
 		if (hr_rand_below(&r, 20) == 0)
-			assert_true(hr_days_add(&d, day, HR_DAY_RESIZED, 1));
+			hr_days_cut(&d, day, (unsigned)hr_rand_below(&r, HR_DAYS_VM));
 	}
 	hr_days_read(&d, &all);
 	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++) {
@@ -204,8 +204,11 @@ static void one_pass_reads_what_the_series_are(void **state)
 			assert_true(
 				isnan(want[i]) ? isnan(all.load[w][i]) : all.load[w][i] == want[i]);
 	}
-	hr_days_events(&d, HR_DAYS_MAX, event);
-	assert_memory_equal(all.event, event, sizeof(event));
+	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++) {
+		hr_days_events(&d, g, HR_DAYS_MAX, event);
+		for (unsigned i = 0; i < HR_DAYS_MAX; i++)
+			assert_int_equal(event[i], (all.event[i] >> g) & 1);
+	}
 	hr_days_done(&d);
 }
 
@@ -276,6 +279,52 @@ static void a_level_held_is_now_and_not_a_forecast(void **state)
 	assert_false(o.date.has); /* a step is no trend */
 	hr_days_done(&d);
 	hr_lookback_done(&l);
+}
+
+/* The date of a need of memory in percent of all, after 40 days. */
+static struct hr_outlook_date memory_date(double (*need)(unsigned day))
+{
+	struct hr_days d = {0};
+	struct hr_outlook o;
+
+	for (uint16_t i = 0; i < 40; i++) {
+		struct hr_day_cell c = {.v = (float)need(i)};
+
+		assert_true(hr_days_add(&d, (uint16_t)(DAY0 + i), HR_DAY_MEM_P95, c.bits));
+		assert_true(hr_days_add(&d, (uint16_t)(DAY0 + i), HR_DAY_SEEN, 1U << HR_DAYS_VM));
+	}
+	hr_outlook_make(&d, 1.3, &o);
+	hr_days_done(&d);
+	return o.memory;
+}
+
+static double grows(unsigned day)
+{
+	return 30 + day + 0.1 * (day * 7 % 5); /* 69.3 on the last */
+}
+
+static double restarts(unsigned day)
+{
+	return 30 + 4.0 * (day % 7); /* 40 days end where they began, four days after a restart */
+}
+
+static double held(unsigned day)
+{
+	return day < 20 ? 40 : 70;
+}
+
+static void need_of_memory_is_a_stock_that_a_restart_empties(void **state)
+{
+	struct hr_outlook_date m = memory_date(grows);
+
+	(void)state;
+	assert_true(m.has && m.agreed);
+	/* full at 95 %: 25.7 points at 1 a day; the earliest is half as fast again */
+	fx_near(m.likely.v, 25.7, 0.3);
+	fx_near(m.early.v, 25.7 / 1.5, 0.3);
+	assert_false(m.late.has);
+	assert_false(memory_date(restarts).has);
+	assert_false(memory_date(held).has); /* a step is growth, but no trend */
 }
 
 /* A VM of the service: 16 days of one window a minute, CPU at @busy of its 2 CPUs. */
@@ -389,6 +438,7 @@ int main(void)
 		cmocka_unit_test(weeks_and_days_of_demand_are_kept_and_old_days_go),
 		cmocka_unit_test(steady_decline_gives_a_date_and_a_flat_vm_a_probability),
 		cmocka_unit_test(a_level_held_is_now_and_not_a_forecast),
+		cmocka_unit_test(need_of_memory_is_a_stock_that_a_restart_empties),
 		cmocka_unit_test(the_answer_of_a_service_has_an_outlook_and_it_survives_the_bytes),
 	};
 

@@ -4,6 +4,7 @@
 #include "tests/unit/model_fixture.h"
 
 #include "collector/core/trend.h"
+#include "collector/core/weekdays.h"
 
 static const double season[7] = {0, 0, 0, 0, 0, 0.3, 0.35};
 static const double e[28] = {3, -1, 4, -1, -5, 2, -6, 5, -3, 5, -8, 1, -4, 2, 3, -2, 6, -4, 1, -3,
@@ -23,6 +24,49 @@ static struct hr_trend fit(const double *h, uint32_t n)
 
 	hr_trend_fit(&(struct hr_trend_in){.h = h, .n = n, .target = log(1.3)}, &t);
 	return t;
+}
+
+static void weekdays_are_what_they_add_whatever_the_slope(void **state)
+{
+	double h[28], s[HR_WEEKDAYS], z[28];
+
+	(void)state;
+	series(h, -0.01, false, false);
+	h[9] = NAN; /* a hole takes no weekday along */
+	hr_weekdays(h, 28, 0, s, z);
+	for (unsigned w = 0; w < HR_WEEKDAYS; w++)
+		fx_near(s[w], season[w] - 0.65 / 7, 1e-12);
+	for (unsigned d = 0; d < 28; d++)
+		assert_true(
+			d == 9 ? isnan(z[d]) : fabs(z[d] - (log(3) - 0.01 * d + 0.65 / 7)) < 1e-12);
+	hr_weekdays(h, 13, 0, s, z); /* less than two of each */
+	fx_near(s[5], 0, 0);
+	fx_near(z[5], h[5], 0);
+}
+
+/* A step of 0.1 hides in this noise and is not cut: the slope takes it for its own. */
+static void a_suspected_step_widens_the_interval(void **state)
+{
+	static const double up[6] = {0.05, -0.04, 0.06, -0.06, 0.03, -0.04};
+	struct hr_trend with, without;
+	double h[56];
+
+	(void)state;
+	for (unsigned d = 0; d < 56; d++)
+		h[d] = 2 - 0.02 * d + up[d % 6];
+	without = fit(h, 56);
+	for (unsigned d = 30; d < 56; d++)
+		h[d] -= 0.1;
+	with = fit(h, 56);
+	assert_int_equal(without.kind, HR_TREND_CONFIRMED);
+	assert_int_equal(with.kind, HR_TREND_CONFIRMED);
+	assert_int_equal(with.n_cut, 0);
+	assert_true(with.slope < -0.022);
+	/* at -0.02 the target is (2 - 0.02 x 55 - 0.1 - ln 1.3) / 0.02 days off */
+	fx_near((2 - 1.1 - 0.1 - log(1.3)) / 0.02, 26.88, 0.01);
+	assert_true(with.likely.v < 22 && with.late.has && with.late.v >= 26.88);
+	/* nor is the interval of a series without one wider for it */
+	assert_true(without.late.v - without.likely.v < 4);
 }
 
 static void a_clean_decline_is_dated_at_its_tightest_weekday(void **state)
@@ -231,6 +275,8 @@ static void what_is_not_asked_for_is_none_and_the_rest_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(weekdays_are_what_they_add_whatever_the_slope),
+		cmocka_unit_test(a_suspected_step_widens_the_interval),
 		cmocka_unit_test(a_clean_decline_is_dated_at_its_tightest_weekday),
 		cmocka_unit_test(a_step_is_cut_and_not_taken_for_a_trend),
 		cmocka_unit_test(noise_widens_the_slope_by_kendalls_variance),
