@@ -27,11 +27,18 @@ static void look(const double *h, double line, struct hr_crossing_look *ret)
 	hr_crossing_look(load, line, ret);
 }
 
+static bool same(const double *a, const double *b)
+{
+	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
+		if (a[i] != b[i] && !(isnan(a[i]) && isnan(b[i])))
+			return false;
+	return true;
+}
+
 /* Most resources are at the cap all the time, and the VM's k is mostly that of one of them. */
 static void probabilities(const struct hr_days_all *d, double k_target, struct hr_outlook *o)
 {
-	const size_t skip = HR_DAYS_MAX - HR_CROSSING_DAYS,
-		     bytes = HR_CROSSING_DAYS * sizeof(double);
+	const size_t skip = HR_DAYS_MAX - HR_CROSSING_DAYS;
 	struct hr_crossing_look l[HR_DAYS_GROUPS];
 
 	for (unsigned g = 0; g < HR_DAYS_GROUPS; g++) {
@@ -40,8 +47,7 @@ static void probabilities(const struct hr_days_all *d, double k_target, struct h
 
 		if (!d->days[g])
 			continue;
-		while (as < g &&
-			(!d->days[as] || memcmp(d->h[as] + skip, d->h[g] + skip, bytes) != 0))
+		while (as < g && (!d->days[as] || !same(d->h[as] + skip, d->h[g] + skip)))
 			as++;
 		if (as < g)
 			l[g] = l[as];
