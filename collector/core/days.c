@@ -274,7 +274,7 @@ static uint32_t limit_day(
 		else if (c[i].what == HR_DAY_K + HR_DAYS_VM)
 			vm = c[i].v;
 		else if (c[i].what < HR_DAYS_VM)
-			least = fminf(least, c[i].v);
+			least = c[i].v < least ? c[i].v : least;
 	}
 	/* the VM's quantile is of the minutes' least k: as low as that of what bound, or lower */
 	bound = !isnan(k) && k - (by > 0 ? (float)log(by) : 0) <= vm + (float)log(BOUND);
@@ -286,7 +286,7 @@ static uint32_t limit_day(
 			if (!(by > 0) || (double)k >= log(HR_DAYS_K_CAP))
 				continue;
 		} else if (x.what == HR_DAY_K + HR_DAYS_VM && bound) {
-			x.v = fminf(least, k);
+			x.v = k < least ? k : least;
 			if (!(by > 0) || (double)x.v >= log(HR_DAYS_K_CAP))
 				continue;
 		} else if (x.what == HR_DAY_SEEN && !(by > 0)) {
