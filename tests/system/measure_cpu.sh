@@ -10,7 +10,7 @@ new_unified_cgroup
 ( in_cgroup "$group" stress-ng --cpu $((2 * $(nproc))) --timeout 90 ) >"$tmp/stress.log" 2>&1 &
 register $!
 sleep 2
-attempts '.binding.resource == "cpu"' measure 20
+attempts '.binding.resource == "cpu"' measure 13
 holds '.binding.resource == "cpu"' "the loaded resource binds"
 holds '.resources[] | select(.resource == "cpu") | .saturated' "CPU is saturated"
 holds '.resources[] | select(.resource == "cpu") | .headroom.likely <= 1' "CPU carries no more"

@@ -23,10 +23,10 @@ rm "$HR_BUILD/set.img" # fio holds it open
 thrashing() {
 	local before after
 	before=$(refaults)
-	measure 20
+	measure 14
 	after=$(refaults)
 	say "refaults $before -> $after; usage $(cat "$group/memory.usage_in_bytes") of $limit bytes, failcnt $(cat "$group/memory.failcnt")"
-	[ $((after - before)) -ge 2000 ] || skip "no thrashing here: $((after - before)) refaults in 20 s"
+	[ $((after - before)) -ge 1400 ] || skip "no thrashing here: $((after - before)) refaults in 14 s"
 }
 attempts '.reason == "local-limit" and .answer == "no"' thrashing
 holds '.answer == "no" and .reason == "local-limit"' "a cgroup's limit is a local limit"

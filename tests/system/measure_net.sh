@@ -24,11 +24,11 @@ shaped() {
 	ip netns exec "$ns" iperf3 --server --one-off >"$tmp/server.log" 2>&1 &
 	register $!
 	wait_for 20 "iperf3 listens" listens
-	iperf3 --client 198.18.77.2 --time 26 --parallel 2 --json >"$tmp/iperf.json" 2>&1 &
+	iperf3 --client 198.18.77.2 --time 20 --parallel 2 --json >"$tmp/iperf.json" 2>&1 &
 	load=$!
 	register "$load"
 	sleep 2
-	measure 20 --include "$dev"
+	measure 14 --include "$dev"
 	wait "$load" && jq -e '.error | not' "$tmp/iperf.json" >/dev/null || fail "iperf3 failed: $(jq -c .error "$tmp/iperf.json")"
 	mbit=$(jq '.end.sum_sent.bits_per_second / 1e6 | floor' "$tmp/iperf.json")
 	say "iperf3 sent $mbit Mbit/s through a shaper of 40"

@@ -20,7 +20,7 @@ END
 python3 "$tmp/spin.py" >"$tmp/spin.log" 2>&1 &
 register $!
 sleep 2
-attempts '.reason == "serial-thread" and .headroom.likely <= 1.1 and (.sentence | test("hr-spinner"))' measure 20
+attempts '.reason == "serial-thread" and .headroom.likely <= 1.1 and (.sentence | test("hr-spinner"))' measure 13
 holds '.answer == "no" and .reason == "serial-thread"' "one thread is the limit"
 holds '.binding.resource == "serial"' "the serial resource binds"
 holds '.headroom.likely <= 1.1' "a thread that never sleeps carries no more"
