@@ -174,7 +174,8 @@ enum hr_dist {
 	X(ALLOWANCE_EXCEEDED_N, NET_STAT, S, n) /* vendor counters (ENA) */                        \
 	/* 100 ms windows (12 slots) of the device, for learned limits (answer-model 8) */         \
 	X(WIN_N, DISK_IO, S, n)                                                                    \
-	X(WIN_QUEUED_N, DISK_IO, S, n)    /* in-flight > max(2, 3 l0 x) and latency > 3 l0 */      \
+	/* queued: in-flight > max(2, 3 l0 x) and latency > 3 l0; not the first of an episode */   \
+	X(WIN_QUEUED_N, DISK_IO, S, n)                                                             \
 	X(WIN_QUEUED_OPS, DISK_IO, S, n)  /* operations in queued windows */                       \
 	X(WIN_QUEUED_OPS2, DISK_IO, S, n) /* sum of squares of operations per queued window */     \
 	X(WIN_QUEUED_KIB, DISK_IO, S, KiB)                                                         \

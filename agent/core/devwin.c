@@ -168,9 +168,11 @@ static void disk_window(struct hr_devwin *w, struct hr_dev_summary *d)
 	(void)hr_hist_add(&d->dist[HR_DDIST_KIB_100MS], kib, 1);
 	if (v != UNJUDGED)
 		d->ctr[HR_DCTR_WIN_N]++;
-	if (v == QUEUED) {
-		if (w->clean_run >= HR_DEVWIN_SECOND)
-			d->ctr[HR_DCTR_WIN_EPISODES]++;
+	/* An episode's first window has what a token bucket had saved: 0.1 s worth under QEMU, so
+	 * twice the rate. */
+	if (v == QUEUED && w->clean_run >= HR_DEVWIN_SECOND) {
+		d->ctr[HR_DCTR_WIN_EPISODES]++;
+	} else if (v == QUEUED) {
 		d->ctr[HR_DCTR_WIN_QUEUED_N]++;
 		d->ctr[HR_DCTR_WIN_QUEUED_OPS] += ops;
 		d->ctr[HR_DCTR_WIN_QUEUED_OPS2] += ops * ops;
