@@ -83,6 +83,8 @@ from=$(date +%s)
 wait_for 20 "a failure is counted" more_than failures_total 0
 wait_for 20 "requests wait" more_than queue_bytes 9000
 get /readyz >/dev/null || fail "the collector is not ready while the receiver is away"
+long_enough() { [ "$(date +%s)" -ge $((from + 11)) ]; } # five rounds, of which two may be late
+wait_for 20 "rounds without a receiver" long_enough
 till=$(date +%s)
 start_prometheus
 empty() { [ "$(own queue_bytes)" = 0 ]; }
