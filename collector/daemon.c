@@ -358,9 +358,9 @@ static int open_signals(void)
 }
 
 /*
- * One heap per kind of thread, not eight per CPU, which keep what was freed: 1000 hosts took 55 MB
- * with them and take 47.  What a group frees at its end is kept for the next one: without that a
- * tenth of the CPU went into giving pages back and faulting them in again.
+ * Two heaps for all threads, not eight per CPU, each of which keeps what was freed (1000 hosts took
+ * 55 MB, with fewer heaps 47).  What a group frees at its end is kept for the next one: two page
+ * faults a window became 0.4 (tests/load/RESULTS.md).
  */
 static void tune_malloc(void)
 {
