@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "agent/bpf_io.h"
-#include "agent/core/room.h"
 #include "agent/core/budget.h"
+#include "agent/core/room.h"
 #include "agent/core/sampler.h"
 #include "agent/host_cgroup.h"
 #include "agent/host_dev.h"

@@ -82,6 +82,16 @@ static inline struct hr_summary *fx_idle(uint64_t seq)
 	return s;
 }
 
+/* The first answer about @r; there must be one. */
+static inline const struct hr_res_answer *fx_res(const struct hr_answer *a, enum hr_resource r)
+{
+	for (unsigned i = 0; i < a->n_res; i++)
+		if (a->res[i].resource == r)
+			return &a->res[i];
+	fail();
+	return NULL;
+}
+
 /* The same answer as the contract's JSON: padding between members may differ. */
 static inline void fx_same_answer(const struct hr_answer *a, const struct hr_answer *b)
 {

@@ -34,8 +34,8 @@ static void text_and_numbers_come_back(void **state)
 {
 	(void)state;
 	memset(&a, 0, sizeof(a));
-	strcpy(a.host, "vm-17");
-	strcpy(a.sentence, "This VM carries 1.5 times its load.");
+	(void)snprintf(a.host, sizeof(a.host), "%s", "vm-17");
+	(void)snprintf(a.sentence, sizeof(a.sentence), "%s", "This VM carries 1.5 times its load.");
 	a.n_res = 7;
 	a.res[6].demand.p99 = (struct hr_opt){true, 0.75};
 	a.cost.shed = 1; /* at the very end */
@@ -66,7 +66,7 @@ static void damage_is_refused(void **state)
 
 	(void)state;
 	memset(&a, 0, sizeof(a));
-	strcpy(a.host, "vm-17");
+	(void)snprintf(a.host, sizeof(a.host), "%s", "vm-17");
 	n = hr_answer_pack(&a, buf);
 	for (size_t i = 0; i < n; i++)
 		assert_false(hr_answer_unpack(buf, i, false, &back));

@@ -168,15 +168,6 @@ static void full_cpu(struct hr_summary *s)
 	s->ctr[HR_CTR_BUSY_ALL_N] = s->ctr[HR_CTR_SLOT_N];
 }
 
-static const struct hr_res_answer *res_of(const struct hr_answer *a, enum hr_resource r)
-{
-	for (unsigned i = 0; i < a->n_res; i++)
-		if (a->res[i].resource == r)
-			return &a->res[i];
-	fail();
-	return NULL;
-}
-
 /* at_least of the VM on the last closed days, from the history that users read. */
 static void k_of_days(const struct story *s, unsigned n, double *ret)
 {
@@ -207,7 +198,7 @@ static void a_larger_limit_of_a_disk_is_no_better_load(void **state)
 	days_pass(&s, BEFORE);
 	hr_vm_answer(s.vm, "vm", now(&s), a);
 	/* 1000 / 500 / 1.1, in codes of 6.7 % and rounded down: 1.818 -> 1.70 or more */
-	assert_in_range((int)(1000 * res_of(a, HR_RES_DISK)->headroom.at_least.v), 1700, 1818);
+	assert_in_range((int)(1000 * fx_res(a, HR_RES_DISK)->headroom.at_least.v), 1700, 1818);
 	k_of_days(&s, 7, k);
 	fx_near(k[3], 1000 / 500.0 / 1.1, 1e-4);
 	s.facts.dev[0].cap_iops = 3000;
@@ -218,7 +209,7 @@ static void a_larger_limit_of_a_disk_is_no_better_load(void **state)
 	days_pass(&s, 3);
 	hr_vm_answer(s.vm, "vm", now(&s), a);
 	/* nothing of the old limit is left: 5.45 in codes */
-	assert_in_range((int)(1000 * res_of(a, HR_RES_DISK)->headroom.at_least.v), 5100, 5455);
+	assert_in_range((int)(1000 * fx_res(a, HR_RES_DISK)->headroom.at_least.v), 5100, 5455);
 	assert_in_range((int)(1000 * a->headroom.at_least.v), 5100, 5455);
 	assert_false(a->days_left.has);
 	assert_non_null(strstr(a->outlook.trend, "no trend"));

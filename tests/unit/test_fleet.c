@@ -16,7 +16,7 @@ static struct hr_fleet_row row(const char *name, enum hr_answer_kind kind, doubl
 		.at_ms = 1764000000000, /* 2025-11-24T16:00:00Z */
 		.headroom = {.has = at_least > 0, .at_least = {at_least > 0, at_least}}};
 
-	strcpy(r.name, name);
+	(void)snprintf(r.name, sizeof(r.name), "%s", name);
 	memset(r.id, name[0], 2 * HR_HOST_ID_LEN);
 	return r;
 }
@@ -79,7 +79,7 @@ static void the_fleet_document_is_as_documented(void **state)
 
 	(void)state;
 	b.binding = HR_RES_DISK;
-	strcpy(b.device, "vda");
+	(void)snprintf(b.device, sizeof(b.device), "%s", "vda");
 	b.heard_ms = 1764000000000;
 	b.has_days = true;
 	b.days_at_least = (struct hr_opt){true, 12.5};

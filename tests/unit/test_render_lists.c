@@ -34,7 +34,7 @@ static void a_fleet_is_counts_and_a_line_per_vm(void **state)
 	f.by_kind[HR_ANSWER_YES] = f.by_kind[HR_ANSWER_UNKNOWN] = 1;
 	row(&r[0], "vm-1", HR_ANSWER_YES, 1.5);
 	r[0].binding = HR_RES_DISK;
-	strcpy(r[0].device, "vda");
+	(void)snprintf(r[0].device, sizeof(r[0].device), "%s", "vda");
 	row(&r[1], "a-name-longer-than-the-column", HR_ANSWER_UNKNOWN, 0);
 	r[1].reason = HR_REASON_MISSING_EVIDENCE;
 	r[1].heard_ms = NOW_MS - 120001;
@@ -68,15 +68,17 @@ static void an_explanation_goes_from_counts_over_steps_to_the_answer(void **stat
 	(void)state;
 	a.kind = HR_ANSWER_YES;
 	a.reason = HR_REASON_HEADROOM_LEFT;
-	strcpy(a.sentence, "The sentence.");
-	strcpy(a.advice, "The advice.");
+	(void)snprintf(a.sentence, sizeof(a.sentence), "%s", "The sentence.");
+	(void)snprintf(a.advice, sizeof(a.advice), "%s", "The advice.");
 	a.n_res = 1;
 	a.res[0].resource = HR_RES_CPU;
 	a.res[0].n_evidence = 1;
-	strcpy(a.res[0].evidence[0].signal, "runq_wait_p99");
+	(void)snprintf(a.res[0].evidence[0].signal, sizeof(a.res[0].evidence[0].signal), "%s",
+		"runq_wait_p99");
 	a.res[0].evidence[0].value = 3.5;
 	a.res[0].evidence[0].unit = HR_UNIT_MS;
-	strcpy(a.res[0].evidence[0].source, "sched_switch");
+	(void)snprintf(a.res[0].evidence[0].source, sizeof(a.res[0].evidence[0].source), "%s",
+		"sched_switch");
 	hr_out_init(&o, buf, sizeof(buf), 40, false);
 	hr_render_explain(
 		&a, "cpu:\n  k = 1.5  (so that a line longer than forty columns goes on)\n", &o);

@@ -12,8 +12,8 @@ static struct hr_answer answer(const char *name, const char *id)
 	struct hr_answer a = {
 		.at_ms = 1764000000123, .kind = HR_ANSWER_YES, .reason = HR_REASON_HEADROOM_LEFT};
 
-	strcpy(a.host, name);
-	strcpy(a.host_id, id);
+	(void)snprintf(a.host, sizeof(a.host), "%s", name);
+	(void)snprintf(a.host_id, sizeof(a.host_id), "%s", id);
 	return a;
 }
 
@@ -93,7 +93,7 @@ static void the_answer_its_time_and_the_agents_cost_are_told(void **state)
 
 	(void)state;
 	a.binding.resource = HR_RES_DISK;
-	strcpy(a.binding.device, "vda");
+	(void)snprintf(a.binding.device, sizeof(a.binding.device), "%s", "vda");
 	a.n_res = 2;
 	a.res[0] = (struct hr_res_answer){.resource = HR_RES_CPU};
 	a.res[0].days_left.has = true;

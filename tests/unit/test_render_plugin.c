@@ -22,7 +22,7 @@ static void fill(struct hr_answer *a, enum hr_answer_kind kind, double at_least,
 	a->res[0].resource = HR_RES_CPU;
 	a->res[0].headroom = a->headroom;
 	a->res[1].resource = HR_RES_DISK;
-	strcpy(a->res[1].device, "dm'0");
+	(void)snprintf(a->res[1].device, sizeof(a->res[1].device), "%s", "dm'0");
 }
 
 static enum hr_plugin_state line_of(const struct hr_answer *a)
@@ -81,7 +81,8 @@ static void short_history_and_old_data_do_not_page(void **state)
 	(void)state;
 	fill(&a, HR_ANSWER_UNKNOWN, 0.2, 0.3);
 	a.n_missing = 1;
-	strcpy(a.missing[0].evidence, "30 h of history | so far");
+	(void)snprintf(a.missing[0].evidence, sizeof(a.missing[0].evidence), "%s",
+		"30 h of history | so far");
 	a.missing[0].available_ms = a.at_ms + 1000;
 	assert_int_equal(line_of(&a), HR_PLUGIN_UNKNOWN);
 	assert_ptr_equal(

@@ -43,19 +43,20 @@ static struct hr_answer *answer(void)
 	struct hr_answer *a = calloc(1, sizeof(*a));
 
 	assert_non_null(a);
-	strcpy(a->host, "vm");
+	(void)snprintf(a->host, sizeof(a->host), "%s", "vm");
 	a->kind = HR_ANSWER_NO;
 	a->reason = HR_REASON_SERIAL_THREAD;
-	strcpy(a->sentence, "A thread was running or waiting for a CPU 100 % of the time, and one "
-			    "thread uses one CPU at most: more vCPUs do not help.");
-	strcpy(a->advice, "Split the thread.");
+	(void)snprintf(a->sentence, sizeof(a->sentence), "%s",
+		"A thread was running or waiting for a CPU 100 % of the time, and one "
+		"thread uses one CPU at most: more vCPUs do not help.");
+	(void)snprintf(a->advice, sizeof(a->advice), "%s", "Split the thread.");
 	a->headroom = (struct hr_bounds){.has = true, .at_least = some(0.78), .likely = some(0.9)};
 	a->binding.resource = HR_RES_SERIAL;
 	a->n_res = 2;
 	a->res[0].resource = HR_RES_SERIAL;
 	a->res[0].headroom = a->headroom;
 	a->res[1].resource = HR_RES_DISK;
-	strcpy(a->res[1].device, "vda");
+	(void)snprintf(a->res[1].device, sizeof(a->res[1].device), "%s", "vda");
 	a->res[1].headroom = (struct hr_bounds){.has = true, .at_least = some(1 / 1.1)};
 	a->res[1].capacity.source = HR_CAP_LOWER_BOUND;
 	a->res[1].capacity.value = some(50);
@@ -77,7 +78,7 @@ static void a_bound_that_only_says_it_carries_today_is_no_claim(void **state)
 	assert_false(hr_render_unproven(a, &a->res[1]));
 	a->res[1].saturated = false;
 	a->binding.resource = HR_RES_DISK; /* what binds is told whatever it is */
-	strcpy(a->binding.device, "vda");
+	(void)snprintf(a->binding.device, sizeof(a->binding.device), "%s", "vda");
 	assert_false(hr_render_unproven(a, &a->res[1]));
 	free(a);
 }

@@ -350,7 +350,7 @@ static void facts_become_the_device_table(void **state)
 
 	(void)state;
 	f.dev[0].kind = HR_DEV_NIC;
-	strcpy(f.dev[0].name, "ens5");
+	(void)snprintf(f.dev[0].name, sizeof(f.dev[0].name), "%s", "ens5");
 	hr_sampler_conf_facts(&c, &f);
 	assert_int_equal(c.epoch, 7);
 	assert_int_equal(c.cpus, 8);

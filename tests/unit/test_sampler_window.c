@@ -244,7 +244,7 @@ static void a_change_keeps_what_was_learned_of_the_devices_that_stay(void **stat
 	(void)hr_sampler_change(&sampler, &c, &s);
 	run(103, 120, &s);
 	assert_int_equal(s->dev[0].ctr[HR_DCTR_L0_WR_US], 300);
-	strcpy(c.dev_name[0], "vdb");
+	(void)snprintf(c.dev_name[0], sizeof(c.dev_name[0]), "%s", "vdb");
 	c.epoch = 5;
 	(void)hr_sampler_change(&sampler, &c, &s);
 	assert_int_equal(sampler.fold.win[0].l0_us[1], 0);

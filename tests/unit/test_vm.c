@@ -52,15 +52,6 @@ static struct hr_answer *measure(void (*change)(struct hr_summary *s))
 	return a;
 }
 
-static const struct hr_res_answer *res_of(const struct hr_answer *a, enum hr_resource r)
-{
-	for (unsigned i = 0; i < a->n_res; i++)
-		if (a->res[i].resource == r)
-			return &a->res[i];
-	fail();
-	return NULL;
-}
-
 static void an_idle_vm_has_headroom_capped_at_8(void **state)
 {
 	struct hr_answer *a = measure(NULL);
@@ -71,7 +62,7 @@ static void an_idle_vm_has_headroom_capped_at_8(void **state)
 	fx_near(a->headroom.likely.v, 8, 0);
 	/* virtual queue never late at 8x, model error 1.25 */
 	fx_near(a->headroom.at_least.v, 6.4, 1e-9);
-	assert_false(res_of(a, HR_RES_DISK)->saturated);
+	assert_false(fx_res(a, HR_RES_DISK)->saturated);
 	assert_true(a->sentence[0] && a->advice[0]);
 	free(a);
 }
@@ -121,7 +112,7 @@ static void a_thread_that_only_waits_is_not_the_limit(void **state)
 
 	(void)state;
 	assert_int_equal(a->kind, HR_ANSWER_YES);
-	assert_false(res_of(a, HR_RES_SERIAL)->saturated);
+	assert_false(fx_res(a, HR_RES_SERIAL)->saturated);
 	free(a);
 }
 
@@ -158,7 +149,7 @@ static void as_many_hogs_as_vcpus_leave_nothing_and_say_so(void **state)
 	(void)state;
 	assert_true(a->kind == HR_ANSWER_NO);
 	assert_int_equal(a->binding.resource, HR_RES_CPU);
-	assert_true(res_of(a, HR_RES_CPU)->saturated);
+	assert_true(fx_res(a, HR_RES_CPU)->saturated);
 	assert_true(a->headroom.likely.v <= 1 && a->headroom.at_most.v <= 1);
 	fx_near(a->bigger[0].gain.at_most.v, 1, 1e-9); /* frozen 2/2 */
 	assert_non_null(strstr(a->advice, "starts more workers"));
@@ -172,7 +163,7 @@ static void twice_as_many_hogs_gain_from_more_vcpus(void **state)
 	(void)state;
 	assert_int_equal(a->kind, HR_ANSWER_RESIZE);
 	assert_int_equal(a->binding.resource, HR_RES_CPU);
-	assert_true(res_of(a, HR_RES_CPU)->saturated);
+	assert_true(fx_res(a, HR_RES_CPU)->saturated);
 	assert_true(a->headroom.likely.v <= 1);
 	fx_near(a->bigger[0].gain.likely.v, 2, 0.01); /* frozen 4/2 */
 	free(a);
@@ -215,7 +206,7 @@ static void a_thrashing_memory_cgroup_is_a_local_limit_not_a_small_vm(void **sta
 	assert_int_equal(a->kind, HR_ANSWER_NO);
 	assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
 	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
-	assert_false(res_of(a, HR_RES_MEMORY)->saturated);
+	assert_false(fx_res(a, HR_RES_MEMORY)->saturated);
 	assert_non_null(strstr(a->sentence, "memory limit of a cgroup"));
 	free(a);
 }
@@ -237,7 +228,7 @@ static void the_cgroup_that_is_held_back_is_named(void **state)
 	struct hr_answer *a;
 
 	(void)state;
-	strcpy(f.tight_cgroup, "/system.slice/batch.service");
+	(void)snprintf(f.tight_cgroup, sizeof(f.tight_cgroup), "%s", "/system.slice/batch.service");
 	hr_vm_facts(vm, &f, FX_T0_MS);
 	memcg_thrash(s);
 	hr_vm_add(vm, s);
@@ -253,7 +244,7 @@ static void what_is_at_its_end_needs_no_likely_k_of_the_cpu(void **state)
 	struct hr_answer *a = measure(memcg_thrash_and_vague_cpu);
 
 	(void)state;
-	assert_false(res_of(a, HR_RES_CPU)->headroom.likely.has);
+	assert_false(fx_res(a, HR_RES_CPU)->headroom.likely.has);
 	assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
 	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
 	free(a);
@@ -275,7 +266,7 @@ static void the_measured_late_share_grows_at_most_with_the_cube_of_the_load(void
 	struct hr_answer *a = measure(steep_queue_few_late);
 
 	(void)state;
-	fx_near(res_of(a, HR_RES_CPU)->headroom.likely.v, 2, 1e-9);
+	fx_near(fx_res(a, HR_RES_CPU)->headroom.likely.v, 2, 1e-9);
 	free(a);
 }
 
@@ -285,8 +276,8 @@ static void demand_stands_at_its_own_resource(void **state)
 	struct hr_answer *a = measure(one_hog);
 
 	(void)state;
-	fx_near(res_of(a, HR_RES_SERIAL)->demand.p99.v, 1, 0.1);
-	fx_near(res_of(a, HR_RES_STEAL)->demand.p99.v, 0, 0.01);
+	fx_near(fx_res(a, HR_RES_SERIAL)->demand.p99.v, 1, 0.1);
+	fx_near(fx_res(a, HR_RES_STEAL)->demand.p99.v, 0, 0.01);
 	free(a);
 }
 
@@ -325,7 +316,7 @@ static void a_vm_short_of_memory_is_told_to_take_more(void **state)
 	(void)state;
 	assert_int_equal(a->kind, HR_ANSWER_RESIZE);
 	assert_int_equal(a->binding.resource, HR_RES_MEMORY);
-	assert_true(res_of(a, HR_RES_MEMORY)->saturated);
+	assert_true(fx_res(a, HR_RES_MEMORY)->saturated);
 	free(a);
 }
 
@@ -347,7 +338,7 @@ static void stolen_cpu_time_is_the_hypervisors_fault(void **state)
 	assert_int_equal(a->kind, HR_ANSWER_NO);
 	assert_int_equal(a->reason, HR_REASON_STEAL);
 	/* 1000 / (12000 + 1000) */
-	fx_near(res_of(a, HR_RES_STEAL)->demand.mean.v, 0.076923, 1e-6);
+	fx_near(fx_res(a, HR_RES_STEAL)->demand.mean.v, 0.076923, 1e-6);
 	free(a);
 }
 
@@ -390,7 +381,7 @@ static void the_service_says_unknown_before_30_hours(void **state)
 	assert_non_null(strstr(a->missing[0].evidence, "30 h of history"));
 	/* 30 h from now, less the 30 s seen */
 	assert_int_equal(a->missing[0].available_ms, FX_T0_MS + 30000 + 30ULL * 3600000 - 30000);
-	assert_true(res_of(a, HR_RES_CPU)->headroom.has); /* resources are shown already */
+	assert_true(fx_res(a, HR_RES_CPU)->headroom.has); /* resources are shown already */
 	free(a);
 	hr_vm_free(vm);
 }
