@@ -184,6 +184,7 @@ void hr_courier_set_ship(struct hr_courier *c, struct hr_ship *ship)
 	c->ship = ship;
 	c->acked_ns = 0;         /* another collector may know nothing of us */
 	hr_spool_back(c->spool); /* and other things lie on the way to it */
+	c->refused_in_row = 0;
 	c->next_ns = hr_clock_mono_ns();
 }
 
@@ -401,9 +402,10 @@ static void put_back(struct hr_courier *c, const struct hr_ship_result *r)
 }
 
 /*
- * 400, 413, 415.  Of several windows each gets its own try.  One alone is lost only when the
- * collector itself says so: it will never take it.  A proxy's limit or mood can change, and the
- * window is good: it steps aside, so that it blocks nobody, and is tried again.
+ * 400, 413, 415, and 401 or 403 in a proxy's words.  Of several windows each gets its own try.  One
+ * alone is lost only when the collector itself says so: it will never take it.  A proxy's limit or
+ * mood can change, and the window is good: it steps aside, so that it blocks nobody, and is tried
+ * again.
  */
 static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 {
@@ -424,8 +426,11 @@ static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 				(unsigned long long)c->batch.span[0].seq_last, r->status, r->why);
 		}
 		hr_spool_aside(c->spool, &c->batch);
-		if (++c->refused_in_row >= PROBE_AFTER)
+		if (++c->refused_in_row >= PROBE_AFTER) {
 			c->next_ns = hr_clock_mono_ns() + PROBE_NS;
+			if (c->probing) /* the next try is the newest window's */
+				c->probe_ns = c->next_ns + PROBE_NS / 2;
+		}
 		return;
 	}
 	c->body_len = 0;
@@ -446,6 +451,8 @@ static void log_change(struct hr_courier *c, const struct hr_ship_result *r)
 		hr_log(HR_LOG_NOTICE, "collector-reached", "waiting=%u", waiting);
 		break;
 	case HR_SHIP_DENIED:
+		if (!r->certain) /* said as windows-refused-on-the-way */
+			break;
 		hr_log(HR_LOG_ERR, "collector-denied",
 			"why=\"%s\" todo=\"join it again (headroom-agent --join), or check "
 			"token_file; retried every 5 min, windows wait\"",
@@ -478,7 +485,10 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
 	case HR_SHIP_DENIED:
-		c->uncertain = c->uncertain || !r->certain;
+		if (!r->certain) { /* not the token: what this body holds, or all of us */
+			on_refused(c, r);
+			break;
+		}
 		if (!c->uncertain)
 			put_back(c, r);
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;

@@ -334,12 +334,43 @@ static void a_way_that_refuses_all_is_tried_with_few(void **state)
 		held += hr_courier_outbox(w->c)->item[i].held;
 	assert_int_equal(held, 3);
 	ahead_ns += 601 * HR_NS_PER_S;
-	answers(w, 204, 2);
 	work_until(w, 6);
+	assert_int_equal(waiting(w), 8);
+	expect(w, 5, 1, 8); /* the newest: only those three may be what is refused */
+	ahead_ns += 601 * HR_NS_PER_S;
+	answers(w, 204, 2);
+	work_until(w, 7);
+	expect(w, 6, 1, 2);
 	answers(w, 204, 8);
-	work_until(w, 7); /* the way is free: all at once */
+	work_until(w, 8); /* the way is free: all at once */
 	assert_int_equal(waiting(w), 0);
-	expect(w, 6, 7, 1);
+	expect(w, 7, 7, 1);
+}
+
+/* A firewall's 403 is about one body; the collector's own is about the token, so everything waits.
+ */
+static void a_403_on_the_way_blocks_nothing(void **state)
+{
+	struct world *w = *state;
+	struct hr_courier_status st;
+
+	window(w);
+	answers(w, 403, 0);
+	work_until(w, 1);
+	assert_int_equal(waiting(w), 1);
+	window(w);
+	answers(w, 204, 2);
+	work_until(w, 2);
+	assert_int_equal(waiting(w), 1);
+	expect(w, 1, 1, 2);
+	window(w);
+	atomic_store(&w->srv.problem, true);
+	answers(w, 403, 0);
+	work_until(w, 3);
+	assert_int_equal(waiting(w), 2);
+	hr_courier_status(w->c, &st);
+	assert_int_equal(st.aside, 1);
+	assert_int_equal(st.last, HR_SHIP_DENIED);
 }
 
 /* A window in doubt does not put those in doubt that travel with it. */
@@ -444,6 +475,7 @@ int main(void)
 		T(only_what_may_be_stored_is_held),
 		T(a_collector_without_room_gets_everything_later),
 		T(the_backlog_goes_at_the_granted_rate_behind_the_newest),
+		T(a_403_on_the_way_blocks_nothing),
 		T(what_may_be_stored_is_held_when_it_is_refused_later),
 	};
 
