@@ -40,8 +40,9 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 void hr_bpf_close(struct hr_bpf *b);
 
 /*
- * (Re)assigns device numbers; counters of a number whose device changed start afresh.  0, or
- * -ENOSPC when the maps have no room for one of them, which takes then tell (hr_take.blind).
+ * (Re)assigns device numbers; counters of a number whose device changed start afresh.  0, or the
+ * last error: -ENOSPC when the maps have no room for one of them, which takes then tell
+ * (hr_take.blind), -EINVAL for one of no kind we know.
  */
 int hr_bpf_devices(struct hr_bpf *b, const struct hr_bpf_dev *dev, uint32_t n);
 

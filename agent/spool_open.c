@@ -19,7 +19,7 @@
 
 #define UNREAD_MAX 9 /* files set aside: nobody looks after them any more, so not without end */
 
-/* Records of a file.  *ret_len: bytes that are whole records. */
+/* All bytes of a file; its records, and perhaps the torn end of one. */
 struct records {
 	unsigned char *p;
 	size_t len;

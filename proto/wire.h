@@ -110,8 +110,9 @@ bool hr_wire_batch_add(struct hr_wire_builder *b, const void *summary, size_t le
 enum hr_wire_error hr_wire_decode_summary(
 	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary);
 /*
- * The same for bytes that this process has had through hr_wire_open before: not checked a second
- * time.  False: they are not.
+ * The same for bytes that this process has had through hr_wire_open before: of the checks only
+ * those of the distributions are made again.  False: they are not such bytes; *ret_summary is
+ * undefined then.
  */
 bool hr_wire_decode_again(
 	struct hr_wire_arena *arena, const void *bytes, size_t len, struct hr_summary *ret_summary);
