@@ -63,6 +63,12 @@ uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg);
 /* CPUs whose task has run without a switch since before @ns: no stint tells of it. */
 uint32_t hr_bpf_running_since(const struct hr_bpf *b, uint64_t ns);
 
+/*
+ * What CPU @cpu runs at this moment, as its cell has it: 0 is idle.  *ret_seq is another after
+ * each switch.  False: not watched, or caught in the middle of one.
+ */
+bool hr_bpf_running(const struct hr_bpf *b, uint32_t cpu, uint32_t *ret_seq, uint32_t *ret_pid);
+
 uint64_t hr_bpf_map_bytes(const struct hr_bpf *b);     /* memory of all maps, from fdinfo */
 void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what); /* detaches; needs no rights */
 

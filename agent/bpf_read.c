@@ -120,6 +120,15 @@ uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg)
 	return since_last(b->stints_lost, &b->prev_lost);
 }
 
+bool hr_bpf_running(const struct hr_bpf *b, uint32_t cpu, uint32_t *ret_seq, uint32_t *ret_pid)
+{
+	if (!b->link[HR_HOOK_SWITCH] || !b->view.cpu || cpu >= b->view.cpus)
+		return false;
+	*ret_seq = __atomic_load_n(&b->view.cpu[cpu].seq, __ATOMIC_ACQUIRE);
+	*ret_pid = __atomic_load_n(&b->view.cpu[cpu].pid, __ATOMIC_ACQUIRE);
+	return (*ret_seq & 1) == 0;
+}
+
 uint32_t hr_bpf_running_since(const struct hr_bpf *b, uint64_t ns)
 {
 	uint32_t n = 0;

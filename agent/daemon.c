@@ -105,7 +105,8 @@ static int open_all(struct program *p, char err[512])
 		.include = c->include_devices,
 		.exclude = c->exclude_devices,
 		.budget_ratio = c->budget_ratio,
-		.threads_per_core = (uint32_t)c->threads_per_core};
+		.threads_per_core = (uint32_t)c->threads_per_core,
+		.no_core_probe = !c->probe_cores};
 	struct hr_ship *ship;
 	int r = open_ship(c, &ship, err);
 

@@ -16,6 +16,7 @@
 #include "agent/core/budget.h"
 #include "agent/core/room.h"
 #include "agent/core/sampler.h"
+#include "agent/core_probe.h"
 #include "agent/host_cgroup.h"
 #include "agent/host_dev.h"
 #include "agent/host_facts.h"
@@ -60,7 +61,8 @@ struct hr_engine {
 	struct hr_host_link *link;     /* NULL: no netlink */
 	struct hr_host_tcp *tcp;       /* NULL: no sock_diag */
 	struct hr_bpf *bpf;
-	struct hr_record *record; /* NULL: no burst recorder */
+	struct hr_record *record;    /* NULL: no burst recorder */
+	struct hr_core_probe *probe; /* NULL: the topology is told, or cannot be measured */
 	struct hr_host_devs devs;
 	struct hr_host_cpus cpus;
 	uint64_t names;     /* hash of device names at the last look */
@@ -98,19 +100,10 @@ static void fill_bpf_devs(const struct hr_host_devs *devs, struct hr_bpf_dev ret
 			.ifindex = devs->dev[i].ifindex};
 }
 
-static uint32_t count_kind(const struct hr_host_devs *devs, enum hr_dev_kind kind)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < devs->n; i++)
-		n += devs->dev[i].facts.kind == kind;
-	return n;
-}
-
 static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 {
-	const struct hr_room room = hr_room(e->cpus.possible, count_kind(&e->devs, HR_DEV_DISK),
-		count_kind(&e->devs, HR_DEV_NIC));
+	const struct hr_room room = hr_room(e->cpus.possible,
+		hr_host_dev_count(&e->devs, HR_DEV_DISK), hr_host_dev_count(&e->devs, HR_DEV_NIC));
 	const struct hr_bpf_opts o = {
 		.force = opts->force,
 		.no_hooks = opts->no_hooks,
@@ -179,11 +172,24 @@ static void update_conf(struct hr_engine *e)
 static void cpu_facts(struct hr_engine *e)
 {
 	hr_host_facts_cpus(e->root, &e->cpus, &e->facts);
-	if (e->threads_per_core == 0)
+	if (e->threads_per_core > 0) {
+		e->facts.threads_per_core = e->threads_per_core;
+		hr_host_facts_signal(
+			&e->facts, HR_SIG_TOPOLOGY, HR_RUNG_FILE, "as threads_per_core tells it");
+	} else if (e->probe && e->facts.threads_per_core == 0) {
+		hr_core_probe_facts(e->probe, &e->facts);
+	}
+}
+
+/* Where the topology is hidden and this is the machine that @root describes. */
+static void open_probe(struct hr_engine *e, const struct hr_engine_opts *opts)
+{
+	if (opts->no_core_probe || e->root[0] || !e->bpf || e->facts.threads_per_core > 0 ||
+		e->facts.signal[HR_SIG_CPU_SLOTS].rung == HR_RUNG_MISSING)
 		return;
-	e->facts.threads_per_core = e->threads_per_core;
-	hr_host_facts_signal(
-		&e->facts, HR_SIG_TOPOLOGY, HR_RUNG_FILE, "as threads_per_core tells it");
+	if (hr_core_probe_open(&e->probe, e->bpf, e->cpus.online) < 0)
+		e->probe = NULL; /* it stays hidden, and the signal says so */
+	cpu_facts(e);
 }
 
 static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, char err[512])
@@ -206,6 +212,7 @@ static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, 
 	tcp_err = hr_host_tcp_open(&e->tcp);
 	hr_host_facts_machine(e->root, &e->facts);
 	cpu_facts(e);
+	open_probe(e, opts);
 	hr_host_facts_devs(&e->devs, &e->facts);
 	hr_host_read_files(e->host, e->raw.file);
 	hr_host_facts_signals(e->raw.file, &e->facts);
@@ -304,6 +311,7 @@ void hr_engine_close(struct hr_engine *e)
 	if (e->sampling_stats)
 		hr_bpf_stats_end(e->bpf);
 	hr_record_close(e->record);
+	hr_core_probe_close(e->probe);
 	hr_bpf_close(e->bpf);
 	hr_host_link_close(e->link);
 	hr_host_tcp_close(e->tcp);
@@ -434,6 +442,11 @@ static bool look_for_change(struct hr_engine *e, uint64_t now)
 	hr_host_read_cpus(e->host, &cpus);
 	if (cpus.online != e->cpus.online || cpus.online_hash != e->cpus.online_hash) {
 		e->cpus = cpus;
+		if (e->probe)
+			hr_core_probe_cpus(e->probe, cpus.online);
+		cpu_facts(e);
+		changed = true;
+	} else if (e->probe && hr_core_probe_tick(e->probe, now)) {
 		cpu_facts(e);
 		changed = true;
 	}

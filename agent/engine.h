@@ -31,6 +31,7 @@ struct hr_engine_opts {
 	uint32_t epoch_first; /* first epoch not used yet in this boot; 0: 1 */
 	double budget_ratio;  /* of one CPU, above which hooks are shed; 0: the default, 0.01 */
 	uint32_t threads_per_core; /* as the operator knows it; 0: as the hypervisor shows it */
+	bool no_core_probe; /* do not measure whether two vCPUs share one where that is hidden */
 };
 
 /* HR_FORCE=raw_tp|file in the environment as a value for .force; anything else: best. */

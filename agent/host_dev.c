@@ -240,3 +240,12 @@ bool hr_host_dev_scan(const struct hr_host_dev_opts *opts, struct hr_host_devs *
 	*devs = next;
 	return changed;
 }
+
+uint32_t hr_host_dev_count(const struct hr_host_devs *devs, enum hr_dev_kind kind)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < devs->n; i++)
+		n += devs->dev[i].facts.kind == kind;
+	return n;
+}

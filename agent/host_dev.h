@@ -36,3 +36,4 @@ struct hr_host_dev_opts {
  * order of name.  True when @devs changed (a new epoch).
  */
 bool hr_host_dev_scan(const struct hr_host_dev_opts *opts, struct hr_host_devs *devs);
+uint32_t hr_host_dev_count(const struct hr_host_devs *devs, enum hr_dev_kind kind);

@@ -69,7 +69,11 @@ static const struct hr_conf_key keys[] = {
 		"min; it taxes every BPF program on the host for that second."),
 	KEY("measure", "threads_per_core", HR_CONF_U64, threads_per_core, 0, 8, "0",
 		"Hardware threads of a core, where the hypervisor hides it: 1 if each vCPU is a "
-		"core, 2 if two share one. 0: as it shows; hidden, at_least takes them as shared."),
+		"core, 2 if two share one. 0: as it shows, else as measured; not known, at_least "
+		"takes them as shared."),
+	KEY("measure", "probe_cores", HR_CONF_BOOL, probe_cores, 0, 0, "yes",
+		"Measure what it hides: keep two idle vCPUs busy for 0.2 ms at the start and once "
+		"an hour, and see whether they slow each other."),
 	KEY("measure", "include_devices", HR_CONF_TEXT, include_devices, 0, 0, "",
 		"Devices to measure although the rules leave them out, such as \"loop0 dm-1\"."),
 	KEY("measure", "exclude_devices", HR_CONF_TEXT, exclude_devices, 0, 0, "",

@@ -32,6 +32,7 @@ struct hr_agent_config {
 	bool hook_sched, hook_disk, hook_net, hook_burst;
 	bool bpf_stats;
 	uint64_t threads_per_core; /* 0: as the hypervisor shows it */
+	bool probe_cores;          /* measure what it hides */
 	char include_devices[HR_AGENT_LIST_LEN];
 	char exclude_devices[HR_AGENT_LIST_LEN];
 };

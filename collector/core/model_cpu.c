@@ -515,14 +515,15 @@ static void hidden_cores(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 	if (d >= 1 || (x->facts && x->facts->threads_per_core > 0))
 		return;
 	hr_trace_say(x->t,
-		"  which vCPUs share a core is hidden: at_least takes them as shared (x%.2f)", d);
+		"  which vCPUs share a core is not known: at_least takes them as shared (x%.2f)",
+		d);
 	if (!at_least->has || at_least->v >= x->conf->k_target ||
 		at_least->v / d < x->conf->k_target)
 		return;
 	e->hidden_cores = true;
 	hr_estimate_missing(e, 0,
-		"whether two vCPUs share a core, which the hypervisor hides (threads_per_core "
-		"tells it)");
+		"whether two vCPUs share a core, which the hypervisor hides (measured when two "
+		"are idle at once; threads_per_core tells it)");
 }
 
 void hr_model_cpu(

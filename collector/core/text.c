@@ -317,9 +317,9 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 			"Let the agent run on; the missing evidence comes by itself.");
 	else if (in->bind && in->bind->hidden_cores)
 		snprintf(adv, HR_TEXT_LEN,
-			"Find out whether this size's vCPUs are cores or hyper-threads, and tell "
-			"it: threads_per_core in agent.conf, or headroom measure "
-			"--threads-per-core.");
+			"It is measured when two vCPUs are idle at once. Or find out whether this "
+			"size's vCPUs are cores or hyper-threads, and tell it: threads_per_core in "
+			"agent.conf, or headroom measure --threads-per-core.");
 	else if (in->whole)
 		snprintf(adv, HR_TEXT_LEN,
 			"Measure again, longer, while the load is on; `headroom measure --explain` "

@@ -16,4 +16,12 @@ holds '.window.seconds >= 18 and .window.seconds <= 25' "the window is the one a
 holds '.window.covered >= 0.9' "the window is covered"
 holds '[.resources[] | select(.resource == "cpu")] | length == 1' "CPU is among the resources"
 holds '[.resources[] | select(.saturated)] | length == 0' "nothing is saturated"
+# Hidden which vCPUs share a core: then it is measured, and on an idle machine it can be.
+cpus=$(getconf _NPROCESSORS_ONLN)
+"$bin/headroom" doctor --json >"$tmp/doctor.json" || fail "doctor failed"
+topology() { jq -r --arg f "$1" '.signals[] | select(.signal == "topology") | .[$f]' "$tmp/doctor.json"; }
+say "topology: $(topology rung): $(topology reason)"
+if [ "$cpus" -ge 2 ] && [ "$(uname -m)" = x86_64 ]; then
+	[ "$(topology rung)" = file ] || fail "which of $cpus vCPUs share a core is neither shown nor measured"
+fi
 pass "idle: yes, capped at 8"

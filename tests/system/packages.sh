@@ -134,7 +134,9 @@ register "$agent"
 answer() { (as headroom '' headroom status --json) >"$tmp/answer.json" 2>"$tmp/status.log" && jq -e .answer "$tmp/answer.json"; }
 wait_for 60 "an answer from the installed collector" answer
 validate "$tmp/answer.json"
-grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$agent/status" || fail "the agent kept capabilities"
+for thread in "/proc/$agent/task/"*; do
+	grep -q '^CapEff:[[:space:]]*0000000000000000$' "$thread/status" || fail "the agent's thread ${thread##*/} kept capabilities"
+done
 holds '[.resources[] | select(.resource == "cpu")] | length == 1' "no CPU in the answer"
 say "enrol"
 # what deploy/OPERATIONS.md says for a second machine, by the installed programs as their users; the network is this test's own

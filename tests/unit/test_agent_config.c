@@ -31,6 +31,7 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_true(c.budget_ratio > 0.00999 && c.budget_ratio < 0.01001);
 	assert_int_equal(c.log_level, 6);
 	assert_true(c.hook_sched && c.hook_disk && c.hook_net && c.hook_burst && c.bpf_stats);
+	assert_true(c.probe_cores);
 	assert_int_equal(hr_agent_config_no_hooks(&c), 0);
 }
 
