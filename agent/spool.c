@@ -105,7 +105,10 @@ static int copy_marks(struct hr_spool *s, int fd, uint64_t *end, const struct hr
 	return flush_marks(s, fd, end, &m);
 }
 
-/* In the order of place(). */
+/*
+ * In the order of place().  First which boot and epoch are the current ones, and windows before
+ * facts: a reader that is short of room for facts forgets those that nothing it has read needs.
+ */
 int hr_spool_copy_live(struct hr_spool *s, int fd, uint64_t *end)
 {
 	const struct hr_outbox *box = &s->box;
@@ -115,51 +118,34 @@ int hr_spool_copy_live(struct hr_spool *s, int fd, uint64_t *end)
 		.span = {.seq_last = box->seq_last},
 		.dropped = box->dropped,
 		.merged = box->merged};
-	size_t n;
-	int r;
+	size_t n = hr_journal_put(&head, s->rec, sizeof s->rec);
+	int r = hr_spool_append(fd, *end, s->rec, n);
 
-	for (uint32_t i = 0; i < HR_OUTBOX_FACTS; i++) {
-		const struct hr_outbox_facts *f = &box->facts[i];
-
-		if (f->len == 0)
-			continue;
-		r = copy_record(s, fd, end, f->len, f->off);
-		if (r < 0)
-			return r;
-	}
-	for (uint32_t i = 0; i < box->n; i++) {
-		const struct hr_outbox_item *it = &box->item[i];
-
-		r = copy_record(s, fd, end, it->len, it->off);
-		if (r < 0)
-			return r;
-	}
-	/* held first: a frozen window may be held as well, and the later record adds to it */
-	r = copy_marks(s, fd, end, box, HR_JOURNAL_HELD);
-	if (r == 0)
-		r = copy_marks(s, fd, end, box, HR_JOURNAL_FROZEN);
-	if (r < 0)
-		return r;
-	/* last: it says which boot is the current one, whatever stands before */
-	n = hr_journal_put(&head, s->rec, sizeof s->rec);
-	r = hr_spool_append(fd, *end, s->rec, n);
 	*end += r == 0 ? n : 0;
-	return r;
+	for (uint32_t i = 0; r == 0 && i < box->n; i++)
+		r = copy_record(s, fd, end, box->item[i].len, box->item[i].off);
+	for (uint32_t i = 0; r == 0 && i < HR_OUTBOX_FACTS; i++)
+		if (box->facts[i].len > 0)
+			r = copy_record(s, fd, end, box->facts[i].len, box->facts[i].off);
+	/* held first: a frozen window may be held as well, and the later record adds to it */
+	if (r == 0)
+		r = copy_marks(s, fd, end, box, HR_JOURNAL_HELD);
+	return r < 0 ? r : copy_marks(s, fd, end, box, HR_JOURNAL_FROZEN);
 }
 
 /* Where hr_spool_copy_live() put the records: one behind the other.  Nothing is allocated for it.
  */
 static void place(struct hr_outbox *box)
 {
-	uint32_t off = 0;
+	uint32_t off = HR_JOURNAL_HEAD_SIZE;
 
-	for (uint32_t i = 0; i < HR_OUTBOX_FACTS; i++) {
-		box->facts[i].off = off;
-		off += box->facts[i].len;
-	}
 	for (uint32_t i = 0; i < box->n; i++) {
 		box->item[i].off = off;
 		off += box->item[i].len;
+	}
+	for (uint32_t i = 0; i < HR_OUTBOX_FACTS; i++) {
+		box->facts[i].off = off;
+		off += box->facts[i].len;
 	}
 }
 
@@ -185,6 +171,7 @@ int hr_spool_install(struct hr_spool *s, int fd)
 	 * would be nobody's.
 	 */
 	s->renamed = fsync(s->dir_fd) < 0;
+	s->trouble[0] = '\0'; /* whatever it was, all of it is in the directory now */
 	if (s->renamed)
 		(void)snprintf(s->trouble, sizeof s->trouble,
 			"cannot make the spool's directory durable: %s; a power cut may lose what "
@@ -329,6 +316,15 @@ static int drop_oldest(struct hr_spool *s)
 	return b.n == 0 ? -ENOSPC : hr_spool_mark(s, HR_JOURNAL_LOST, &b);
 }
 
+int hr_spool_shrink(struct hr_spool *s, bool drop)
+{
+	int r = merge_old(s, 0, true) ? 0 : drop ? drop_oldest(s) : -ENOSPC;
+
+	if (r == 0 && s->end > 2 * s->box.live_bytes + HR_SPOOL_GARBAGE_MIN)
+		r = hr_spool_rewrite(s, s->in_memory);
+	return r;
+}
+
 /* Room for @need more bytes: rewrite, merge, drop, in this order. */
 static int make_room(struct hr_spool *s, size_t need)
 {
@@ -463,9 +459,8 @@ void hr_spool_tend(struct hr_spool *s, uint64_t now_ms)
 	if (worth_rewriting(s))
 		(void)hr_spool_rewrite(s, s->in_memory);
 	(void)merge_old(s, now_ms, false);
-	if (s->in_memory && hr_spool_take_dir(s) == 0 && hr_spool_rewrite(s, false) == 0 &&
-		!s->renamed)
-		s->trouble[0] = '\0';
+	if (s->in_memory && hr_spool_take_dir(s) == 0)
+		(void)hr_spool_rewrite(s, false);
 	if (!s->in_memory)
 		hr_spool_adopt(s);
 	if (s->box.n > 0 || s->renamed)

@@ -193,35 +193,91 @@ static int use_dir(struct hr_spool *s)
 	return r;
 }
 
-/* "spool.new" with the records of @old and, behind them, the live part of the queue. */
-static int join(
-	struct hr_spool *s, int fd, const struct records *old, uint64_t *ret_end, bool *ret_whole)
+/*
+ * What waits in both: the queue's own is the later word.  A window of @old that lies in one of the
+ * queue is there; one that overlaps it otherwise has its number twice, and is lost.
+ */
+static int forget_doubles(struct hr_spool *old, const struct hr_outbox *box)
+{
+	int r = 0;
+
+	for (uint32_t i = old->box.n; r == 0 && i-- > 0;) {
+		const struct hr_outbox_item *o = &old->box.item[i];
+		struct hr_outbox_batch b = {.boot = o->boot, .n = 1, .span = {o->span}};
+
+		for (uint32_t k = 0; k < box->n; k++) {
+			const struct hr_outbox_item *q = &box->item[k];
+
+			if (q->boot != o->boot || q->span.seq_last < o->span.seq_first ||
+				o->span.seq_last < q->span.seq_first)
+				continue;
+			r = hr_spool_mark(old,
+				q->span.seq_first <= o->span.seq_first &&
+						o->span.seq_last <= q->span.seq_last
+					? HR_JOURNAL_ACKED
+					: HR_JOURNAL_LOST,
+				&b);
+			break;
+		}
+	}
+	return r;
+}
+
+/* Both fit the index and the limit together: merged first, oldest first; then the oldest go. */
+static int make_fit(struct hr_spool *s, struct hr_spool *old)
+{
+	uint64_t limit = s->limit - s->limit / 4;
+	int r = forget_doubles(old, &s->box);
+
+	while (r == 0 && (old->box.n + s->box.n >= HR_OUTBOX_MAX ||
+				 old->box.live_bytes + s->box.live_bytes > limit))
+		if (hr_spool_shrink(old, false) < 0 && hr_spool_shrink(s, false) < 0 &&
+			hr_spool_shrink(old, true) < 0)
+			r = hr_spool_shrink(s, true);
+	return r;
+}
+
+/* "spool.new" with what waits in @old and, behind it, what waits in the queue. */
+static int join(struct hr_spool *s, int fd, struct hr_spool *old)
 {
 	struct hr_outbox *box = &s->box;
-	uint64_t dropped = box->dropped, merged = box->merged, seq_last = box->seq_last;
-	HR_CLEANUP(hr_freep) struct hr_outbox *was = calloc(1, sizeof *was);
-	uint32_t epoch = box->epoch;
-	uint64_t gone;
-	int r;
+	const struct hr_outbox *was = &old->box;
+	uint64_t end = 0, dropped, merged, seq_last;
+	uint32_t epoch;
+	int r = make_fit(s, old);
 
-	if (!was)
-		return -ENOMEM;
-	*ret_whole = load(was, old, ret_end, &gone);
-	r = hr_spool_append(fd, 0, old->p, *ret_end);
+	if (r == 0)
+		r = hr_spool_copy_live(old, fd, &end);
 	if (r < 0)
 		return r;
+	dropped = box->dropped;
+	merged = box->merged;
+	seq_last = box->seq_last;
+	epoch = box->epoch;
 	box->dropped += was->dropped;
 	box->merged += was->merged;
 	if (was->boot == box->boot) {
 		box->seq_last = was->seq_last > seq_last ? was->seq_last : seq_last;
 		box->epoch = was->epoch > epoch ? was->epoch : epoch;
 	}
-	r = hr_spool_copy_live(s, fd, ret_end);
+	r = hr_spool_copy_live(s, fd, &end);
 	box->dropped = dropped;
 	box->merged = merged;
 	box->seq_last = seq_last;
 	box->epoch = epoch;
 	return r;
+}
+
+/* What no file holds: which windows step aside. */
+static void carry_aside(struct hr_outbox *to, const struct hr_outbox *from)
+{
+	for (uint32_t i = 0; i < from->n; i++) {
+		const struct hr_outbox_item *it = &from->item[i];
+		struct hr_outbox_batch b = {.boot = it->boot, .n = 1, .span = {it->span}};
+
+		if (it->aside)
+			hr_outbox_aside(to, &b);
+	}
 }
 
 /* The file at @fd is the queue from now on.  -errno: it is not, and "spool.new" is gone. */
@@ -244,8 +300,10 @@ static int switch_to(struct hr_spool *s, int fd)
 	(void)close(s->fd);
 	s->fd = fd;
 	s->end = end;
+	carry_aside(box, &s->box);
 	s->box = *box;
 	s->box.dropped += gone;
+	s->in_memory = false; /* making room may have found the disk full */
 	s->dirty = false;
 	return 0;
 }
@@ -262,34 +320,64 @@ static void next_aside(struct hr_spool *s)
 	}
 }
 
-static bool adopt_one(struct hr_spool *s)
+/* The file set aside as a queue of its own, in memory.  *ret_whole: nothing in it was damaged. */
+static int load_aside(struct hr_spool *old, bool *ret_whole)
 {
-	HR_CLEANUP(hr_closep) int from = openat(s->dir_fd, HR_SPOOL_UNREAD, O_RDONLY | O_CLOEXEC);
-	struct records old = {0};
-	bool whole = true;
-	uint64_t end = 0;
-	int fd, r;
+	struct records all = {0};
+	uint64_t gone;
+	int r = read_all(old->fd, &all);
 
-	if (from < 0 && errno == ENOENT)
-		next_aside(s);
-	if (from < 0 || read_all(from, &old) < 0)
-		return false; /* again in a minute */
-	fd = openat(s->dir_fd, HR_SPOOL_TMP, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	r = fd < 0 ? -errno : join(s, fd, &old, &end, &whole);
+	*ret_whole = false;
+	if (r == -EFBIG) /* of no use to wait: no agent of ours wrote it */
+		return 0;
+	if (r < 0)
+		return r;
+	*ret_whole = load(&old->box, &all, &old->end, &gone);
+	free(all.p);
+	old->box.dropped += gone;
+	return hr_spool_rewrite(old, true);
+}
+
+static int take_in(struct hr_spool *s, struct hr_spool *old)
+{
+	int fd = openat(s->dir_fd, HR_SPOOL_TMP, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : join(s, fd, old);
+
 	if (r < 0)
 		(void)unlinkat(s->dir_fd, HR_SPOOL_TMP, 0);
 	else
 		r = switch_to(s, fd);
-	if (r == 0) {
-		s->damaged |= !whole;
-		(void)(whole ? unlinkat(s->dir_fd, HR_SPOOL_UNREAD, 0)
-			     : renameat(s->dir_fd, HR_SPOOL_UNREAD, s->dir_fd, "spool.damaged"));
-		next_aside(s);
-	} else if (fd >= 0) {
+	if (r < 0 && fd >= 0)
 		(void)close(fd);
-	}
-	free(old.p);
-	return r == 0;
+	return r;
+}
+
+static bool adopt_one(struct hr_spool *s)
+{
+	struct hr_spool *old = calloc(1, sizeof *old);
+	bool whole = false;
+	int r;
+
+	if (!old)
+		return false;
+	old->dir_fd = old->lock_fd = -1;
+	old->in_memory = true;
+	old->limit = s->limit;
+	old->fd = openat(s->dir_fd, HR_SPOOL_UNREAD, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	r = old->fd < 0 ? -errno : load_aside(old, &whole);
+	if (r == 0)
+		r = take_in(s, old);
+	hr_spool_close(old);
+	if (r == -ENOENT)
+		next_aside(s);
+	if (r < 0)
+		return false; /* again in a minute */
+	s->damaged |= !whole;
+	/* should this fail, what is in it comes twice, and the collector stores it once */
+	(void)(whole ? unlinkat(s->dir_fd, HR_SPOOL_UNREAD, 0)
+		     : renameat(s->dir_fd, HR_SPOOL_UNREAD, s->dir_fd, "spool.damaged"));
+	next_aside(s);
+	return true;
 }
 
 void hr_spool_adopt(struct hr_spool *s)

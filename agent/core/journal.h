@@ -25,6 +25,7 @@ enum hr_journal_type {
 };
 
 #define HR_JOURNAL_HEADER      16
+#define HR_JOURNAL_HEAD_SIZE   52 /* of a HEAD, its header included */
 #define HR_JOURNAL_PAYLOAD_MAX 65536
 #define HR_JOURNAL_LIST_MAX    64 /* windows named by one record = HR_BATCH_MAX */
 

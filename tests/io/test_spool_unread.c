@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/core/journal.h"
 #include "agent/spool.h"
 
 #define BOOT  0x1111ULL
@@ -250,6 +251,152 @@ static void a_directory_that_cannot_be_synced_gets_the_new_file_all_the_same(voi
 	hr_spool_close(s);
 }
 
+/* Puts and takes as many windows as make a rewrite worth while. */
+static void churn(struct hr_spool *s, uint64_t from)
+{
+	for (uint64_t i = from; i < from + 400; i++) {
+		struct hr_outbox_batch b = {.boot = BOOT, .n = 1, .span = {{i, i}}};
+
+		assert_int_equal(put(s, i), 0);
+		assert_int_equal(hr_spool_mark(s, HR_JOURNAL_ACKED, &b), 0);
+	}
+}
+
+static void the_next_file_that_is_durable_ends_the_trouble(void **state)
+{
+	struct hr_spool *s = start();
+
+	(void)state;
+	assert_non_null(s);
+	fsync_fails = true;
+	churn(s, 3);
+	assert_non_null(strstr(hr_spool_trouble(s), "directory durable"));
+	fsync_fails = false;
+	churn(s, 403);
+	assert_string_equal(hr_spool_trouble(s), "");
+	hr_spool_close(s);
+}
+
+static int mark(struct hr_spool *s, enum hr_journal_type what, uint64_t boot, uint64_t seq)
+{
+	const struct hr_outbox_batch b = {.boot = boot, .n = 1, .span = {{seq, seq}}};
+
+	return hr_spool_mark(s, what, &b);
+}
+
+static int put_small(struct hr_spool *s, uint64_t from, uint64_t to)
+{
+	int r = 0;
+
+	for (uint64_t i = from; r == 0 && i <= to; i++)
+		r = hr_spool_add(s, 1, (struct hr_journal_span){i, i}, i * 10000, "window", 6);
+	return r;
+}
+
+/* 2 + 1498 of before and 1000 since: 453 more than an index of 2048 with one place free. */
+static void where_both_do_not_fit_the_index_the_oldest_go(void **state)
+{
+	struct hr_spool *s = start();
+	const struct hr_outbox *b;
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(put_small(s, 3, 1500), 0);
+	assert_int_equal(mark(s, HR_JOURNAL_FROZEN, BOOT, 2), 0);
+	hr_spool_close(s);
+	pread_fails = true;
+	s = start();
+	assert_non_null(s);
+	assert_int_equal(put_small(s, 1501, 2500), 0);
+	pread_fails = false;
+	hr_spool_tend(s, 0);
+	assert_false(hr_spool_unread(s));
+	b = hr_spool_outbox(s);
+	assert_int_equal(b->dropped, 453);
+	assert_int_equal(b->n, 2047);
+	assert_int_equal(b->item[0].span.seq_first, 2); /* frozen: it may be stored */
+	assert_true(b->item[0].frozen);
+	for (uint32_t i = 1; i < b->n; i++)
+		assert_int_equal(b->item[i].span.seq_first, 454 + i);
+	assert_int_equal(put_small(s, 2501, 2501), 0);
+	hr_spool_close(s);
+	s = start();
+	assert_non_null(s);
+	assert_int_equal(hr_spool_outbox(s)->n, 2048);
+	assert_int_equal(hr_spool_outbox(s)->dropped, 453);
+	hr_spool_close(s);
+}
+
+/* What is no spool, and two that together are more than a file may have, delay nothing. */
+static void files_set_aside_of_any_size_are_done_with(void **state)
+{
+	char from[128], to[128];
+	static unsigned char rec[2048];
+	struct hr_journal_record r = {
+		.type = HR_JOURNAL_ACKED, .boot = BOOT + 9, .n = HR_JOURNAL_LIST_MAX};
+	size_t n = hr_journal_put(&r, rec, sizeof(rec));
+	struct hr_spool *s;
+	int fd;
+
+	(void)state;
+	assert_true(n > 1000);
+	(void)snprintf(from, sizeof(from), "%s/spool", dir);
+	(void)snprintf(to, sizeof(to), "%s/spool.unread.1", dir);
+	assert_int_equal(rename(from, to), 0);
+	fd = open(to, O_WRONLY | O_APPEND); /* 35 MB that say nothing about windows 1 and 2 */
+	for (size_t i = 0; i < 35000000 / n; i++)
+		assert_int_equal(write(fd, rec, n), (ssize_t)n);
+	(void)close(fd);
+	(void)snprintf(from, sizeof(from), "%s/spool.unread.2", dir);
+	assert_int_equal(link(to, from), 0);
+	(void)snprintf(to, sizeof(to), "%s/spool.unread", dir);
+	fd = open(to, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(ftruncate(fd, 65 << 20), 0);
+	(void)close(fd);
+	s = start();
+	assert_non_null(s);
+	assert_true(hr_spool_damaged(s));
+	assert_true(there("spool.damaged"));
+	assert_false(there("spool.unread") || there("spool.unread.1") || there("spool.unread.2"));
+	assert_false(hr_spool_unread(s));
+	assert_true(HOLDS(s, 1, 2));
+	hr_spool_close(s);
+}
+
+/* What the queue knows and no file says, or says late: facts of this epoch, windows aside. */
+static void taking_a_file_in_forgets_nothing_of_the_queue(void **state)
+{
+	const struct hr_outbox_batch b = {.boot = BOOT + 1, .n = 1, .span = {{2, 2}}};
+	const struct hr_outbox_facts *f;
+	unsigned char buf[64];
+	struct hr_spool *s;
+
+	(void)state;
+	pread_fails = true;
+	assert_int_equal(hr_spool_open(&s, dir, LIMIT, BOOT + 1), 0);
+	assert_int_equal(hr_spool_add_facts(s, 1, "first", 5), 0);
+	assert_int_equal(put(s, 1), 0);
+	assert_int_equal(put(s, 2), 0);
+	assert_int_equal(mark(s, HR_JOURNAL_HELD, BOOT + 1, 1), 0);
+	hr_spool_aside(s, &b);
+	assert_int_equal(hr_spool_add_facts(s, 2, "second", 6), 0); /* no window has it yet */
+	pread_fails = false;
+	hr_spool_tend(s, 0);
+	assert_false(hr_spool_unread(s));
+	assert_true(HOLDS(s, 1, 2, 1, 2));
+	assert_true(hr_spool_outbox(s)->item[2].held);
+	assert_true(hr_spool_outbox(s)->item[3].aside);
+	assert_int_equal(hr_outbox_n_aside(hr_spool_outbox(s)), 1);
+	f = hr_outbox_facts_of(hr_spool_outbox(s), BOOT + 1, 2);
+	assert_non_null(f);
+	assert_int_equal(hr_spool_read_facts(s, f, buf, sizeof(buf)), 6);
+	assert_memory_equal(buf, "second", 6);
+	f = hr_outbox_facts_of(hr_spool_outbox(s), BOOT + 1, 1);
+	assert_non_null(f);
+	assert_int_equal(hr_spool_read_facts(s, f, buf, sizeof(buf)), 5);
+	hr_spool_close(s);
+}
+
 /* On a tmpfs of its own in a mount namespace, read-only when the agent starts. */
 static int on_a_read_only_mount(void)
 {
@@ -309,6 +456,10 @@ int main(void)
 		T(a_file_taken_in_twice_doubles_nothing),
 		T(damage_in_a_file_set_aside_is_kept_for_inspection),
 		T(a_directory_that_cannot_be_synced_gets_the_new_file_all_the_same),
+		T(the_next_file_that_is_durable_ends_the_trouble),
+		T(where_both_do_not_fit_the_index_the_oldest_go),
+		T(files_set_aside_of_any_size_are_done_with),
+		T(taking_a_file_in_forgets_nothing_of_the_queue),
 		T(what_lies_on_a_read_only_mount_is_never_replaced),
 	};
 
