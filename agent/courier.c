@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "agent/core/backoff.h"
+#include "agent/core/detour.h"
 #include "proto/base/clock.h"
 #include "proto/base/identity.h"
 #include "proto/base/log.h"
@@ -25,12 +26,8 @@
 /* Facts go with the first POST, after a change, and hourly (facts.h). */
 #define FACTS_AGAIN_NS (3600 * HR_NS_PER_S)
 #define TEND_NS        (60 * HR_NS_PER_S)
-/* A window that something on the way refuses: one of them is tried again so often. */
-#define PROBE_NS (600 * HR_NS_PER_S)
-/* So many refused alone, and nothing taken between: it is the way, not the windows. */
-#define PROBE_AFTER 3
-#define FACTS_ROOM  8192
-#define WINDOW_ROOM (HR_SPOOL_RECORD_MAX - 64)
+#define FACTS_ROOM     8192
+#define WINDOW_ROOM    (HR_SPOOL_RECORD_MAX - 64)
 
 struct hr_courier {
 	struct hr_spool *spool;
@@ -56,10 +53,8 @@ struct hr_courier {
 	uint32_t single_at;
 
 	/* windows aside */
-	uint64_t probe_ns; /* none is tried before */
+	struct hr_detour detour;
 	uint32_t probe_at;
-	bool probing;            /* the POST under way holds one */
-	uint32_t refused_in_row; /* POSTs of one window, by something on the way */
 
 	struct hr_facts facts; /* as last spooled */
 	bool has_facts;
@@ -184,7 +179,7 @@ void hr_courier_set_ship(struct hr_courier *c, struct hr_ship *ship)
 	c->ship = ship;
 	c->acked_ns = 0;         /* another collector may know nothing of us */
 	hr_spool_back(c->spool); /* and other things lie on the way to it */
-	c->refused_in_row = 0;
+	c->detour = (struct hr_detour){0};
 	c->next_ns = hr_clock_mono_ns();
 }
 
@@ -278,35 +273,25 @@ static bool pick_single(struct hr_courier *c, struct hr_outbox_batch *b)
 	return false;
 }
 
-/* One of those aside, when it is time. */
-static bool pick_probe(struct hr_courier *c, struct hr_outbox_batch *b)
-{
-	uint64_t now = hr_clock_mono_ns();
-
-	c->probing =
-		now >= c->probe_ns && hr_outbox_probe(hr_spool_outbox(c->spool), &c->probe_at, b);
-	if (c->probing)
-		c->probe_ns = now + PROBE_NS;
-	return c->probing;
-}
-
-/*
- * While the way refuses everything, one of those aside and the newest window take turns: each
- * window tried can no longer be merged, and the others are to bridge a day.
- */
 static bool pick(struct hr_courier *c, struct hr_outbox_batch *b)
 {
 	const struct hr_outbox *box = hr_spool_outbox(c->spool);
-	bool all_refused = c->refused_in_row >= PROBE_AFTER;
+	uint32_t n_aside = hr_outbox_n_aside(box);
 	bool old = c->old_turn && hr_outbox_has_old(box);
+	enum hr_detour_turn turn;
 
-	c->probing = false;
-	if (all_refused)
+	if (hr_detour_closed(&c->detour))
 		c->single.n = 0;
-	if (pick_single(c, b) || pick_probe(c, b))
+	if (pick_single(c, b)) {
+		c->detour.probing = false;
+		c->detour.unproven = 0;
 		return true;
-	if (!hr_outbox_pick(
-		    box, all_refused ? 0 : c->backlog, old, HR_BODY_MAX - FACTS_ROOM - 1024, b))
+	}
+	turn = hr_detour_next(&c->detour, hr_clock_mono_ns(), box->n > n_aside, n_aside);
+	if (turn == HR_DETOUR_PROBE)
+		return hr_outbox_probe(box, &c->probe_at, b);
+	if (!hr_outbox_pick(box, turn == HR_DETOUR_NEWEST ? 0 : c->backlog, old,
+		    HR_BODY_MAX - FACTS_ROOM - 1024, b))
 		return false;
 	c->old_turn = !old;
 	return true;
@@ -363,8 +348,7 @@ static void on_durable(struct hr_courier *c, const struct hr_ship_result *r)
 		c->acked_ns = now;
 	}
 	c->body_len = 0;
-	c->refused_in_row = 0;
-	if (c->probing) { /* the way is free again */
+	if (hr_detour_taken(&c->detour, now, hr_outbox_n_aside(hr_spool_outbox(c->spool)))) {
 		hr_spool_back(c->spool);
 		hr_log(HR_LOG_NOTICE, "windows-taken-again", "waiting=%u",
 			hr_spool_outbox(c->spool)->n);
@@ -401,11 +385,26 @@ static void put_back(struct hr_courier *c, const struct hr_ship_result *r)
 	c->body_len = 0;
 }
 
+/* The windows of this POST let others pass.  @refused: see detour.h. */
+static void step_aside(struct hr_courier *c, const struct hr_ship_result *r, bool refused)
+{
+	const struct hr_outbox *box = hr_spool_outbox(c->spool);
+
+	put_back(c, r);
+	if (hr_outbox_n_aside(box) == 0)
+		hr_log(HR_LOG_WARNING, "windows-refused-on-the-way",
+			"seq=%llu windows=%u status=%ld why=\"%s\" todo=\"not the collector's own "
+			"words: see to what stands before it; kept, and tried again\"",
+			(unsigned long long)c->batch.span[c->batch.n - 1].seq_last, c->batch.n,
+			r->status, r->why);
+	hr_spool_aside(c->spool, &c->batch);
+	hr_detour_aside(&c->detour, hr_clock_mono_ns(), hr_outbox_n_aside(box), refused);
+}
+
 /*
- * 400, 413, 415, and 401 or 403 in a proxy's words.  Of several windows each gets its own try.  One
- * alone is lost only when the collector itself says so: it will never take it.  A proxy's limit or
- * mood can change, and the window is good: it steps aside, so that it blocks nobody, and is tried
- * again.
+ * 400, 413, 415, and 401, 403 or 409 in a proxy's words.  Of several windows each gets its own try.
+ * One alone is lost only when the collector itself says so: it will never take it.  A proxy's
+ * limit or mood can change, and the window is good.
  */
 static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 {
@@ -416,21 +415,9 @@ static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 		return;
 	}
 	if (!r->certain) {
-		put_back(c, r);
-		if (hr_outbox_n_aside(hr_spool_outbox(c->spool)) == 0) {
-			c->probe_ns = hr_clock_mono_ns() + PROBE_NS;
-			hr_log(HR_LOG_WARNING, "windows-refused-on-the-way",
-				"seq=%llu status=%ld why=\"%s\" todo=\"not the collector's own "
-				"words: see to what stands before it; kept, one is tried every 10 "
-				"min\"",
-				(unsigned long long)c->batch.span[0].seq_last, r->status, r->why);
-		}
-		hr_spool_aside(c->spool, &c->batch);
-		if (++c->refused_in_row >= PROBE_AFTER) {
-			c->next_ns = hr_clock_mono_ns() + PROBE_NS;
-			if (c->probing) /* the next try is the newest window's */
-				c->probe_ns = c->next_ns + PROBE_NS / 2;
-		}
+		step_aside(c, r, true);
+		if (hr_detour_closed(&c->detour))
+			c->next_ns = hr_clock_mono_ns() + HR_DETOUR_PROBE_NS;
 		return;
 	}
 	c->body_len = 0;
@@ -438,6 +425,19 @@ static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 	c->status.refused += c->batch.span[0].seq_last - c->batch.span[0].seq_first + 1;
 	hr_log(HR_LOG_ERR, "window-refused", "seq=%llu status=%ld why=\"%s\"",
 		(unsigned long long)c->batch.span[0].seq_last, r->status, r->why);
+}
+
+/*
+ * Nobody knows whether it is stored: the same bytes again, after a pause.  A 404, a 5xx or silence
+ * for these bytes alone would hold what is live for ever, so they do not come for ever.  The
+ * collector's own 429 and 503 are no such thing: it says when it has room.
+ */
+static void on_unproven(struct hr_courier *c, const struct hr_ship_result *r)
+{
+	c->uncertain = true;
+	if ((r->outcome == HR_SHIP_UNKNOWN || !r->certain) && hr_detour_unproven(&c->detour))
+		step_aside(c, r, false);
+	back_off(c, r->retry_after_ns);
 }
 
 static void log_change(struct hr_courier *c, const struct hr_ship_result *r)
@@ -481,6 +481,10 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 		on_refused(c, r);
 		break;
 	case HR_SHIP_CLASH: /* of one boot perhaps, and not of the next: others get their turn */
+		if (!r->certain) {
+			on_refused(c, r);
+			break;
+		}
 		put_back(c, r);
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
@@ -503,9 +507,8 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 		}
 		/* a copy made on the way may be stored yet: the same bytes are always right */
 		__attribute__((fallthrough));
-	default: /* nobody knows whether it is stored */
-		c->uncertain = true;
-		back_off(c, r->retry_after_ns);
+	default:
+		on_unproven(c, r);
 	}
 	log_change(c, r);
 	tell_spool(c);

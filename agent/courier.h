@@ -6,11 +6,11 @@
  * - A window is spooled when it closes and leaves the spool when its
  *   acknowledgement came.
  * - Before a byte goes out the windows of a POST are frozen, on disk; while no
- *   answer came they are sent again as the same bytes before anything else.
+ *   answer came they are sent again as the same bytes before anything else, some 20 s long.
  * - The newest window goes first, then the backlog behind it, newest first, as many per
  *   POST as the collector grants.
  * - A refused POST is sent again window by window.  What the collector refuses alone is counted as
- *   lost; what a proxy refuses steps aside, blocks nobody and is tried again.
+ *   lost; what a proxy refuses, or never proves, steps aside, blocks nobody and is tried again.
  */
 #pragma once
 

@@ -9,10 +9,11 @@
 #define MAGIC 0x31537268u
 
 /* Fixed part of the payload before a body or list, by type. */
-#define HEAD_LEN   (HR_JOURNAL_HEAD_SIZE - HR_JOURNAL_HEADER) /* boot, epoch, seq_last, dropped, merged */
-#define WINDOW_LEN 36 /* boot, epoch, seq_first, seq_last, t_end_ms */
-#define FACTS_LEN  12 /* boot, epoch */
-#define LIST_LEN   12 /* boot, count */
+#define HEAD_LEN                                                                                   \
+	(HR_JOURNAL_HEAD_SIZE - HR_JOURNAL_HEADER) /* boot, epoch, seq_last, dropped, merged */
+#define WINDOW_LEN 36                              /* boot, epoch, seq_first, seq_last, t_end_ms */
+#define FACTS_LEN  12                              /* boot, epoch */
+#define LIST_LEN   12                              /* boot, count */
 #define SPAN_LEN   16
 
 struct cursor {

@@ -68,7 +68,8 @@ static struct sim_weather draw_weather(void)
 
 	w.cold =
 		w.save_ns / SECOND % 3 == 0; /* no draw of its own: old seeds stay what they were */
-	if (sim_chance() < 0.03) {           /* a day without a collector */
+	w.proxy_poison = w.save_ns / SECOND % 5 == 0;
+	if (sim_chance() < 0.03) { /* a day without a collector */
 		w.agents = 2;
 		w.length_s = 100000;
 		w.outage = 1;

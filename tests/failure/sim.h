@@ -29,6 +29,7 @@ struct sim_weather {
 	uint64_t length_s; /* windows are made this long; then everything heals */
 	double request_lost, answer_lost, duplicated, late;
 	double proxy_503, proxy_413, proxy_204; /* said by something between the two */
+	bool proxy_poison;                      /* a 16th of all bodies, whenever they come */
 	double store_full, store_crash;         /* per group */
 	double agent_killed, agent_rebooted, agent_amnesia, cut_off; /* per agent and hour */
 	double outage;                                               /* per hour */

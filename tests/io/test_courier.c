@@ -373,6 +373,58 @@ static void a_403_on_the_way_blocks_nothing(void **state)
 	assert_int_equal(st.last, HR_SHIP_DENIED);
 }
 
+/* What a proxy answers with 404 for ever holds up neither live windows nor its companions. */
+static void a_body_that_never_comes_through_blocks_nothing(void **state)
+{
+	struct world *w = *state;
+	struct hr_courier_status st;
+
+	window(w);
+	window(w);
+	answers(w, 404, 0);
+	for (unsigned i = 1; i <= 6; i++) {
+		work_until(w, i); /* the same bytes */
+		assert_int_equal(waiting(w), 2);
+		expect(w, i - 1, 2, 1);
+		ahead_ns += 11 * HR_NS_PER_S; /* the longest pause on this machine, and more */
+	}
+	hr_courier_status(w->c, &st);
+	assert_int_equal(st.aside, 2);
+	assert_true(hr_courier_outbox(w->c)->item[0].held && hr_courier_outbox(w->c)->item[1].held);
+	window(w);
+	answers(w, 204, 3);
+	work_until(w, 7);
+	assert_int_equal(waiting(w), 2);
+	expect(w, 6, 1, 3);
+	answers(w, 404, 0);
+	for (unsigned i = 8; i <= 13; i++) {
+		work_until(w, i); /* the first of them alone: it is the one */
+		assert_int_equal(waiting(w), 2);
+		expect(w, i - 1, 1, 1);
+		ahead_ns += 11 * HR_NS_PER_S;
+	}
+	window(w);
+	answers(w, 204, 4);
+	work_until(w, 14);
+	assert_int_equal(waiting(w), 2);
+	expect(w, 13, 1, 4);
+	answers(w, 204, 2);
+	work_until(w, 15);
+	assert_int_equal(waiting(w), 1);
+	expect(w, 14, 1, 2);
+	for (int i = 0; i < 50; i++) {
+		hr_courier_work(w->c);
+		assert_false(hr_courier_busy(w->c));
+	}
+	ahead_ns += 601 * HR_NS_PER_S;
+	answers(w, 204, 1);
+	work_until(w, 16);
+	assert_int_equal(waiting(w), 0);
+	hr_courier_status(w->c, &st);
+	assert_int_equal(st.durable, 4);
+	assert_int_equal(st.dropped, 0);
+}
+
 /* A window in doubt does not put those in doubt that travel with it. */
 static void only_what_may_be_stored_is_held(void **state)
 {
@@ -472,6 +524,7 @@ int main(void)
 		T(a_refused_post_is_sent_window_by_window),
 		T(what_a_proxy_refuses_steps_aside_and_comes_again),
 		T(a_way_that_refuses_all_is_tried_with_few),
+		T(a_body_that_never_comes_through_blocks_nothing),
 		T(only_what_may_be_stored_is_held),
 		T(a_collector_without_room_gets_everything_later),
 		T(the_backlog_goes_at_the_granted_rate_behind_the_newest),

@@ -375,6 +375,44 @@ static void a_busy_vm_bridges_a_day_within_512_kib(void **state)
 	assert_true(w->largest > 700); /* or they are not what a busy VM sends */
 }
 
+/*
+ * Something before the collector answers for it all day, so that any window sent may be stored and
+ * cannot be merged: few are sent, and the day fits all the same.
+ */
+static void a_day_of_answers_that_prove_nothing_fits_too(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("busy");
+	struct world *w = *state;
+	uint64_t begun;
+	size_t most = 0;
+	uint32_t held = 0;
+
+	for (unsigned i = 0; i < KINDS; i++)
+		hr_sample_busy(&r, &w->kind[i], 0);
+	silent = true;
+	while (w->seq < WINDOWS) {
+		second(w, WINDOWS);
+		if (now_ns / HR_NS_PER_S % 60 == 0 && file_bytes(w) > most)
+			most = file_bytes(w);
+	}
+	for (uint32_t i = 0; i < hr_courier_outbox(w->c)->n; i++)
+		held += hr_courier_outbox(w->c)->item[i].held;
+	print_message("%u wait, %u of them in doubt; the file had %zu at most\n",
+		hr_courier_outbox(w->c)->n, held, most);
+	assert_true(most <= LIMIT);
+	assert_int_equal(hr_courier_outbox(w->c)->dropped, 0);
+	assert_in_range(held, 57, 72 + 12); /* one in 20 to 25 min, and those of the start */
+	silent = false;
+	begun = now_ns;
+	while (hr_courier_outbox(w->c)->n > 0) {
+		second(w, UINT64_MAX);
+		assert_true(now_ns - begun < 3600 * HR_NS_PER_S);
+	}
+	for (uint64_t s = 0; s < w->seq; s++)
+		assert_int_equal(there.seen[s], 1);
+	assert_memory_equal(&there.got, &w->made, sizeof(w->made));
+}
+
 static void an_idle_vm_bridges_a_day_within_512_kib(void **state)
 {
 	struct hr_rand r = hr_rand_seeded("idle");
@@ -392,6 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_busy_vm_bridges_a_day_within_512_kib),
 		T(an_idle_vm_bridges_a_day_within_512_kib),
+		T(a_day_of_answers_that_prove_nothing_fits_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
