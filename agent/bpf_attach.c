@@ -18,7 +18,9 @@
 
 #include "agent/bpf_parts.h"
 #include "agent/kernel_probe.h"
+#include "proto/base/fsio.h"
 #include "proto/cleanup.h"
+#include "proto/num.h"
 
 /* From 5.18 on sched_switch hands over the state of the task that leaves. */
 #define SWITCH_ARGS 4
@@ -264,6 +266,25 @@ static void visit_cpus(uint32_t cpus)
 	CPU_FREE(one);
 }
 
+/* Highest CPU that is online, and one, of a list such as "0-3,8-11"; 0 where the kernel does not
+ * say. */
+static uint32_t highest_online(void)
+{
+	char text[4096];
+	long n = hr_fs_read("/sys/devices/system/cpu/online", text, sizeof(text));
+	uint64_t last;
+	size_t at;
+
+	if (n <= 0)
+		return 0;
+	at = strcspn(text, "\n");
+	while (at > 0 && text[at - 1] >= '0' && text[at - 1] <= '9')
+		at--;
+	if (!hr_num_u64_n(text + at, strcspn(text + at, "\n"), &last) || last >= HR_CPUS_MAX)
+		return 0;
+	return (uint32_t)last + 1;
+}
+
 static bool switch_fires(const struct hr_bpf *b)
 {
 	visit_cpus(b->view.cpus);
@@ -271,7 +292,7 @@ static bool switch_fires(const struct hr_bpf *b)
 		uint64_t n = 0;
 
 		for (uint32_t i = 0; i < b->view.cpus; i++)
-			n += __atomic_load_n(&b->view.cpu[i].switches, __ATOMIC_RELAXED);
+			n += __atomic_load_n(&b->view.cpu[i].seq, __ATOMIC_RELAXED);
 		if (n)
 			return true;
 		usleep(1000);
@@ -479,6 +500,7 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	hr_kernel_probe(&b->facts);
 	cpus = libbpf_num_possible_cpus();
 	b->view.cpus = cpus < 1 ? 1 : cpus > HR_CPUS_MAX ? HR_CPUS_MAX : (uint32_t)cpus;
+	b->view.online = highest_online();
 	b->view.disks = at_least_one(opts->disks, HR_DISKS_MAX);
 	b->view.nics = at_least_one(opts->nics, HR_NICS_MAX);
 	b->cells = calloc(1, hr_cells_size(b->view.cpus, b->view.disks, b->view.nics));

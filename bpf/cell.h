@@ -60,63 +60,74 @@ struct hr_cell_hist {
 	10000000ULL /* X: a burst that waited longer than max(X, own CPU time) is late             \
 		     */
 
-/* 32 bytes: two slots share a cache line.  At most 8.39 ms per slot and CPU go into the u32s. */
+/*
+ * 32 bytes: two slots share a cache line.  At most 8.39 ms per slot and CPU go into a half of a
+ * word, so the difference of two readings of a word, modulo 2^64, splits into its halves.
+ */
 struct hr_cpu_slot {
-	uint64_t wait_ns;   /* stints that ended here waited in this slot */
-	uint64_t charge_ns; /* their work, placed from the wake of its burst on */
-	uint32_t oncpu_ns;
-	uint32_t hog_ns; /* work of bursts older than HR_HOG_NS, where it ran */
-	uint32_t unknown_ns;
-	uint32_t wakes; /* bursts that ended here woke in this slot */
+	uint64_t wait_ns; /* stints that ended here waited in this slot */
+	/* their work charged here (from the wake of its burst on) less that done here, modulo 2^64:
+	 * most bursts wake in the slot they sleep in, and nothing is to be written */
+	uint64_t moved_ns;
+	uint64_t oncpu_wakes; /* time on the CPU; bursts that ended here woke in this slot */
+	uint64_t hog_unknown; /* work of bursts older than HR_HOG_NS, where it ran; unknown time */
 };
+#define HR_SLOT_WAKE          (1ULL << 32)
+#define HR_SLOT_UNKNOWN_SHIFT 32
 
 struct hr_cpu_cell {
 	/* the stint now running; read together under @seq (odd: being written) */
-	uint32_t seq;
+	uint32_t seq;        /* two an event, idle included: compare with ctxt of /proc/stat */
 	uint32_t pid;        /* 0: idle */
+	uint64_t task;       /* its address, to tell whether prev is it */
 	uint64_t since;      /* ns, 0: no switch seen yet */
 	uint64_t run_delay;  /* of the task when its wait began */
-	uint64_t burst_wait; /* its burst before this stint, ns */
-	uint64_t burst_cpu;
-	/* counters */
-	uint64_t switches;  /* events, idle included: compare with ctxt of /proc/stat */
-	uint64_t voluntary; /* a task went to sleep or ended */
-	uint64_t resync;    /* prev was not the task last switched in: an event was missed */
+	uint64_t burst;      /* its burst before this stint, as in struct hr_last */
+	uint64_t exec;       /* its sum_exec_runtime when it was switched in */
+	uint64_t offset;     /* CLOCK_MONOTONIC less the runqueue's clock, ns */
+	uint64_t plain_from; /* the reader's: the later of the two below; bursts that woke before it
+				need the long way */
 
+	/* counters */
+	uint64_t resync;  /* prev was not the task last switched in: an event was missed */
 	uint64_t bad;     /* run_delay went backwards: taken as 0 */
 	uint64_t late_ns; /* waiting that lay before the horizon when it became known */
 	uint64_t bursts_late;
 	uint64_t broken; /* switch-ins whose burst could not be continued (table collision, missed
 			    stint) */
-	uint64_t task;   /* address of the task now running, to tell whether prev is it */
-	uint64_t exec;   /* its sum_exec_runtime when it was switched in */
-	uint64_t offset; /* CLOCK_MONOTONIC less the runqueue's clock, ns */
 
 	/* written by the reader */
 	uint64_t horizon;      /* ns, as in struct hr_ctl */
 	uint64_t record_until; /* ns; stints that end before it are recorded */
-	uint64_t
-		plain_from; /* the later of the two: bursts that woke before it need the long way */
+	uint64_t pad;
 
-	struct hr_cell_hist wait; /* per stint, us */
-	struct hr_cell_hist burst_cpu_us;
+	/* bursts of one stint, both below HR_SMALL: [wait][time on the CPU], us; in none of those
+	 * below */
+	uint32_t quick[HR_SMALL * HR_SMALL];
+	struct hr_cell_hist wait;         /* per stint, us */
+	struct hr_cell_hist burst_cpu_us; /* as many as went to sleep or ended */
 	struct hr_cell_hist burst_wait_us;
-	uint64_t unused[128]; /* to the end of the page */
+	uint64_t unused[98]; /* to the end of the page */
 	struct hr_cpu_slot slot[HR_RING_SLOTS];
 };
 
 /*
  * Tasks that are off CPU: one fixed table indexed by pid & 1023 (kernel-signals
- * 3.3).  Both words carry the rest of the pid, so a torn, foreign or stale entry
- * is seen as such; it only costs the continuation of that burst.
+ * 3.3).  Both words carry the pid, so a torn, foreign or stale entry is seen as such;
+ * it only costs the continuation of that burst.
  */
 #define HR_LAST_N 1024
 
 struct hr_last {
-	uint64_t at;    /* pid >> 10 : 12 | pcount : 16 | run_delay : 36 */
-	uint64_t burst; /* pid >> 10 : 12 | wait : 26 | cpu : 26, both in 1.024 us, capped at 68.7 s
-			 */
+	uint64_t at;    /* pid << 42 + pcount << 36 + run_delay */
+	uint64_t burst; /* pid << 42 + (wait : 26 | cpu : 26), both in 1.024 us, capped at 68.7 s */
 };
+#define HR_LAST_PART_BITS 26
+#define HR_LAST_PART_UNIT 10 /* 2^10 ns */
+
+/* Wait and time on CPUs of a burst as it is kept, ns. */
+#define HR_BURST_WAIT(burst) ((burst) >> HR_LAST_PART_BITS << HR_LAST_PART_UNIT)
+#define HR_BURST_CPU(burst)  (((burst) & ((1ULL << HR_LAST_PART_BITS) - 1)) << HR_LAST_PART_UNIT)
 
 /* --- disk ----------------------------------------------------------------- */
 
@@ -210,7 +221,8 @@ struct hr_task_rec { /* one record of the iterator; field for field struct hr_ta
 
 _Static_assert(sizeof(struct hr_cell_hist) == 16 + 4 * HR_BUCKETS, "no hidden padding");
 _Static_assert(sizeof(struct hr_cpu_slot) == 32, "two to a cache line");
-_Static_assert(__builtin_offsetof(struct hr_cpu_cell, bad) == 64, "the hot line");
+_Static_assert(__builtin_offsetof(struct hr_cpu_cell, resync) == 64, "the hot line");
+_Static_assert(__builtin_offsetof(struct hr_cpu_cell, quick) == 128, "quick ones on lines");
 _Static_assert(__builtin_offsetof(struct hr_cpu_cell, slot) == HR_PAGE, "slots on pages");
 _Static_assert(sizeof(struct hr_cpu_cell) == 3 * HR_PAGE, "12 KiB per CPU");
 _Static_assert(__builtin_offsetof(struct hr_disk_cell, slot) % 64 == 0, "slots on lines");

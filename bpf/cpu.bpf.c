@@ -34,33 +34,31 @@ struct {
 uint64_t hr_stints_lost;
 
 /*
- * What an interval is counted as: a 64-bit and a 32-bit field of the slots, each with
- * a bit that says whether it is meant.  So a loop over slots has no branch in it, and
- * a verifier that has to walk all of its turns (5.10, 6.1) sees each turn once and not
- * once for every kind: 6.1 gave up at a million instructions.
+ * What an interval is counted as: which word of the slots it is added to, how far left, and
+ * whether it is taken off moved_ns.  So a loop over slots has no branch in it, and a verifier
+ * that has to walk all of its turns (5.10, 6.1) sees each turn once and not once for every
+ * kind: 6.1 gave up at a million instructions.
  */
-#define IN64(field) ((uint32_t) __builtin_offsetof(struct hr_cpu_slot, field) | 1 << 16)
-#define IN32(field) (((uint32_t) __builtin_offsetof(struct hr_cpu_slot, field) - 16) << 8 | 1 << 17)
 enum kind {
-	ONCPU = IN32(oncpu_ns) | IN64(charge_ns), /* the burst never having waited, charged there */
-	ONCPU_ONLY = IN32(oncpu_ns),
-	WAIT = IN64(wait_ns),
-	CHARGE = IN64(charge_ns),
-	HOG = IN32(hog_ns),
-	UNKNOWN = IN32(unknown_ns),
+	WAIT = 0,
+	CHARGE = 1,
+	ONCPU = 2, /* the burst never having waited, charged there */
+	HOG = 3,
+	UNKNOWN = 3 | HR_SLOT_UNKNOWN_SHIFT, /* 32: the upper half */
+	ONCPU_ONLY = 2 | 64,
 };
-_Static_assert(__builtin_offsetof(struct hr_cpu_slot, charge_ns) == 8 &&
-		       __builtin_offsetof(struct hr_cpu_slot, oncpu_ns) == 16 &&
-		       __builtin_offsetof(struct hr_cpu_slot, unknown_ns) == 24,
-	"two fields of 64 bits, then those of 32");
+_Static_assert(__builtin_offsetof(struct hr_cpu_slot, moved_ns) == 8 &&
+		       __builtin_offsetof(struct hr_cpu_slot, oncpu_wakes) == 16 &&
+		       __builtin_offsetof(struct hr_cpu_slot, hog_unknown) == 24 &&
+		       HR_SLOT_UNKNOWN_SHIFT == 32,
+	"the words of a slot as the kinds number them");
 
-static __always_inline void add(struct hr_cpu_slot *s, uint32_t k, uint32_t ns)
+static __always_inline void add(struct hr_cpu_slot *s, uint32_t k, uint64_t ns)
 {
-	uint64_t *a = (uint64_t *)((char *)s + (k & 8));
-	uint32_t *b = (uint32_t *)((char *)s + 16 + (k >> 8 & 12));
+	uint64_t *word = (uint64_t *)s + (k & 3);
 
-	*a += -(uint64_t)(k >> 16 & 1) & ns;
-	*b += -(k >> 17 & 1) & ns;
+	*word += ns << (k & 32);
+	s->moved_ns -= -(uint64_t)(k >> 6 & 1) & ns;
 }
 
 /*
@@ -93,7 +91,7 @@ static __always_inline void put(struct hr_cpu_cell *c, uint64_t a, uint64_t b, e
 	if (a >= b)
 		return;
 	if (a >> HR_SLOT_SHIFT == (b - 1) >> HR_SLOT_SHIFT)
-		add(&c->slot[(a >> HR_SLOT_SHIFT) & HR_RING_MASK], k, (uint32_t)(b - a));
+		add(&c->slot[(a >> HR_SLOT_SHIFT) & HR_RING_MASK], k, b - a);
 	else
 		hr_spread(a, b, k);
 }
@@ -130,42 +128,30 @@ static __always_inline void count(struct hr_cell_hist *h, uint64_t ns)
 		count_us(h, v);
 }
 
-/* The same for less than a slot. */
-static __always_inline void count_short(struct hr_cell_hist *h, uint64_t ns)
-{
-	if (LIKELY(ns < HR_SMALL * 1000))
-		h->n[(ns * 274877907) >> 38]++;
-	else
-		count_us(h, hr_us(ns));
-}
-
 /*
- * The table of tasks off CPU.
+ * The table of tasks off CPU.  What a task is known by is added to what is kept of it, not packed
+ * beside it: the difference to the same sum of the same task is what is new, and that of any other
+ * is too large.  burst: pids of one entry differ by a multiple of 1024, so by one of 2^52 here,
+ * exactly.  at: another pcount of the same task is off by 68.7 s of waiting each.
  */
-#define RD_BITS   36
-#define RD_MASK   ((1ULL << RD_BITS) - 1)
-#define PART_BITS 26
-#define PART_MASK ((1ULL << PART_BITS) - 1)
-#define PART_UNIT 10 /* 2^10 ns */
+#define PID_SHIFT    42
+#define PCOUNT_SHIFT 36
+#define PART_BITS    HR_LAST_PART_BITS
+#define PART_MASK    ((1ULL << PART_BITS) - 1)
 
 static __always_inline uint64_t part(uint64_t ns)
 {
-	ns >>= PART_UNIT;
+	ns >>= HR_LAST_PART_UNIT;
 	return ns > PART_MASK ? PART_MASK : ns;
-}
-
-static __always_inline uint64_t key(uint32_t pid, uint64_t pcount, uint64_t run_delay)
-{
-	return ((uint64_t)(pid >> 10) << 52) | ((pcount & 0xffff) << RD_BITS) |
-	       (run_delay & RD_MASK);
 }
 
 static __always_inline void leave(uint32_t pid, uint64_t pcount, uint64_t run_delay, uint64_t burst)
 {
 	struct hr_last *e = &hr_last[pid & (HR_LAST_N - 1)];
+	uint64_t who = (uint64_t)pid << PID_SHIFT;
 
-	e->at = key(pid, pcount, run_delay);
-	e->burst = ((uint64_t)(pid >> 10) << 52) | burst;
+	e->at = who + (pcount << PCOUNT_SHIFT) + run_delay;
+	e->burst = who + burst;
 }
 
 /* Task @pid runs from now on: where did its wait, and its burst, begin? */
@@ -173,18 +159,16 @@ static __always_inline void enter(
 	struct hr_cpu_cell *c, uint32_t pid, uint64_t pcount, uint64_t run_delay)
 {
 	struct hr_last *e = &hr_last[pid & (HR_LAST_N - 1)];
-	uint64_t at = e->at, burst = e->burst;
-	uint64_t d = (run_delay - at) & RD_MASK;
+	uint64_t who = (uint64_t)pid << PID_SHIFT, burst = e->burst - who;
+	uint64_t waited = who + (pcount << PCOUNT_SHIFT) + run_delay - e->at;
 
-	c->burst_wait = 0;
-	c->burst_cpu = 0;
-	if (LIKELY(((at ^ key(pid, pcount, 0)) >> RD_BITS) == 0 && burst >> 52 == pid >> 10 &&
-		    d >> (RD_BITS - 1) == 0)) {
-		c->run_delay = run_delay - d;
-		c->burst_wait = ((burst >> PART_BITS) & PART_MASK) << PART_UNIT;
-		c->burst_cpu = (burst & PART_MASK) << PART_UNIT;
-	} else if ((pcount & 0xffffffff) ==
-		   0) { /* first time on a CPU: it waited since its birth */
+	if (LIKELY((waited >> (PCOUNT_SHIFT - 1) | burst >> (2 * PART_BITS)) == 0)) {
+		c->run_delay = run_delay - waited;
+		c->burst = burst;
+		return;
+	}
+	c->burst = 0;
+	if ((uint32_t)pcount == 0) { /* first time on a CPU: it waited since its birth */
 		c->run_delay = 0;
 	} else {
 		c->run_delay = run_delay;
@@ -198,12 +182,11 @@ static __always_inline void burst_done(
 {
 	uint64_t wake = later(now - wait - cpu, c->horizon);
 
-	c->voluntary++;
 	if (wait > HR_LATE_NS && wait > cpu)
 		c->bursts_late++;
 	count(&c->burst_cpu_us, cpu);
 	count(&c->burst_wait_us, wait);
-	c->slot[(wake >> HR_SLOT_SHIFT) & HR_RING_MASK].wakes++;
+	c->slot[(wake >> HR_SLOT_SHIFT) & HR_RING_MASK].oncpu_wakes += HR_SLOT_WAKE;
 }
 
 /* Part of a stint [at, now) whose burst was @age old at @at, and is older than a hog at @now. */
@@ -259,9 +242,9 @@ __noinline uint64_t hr_stint(uint64_t now, uint64_t run_delay, uint32_t sleeps)
 	if (now < c->record_until)
 		hr_record(since, now - since, w,
 			(uint64_t)c->pid << 32 | (sleeps ? HR_STINT_SLEEPS : 0) |
-				(c->burst_wait || c->burst_cpu ? HR_STINT_CONTINUES : 0));
-	wait = c->burst_wait + w;
-	cpu = c->burst_cpu + (now - since);
+				(c->burst ? HR_STINT_CONTINUES : 0));
+	wait = HR_BURST_WAIT(c->burst) + w;
+	cpu = HR_BURST_CPU(c->burst) + (now - since);
 	count(&c->wait, w);
 	if (w) {
 		from = since - w;
@@ -290,29 +273,49 @@ __noinline uint64_t hr_stint(uint64_t now, uint64_t run_delay, uint32_t sleeps)
 
 /*
  * The same for a burst that woke in this very slot and is neither recorded nor behind the
- * horizon: all of it goes into one slot.  Nine of ten at a rate of switches where it matters.
+ * horizon: all of it goes into one slot.
  */
-static __always_inline uint64_t stint(
-	struct hr_cpu_cell *c, uint64_t now, uint64_t run_delay, bool sleeps)
+static __noinline uint64_t stint(
+	struct hr_cpu_cell *c, uint64_t now, uint64_t run_delay, uint32_t sleeps)
 {
 	uint64_t ran = now - c->since, w = run_delay - c->run_delay;
-	uint64_t wait = c->burst_wait + w, cpu = c->burst_cpu + ran, wake = now - wait - cpu;
+	uint64_t wait = HR_BURST_WAIT(c->burst) + w, cpu = HR_BURST_CPU(c->burst) + ran;
+	uint64_t wake = now - wait - cpu;
 	struct hr_cpu_slot *s;
 
-	if (UNLIKELY(w >> HR_SLOT_SHIFT || wake < c->plain_from || (wake ^ now) >> HR_SLOT_SHIFT))
+	if (w >> HR_SLOT_SHIFT || wake < c->plain_from || (wake ^ now) >> HR_SLOT_SHIFT)
 		return hr_stint(now, run_delay, sleeps);
 	s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
 	s->wait_ns += w;
-	s->charge_ns += ran;
-	s->oncpu_ns += (uint32_t)ran;
-	count_short(&c->wait, w);
+	s->oncpu_wakes += ran;
+	count(&c->wait, w);
 	if (!sleeps)
 		return part(wait) << PART_BITS | part(cpu);
-	c->voluntary++;
-	s->wakes++;
-	count_short(&c->burst_cpu_us, cpu);
-	count_short(&c->burst_wait_us, wait);
+	s->oncpu_wakes += HR_SLOT_WAKE;
+	count(&c->burst_cpu_us, cpu);
+	count(&c->burst_wait_us, wait);
 	return 0;
+}
+
+/*
+ * And for a whole burst of one stint and a few us, which is what switches at a rate that costs
+ * something: false when it is not one.  ns / 1000 by multiplication is exact up to 20,000.
+ */
+static __always_inline bool quick(struct hr_cpu_cell *c, uint64_t now, uint64_t run_delay)
+{
+	uint64_t ran = now - c->since, w = run_delay - c->run_delay, wake = c->since - w;
+	struct hr_cpu_slot *s;
+	uint32_t i;
+
+	if (UNLIKELY(c->burst || w >= HR_SMALL * 1000 || ran >= HR_SMALL * 1000 ||
+		     wake < c->plain_from || (wake ^ now) >> HR_SLOT_SHIFT))
+		return false;
+	s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
+	s->wait_ns += w;
+	s->oncpu_wakes += ran + HR_SLOT_WAKE;
+	i = ((uint32_t)w * 8389 >> 20 & 7 << HR_BUCKET_BITS) | (uint32_t)ran * 8389 >> 23;
+	c->quick[i & (HR_SMALL * HR_SMALL - 1)]++;
+	return true;
 }
 
 /*
@@ -346,12 +349,13 @@ __noinline uint64_t hr_missed(uint64_t now)
 }
 
 /*
- * prev is not the task of the cell: the first event of this CPU, or one was missed.
- * 1 when the stint that ends could be found all the same.
+ * prev is not the task of the cell: the first event of this CPU, or one was missed.  The stint
+ * that ends is counted if it could be found all the same; returns its burst as hr_stint() does.
  */
-__noinline int hr_resync(uint64_t now, uint32_t pid, uint64_t pcount, uint64_t run_delay)
+__noinline uint64_t hr_resync(
+	uint64_t now, uint64_t pid_sleeps, uint64_t pcount, uint64_t run_delay)
 {
-	uint32_t cpu = bpf_get_smp_processor_id();
+	uint32_t cpu = bpf_get_smp_processor_id(), pid = (uint32_t)(pid_sleeps >> 1);
 	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
 	uint64_t left;
 
@@ -364,35 +368,38 @@ __noinline int hr_resync(uint64_t now, uint32_t pid, uint64_t pcount, uint64_t r
 		return 0;
 	}
 	c->since = left;
-	if (pid)
-		enter(c, pid, pcount - 1, run_delay); /* it has arrived since its last switch-out */
-	return 1;
+	if (!pid)
+		return 0;
+	enter(c, pid, pcount - 1, run_delay); /* it has arrived since its last switch-out */
+	return hr_stint(now, run_delay, pid_sleeps & 1);
 }
 
 /* A clock that has moved this much against the other was set, not slewed. */
 #define CLOCK_STEP_NS 1000000000ULL
 
 /*
- * Renews the offset of the two clocks.  A runqueue's clock may be older than the event,
- * never younger, so the smallest offset seen is the right one; it may grow by 0.1 % of
+ * Renews the offset of the two clocks and returns the time.  A runqueue's clock may be older than
+ * the event, never younger, so the smallest offset seen is the right one; it may grow by 0.1 % of
  * the time since, twice what time synchronisation slews.
  */
-static __always_inline void calibrate(struct hr_cpu_cell *c, uint64_t clock)
+static __noinline uint64_t calibrate(struct hr_cpu_cell *c, uint64_t clock)
 {
 	uint64_t mono = bpf_ktime_get_ns(), seen = mono - clock, grown = seen - c->offset, most;
 
 	if (c->since == 0 || (int64_t)grown < 0 || grown > CLOCK_STEP_NS) {
 		c->offset = seen;
-		return;
+	} else {
+		most = (mono - c->since) >> 10;
+		c->offset += grown < most ? grown : most;
 	}
-	most = (mono - c->since) >> 10;
-	c->offset += grown < most ? grown : most;
+	return later(clock + c->offset, c->since);
 }
 
 /*
  * Time of this event.  Reading CLOCK_MONOTONIC costs as much as all the rest of the
  * program (90-130 ns under kvm-clock); the scheduler has just read its own, in which
- * run_delay and sum_exec_runtime are kept as well.  Both are compared once per slot.
+ * run_delay and sum_exec_runtime are kept as well, and which never goes back.  Both are
+ * compared once per slot.
  */
 static __always_inline uint64_t time_of(
 	const bool typed, struct hr_cpu_cell *c, struct task_struct *next)
@@ -400,36 +407,55 @@ static __always_inline uint64_t time_of(
 	uint64_t clock, now;
 
 	if (!typed || !hr_has_rq_clock())
-		return bpf_ktime_get_ns();
+		return later(bpf_ktime_get_ns(), c->since);
 	clock = hr_rq_clock(next);
 	now = clock + c->offset;
-	if (UNLIKELY(now >> HR_SLOT_SHIFT != c->since >> HR_SLOT_SHIFT)) {
-		calibrate(c, clock);
-		now = clock + c->offset;
-	}
-	return later(now, c->since);
+	if (UNLIKELY((now ^ c->since) >> HR_SLOT_SHIFT))
+		now = calibrate(c, clock);
+	return now;
+}
+
+/*
+ * Whether prev sleeps.  Preempted with its state already set, a task stays on the queue: it does
+ * not (pitfall 2).  The arguments are read here, where they are wanted.
+ */
+static __always_inline bool sleeps(
+	const bool typed, const bool state_told, unsigned long long *ctx, struct task_struct *prev)
+{
+	if ((bool)ctx[0])
+		return false;
+	return (state_told ? (unsigned int)ctx[3] : hr_task_state(typed, prev)) != 0;
 }
 
 static __always_inline int on_switch(
-	const bool typed, struct task_struct *prev, struct task_struct *next, bool sleeps)
+	const bool typed, const bool state_told, unsigned long long *ctx)
 {
 	uint32_t cpu = bpf_get_smp_processor_id(), pid;
+	struct task_struct *prev = (struct task_struct *)ctx[1];
+	struct task_struct *next = (struct task_struct *)ctx[2];
 	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
-	uint64_t now, pcount, run_delay;
-	bool known = true;
+	uint64_t now, pcount, run_delay, burst = 0;
 
 	if (!c)
 		return 0;
 	now = time_of(typed, c, next);
 	*(volatile uint32_t *)&c->seq = c->seq + 1;
-	c->switches++;
-	pid = (uint32_t)HR_READ(typed, prev, pid);
 	pcount = HR_READ(typed, prev, sched_info.pcount);
 	run_delay = HR_READ(typed, prev, sched_info.run_delay);
-	if (UNLIKELY(c->task != (uint64_t)prev))
-		known = hr_resync(now, pid, pcount, run_delay);
+	pid = c->pid; /* not prev's: one line and one page of it less */
+	if (UNLIKELY(c->task != (uint64_t)prev)) {
+		pid = (uint32_t)HR_READ(typed, prev, pid);
+		burst = hr_resync(now,
+			(uint64_t)pid << 1 | (sleeps(typed, state_told, ctx, prev) ? 1 : 0), pcount,
+			run_delay);
+	} else if (pid) {
+		bool s = sleeps(typed, state_told, ctx, prev);
+
+		if (UNLIKELY(!s || !quick(c, now, run_delay)))
+			burst = stint(c, now, run_delay, s);
+	}
 	if (pid)
-		leave(pid, pcount, run_delay, LIKELY(known) ? stint(c, now, run_delay, sleeps) : 0);
+		leave(pid, pcount, run_delay, burst);
 	pid = (uint32_t)HR_READ(typed, next, pid);
 	c->pid = pid;
 	c->task = (uint64_t)next;
@@ -444,33 +470,30 @@ static __always_inline int on_switch(
 }
 
 /*
- * Preempted with its state already set, a task stays on the queue: not asleep (pitfall 2).
  * Two programs a rung, and user space loads the one that fits: a constant that says which
  * kernel this is would be read at every event, from one page more.
+ * Arguments: bool preempt, prev, next, and prev's state from 5.18 on.
  */
 SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch_btf, bool preempt, struct task_struct *prev, struct task_struct *next,
-	unsigned int state)
+int on_switch_btf(unsigned long long *ctx)
 {
-	return on_switch(true, prev, next, !preempt && state != 0);
+	return on_switch(true, true, ctx);
 }
 
 SEC("raw_tp/sched_switch")
-int BPF_PROG(on_switch_raw, bool preempt, struct task_struct *prev, struct task_struct *next,
-	unsigned int state)
+int on_switch_raw(unsigned long long *ctx)
 {
-	return on_switch(false, prev, next, !preempt && state != 0);
+	return on_switch(false, true, ctx);
 }
 
-/* Three arguments: up to 5.17. */
 SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch3_btf, bool preempt, struct task_struct *prev, struct task_struct *next)
+int on_switch3_btf(unsigned long long *ctx)
 {
-	return on_switch(true, prev, next, !preempt && hr_task_state(true, prev) != 0);
+	return on_switch(true, false, ctx);
 }
 
 SEC("raw_tp/sched_switch")
-int BPF_PROG(on_switch3_raw, bool preempt, struct task_struct *prev, struct task_struct *next)
+int on_switch3_raw(unsigned long long *ctx)
 {
-	return on_switch(false, prev, next, !preempt && hr_task_state(false, prev) != 0);
+	return on_switch(false, false, ctx);
 }

@@ -25,7 +25,8 @@ struct prev_hist {
 };
 
 struct prev_cpu {
-	uint64_t switches, voluntary, resync, bad, late_ns, bursts_late, broken;
+	uint32_t switches; /* modulo 2^31 */
+	uint64_t resync, bad, late_ns, bursts_late, broken;
 	struct prev_hist wait, burst_cpu, burst_wait;
 };
 
@@ -41,7 +42,8 @@ struct prev_mem {
 
 struct hr_cells {
 	uint32_t cpus, groups, disks, nics;
-	uint32_t live; /* CPUs up to the last that has switched: cells beyond were never written */
+	uint32_t live; /* CPUs up to the last that is online or has switched: the others wrote
+			  nothing */
 	bool based;    /* a first take has been */
 	bool lapped;
 	uint32_t touched;          /* bit per device number that a take has written to */
@@ -127,6 +129,18 @@ static void gather(const struct hr_cell_hist *h, struct prev_hist *sum)
 		sum->max = max;
 }
 
+/* Bursts of one stint and a few us: each is in all three. */
+static void gather_quick(const struct hr_cpu_cell *c, struct prev_cpu *sum)
+{
+	for (uint32_t i = 0; i < HR_SMALL * HR_SMALL; i++) {
+		uint32_t n = LOAD(c->quick[i]);
+
+		sum->wait.n[i / HR_SMALL] += n;
+		sum->burst_wait.n[i / HR_SMALL] += n;
+		sum->burst_cpu.n[i % HR_SMALL] += n;
+	}
+}
+
 /*
  * Growth of the buckets, and what it says of the maximum and of the sums of values from HR_SMALL on
  * (@ret_lo to @ret_hi; smaller ones, which are exact, go into ret->sum).  The maximum of @now is of
@@ -196,13 +210,15 @@ static void deliver_ns(
 	ret->sum = within(ns / 1000, lo + ret->sum, hi + ret->sum);
 }
 
-/* CPUs to look at.  Of 256 possible ones a VM may have two: reading all takes half a millisecond.
+/*
+ * CPUs to look at.  Of 256 possible ones a VM may have two: reading all takes half a millisecond.
+ * One that is online may serve a device's interrupts long before it switches.
  */
 static void find_live(struct hr_cells *c, const struct hr_cells_view *v)
 {
-	uint32_t n = c->cpus;
+	uint32_t n = c->cpus, least = v->online > c->live ? v->online : c->live;
 
-	while (v->cpu && !v->unwatched && n > c->live && LOAD(v->cpu[n - 1].switches) == 0)
+	while (v->cpu && !v->unwatched && n > least && LOAD(v->cpu[n - 1].seq) == 0)
 		n--;
 	c->live = n;
 }
@@ -222,19 +238,20 @@ static void take_cpu_slot(
 			const struct hr_cpu_slot *x = &cell[cpu].slot[i];
 
 			s.wait_ns += LOAD(x->wait_ns);
-			s.charge_ns += LOAD(x->charge_ns);
-			s.oncpu_ns += LOAD(x->oncpu_ns);
-			s.hog_ns += LOAD(x->hog_ns);
-			s.unknown_ns += LOAD(x->unknown_ns);
-			s.wakes += LOAD(x->wakes);
+			s.moved_ns += LOAD(x->moved_ns);
+			s.oncpu_wakes += LOAD(x->oncpu_wakes);
+			s.hog_unknown += LOAD(x->hog_unknown);
 		}
 		if (out) {
+			uint64_t work = s.oncpu_wakes - prev->oncpu_wakes;
+			uint64_t other = s.hog_unknown - prev->hog_unknown;
+
 			out->wait_ns += s.wait_ns - prev->wait_ns;
-			out->charge_ns += s.charge_ns - prev->charge_ns;
-			out->oncpu_ns += (uint32_t)(s.oncpu_ns - prev->oncpu_ns);
-			out->hog_ns += (uint32_t)(s.hog_ns - prev->hog_ns);
-			out->unknown_ns += (uint32_t)(s.unknown_ns - prev->unknown_ns);
-			out->wakes += s.wakes - prev->wakes;
+			out->charge_ns += s.moved_ns - prev->moved_ns + (uint32_t)work;
+			out->oncpu_ns += (uint32_t)work;
+			out->wakes += (uint32_t)(work / HR_SLOT_WAKE);
+			out->hog_ns += (uint32_t)other;
+			out->unknown_ns += other >> HR_SLOT_UNKNOWN_SHIFT;
 		}
 		*prev = s;
 	}
@@ -242,18 +259,22 @@ static void take_cpu_slot(
 
 bool hr_cells_open(const struct hr_cpu_cell *c, struct hr_open *ret)
 {
+	uint64_t burst;
+
 	/* a switch takes ~0.1 us: only a vCPU stopped in mid-program can fail a hundred times */
 	for (int tries = 0; tries < 100; tries++) {
 		uint32_t seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
 
 		ret->pid = LOAD(c->pid);
 		ret->since = LOAD(c->since);
-		ret->burst_wait = LOAD(c->burst_wait);
-		ret->burst_cpu = LOAD(c->burst_cpu);
+		burst = LOAD(c->burst);
 		ret->exec = LOAD(c->exec);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (!(seq & 1) && seq == LOAD(c->seq))
-			return true;
+		if (seq & 1 || seq != LOAD(c->seq))
+			continue;
+		ret->burst_wait = HR_BURST_WAIT(burst);
+		ret->burst_cpu = HR_BURST_CPU(burst);
+		return true;
 	}
 	return false;
 }
@@ -318,8 +339,7 @@ static void take_cpu_counters(
 
 	memset(&now, 0, sizeof(now));
 	for (uint32_t i = 0; i < cpus; i++) {
-		now.switches += LOAD(cell[i].switches);
-		now.voluntary += LOAD(cell[i].voluntary);
+		now.switches += LOAD(cell[i].seq) / 2;
 		now.resync += LOAD(cell[i].resync);
 		now.bad += LOAD(cell[i].bad);
 		now.late_ns += LOAD(cell[i].late_ns);
@@ -328,9 +348,9 @@ static void take_cpu_counters(
 		gather(&cell[i].wait, &now.wait);
 		gather(&cell[i].burst_cpu_us, &now.burst_cpu);
 		gather(&cell[i].burst_wait_us, &now.burst_wait);
+		gather_quick(&cell[i], &now);
 	}
-	ret->switches = grown(now.switches, &p->switches);
-	ret->voluntary = grown(now.voluntary, &p->voluntary);
+	ret->switches = grown32(now.switches, &p->switches) & INT32_MAX;
 	ret->resync = grown(now.resync, &p->resync);
 	ret->bad = grown(now.bad, &p->bad);
 	ret->late_ns = grown(now.late_ns, &p->late_ns);
@@ -339,6 +359,7 @@ static void take_cpu_counters(
 	deliver(&now.wait, &p->wait, &ret->wait);
 	deliver(&now.burst_cpu, &p->burst_cpu, &ret->burst_cpu);
 	ret->bursts = ret->burst_cpu.total;
+	ret->voluntary = ret->bursts;
 	deliver(&now.burst_wait, &p->burst_wait, &ret->burst_wait);
 }
 

@@ -52,6 +52,7 @@ struct hr_cells_view {
 	const struct hr_disk_cell *disk; /* [cpus][disks] */
 	const struct hr_nic_cell *nic;   /* [cpus][nics] */
 	const struct hr_mem_cell *mem;   /* [cpus] */
+	uint32_t online;                 /* highest CPU that was online, and one; 0: not known */
 	bool unwatched; /* switches are not counted any more: they do not tell which CPUs ran */
 	const struct hr_open_end *open_end; /* [cpus], NULL: every running stint is believed */
 	/* device number (hr_facts.dev) of each disk and NIC of the maps; HR_DEVS_MAX: unused */

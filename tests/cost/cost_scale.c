@@ -63,11 +63,9 @@ static void busy_slot(struct machine *m, uint32_t cpu, uint64_t slot)
 	struct hr_disk_cell *d = &m->disk[cpu];
 
 	s->wait_ns += 1000 + cpu;
-	s->charge_ns += HR_SLOT_NS / 2;
-	s->oncpu_ns += (uint32_t)HR_SLOT_NS / 2;
-	s->wakes += 7;
-	c->switches += 20;
-	c->voluntary += 10;
+	s->oncpu_wakes += HR_SLOT_NS / 2 + 7 * HR_SLOT_WAKE;
+	c->seq += 40;
+	c->quick[(slot + cpu) % (HR_SMALL * HR_SMALL)] += 3;
 	c->wait.n[(slot + cpu) % HR_BUCKETS] += 7;
 	c->burst_cpu_us.n[(slot + cpu) % HR_BUCKETS] += 7;
 	c->burst_wait_us.n[(slot * 3 + cpu) % HR_BUCKETS] += 7;

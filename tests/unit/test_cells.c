@@ -36,7 +36,7 @@ static int set_up(void **state)
 		.mem = f->mem,
 		.disk_dev = {0},
 		.nic_dev = {1}};
-	f->cpu[0].switches = f->cpu[1].switches = 1;
+	f->cpu[0].seq = f->cpu[1].seq = 2;
 	*state = f;
 	return 0;
 }
@@ -61,8 +61,8 @@ static void the_first_take_sets_a_base_and_delivers_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	f->cpu[0].switches = 1000;
-	f->cpu[1].slot[RING(500)].oncpu_ns = 77;
+	f->cpu[0].seq = 1000;
+	f->cpu[1].slot[RING(500)].oncpu_wakes = 77;
 	f->disk[0].lat[1].n[9] = 5;
 	assert_int_equal(hr_cells_plan(f->cells, 500 * S + 3), 501 * S);
 	hr_cells_take(f->cells, &f->view, &f->take);
@@ -78,17 +78,27 @@ static void a_take_delivers_closed_slots_summed_over_cpus(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->cpu[0].slot[RING(501)].oncpu_ns = 1000;
-	f->cpu[1].slot[RING(501)].oncpu_ns = 2000;
+	f->cpu[0].slot[RING(501)].oncpu_wakes = 1000;
+	f->cpu[1].slot[RING(501)].oncpu_wakes = 2000;
 	f->cpu[1].slot[RING(502)].wait_ns = 300;
-	f->cpu[0].slot[RING(502)].wakes = 4;
-	f->cpu[0].slot[RING(588)].hog_ns = 9; /* still open at slot 620: 620 - 32 = 588 */
+	f->cpu[0].slot[RING(502)].oncpu_wakes = 4ULL << 32;
+	f->cpu[0].slot[RING(503)].moved_ns = 50;            /* charged here, done ... */
+	f->cpu[1].slot[RING(504)].moved_ns = -(uint64_t)50; /* ... there, with 20 more */
+	f->cpu[1].slot[RING(504)].oncpu_wakes = 70;
+	f->cpu[0].slot[RING(505)].hog_unknown = 8ULL << 32 | 6;
+	f->cpu[0].slot[RING(588)].hog_unknown = 9; /* still open at slot 620: 620 - 32 = 588 */
 	take_at(f, 620);
 	assert_int_equal(f->take.first_slot, 501);
 	assert_int_equal(f->take.n_slots, 87);
 	assert_int_equal(f->take.cpu_slot[0].oncpu_ns, 3000);
 	assert_int_equal(f->take.cpu_slot[1].wait_ns, 300);
 	assert_int_equal(f->take.cpu_slot[1].wakes, 4);
+	assert_int_equal(f->take.cpu_slot[0].charge_ns, 3000); /* where it was done */
+	assert_int_equal(f->take.cpu_slot[2].charge_ns, 50);
+	assert_int_equal(f->take.cpu_slot[3].charge_ns, 20);
+	assert_int_equal(f->take.cpu_slot[3].oncpu_ns, 70);
+	assert_int_equal(f->take.cpu_slot[4].hog_ns, 6);
+	assert_int_equal(f->take.cpu_slot[4].unknown_ns, 8);
 	take_at(f, 630);
 	assert_int_equal(f->take.first_slot, 588);
 	assert_int_equal(f->take.n_slots, 10);
@@ -100,16 +110,20 @@ static void a_slot_used_again_delivers_only_what_is_new(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->cpu[0].slot[RING(510)].oncpu_ns = 0xfffffff0u; /* a counter about to wrap */
-	f->cpu[0].slot[RING(510)].charge_ns = 40;
+	f->cpu[0].slot[RING(510)].oncpu_wakes = 0xfffffff0u; /* a half about to overflow */
+	f->cpu[0].slot[RING(510)].hog_unknown = 0xfffffffffffffff0u;
 	take_at(f, 600);
 	take_at(f, 750);
-	f->cpu[0].slot[RING(766)].oncpu_ns += 0x20; /* 766 = 510 + 256: same place */
-	f->cpu[0].slot[RING(766)].charge_ns += 2;
+	f->cpu[0].slot[RING(766)].oncpu_wakes += 0x20; /* 766 = 510 + 256: same place */
+	f->cpu[0].slot[RING(766)].hog_unknown += 5ULL << 32 | 0x12;
+	f->cpu[0].slot[RING(766)].moved_ns -= 30;
 	take_at(f, 850);
 	assert_int_equal(f->take.first_slot, 718);
 	assert_int_equal(f->take.cpu_slot[766 - 718].oncpu_ns, 0x20);
-	assert_int_equal(f->take.cpu_slot[766 - 718].charge_ns, 2);
+	assert_int_equal(f->take.cpu_slot[766 - 718].wakes, 0);
+	assert_int_equal(f->take.cpu_slot[766 - 718].charge_ns, 2); /* 32 - 30 */
+	assert_int_equal(f->take.cpu_slot[766 - 718].hog_ns, 0x12);
+	assert_int_equal(f->take.cpu_slot[766 - 718].unknown_ns, 5);
 }
 
 static void a_task_that_does_not_switch_counts_until_the_horizon_once(void **state)
@@ -119,11 +133,10 @@ static void a_task_that_does_not_switch_counts_until_the_horizon_once(void **sta
 
 	take_at(f, 500);
 	/* on CPU 1 since the middle of slot 510; its burst is 0.2 s old already, a quarter of it
-	 * waiting */
+	 * waiting: in 1.024 us, 48,829 of 195,313 */
 	f->cpu[1].pid = 42;
 	f->cpu[1].since = 510 * S + S / 2;
-	f->cpu[1].burst_cpu = 150000000;
-	f->cpu[1].burst_wait = 50000000;
+	f->cpu[1].burst = 48829ULL << 26 | 146484;
 	for (uint64_t slot = 620; slot <= 860; slot += 120) {
 		take_at(f, slot);
 		for (uint32_t i = 0; i < f->take.n_slots; i++) {
@@ -136,8 +149,8 @@ static void a_task_that_does_not_switch_counts_until_the_horizon_once(void **sta
 	/* from 510.5 to slot 860 - 32 = 828: 317.5 slots, 2663383040 ns; the first 0.8 s of it are
 	 * a young burst's */
 	assert_int_equal(oncpu, 2663383040);
-	assert_int_equal(charge, 800000000);
-	assert_int_equal(hog, 1863383040);
+	assert_int_equal(charge, 799999488); /* of 1e9, less 195,313 * 1024 */
+	assert_int_equal(hog, 1863383552);
 }
 
 static void work_is_charged_left_by_the_wait_of_its_burst(void **state)
@@ -147,8 +160,8 @@ static void work_is_charged_left_by_the_wait_of_its_burst(void **state)
 	take_at(f, 500);
 	f->cpu[0].pid = 42;
 	f->cpu[0].since = 520 * S;
-	f->cpu[0].burst_wait = 2 * S;
-	take_at(f, 553); /* up to slot 521 */
+	f->cpu[0].burst = (2 * S >> 10) << 26; /* a slot is 8192 of 1.024 us */
+	take_at(f, 553);                       /* up to slot 521 */
 	assert_int_equal(f->take.n_slots, 20);
 	assert_int_equal(f->take.cpu_slot[19].oncpu_ns, S); /* slot 520 */
 	assert_int_equal(f->take.cpu_slot[19].charge_ns, 0);
@@ -193,13 +206,13 @@ static void a_take_that_comes_too_late_says_so_and_starts_afresh(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->cpu[0].switches += 10;
+	f->cpu[0].seq += 20;
 	take_at(f, 501 + 32 + 222); /* exactly what fits */
 	assert_false(f->take.overrun);
 	assert_int_equal(f->take.n_slots, 222);
 	assert_int_equal(f->take.cpu.switches, 10);
-	f->cpu[0].switches = 31;
-	f->cpu[0].slot[RING(800)].oncpu_ns = 5;
+	f->cpu[0].seq = 62;
+	f->cpu[0].slot[RING(800)].oncpu_wakes = 5;
 	take_at(f, 723 + 32 + 223);
 	assert_true(f->take.overrun);
 	assert_int_equal(f->take.n_slots, 0);
@@ -325,12 +338,12 @@ static void more_than_256_cpus_do_not_wrap(void **state)
 
 	(void)state;
 	for (int i = 0; i < CPUS; i++)
-		cpu[i].switches = 1;
+		cpu[i].seq = 2;
 	hr_cells_init(c, CPUS, 0, 0);
 	hr_cells_plan(c, 500 * S);
 	hr_cells_take(c, &v, t);
 	for (int i = 0; i < CPUS; i++)
-		cpu[i].slot[RING(510)].oncpu_ns = S;
+		cpu[i].slot[RING(510)].oncpu_wakes = S;
 	hr_cells_plan(c, 620 * S);
 	hr_cells_take(c, &v, t);
 	assert_int_equal(t->cpu_slot[9].oncpu_ns, 600ULL * 8388608); /* 5.03e9 > 2^32 */
@@ -350,14 +363,14 @@ static void cells_of_a_cpu_that_never_ran_are_not_read(void **state)
 	assert_true(disk != MAP_FAILED);
 	assert_int_equal(size % 4096, 0);
 	f->view.disk = disk;
-	f->cpu[1].switches = 0;
+	f->cpu[1].seq = 0;
 	assert_int_equal(mprotect(disk + 1, size, PROT_NONE), 0);
 	take_at(f, 500);
 	disk[0].errors = 2;
 	take_at(f, 600);
 	assert_int_equal(f->take.disk[0].errors, 2);
 	assert_int_equal(mprotect(disk + 1, size, PROT_READ | PROT_WRITE), 0);
-	f->cpu[1].switches = 1;
+	f->cpu[1].seq = 2;
 	disk[1].errors = 3;
 	disk[1].slot[RING(610)].sum[1] = 5ULL << HR_DISK_OPS_SHIFT;
 	take_at(f, 700);
@@ -366,12 +379,69 @@ static void cells_of_a_cpu_that_never_ran_are_not_read(void **state)
 	assert_int_equal(munmap(disk, 2 * size), 0);
 }
 
+/* It may serve a disk's interrupts and not switch: what it has done is not news when it does. */
+static void cells_of_a_cpu_that_is_online_are_read(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cpu[1].seq = 0;
+	f->view.online = 2;
+	f->disk[1].errors = 7; /* before the first take */
+	take_at(f, 500);
+	f->disk[1].errors = 9;
+	take_at(f, 600);
+	assert_int_equal(f->take.disk[0].errors, 2);
+	f->cpu[1].seq = 2;
+	take_at(f, 700);
+	assert_int_equal(f->take.disk[0].errors, 0);
+}
+
+/* Two an event, modulo 2^32; odd: an event is being counted. */
+static void switches_are_half_of_the_sequence(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cpu[0].seq = 0xfffffffeU; /* 2147483647 */
+	take_at(f, 500);
+	f->cpu[0].seq = 5; /* 2147483648 and 2, and one more begun */
+	f->cpu[1].seq = 8; /* 3 more */
+	take_at(f, 600);
+	assert_int_equal(f->take.cpu.switches, 6);
+	f->cpu[0].seq = 6;
+	take_at(f, 700);
+	assert_int_equal(f->take.cpu.switches, 1);
+}
+
+/* A quick burst is one of its wait and of its time on the CPU in all three histograms. */
+static void a_quick_burst_is_in_three_histograms(void **state)
+{
+	struct fixture *f = *state;
+	struct hr_take_cpu *t = &f->take.cpu;
+
+	take_at(f, 500);
+	f->cpu[0].quick[2 * 8 + 5] = 3; /* three waited 2 us and ran 5 */
+	f->cpu[1].quick[7] = 1;         /* one ran 7 and did not wait */
+	f->cpu[1].wait.n[2] = 4;        /* four stints of others waited 2 */
+	take_at(f, 600);
+	assert_int_equal(t->wait.n[2], 7);
+	assert_int_equal(t->wait.n[0], 1);
+	assert_int_equal(t->wait.sum, 14);
+	assert_int_equal(t->burst_wait.n[2], 3);
+	assert_int_equal(t->burst_wait.n[0], 1);
+	assert_int_equal(t->burst_wait.sum, 6);
+	assert_int_equal(t->burst_cpu.n[5], 3);
+	assert_int_equal(t->burst_cpu.n[7], 1);
+	assert_int_equal(t->burst_cpu.sum, 22);
+	assert_int_equal(t->bursts, 4);
+	assert_int_equal(t->voluntary, 4);
+}
+
 /* Nobody counts switches any more: they do not tell who is there. */
 static void without_the_switch_hook_all_cells_are_read(void **state)
 {
 	struct fixture *f = *state;
 
-	f->cpu[1].switches = 0;
+	f->cpu[1].seq = 0;
 	f->view.unwatched = true;
 	take_at(f, 500);
 	f->disk[1].errors = 3;
@@ -397,6 +467,9 @@ int main(void)
 		T(a_take_that_comes_too_late_says_so_and_starts_afresh),
 		T(a_histogram_never_contradicts_itself),
 		T(values_below_8_us_are_exact_without_a_sum),
+		T(a_quick_burst_is_in_three_histograms),
+		T(switches_are_half_of_the_sequence),
+		T(cells_of_a_cpu_that_is_online_are_read),
 		T(devices_land_under_their_number),
 		T(a_forgotten_device_starts_afresh),
 		T(more_than_256_cpus_do_not_wrap),
