@@ -19,7 +19,7 @@
 
 static struct act_opts opts;
 static int disk = -1;
-static unsigned long long blocks, pages;
+static unsigned long long block_size, blocks, pages;
 static unsigned char *memory;
 
 static unsigned long long mix(unsigned long long x)
@@ -39,11 +39,12 @@ bool act_begin(const struct act_opts *o, bool *ret_any)
 
 		disk = open(o->disk, O_WRONLY | O_DIRECT | O_CLOEXEC);
 		end = disk < 0 ? -1 : lseek(disk, 0, SEEK_END);
-		if (end < (off_t)BLOCK) {
+		block_size = o->block_kb ? o->block_kb * 1024ULL : BLOCK;
+		if (end < (off_t)block_size) {
 			perror(o->disk);
 			return false;
 		}
-		blocks = (unsigned long long)end / BLOCK;
+		blocks = (unsigned long long)end / block_size;
 	}
 	if (o->touch_mb > 0) {
 		pages = (unsigned long long)(o->touch_mb * 1048576) / BLOCK;
@@ -63,10 +64,11 @@ static bool write_block(unsigned long long draw)
 {
 	static _Thread_local void *block;
 
-	if (!block && posix_memalign(&block, BLOCK, BLOCK) != 0)
+	if (!block && posix_memalign(&block, BLOCK, block_size) != 0)
 		return false;
-	memset(block, (int)draw, BLOCK);
-	return pwrite(disk, block, BLOCK, (off_t)(draw % blocks * BLOCK)) == (ssize_t)BLOCK;
+	memset(block, (int)draw, block_size);
+	return pwrite(disk, block, block_size, (off_t)(draw % blocks * block_size)) ==
+	       (ssize_t)block_size;
 }
 
 static int connect_to(unsigned port)

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 struct act_opts {
-	const char *disk;   /* block device: a random 4 KiB block, past the page cache */
+	const char *disk;   /* block device: a random block of it, past the page cache */
+	unsigned block_kb;  /* of such a block, a multiple of 4; 0: 4 */
 	double touch_mb;    /* memory of which ACT_PAGES random pages are written */
 	unsigned http_port; /* on 127.0.0.1: GET /, the connection stays open */
 };

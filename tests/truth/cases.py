@@ -27,9 +27,11 @@ ALL["server/http"] = servers.http
 ALL["quota"] = limits.cpu_quota
 ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)
+ALL["disk-bytes"] = vm.disk_bytes
 ALL["network"] = lambda o: (vm if o.guest else devices).network(o)
 ALL["memory"] = lambda o: (vm if o.guest else devices).memory(o)
-GUEST |= {"quota", "idle", "disk", "network", "memory", *(f"gain/{n}" for n in closed.GAIN)}
+GUEST |= {"quota", "idle", "disk", "disk-bytes", "network", "memory", *(f"gain/{n}" for n in closed.GAIN)}
+HOST = ALL.keys() - {"disk-bytes"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}
 # What --all runs: some 25 minutes on a quiet machine, the guest's cases first (other load does not reach those).
 IN_GUEST = ("cpu/c1-poisson-lognormal", "cpu/c1-bursts-more", "cpu/c1-batches-in", "cpu/c1-ticks-more")

@@ -286,7 +286,7 @@ static const char usage[] =
 	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--other FACTOR] "
 	"[--for S] [--seed N]\n"
 	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n"
-	"  [--disk DEVICE] [--touch-mb N] [--http-port N]\n";
+	"  [--disk DEVICE [--block-kb N]] [--touch-mb N] [--http-port N]\n";
 
 static int choice(const char *v, const char *const *names, int n)
 {
@@ -343,6 +343,8 @@ static bool set(struct args *a, int c, const char *v)
 		a->threads = (unsigned)d;
 	else if (c == 'H')
 		a->act.http_port = (unsigned)d;
+	else if (c == 'B' && (unsigned)d % 4 == 0)
+		a->act.block_kb = (unsigned)d;
 	else if (c == 'e')
 		a->plan.seed = (uint64_t)d;
 	else if (c > 0 && c < 128 && number[c])
@@ -359,8 +361,8 @@ int main(int argc, char **argv)
 		{"k", 1, NULL, 'k'}, {"other", 1, NULL, 'o'}, {"for", 1, NULL, 'f'},
 		{"seed", 1, NULL, 'e'}, {"threads", 1, NULL, 't'}, {"late-ms", 1, NULL, 'x'},
 		{"sleep-ms", 1, NULL, 'z'}, {"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'},
-		{"disk", 1, NULL, 'D'}, {"touch-mb", 1, NULL, 'M'}, {"http-port", 1, NULL, 'H'},
-		{NULL, 0, NULL, 0}};
+		{"disk", 1, NULL, 'D'}, {"block-kb", 1, NULL, 'B'}, {"touch-mb", 1, NULL, 'M'},
+		{"http-port", 1, NULL, 'H'}, {NULL, 0, NULL, 0}};
 	struct args a = {
 		.plan = {.rate_per_s = 100, .mean_s = 0.002, .for_s = 10, .k = 1, .seed = 1},
 		.threads = 64,

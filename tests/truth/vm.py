@@ -11,6 +11,7 @@ from rig import resource
 from table import Row
 
 DISK_CAP = 300  # writes a second
+BYTES_CAP = 4e6  # bytes a second
 NET_CAP = 40e6 / 8  # bytes a second
 NONE = {"at_least": None, "likely": None, "at_most": None}
 
@@ -23,9 +24,9 @@ def _row(case, f, answer, true, group, r, info, **kw):
     return Row(case, f, answer, true, group, headroom=(r and r["headroom"]) or NONE, info=info, **kw)
 
 
-def _cap(case, r, true, answer, info, group):
-    """About the learned limit itself; nothing learned is no number."""
-    learned = r and r["capacity"]["source"] == "learned"
+def _cap(case, r, true, answer, info, group, unit=None):
+    """About the learned limit itself; nothing learned, or of another kind, is no number."""
+    learned = r and r["capacity"]["source"] == "learned" and unit in (None, r["capacity"]["unit"])
     return Row(case, 1, answer, true, group, headroom={**NONE, "likely": r["capacity"]["value"] if learned else None},
                k_max=math.inf, info=info, judge="gain")
 
@@ -64,6 +65,33 @@ def disk(o):
     info = {"load": _results(lines), "disk": r}
     yield _row("disk/at-cap@guest", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
     yield _cap("disk/cap-found@guest", r, DISK_CAP, answer, info, "disk cap value")
+
+
+def disk_bytes(o):
+    """The same where bytes are capped: requests of three sizes reach the cap, so that only bytes are constant there."""
+    g = Guest(modules=("brd", "loop"), programs=("losetup",))
+    g.run("/bin/losetup --direct-io=on /dev/loop0 /dev/ram0")
+    group = g.group("capped", io_max=f"1:0 wbps={BYTES_CAP:.0f}")
+
+    def write(share, kb, seconds):
+        return (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open --disk /dev/loop0 --block-kb {kb} "
+                f"--rate {share * BYTES_CAP / 1024 / kb:.0f} --threads 16 --seed {o.seed} --for {seconds}'")
+
+    got = _results(g.run(write(3, 16, 5)).split("\n"))[0]["per_s"] * 16384
+    if not 0.9 * BYTES_CAP < got < 1.15 * BYTES_CAP:
+        raise RuntimeError(f"the throttle did not act: {got:.0f} bytes a second")
+    for share, kb in ((0.2, 16), (0.6, 8)):
+        answer, lines = g.beside(o.seconds, write(share, kb, g.lead(o.seconds)), "loop0")
+        r = resource(answer, "disk", "loop0")
+        yield _row("disk-bytes/below-cap@guest" + _invented(r), share, answer, 1 / share, "disk byte cap", r,
+                   {"load": _results(lines), "disk": r})
+    low = (0.06, 4)
+    steps = [(*low, 4 + round(g.setup_s)), (3, 8, 4), (*low, 3), (3, 32, 4), (*low, 3), (3, 16, 4), (*low, 3), (3, 8, 8), (3, 32, 8)]
+    answer, lines = g.beside(34, "; ".join(write(*s) for s in steps), "loop0")
+    r = resource(answer, "disk", "loop0")
+    info = {"load": _results(lines), "disk": r}
+    yield _row("disk-bytes/at-cap@guest", 1, answer, 1.0, "disk byte cap", r, info, want="no/external-limit", binding="disk")
+    yield _cap("disk-bytes/cap-found@guest", r, BYTES_CAP, answer, info, "disk byte cap value", "bytes_per_second")
 
 
 NETWORK = """
