@@ -305,7 +305,7 @@ static __always_inline bool quick(struct hr_cpu_cell *c, uint64_t now, uint64_t 
 {
 	uint64_t ran = now - c->since, w = run_delay - c->run_delay, wake = c->since - w;
 	struct hr_cpu_slot *s;
-	uint32_t i;
+	uint64_t i;
 
 	if (UNLIKELY(c->burst || w >= HR_SMALL * 1000 || ran >= HR_SMALL * 1000 ||
 		     wake < c->plain_from || (wake ^ now) >> HR_SLOT_SHIFT))
@@ -313,7 +313,8 @@ static __always_inline bool quick(struct hr_cpu_cell *c, uint64_t now, uint64_t 
 	s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
 	s->wait_ns += w;
 	s->oncpu_wakes += ran + HR_SLOT_WAKE;
-	i = ((uint32_t)w * 8389 >> 20 & 7 << HR_BUCKET_BITS) | (uint32_t)ran * 8389 >> 23;
+	i = (w * 8389 >> 20 & 7 << HR_BUCKET_BITS) | ran * 8389 >> 23;
+	asm volatile("" : "+r"(i)); /* verifiers up to 5.10 want the bound told, clang knows it */
 	c->quick[i & (HR_SMALL * HR_SMALL - 1)]++;
 	return true;
 }
