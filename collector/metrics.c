@@ -10,6 +10,12 @@
 #include "collector/serve_private.h"
 #include "proto/base/clock.h"
 
+/*
+ * Each is made for its request and kept until it is sent: 3 MB of 2000 hosts, whoever reads slowly.
+ * Prometheus asks once at a time.
+ */
+#define DOCUMENTS_MAX 16
+
 static void add(struct hr_metrics_gathered *g, struct hr_metrics_own o)
 {
 	g->own[g->n++] = o;
@@ -173,8 +179,13 @@ enum MHD_Result hr_metrics_get(struct hr_request *r)
 {
 	static const struct hr_refusal stopping = {
 		503, "stopping", "The collector is stopping.", 5};
+	static const struct hr_refusal busy = {
+		503, "busy", "Too many read /metrics at once; come again.", 5};
 	const char *accept = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Accept");
 
+	r->document = true;
+	if (atomic_fetch_add(&r->door->serve->documents, 1) >= DOCUMENTS_MAX)
+		return hr_reply_problem(r, &busy);
 	r->u.ask.openmetrics = accept && strstr(accept, "application/openmetrics-text");
 	return hr_serve_hold(r, HR_WORK_METRICS) ? MHD_YES : hr_reply_problem(r, &stopping);
 }

@@ -298,6 +298,8 @@ static void on_completed(
 		free(r->u.ask.text);
 		hr_view_unref(r->u.ask.view);
 	}
+	if (r->document)
+		atomic_fetch_sub(&d->serve->documents, 1);
 	free(r);
 }
 

@@ -50,6 +50,7 @@ struct hr_serve {
 	struct hr_board *board;
 	struct hr_door door[HR_LISTEN_MAX + 1]; /* the last one is the admin's */
 	struct hr_scribe scribe;
+	atomic_uint documents;     /* of the scribe's, asked for and not sent yet */
 	pthread_mutex_t rate_lock; /* of rate */
 	struct hr_rate rate;       /* by client address */
 	pthread_mutex_t lock;      /* of what follows */
@@ -80,6 +81,7 @@ struct hr_request {
 	struct hr_secret cred; /* checked; NONE: came without one */
 	_Atomic int state;     /* enum hr_request_state */
 	uint64_t reserved;     /* bytes counted as in flight */
+	bool document;         /* counted among the scribe's */
 	size_t got;
 };
 

@@ -11,7 +11,8 @@ static struct world *lowered(void (*change)(struct hr_serve_conf *c))
 {
 	struct world *w = world_new();
 
-	change(&w->conf);
+	if (change)
+		change(&w->conf);
 	world_open(w);
 	return w;
 }
@@ -173,6 +174,44 @@ static void metrics_have_series_of_so_many_hosts_and_no_more(void **state)
 	world_free(w);
 }
 
+/* 16 are under way: the board is held, so none of them is made. */
+static void few_read_metrics_at_once_and_the_excess_is_told_to_come_again(void **state)
+{
+	struct world *w = lowered(NULL);
+	unsigned refused = 0, given = 0;
+	int fd[17];
+
+	(void)state;
+	pthread_mutex_lock(&w->board.lock);
+	for (unsigned i = 0; i < 17; i++) {
+		fd[i] = dial(w);
+		send_text(fd[i], "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+	}
+	for (unsigned i = 0; i < 2000 && refused == 0; i++) /* whichever came last */
+		for (unsigned k = 0; k < 17; k++)
+			refused += !silent_for(fd[k], 1);
+	pthread_mutex_unlock(&w->board.lock);
+	assert_int_equal(refused, 1);
+	refused = 0;
+	for (unsigned i = 0; i < 17; i++) {
+		char value[256];
+
+		read_answer(fd[i], false, &a);
+		given += a.status == 200;
+		if (a.status != 503)
+			continue;
+		refused++;
+		header(&a, "Retry-After", value);
+		assert_string_equal(value, "5");
+	}
+	assert_int_equal(given, 16);
+	assert_int_equal(refused, 1);
+	for (unsigned i = 0; i < 17; i++)
+		close(fd[i]);
+	assert_int_equal(get(w, "/metrics", &a), 200); /* all that was counted is given back */
+	world_free(w);
+}
+
 static void little_memory(struct hr_serve_conf *c)
 {
 	c->inflight_bytes = 1000;
@@ -319,6 +358,7 @@ int main(void)
 		cmocka_unit_test(metrics_have_series_of_so_many_hosts_and_no_more),
 		cmocka_unit_test(one_address_has_its_share_of_connections_and_no_more),
 		cmocka_unit_test(bodies_in_memory_are_bounded_and_the_excess_told_to_come_again),
+		T(few_read_metrics_at_once_and_the_excess_is_told_to_come_again),
 		T(headers_are_bounded_in_number_and_in_bytes),
 		T(a_stop_answers_what_is_under_way_and_takes_nothing_new),
 		cmocka_unit_test(a_taken_port_is_told_with_what_to_do),
