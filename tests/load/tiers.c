@@ -42,19 +42,29 @@ static struct hr_summary *any(int busy)
 	return &pool[busy][hr_rand_u64(&r) % POOL];
 }
 
+/* As an agent sends it (hr_wire_encode_window), and as the collector reads that. */
 static void make_pool(void)
 {
+	static struct hr_wire_arena arena;
+	size_t bytes;
+
 	for (int b = 0; b < 2; b++) {
 		pool[b] = calloc(POOL, sizeof(*pool[b]));
 		must(pool[b], "out of memory");
+		bytes = 0;
 		for (unsigned i = 0; i < POOL; i++) {
 			if (b)
 				hr_sample_busy(&r, &pool[b][i], 1000);
 			else
 				hr_sample_idle(&r, &pool[b][i], 1000);
 			raw_len[b][i] =
-				hr_wire_encode_summary(&pool[b][i], raw[b][i], sizeof(raw[b][i]));
+				hr_wire_encode_window(&pool[b][i], raw[b][i], sizeof(raw[b][i]));
+			must(hr_wire_decode_summary(
+				     &arena, raw[b][i], raw_len[b][i], &pool[b][i]) == HR_WIRE_OK,
+				"a window does not decode");
+			bytes += raw_len[b][i];
 		}
+		(void)printf("%s: %zu bytes a window\n", b ? "busy" : "idle", bytes / POOL);
 		for (unsigned i = 0; i < POOL; i++)
 			for (unsigned k = 0; k < 30; k++)
 				must(hr_digest_add(&five[b][i], 1, 1, any(b)), "out of memory");
