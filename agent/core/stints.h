@@ -20,9 +20,10 @@
 
 struct hr_burst {
 	uint64_t wake_ns; /* since the begin of the slice */
-	uint64_t cpu_ns;
+	uint32_t cpu_ns;  /* 4.3 of at most 5 s */
 	uint32_t wait_ns; /* capped */
 	bool fixed;       /* of the agent itself: it does not grow with the load */
+	uint32_t thread;  /* its thread id; of a replay, the crew it belongs to, 0: none */
 };
 
 struct hr_stints {
