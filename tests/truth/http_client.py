@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 An open-loop HTTP client: requests at random (Poisson) instants, sent whether or not earlier ones were answered, each by one
-of 64 users at random (kept connections; more when all wait); a latency counts from the instant its request was due.  Prints JSON: {"n", "late", "p50_ms", "p99_ms", "failed"}.
+of 64 users at random (kept connections; more when all wait); a latency counts from the instant its request was due.  Prints JSON: {"n", "late", "clumps2", "p50_ms",
+"p99_ms", "failed"}; clumps2: of each row of late ones, in the order they were due, the square of its length, added up.
 
 usage: http_client.py PORT RATE SECONDS LIMIT_MS [SEED]
 """
@@ -44,7 +45,7 @@ class Client:
                 raise ConnectionError(head[:40])
             await _chunked(reader)
             self.idle.append((reader, writer))
-            self.latency.append(time.monotonic() - due)
+            self.latency.append((due, time.monotonic() - due))
         except (OSError, ValueError, asyncio.IncompleteReadError):
             self.failed += 1
 
@@ -64,12 +65,21 @@ class Client:
         self.failed += len(tasks)
 
 
+def clumps2(late):
+    """Of each row of true ones the square of its length, added up."""
+    total = row = 0
+    for is_late in [*late, False]:
+        total, row = (total, row + 1) if is_late else (total + row * row, 0)
+    return total
+
+
 def main():
     port, rate, seconds, limit = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
     client = Client(port)
     asyncio.run(client.run(rate, seconds, int(sys.argv[5]) if len(sys.argv) > 5 else 1))
-    ms = sorted(1000 * x for x in client.latency) or [0]
-    print(json.dumps({"n": len(client.latency) + client.failed, "late": sum(x > limit for x in ms) + client.failed,
+    rows = clumps2(1000 * x > limit for _, x in sorted(client.latency))
+    ms = sorted(1000 * x for _, x in client.latency) or [0]
+    print(json.dumps({"n": len(client.latency) + client.failed, "late": sum(x > limit for x in ms) + client.failed, "clumps2": rows,
                       "p50_ms": ms[len(ms) // 2], "p99_ms": ms[min(len(ms) - 1, len(ms) * 99 // 100)],
                       "failed": client.failed}))
 

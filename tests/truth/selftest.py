@@ -3,11 +3,14 @@
 """The suite's own arithmetic against hand calculation: no root, no clock, no load."""
 import math
 import os
+import random
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+from breaks import Run, find, fit  # noqa: E402
+from http_client import clumps2  # noqa: E402
 from rig import Rules, break_point, nearest_rank  # noqa: E402
 from table import Row, factor, share, summary  # noqa: E402
 
@@ -63,6 +66,33 @@ def search():
     assert break_point(lambda x: 0.0, 1, 0.1, 3)[0] is None
 
 
+def together():
+    """All runs near the break, fitted: exact counts of (load / 4)^3 % give 4; the error is that of their number."""
+    runs = [Run(x, 0.01 * (x / 4) ** 3 * 1e6, 1e6) for x in (3, 3.5, 4, 4.5, 5)]
+    k, known = fit(runs)
+    near(k, 4, 1e-6)
+    assert known < 1.01
+    # One load, at the limit: nobody knows the slope, so nothing is said but by more loads.  With a slope of 3 and 100
+    # late ones in all, a standard error is 10 % of the share, 3.3 % of the load; in clumps of 4 twice that.
+    runs = [Run(x, 0.01 * (x / 4) ** 3 * n, n) for x, n in ((3.5, 5000), (4.5, 3500))]
+    assert 1.025 < fit(runs)[1] < 1.05, fit(runs)
+    for r in runs:
+        r.clump = 4.0
+    assert 1.05 < fit(runs)[1] < 1.10, fit(runs)
+    # what falls with the load is noise
+    assert fit([Run(3, 200, 1e4), Run(4, 100, 1e4), Run(5, 50, 1e4)]) is None
+    # drawn counts: the truth is within three of the errors told, 30 times of 30
+    draw = random.Random(5)
+    for _ in range(30):
+        def run_at(x):
+            n = int(10 * x * 60)
+            return Run(x, sum(draw.random() < 0.01 * (x / 4) ** 3 for _ in range(n)), n)
+        k, known, seen = find(run_at, 2.0, 0.1, 30, 4, 6)
+        assert abs(math.log(k / 4)) < 3 * math.log(known), (k, known)
+        assert len(seen) <= 10 and known < 1.25, known
+    assert clumps2([True, True, False, True]) == 5 and clumps2([]) == 0
+
+
 def counters():
     # user nice system idle iowait irq softirq steal, in ticks of 10 ms: 1 s each, 0.5 then 0.25 busy
     r = Rules.of_lines(["cpu 0 0 0 0 0 0 0 0", "cpu 40 0 10 50 0 0 0 0", "cpu 60 0 15 125 0 0 0 0"])
@@ -76,5 +106,6 @@ def counters():
 
 rows()
 search()
+together()
 counters()
 print("the suite's arithmetic: as by hand")

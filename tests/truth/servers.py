@@ -2,6 +2,7 @@
 """
 Real servers under an open load: PostgreSQL under pgbench, nginx under http_client.py; latency from the scheduled start is the truth.
 """
+import itertools
 import json
 import os
 import pwd
@@ -12,7 +13,8 @@ import sys
 import tempfile
 import time
 
-from rig import TOP, Skip, break_point, call, cpus_online, measure, need, on_exit, quietly, start, write
+from breaks import Run, find
+from rig import EPS, TOP, Skip, call, cpus_online, measure, need, on_exit, quietly, start, write
 from table import Row
 
 LIMIT_MS = 10  # the service level: 1 % of the transactions take longer from their scheduled start
@@ -56,14 +58,23 @@ def _late(p):
     skipped = re.search(r"transactions skipped: (\d+)", out)
     late, n = int(above.group(1)), int(above.group(2))
     skipped = int(skipped.group(1)) if skipped else 0
-    return (late + skipped) / max(n + skipped, 1)
+    return late + skipped, n + skipped
+
+
+def _break(what, o, run_at, first, lo, hi):
+    """The load that breaks the service level, and what is to be said of it in each row."""
+    full, known, seen = find(lambda x: quietly(lambda: run_at(x))[0], first, lo, hi, 3 if o.quick else 4, 0 if o.quick else 6)
+    if full is None:
+        raise Skip(f"did not break: {seen}")
+    print(f"  {what}: {100 * EPS:g} % late at {full:.0f} a second" + (f", known to x{known:.2f}" if known else ""), file=sys.stderr)
+    return full, {"search": seen, "break": full, "break_known_to": known}
 
 
 def _rows(case, o, full, seen, record):
     """The question at each fraction of the load that breaks."""
     for f in FRACTIONS:
         (answer, info), foreign = quietly(lambda f=f: record(f * full))
-        info["foreign"], info["search"] = foreign, seen
+        info.update(seen, foreign=foreign)
         want = "yes" if f < 0.5 else "resize" if f > 1.1 else None
         yield Row(case, f, answer, 1 / f, "server", want=want, binding="cpu" if f > 1.1 else None, info=info)
 
@@ -72,16 +83,14 @@ def postgres(o):
     cpus_online(2)
     home = _server()
     seconds = o.seconds
-    full, seen = break_point(lambda r: quietly(lambda: _late(_pgbench(home, r, seconds)))[0], 8000, 500, 60000,
-                             3 if o.quick else 6)
-    if full is None:
-        raise Skip(f"did not break: {seen}")
+    full, seen = _break("PostgreSQL", o, lambda r: Run(r, *_late(_pgbench(home, r, seconds))), 8000, 500, 60000)
 
     def record(rate):
         p = _pgbench(home, rate, seconds + 4)
         time.sleep(1)
         answer, info = measure(seconds)
-        info["late"] = _late(p)
+        late, n = _late(p)
+        info["late"] = late / max(n, 1)
         return answer, info
 
     yield from _rows("server/postgres-select", o, full, seen, record)
@@ -135,16 +144,16 @@ def http(o):
     alone = _answered(_requests(10, 5, 1000, o.seed))["p50_ms"]
     limit = alone + LIMIT_MS
 
-    def late_at(rate):
-        r = quietly(lambda: _answered(_requests(rate, o.seconds, limit, o.seed)))[0]
-        return r["late"] / max(r["n"], 1)
+    seed = itertools.count(o.seed)
 
-    full, seen = break_point(late_at, 0.5 * HTTP_WORKERS / (alone / 1e3), 5, 5000, 3 if o.quick else 6)
-    if full is None:
-        raise Skip(f"did not break: {seen}")
+    def run_at(rate):
+        r = _answered(_requests(rate, o.seconds, limit, next(seed)))  # another load of the kind each time
+        return Run(rate, r["late"], r["n"], r["clumps2"])
+
+    full, seen = _break("nginx", o, run_at, 0.5 * HTTP_WORKERS / (alone / 1e3), 5, 5000)
 
     def record(rate):
-        p = _requests(rate, o.seconds + 4, limit, o.seed + 1)
+        p = _requests(rate, o.seconds + 4, limit, next(seed))
         time.sleep(1)
         answer, info = measure(o.seconds)
         info["client"] = _answered(p)

@@ -95,7 +95,8 @@ def line(r):
             f"{number(b['at_most'])} | {'x' + format(math.exp(abs(e)), '.2f') if e is not None else '-':>5} | "
             f"{r.answer['answer'] + '/' + r.answer['reason']:24} {(r.answer['binding']['resource'] or '-'):8} "
             f"{r.verdict() or '-':8}| {number(rules.get('0.8/mean'), 8)} {number(rules.get('1/P99'), 6)} "
-            f"{number(rules.get('P99.5+20%'), 6)} | {r.info.get('busy', 0):4.2f} {r.info.get('foreign', 0):5.2f}")
+            f"{number(rules.get('P99.5+20%'), 6)} | {r.info.get('busy', 0):4.2f} {r.info.get('foreign', 0):5.2f}" +
+            (f" | truth known to x{r.info['break_known_to']:.2f}" if r.info.get("break_known_to") else ""))
 
 
 def mean(v):
