@@ -277,8 +277,8 @@ static bool pick(struct hr_courier *c, struct hr_outbox_batch *b)
 {
 	const struct hr_outbox *box = hr_spool_outbox(c->spool);
 	uint32_t n_aside = hr_outbox_n_aside(box);
-	bool old = c->old_turn && hr_outbox_has_old(box);
 	enum hr_detour_turn turn;
+	bool old;
 
 	if (hr_detour_closed(&c->detour))
 		c->single.n = 0;
@@ -290,6 +290,7 @@ static bool pick(struct hr_courier *c, struct hr_outbox_batch *b)
 	turn = hr_detour_next(&c->detour, hr_clock_mono_ns(), box->n > n_aside, n_aside);
 	if (turn == HR_DETOUR_PROBE)
 		return hr_outbox_probe(box, &c->probe_at, b);
+	old = turn == HR_DETOUR_QUEUE && c->old_turn && hr_outbox_has_old(box);
 	if (!hr_outbox_pick(box, turn == HR_DETOUR_NEWEST ? 0 : c->backlog, old,
 		    HR_BODY_MAX - FACTS_ROOM - 1024, b))
 		return false;

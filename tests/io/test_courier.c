@@ -94,18 +94,23 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void window(struct world *w)
+static void window_of(struct world *w, uint32_t epoch)
 {
 	w->seq++;
 	memset(&w->sum, 0, sizeof(w->sum));
 	w->sum.seq_first = w->sum.seq_last = w->seq;
 	w->sum.t_end_ms = hr_clock_wall_ms();
 	w->sum.dur_ms = 10000;
-	w->sum.epoch = 1;
+	w->sum.epoch = epoch;
 	w->sum.cpus = 2;
 	w->sum.have = HR_SIG_BIT(HR_SIG_CPU_SLOTS);
 	w->sum.ctr[HR_CTR_SWITCHES] = w->seq;
 	hr_courier_window(w->c, &w->sum);
+}
+
+static void window(struct world *w)
+{
+	window_of(w, 1);
 }
 
 /* The server acknowledges whatever last window a body holds: told beforehand. */
@@ -425,6 +430,25 @@ static void a_body_that_never_comes_through_blocks_nothing(void **state)
 	assert_int_equal(st.dropped, 0);
 }
 
+/* What is tried in its place is the newest window, whosever turn it was. */
+static void behind_a_body_aside_the_newest_is_next(void **state)
+{
+	struct world *w = *state;
+
+	window(w);
+	answers(w, 404, 0);
+	for (unsigned i = 1; i <= 6; i++) {
+		work_until(w, i);
+		assert_int_equal(waiting(w), 1);
+		ahead_ns += 11 * HR_NS_PER_S;
+	}
+	window(w);
+	window_of(w, 2); /* window 2 is of an older epoch, and its turn has come */
+	answers(w, 204, 3);
+	work_until(w, 7);
+	expect(w, 6, 1, 3);
+}
+
 /* A window in doubt does not put those in doubt that travel with it. */
 static void only_what_may_be_stored_is_held(void **state)
 {
@@ -525,6 +549,7 @@ int main(void)
 		T(what_a_proxy_refuses_steps_aside_and_comes_again),
 		T(a_way_that_refuses_all_is_tried_with_few),
 		T(a_body_that_never_comes_through_blocks_nothing),
+		T(behind_a_body_aside_the_newest_is_next),
 		T(only_what_may_be_stored_is_held),
 		T(a_collector_without_room_gets_everything_later),
 		T(the_backlog_goes_at_the_granted_rate_behind_the_newest),
