@@ -318,10 +318,10 @@ static int drop_oldest(struct hr_spool *s)
 
 int hr_spool_shrink(struct hr_spool *s, bool drop)
 {
-	int r = merge_old(s, 0, true) ? 0 : drop ? drop_oldest(s) : -ENOSPC;
+	int r = drop ? drop_oldest(s) : merge_old(s, 0, true) ? 0 : -ENOSPC;
 
 	if (r == 0 && s->end > 2 * s->box.live_bytes + HR_SPOOL_GARBAGE_MIN)
-		r = hr_spool_rewrite(s, s->in_memory);
+		(void)hr_spool_rewrite(s, s->in_memory); /* else it is longer for now */
 	return r;
 }
 

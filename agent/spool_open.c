@@ -227,13 +227,18 @@ static int forget_doubles(struct hr_spool *old, const struct hr_outbox *box)
 static int make_fit(struct hr_spool *s, struct hr_spool *old)
 {
 	uint64_t limit = s->limit - s->limit / 4;
+	bool merges[2] = {true, true};
 	int r = forget_doubles(old, &s->box);
 
 	while (r == 0 && (old->box.n + s->box.n >= HR_OUTBOX_MAX ||
-				 old->box.live_bytes + s->box.live_bytes > limit))
-		if (hr_spool_shrink(old, false) < 0 && hr_spool_shrink(s, false) < 0 &&
-			hr_spool_shrink(old, true) < 0)
+				 old->box.live_bytes + s->box.live_bytes > limit)) {
+		merges[0] = merges[0] && hr_spool_shrink(old, false) == 0;
+		if (merges[0])
+			continue;
+		merges[1] = merges[1] && hr_spool_shrink(s, false) == 0;
+		if (!merges[1] && hr_spool_shrink(old, true) < 0)
 			r = hr_spool_shrink(s, true);
+	}
 	return r;
 }
 

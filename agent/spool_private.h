@@ -47,9 +47,7 @@ int hr_spool_copy_live(struct hr_spool *s, int fd, uint64_t *end);
 int hr_spool_install(struct hr_spool *s, int fd);
 /* The live part, alone, into the directory or into memory; the old file stays until then. */
 int hr_spool_rewrite(struct hr_spool *s, bool to_memory);
-/*
- * Oldest first: one merge, or with @drop, where nothing can be merged, one window dropped and
- * counted.  -ENOSPC: neither.
+/* Oldest first: one merge, or with @drop one window dropped and counted.  -ENOSPC: there is none.
  */
 int hr_spool_shrink(struct hr_spool *s, bool drop);
 int hr_spool_put(struct hr_spool *s, const struct hr_journal_record *r);
