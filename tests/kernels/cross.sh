@@ -7,15 +7,16 @@ cross=$build/arm64 # what it builds
 
 # get_sysroot ARCH: $cache/sysroot-ARCH with all that deploy/packages.list wants for building and testing.
 get_sysroot() {
-	local arch=$1 dir=$cache/sysroot-$1 deb link
-	[ ! -e "$dir/complete" ] || return 0
+	local arch=$1 dir=$cache/sysroot-$1 deb link want
+	want=$(sed -nE 's/^(build|test) ([a-z0-9.+-]+-dev)$/\2/p' "$top/deploy/packages.list")
+	[ "$(cat "$dir/complete" 2>/dev/null)" != "$want" ] || return 0 # made when less was wanted: made again
 	refresh bookworm "$arch" || return 1
 	rm -rf "$dir"
 	mkdir -p "$dir"/usr/{lib,bin,sbin}
 	for link in lib bin sbin; do ln -s "usr/$link" "$dir/$link"; done
-	# shellcheck disable=SC2046  # a list
+	# shellcheck disable=SC2086  # a list
 	apt_in bookworm "$arch" apt-get -qq -y --no-install-recommends --download-only -o Debug::NoLocking=1 install \
-		$(sed -nE 's/^(build|test) ([a-z0-9.+-]+-dev)$/\2/p' "$top/deploy/packages.list") >"$cache/download.log" 2>&1 ||
+		$want >"$cache/download.log" 2>&1 ||
 		{ tail -n 2 "$cache/download.log" >&2; return 1; }
 	for deb in "$cache/apt/bookworm-$arch/cache/archives"/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$dir" || return 1
@@ -23,7 +24,7 @@ get_sysroot() {
 	while read -r link; do # absolute links would lead out of it
 		ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$dir$(readlink "$link")")" "$link"
 	done < <(find "$dir" -type l -lname '/*')
-	touch "$dir/complete"
+	echo "$want" >"$dir/complete"
 }
 
 # cross_build TARGET...: the tree for arm64 in $cross.
