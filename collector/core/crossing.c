@@ -46,11 +46,10 @@ const double *hr_crossing_weights(enum hr_crossing_kind kind, bool touched)
 	return weights[touched][kind];
 }
 
-double hr_crossing_level(const double *peak, uint32_t n)
+/* The third largest of the seven days of each of @n windows; unknown days are low ones. */
+static void levels(const double *peak, uint32_t n, double *ret)
 {
-	double best = 0;
-
-	for (uint32_t i = 0; i + HR_CROSSING_WITHIN <= n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		double top[HR_CROSSING_NEED] = {0}; /* largest first */
 
 		for (uint32_t d = i; d < i + HR_CROSSING_WITHIN; d++) {
@@ -63,9 +62,28 @@ double hr_crossing_level(const double *peak, uint32_t n)
 				top[t] = more;
 			}
 		}
-		best = fmax(best, top[HR_CROSSING_NEED - 1]);
+		ret[i] = top[HR_CROSSING_NEED - 1];
+	}
+}
+
+double hr_crossing_level(const double *peak, uint32_t n)
+{
+	double best = 0, level;
+
+	for (uint32_t i = 0; i + HR_CROSSING_WITHIN <= n; i++) {
+		levels(peak + i, 1, &level);
+		best = fmax(best, level);
 	}
 	return best;
+}
+
+/* Highest level held from day i on: of a week that begins there, or later. */
+#define WINDOWS (HR_CROSSING_DAYS - HR_CROSSING_WITHIN + 1)
+static void levels_from(const double peak[HR_CROSSING_DAYS], double ret[WINDOWS])
+{
+	levels(peak, WINDOWS, ret);
+	for (unsigned i = WINDOWS - 1; i-- > 0;)
+		ret[i] = ret[i + 1] > ret[i] ? ret[i + 1] : ret[i];
 }
 
 /*
@@ -73,24 +91,18 @@ double hr_crossing_level(const double *peak, uint32_t n)
  * many was a level reached and held that lies as far above those 7 days' peak as the line lies
  * above the last 7 days' peak?
  */
-static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
+static double own_rises(const double peak[HR_CROSSING_DAYS], const double level[], double line)
 {
-	double last = 0, level[HR_CROSSING_DAYS];
+	double last = 0;
 	unsigned rose = 0, n = 0;
 
-	/* highest level held from day o on: of a week that begins there, or later */
-	for (unsigned o = HR_CROSSING_DAYS - HR_CROSSING_WITHIN + 1; o-- > HR_CROSSING_WITHIN;) {
-		level[o] = hr_crossing_level(peak + o, HR_CROSSING_WITHIN);
-		if (o + HR_CROSSING_WITHIN < HR_CROSSING_DAYS && level[o + 1] > level[o])
-			level[o] = level[o + 1];
-	}
 	for (unsigned d = HR_CROSSING_DAYS - HR_CROSSING_WITHIN; d < HR_CROSSING_DAYS; d++)
-		last = isnan(peak[d]) ? last : fmax(last, peak[d]);
+		last = peak[d] > last ? peak[d] : last; /* not NaN */
 	for (unsigned o = HR_CROSSING_WITHIN; o + HR_CROSSING_WITHIN <= HR_CROSSING_DAYS; o++) {
 		double before = -1;
 
 		for (unsigned d = o - HR_CROSSING_WITHIN; d < o; d++)
-			before = isnan(peak[d]) ? before : fmax(before, peak[d]);
+			before = peak[d] > before ? peak[d] : before;
 		if (before < 0)
 			continue; /* a week without evidence is not a low one */
 		rose += level[o] * fmax(last, 1e-3) >= line * fmax(before, 1e-3);
@@ -101,30 +113,23 @@ static double own_rises(const double peak[HR_CROSSING_DAYS], double line)
 
 static double median_slope(const double lw[HR_CROSSING_DAYS])
 {
-	double s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2 + 1], tmp[sizeof(s) / sizeof(*s)],
-		mid[2];
-	double lag[HR_CROSSING_DAYS];
-	unsigned k = 0;
+	float y[HR_CROSSING_DAYS], s[HR_CROSSING_DAYS * (HR_CROSSING_DAYS - 1) / 2];
+	uint32_t k = 0, n = 0;
 
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
-		lag[i] = i;
-	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++) {
-		double all[HR_CROSSING_DAYS];
-		unsigned n = HR_CROSSING_DAYS - i;
-
-		if (isnan(lw[i]))
-			continue;
-		for (unsigned j = 1; j < n; j++)
-			all[j] = (lw[i + j] - lw[i]) / lag[j];
-		for (unsigned j = 1; j < n; j++) {
-			s[k] = all[j];
-			k += isnan(all[j]) ? 0 : 1;
-		}
+		y[i] = (float)lw[i];
+	for (unsigned lag = 1; lag < HR_CROSSING_DAYS; lag++) {
+		for (unsigned i = 0; i + lag < HR_CROSSING_DAYS; i++)
+			s[k + i] = (y[i + lag] - y[i]) / (float)lag;
+		k += HR_CROSSING_DAYS - lag;
 	}
-	if (!k)
-		return 0;
-	hr_rank_picks(s, k, (size_t[2]){k / 2, (k - 1) / 2}, 2, tmp, mid);
-	return k % 2 ? mid[0] : (mid[0] + mid[1]) / 2;
+	for (uint32_t i = 0; i < k; i++) {
+		bool known = s[i] == s[i];
+
+		s[i] = known ? s[i] : INFINITY;
+		n += known;
+	}
+	return n ? (double)hr_rank_middle(s, k, n) : 0;
 }
 
 /* A load that is the same on all days, away from the line: most are, at the cap of k. */
@@ -143,10 +148,11 @@ static bool all_alike(const double peak[HR_CROSSING_DAYS], double line)
 	return n >= HR_CROSSING_DAYS_MIN && one < line * NEAR && one > 0;
 }
 
-void hr_crossing_features(
-	const double peak[HR_CROSSING_DAYS], double line, double ret_x[HR_CROSSING_FEATURES])
+static void features(const double peak[HR_CROSSING_DAYS], double line, bool slope,
+	double ret_x[HR_CROSSING_FEATURES])
 {
-	double lw[HR_CROSSING_DAYS], max = -INFINITY, sum = 0, sq = 0, step = 0, level;
+	double lw[HR_CROSSING_DAYS], level[WINDOWS];
+	double max = -INFINITY, sum = 0, sq = 0, step = 0;
 	unsigned n = 0, n_step = 0, over = 0, near = 0;
 
 	if (all_alike(peak, line)) {
@@ -173,19 +179,25 @@ void hr_crossing_features(
 	for (unsigned d = 0; d < HR_CROSSING_DAYS; d++)
 		if (!isnan(lw[d]))
 			sq += (lw[d] - sum / n) * (lw[d] - sum / n);
-	level = fmax(hr_crossing_level(peak, HR_CROSSING_DAYS) / line, HR_CROSSING_FLOOR);
+	levels_from(peak, level);
 	ret_x[0] = -max;
-	ret_x[1] = -log(level);
+	ret_x[1] = -log(fmax(level[0] / line, HR_CROSSING_FLOOR));
 	ret_x[2] = n ? sqrt(sq / n) : 0;
 	ret_x[3] = log(1.0 + over);
 	ret_x[4] = n_step ? step / n_step : 0;
-	ret_x[5] = own_rises(peak, line);
+	ret_x[5] = own_rises(peak, level, line);
 	ret_x[6] = log(1.0 + near);
-	ret_x[7] = 30 * median_slope(lw);
+	ret_x[7] = slope ? 30 * median_slope(lw) : 0;
 }
 
-void hr_crossing_look(
-	const double peak[HR_CROSSING_DAYS], double line, struct hr_crossing_look *ret)
+void hr_crossing_features(
+	const double peak[HR_CROSSING_DAYS], double line, double ret_x[HR_CROSSING_FEATURES])
+{
+	features(peak, line, true, ret_x);
+}
+
+void hr_crossing_look(const double peak[HR_CROSSING_DAYS], double line, enum hr_crossing_kind kind,
+	struct hr_crossing_look *ret)
 {
 	const double *last = peak + HR_CROSSING_DAYS - HR_CROSSING_WITHIN;
 	unsigned n = 0;
@@ -207,7 +219,7 @@ void hr_crossing_look(
 		return;
 	}
 	ret->said.state = touched ? HR_CROSSING_TOUCHED : HR_CROSSING_AHEAD;
-	hr_crossing_features(peak, line, ret->x);
+	features(peak, line, hr_crossing_weights(kind, touched)[HR_CROSSING_FEATURES] != 0, ret->x);
 }
 
 void hr_crossing_say(
@@ -229,6 +241,6 @@ void hr_crossing(const double peak[HR_CROSSING_DAYS], double line, enum hr_cross
 {
 	struct hr_crossing_look l;
 
-	hr_crossing_look(peak, line, &l);
+	hr_crossing_look(peak, line, kind, &l);
 	hr_crossing_say(&l, kind, ret);
 }

@@ -50,13 +50,16 @@ struct hr_crossing {
 void hr_crossing(const double peak[HR_CROSSING_DAYS], double line, enum hr_crossing_kind kind,
 	struct hr_crossing *ret);
 
-/* The same in two steps: what was seen, which is the same for all kinds, and what it says. */
+/*
+ * The same in two steps: what was seen, and what it says of a kind.  Features that have no weight
+ * for @kind are left 0: a look serves that kind, and ANY and CPU alike.
+ */
 struct hr_crossing_look {
 	struct hr_crossing said;        /* but p */
 	double x[HR_CROSSING_FEATURES]; /* TOUCHED and AHEAD */
 };
-void hr_crossing_look(
-	const double peak[HR_CROSSING_DAYS], double line, struct hr_crossing_look *ret);
+void hr_crossing_look(const double peak[HR_CROSSING_DAYS], double line, enum hr_crossing_kind kind,
+	struct hr_crossing_look *ret);
 void hr_crossing_say(
 	const struct hr_crossing_look *l, enum hr_crossing_kind kind, struct hr_crossing *ret);
 

@@ -13,18 +13,24 @@
 #include <string.h>
 
 #define AGO          7  /* a date must have been there a week before */
-#define HELD_BEFORE  60 /* days: who asks for that asks about the next 30 (hr_vm_trend_soon) */
+#define HELD_BEFORE  40 /* days: hr_vm_trend_soon() asks about the next 30, days after at worst */
 #define STEAL_GROUP  2
 #define MEMORY_GROUP 3    /* as tracks are numbered */
 #define MEMORY_FULL  95.0 /* percent of MemTotal that programs and kernel need */
 
-static void look(const double *h, double line, struct hr_crossing_look *ret)
+static enum hr_crossing_kind kind_of(unsigned g)
+{
+	return g == 0 ? HR_CROSSING_CPU : g == MEMORY_GROUP ? HR_CROSSING_MEMORY : HR_CROSSING_ANY;
+}
+
+static void look(
+	const double *h, double line, enum hr_crossing_kind kind, struct hr_crossing_look *ret)
 {
 	double load[HR_CROSSING_DAYS];
 
 	for (unsigned i = 0; i < HR_CROSSING_DAYS; i++)
 		load[i] = i > 0 && h[i] == h[i - 1] ? load[i - 1] : exp(-h[i]);
-	hr_crossing_look(load, line, ret);
+	hr_crossing_look(load, line, kind, ret);
 }
 
 static bool same(const double *a, const double *b)
@@ -49,15 +55,12 @@ static void probabilities(const struct hr_days_all *d, double k_target, struct h
 			continue;
 		while (as < g && (!d->days[as] || !same(d->h[as] + skip, d->h[g] + skip)))
 			as++;
-		if (as < g)
+		/* of touched lines all kinds weigh the slope, of others memory alone */
+		if (as < g && g != MEMORY_GROUP)
 			l[g] = l[as];
 		else
-			look(d->h[g] + skip, 1 / k_target, &l[g]);
-		hr_crossing_say(&l[g],
-			g == 0              ? HR_CROSSING_CPU
-			: g == MEMORY_GROUP ? HR_CROSSING_MEMORY
-					    : HR_CROSSING_ANY,
-			&c);
+			look(d->h[g] + skip, 1 / k_target, kind_of(g), &l[g]);
+		hr_crossing_say(&l[g], kind_of(g), &c);
 		o->group[g].state = (uint8_t)c.state;
 		o->group[g].p = (float)c.p;
 		if (g == HR_DAYS_VM)
@@ -196,19 +199,21 @@ static void dates(const struct hr_days_all *d, double target, struct hr_outlook 
  * Need of memory is a stock that may also shrink: restarts empty a leak.  So a date needs both:
  * the growth of a stock, and a confirmed trend of what is left.
  */
-static bool memory_on(const double *used, const bool *event, uint32_t n, struct hr_stock *ret)
+static bool memory_on(const double *used, const bool *event, struct hr_stock *ret)
 {
 	double h[HR_DAYS_MAX];
 	struct hr_trend t;
 
-	hr_stock_fit(used, n, MEMORY_FULL, ret);
+	hr_stock_fit(used, HR_DAYS_MAX, MEMORY_FULL, ret);
 	if (ret->need_days || !ret->early.has)
 		return false;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < HR_DAYS_MAX; i++)
 		h[i] = log(MEMORY_FULL / fmax(used[i], 1));
-	fit(
-		&(struct hr_trend_in){
-			.h = h, .event = event, .n = n, .confirmed_only = true, .kind_only = true},
+	fit(&(struct hr_trend_in){.h = h,
+		    .event = event,
+		    .n = HR_DAYS_MAX,
+		    .confirmed_only = true,
+		    .kind_only = true},
 		&t);
 	return t.kind == HR_TREND_CONFIRMED;
 }
@@ -220,13 +225,13 @@ static void memory(const struct hr_days_all *d, struct hr_outlook *o)
 	const bool *event = events(d, MEMORY_GROUP, buf);
 	struct hr_stock now, before;
 
-	if (d->load_days[HR_DAY_MEM_P95 - HR_DAY_CPU_P95] == 0 ||
-		!memory_on(used, event, HR_DAYS_MAX, &now))
+	if (d->load_days[HR_DAY_MEM_P95 - HR_DAY_CPU_P95] == 0 || !memory_on(used, event, &now))
 		return;
 	o->memory = (struct hr_outlook_date){
 		.has = true, .group = MEMORY_GROUP, .early = now.early, .likely = now.likely};
-	o->memory.agreed = now.likely.has && memory_on(used, event, HR_DAYS_MAX - 1, &before) &&
-			   now.likely.v + 1 >= before.early.v;
+	/* that it falls was there three days ago, or it were not confirmed; so the stock alone */
+	hr_stock_fit(used, HR_DAYS_MAX - 1, MEMORY_FULL, &before);
+	o->memory.agreed = now.likely.has && before.early.has && now.likely.v + 1 >= before.early.v;
 }
 
 static void next_week(const struct hr_days_all *d, struct hr_outlook *o)

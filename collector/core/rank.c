@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Selection by partition (Hoare 1961, "Find"), pivot = median of three. */
+/*
+ * Selection by partition (Hoare 1961, "Find"), pivot = median of three; and, of many values, by
+ * counting (regula falsi on the count): no branch that depends on one value.
+ */
 #include "collector/core/rank.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
+#include <stdint.h>
 
-#define STEPS 256
-#define FEW   64   /* below it a plain selection is as fast */
-#define MANY  4096 /* the slopes of 91 days; more are selected from plainly */
-#define LANES 4
+#define LANES   4
+#define SAMPLE  15
+#define AROUND  2  /* of the sample: an eighth of all, where the rank mostly is */
+#define FEW     3  /* so many in a bracket are taken one by one */
+#define GUESSES 10 /* along a line; then in halves */
 
 static void swap(double *a, double *b)
 {
@@ -88,114 +91,191 @@ double hr_rank_quantile(double *v, size_t n, double q)
 	return lo + (hi - lo) * (at - (double)i);
 }
 
-/* The range of some values in STEPS steps: which each is in, and how many are in each. */
-struct steps {
-	uint32_t count[STEPS];
-	uint8_t of[MANY];
+/* Four numbers that the machine compares at once. */
+typedef float lanes __attribute__((vector_size(4 * sizeof(float))));
+typedef int32_t masks __attribute__((vector_size(4 * sizeof(int32_t))));
+
+static lanes load(const float *v)
+{
+	lanes x;
+
+	memcpy(&x, v, sizeof(x));
+	return x;
+}
+
+/* How many of @v are not above @x. */
+static uint32_t up_to(const float *v, size_t n, float x)
+{
+	const lanes at = {x, x, x, x};
+	masks a = {0}, b = {0};
+	size_t i = 0;
+	uint32_t k = 0;
+
+	for (; i + 2 * LANES <= n; i += 2 * LANES) {
+		a -= load(v + i) <= at;
+		b -= load(v + i + LANES) <= at;
+	}
+	for (; i < n; i++)
+		k += v[i] <= x;
+	a += b;
+	return k + (uint32_t)(a[0] + a[1] + a[2] + a[3]);
+}
+
+/* The smaller of @lo and what of @y is above @at. */
+static lanes nearer(lanes lo, lanes y, lanes at)
+{
+	masks better = (y > at) & (y < lo);
+
+	return (lanes)(((masks)y & better) | ((masks)lo & ~better));
+}
+
+/* The least value above @x. */
+static float next_above(const float *v, size_t n, float x)
+{
+	const lanes at = {x, x, x, x};
+	lanes a = {INFINITY, INFINITY, INFINITY, INFINITY}, b = a;
+	float least = INFINITY;
+	size_t i = 0;
+
+	for (; i + 2 * LANES <= n; i += 2 * LANES) { /* neither has to wait for the other */
+		a = nearer(a, load(v + i), at);
+		b = nearer(b, load(v + i + LANES), at);
+	}
+	for (; i < n; i++)
+		least = v[i] > x && v[i] < least ? v[i] : least;
+	a = nearer(a, b, at);
+	for (unsigned k = 0; k < LANES; k++)
+		least = a[k] < least ? a[k] : least;
+	return least;
+}
+
+/* A rank lies above lo and not above hi; how many values are not above each. */
+struct between {
+	float lo, hi;
+	uint32_t n_lo, n_hi;
 };
 
-/* Lanes: what is compared or counted side by side has not to wait for the one before. */
-static void range(const double *v, size_t n, double *ret_lo, double *ret_hi)
-{
-	double lo[LANES], hi[LANES];
-	size_t i = 0;
+struct search {
+	const float *v;
+	size_t n;
+	const size_t *rank;
+	unsigned m; /* ranks */
+	struct between b[HR_RANK_PICKS];
+	float sample[SAMPLE]; /* every so many of v, in order */
+};
 
-	for (unsigned k = 0; k < LANES; k++)
-		lo[k] = hi[k] = v[0];
-	for (; i + LANES <= n; i += LANES)
-		for (unsigned k = 0; k < LANES; k++) {
-			lo[k] = v[i + k] < lo[k] ? v[i + k] : lo[k];
-			hi[k] = v[i + k] > hi[k] ? v[i + k] : hi[k];
+/* Counts at @x, which narrows the brackets of all ranks. */
+static void narrow(struct search *s, float x)
+{
+	uint32_t c = up_to(s->v, s->n, x);
+
+	for (unsigned k = 0; k < s->m; k++) {
+		struct between *b = &s->b[k];
+
+		if (c <= s->rank[k] && x >= b->lo) {
+			b->lo = x;
+			b->n_lo = c;
+		} else if (c > s->rank[k] && x < b->hi) {
+			b->hi = x;
+			b->n_hi = c;
 		}
-	for (; i < n; i++) {
-		lo[0] = v[i] < lo[0] ? v[i] : lo[0];
-		hi[0] = v[i] > hi[0] ? v[i] : hi[0];
 	}
-	for (unsigned k = 1; k < LANES; k++) {
-		lo[0] = lo[k] < lo[0] ? lo[k] : lo[0];
-		hi[0] = hi[k] > hi[0] ? hi[k] : hi[0];
-	}
-	*ret_lo = lo[0];
-	*ret_hi = hi[0];
 }
 
-/* False: too few values, or too alike, for steps. */
-static bool count_steps(const double *v, size_t n, struct steps *s)
+static void take_sample(struct search *s)
 {
-	uint32_t other[STEPS] = {0};
-	double lo, hi, scale;
-	size_t i = 0;
+	for (size_t i = 0; i < SAMPLE; i++) {
+		float x = s->v[i * (s->n - 1) / (SAMPLE - 1)];
+		size_t k = i;
 
-	if (n < FEW || n > MANY)
-		return false;
-	range(v, n, &lo, &hi);
-	scale = STEPS / (hi - lo);
-	if (!(scale > 0) || isinf(scale))
-		return false;
-	for (i = 0; i < n; i++) { /* never falls where v rises */
-		double at = (v[i] - lo) * scale;
-
-		s->of[i] = (uint8_t)(int)(at < STEPS - 1 ? at : STEPS - 1);
+		for (; k > 0 && s->sample[k - 1] > x; k--)
+			s->sample[k] = s->sample[k - 1];
+		s->sample[k] = x;
 	}
-	memset(s->count, 0, sizeof(s->count));
-	for (i = 0; i + 2 <= n; i += 2) {
-		s->count[s->of[i]]++;
-		other[s->of[i + 1]]++;
-	}
-	if (i < n)
-		s->count[s->of[i]]++;
-	for (i = 0; i < STEPS; i++)
-		s->count[i] += other[i];
-	return true;
 }
 
-/* Copies the step of @v with the rank to @out (which may be @v); its size, and the rank in it. */
-static size_t keep_step(const double *v, size_t n, const struct steps *s, size_t *rank, double *out)
+/* A little below where the sample has the rank, and lower where that missed. */
+static void bound_below(struct search *s, unsigned k)
 {
-	size_t got = 0;
-	unsigned in = 0;
+	size_t at = s->rank[k] * SAMPLE / s->n;
 
-	while (s->count[in] <= *rank)
-		*rank -= s->count[in++];
-	for (size_t i = 0; i < n; i++) {
-		double x = v[i];
-
-		out[got] = x;
-		got += s->of[i] == in;
+	while (isinf(s->b[k].lo) && at > 0) {
+		at = at > AROUND ? at - AROUND : 0;
+		if (!isinf(s->sample[at])) /* is there */
+			narrow(s, s->sample[at]);
 	}
-	return got;
+	if (isinf(s->b[k].lo))
+		narrow(s, next_above(s->v, s->n, -INFINITY));
 }
 
-void hr_rank_picks(
-	const double *v, size_t n, const size_t rank[], unsigned m, double *tmp, double ret[])
+static void bound_above(struct search *s, unsigned k)
 {
-	struct steps all, inner;
-	bool stepped = count_steps(v, n, &all);
-	size_t left = 0, first = 0; /* tmp holds the values of the ranks [first, first + left) */
+	size_t at = s->rank[k] * SAMPLE / s->n + AROUND;
+	float last = 0;
 
+	for (; isinf(s->b[k].hi) && at < SAMPLE && !isinf(s->sample[at]); at += AROUND) {
+		last = s->sample[at];
+		narrow(s, last);
+	}
+	for (; isinf(s->b[k].hi); last += fabsf(last) > 1 ? fabsf(last) : 1)
+		narrow(s, last);
+}
+
+static float pick(struct search *s, unsigned k)
+{
+	const uint32_t near = (uint32_t)(s->n / HR_RANK_NEAR);
+	const struct between *b = &s->b[k];
+	const size_t rank = s->rank[k];
+
+	for (unsigned round = 0;; round++) {
+		float x, part = 0.5F;
+
+		if (b->n_lo > 0 && rank - b->n_lo < near)
+			return b->lo;
+		if (b->n_hi < s->n && b->n_hi - rank < near)
+			return b->hi;
+		if (round < GUESSES)
+			part = ((float)(rank - b->n_lo) + 0.5F) / (float)(b->n_hi - b->n_lo);
+		x = b->lo + (b->hi - b->lo) * part;
+		if (b->n_hi - b->n_lo > FEW && x > b->lo && x < b->hi) {
+			narrow(s, x);
+			if (round < GUESSES)
+				continue;
+		}
+		/* few are left, or many that are the same: the next one */
+		x = next_above(s->v, s->n, b->lo);
+		if (b->n_lo == rank)
+			return x;
+		narrow(s, x);
+		if (b->lo < x)
+			return x;
+	}
+}
+
+void hr_rank_picks(const float *v, size_t n, const size_t rank[], unsigned m, float ret[])
+{
+	struct search s = {.v = v, .n = n, .rank = rank, .m = m};
+
+	for (unsigned k = 0; k < m; k++)
+		s.b[k] = (struct between){-INFINITY, INFINITY, 0, (uint32_t)n};
+	take_sample(&s);
 	for (unsigned k = 0; k < m; k++) {
-		size_t at = rank[k];
-
-		if (rank[k] >= first && rank[k] - first < left) { /* as the one before */
-			ret[k] = hr_rank_select(tmp, left, rank[k] - first);
-			continue;
-		}
-		left = n;
-		if (stepped)
-			left = keep_step(v, n, &all, &at, tmp);
-		else
-			memcpy(tmp, v, n * sizeof(*v));
-		/* most slopes are in a few steps: the same again inside */
-		while (stepped && count_steps(tmp, left, &inner)) {
-			size_t less = keep_step(tmp, left, &inner, &at, tmp);
-
-			if (less == left)
-				break;
-			left = less;
-		}
-		first = rank[k] - at;
-		ret[k] = hr_rank_select(tmp, left, at);
+		bound_below(&s, k);
+		bound_above(&s, k);
+		ret[k] = pick(&s, k);
 	}
+}
+
+float hr_rank_middle(const float *v, size_t n, size_t known)
+{
+	float mid[2];
+
+	if (n >= HR_RANK_NEAR || known % 2) { /* one rank, or as good as */
+		hr_rank_picks(v, n, (size_t[1]){known / 2}, 1, mid);
+		return mid[0];
+	}
+	hr_rank_picks(v, n, (size_t[2]){known / 2, (known - 1) / 2}, 2, mid);
+	return (mid[0] + mid[1]) / 2;
 }
 
 static inline void order(double *a, double *b)

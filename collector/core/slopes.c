@@ -2,6 +2,7 @@
 #include "collector/core/slopes.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "collector/core/rank.h"
 
@@ -32,50 +33,82 @@ void hr_slopes_of(const double *z, const uint16_t *from, uint32_t pieces, uint32
 	ret->used = n;
 }
 
-/* Float: days come with 24 bits, and the loop compares twice as many at a time. */
-static uint32_t less(const float *v, uint32_t n, float than)
-{
-	uint32_t k = 0;
+#define LANES 4
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
 
-	for (uint32_t i = 0; i < n; i++)
-		k += v[i] < than;
+/*
+ * Float: days come with 24 bits, and so four are compared at once.  What follows @v[@n] up to a
+ * multiple of LANES counts as above.
+ */
+static masks less(const float *v, uint32_t n, float than)
+{
+	const lanes at = {than, than, than, than};
+	masks k = {0};
+	lanes x;
+
+	for (uint32_t i = 0; i < n; i += LANES) {
+		memcpy(&x, v + i, sizeof(x));
+		k -= x < at;
+	}
 	return k;
 }
 
 uint32_t hr_slopes_below(const struct hr_slopes *s, double b)
 {
-	float u[HR_SLOPES_DAYS] = {0};
-	uint32_t n = 0, from = 0;
+	float u[HR_SLOPES_DAYS + LANES];
+	uint32_t from = 0;
+	masks n = {0};
 
-	for (uint32_t i = 0; i < s->used; i++)
-		u[i] = (float)(s->y[i] - b * s->x[i]);
 	for (uint32_t p = 0; p < s->pieces; p++) {
-		for (uint32_t i = from; i < s->end[p]; i++)
-			n += less(u + i + 1, s->end[p] - i - 1, u[i]);
+		uint32_t m = s->end[p] - from;
+
+		for (uint32_t i = 0; i < m; i++)
+			u[i] = (float)(s->y[from + i] - b * s->x[from + i]);
+		for (uint32_t i = m; i < m + LANES; i++)
+			u[i] = INFINITY;
+		for (uint32_t i = 0; i + 1 < m; i++)
+			n += less(u + i + 1, m - i - 1, u[i]);
 		from = s->end[p];
 	}
-	return n;
+	return (uint32_t)(n[0] + n[1] + n[2] + n[3]);
 }
 
-/* Of the first of @n days to each later one. */
-static void slopes_from(
-	const double *restrict y, const double *restrict x, uint32_t n, double *restrict to)
+/*
+ * Of the first of @n days to each later one; @per[i] = 1 / i.  Mostly no day is missing: then
+ * dividing by the distance is multiplying by one over it.
+ */
+static void slopes_from(const float *restrict y, const float *restrict x, const float *restrict per,
+	uint32_t n, float *restrict to)
 {
-	for (uint32_t i = 1; i < n; i++)
-		to[i - 1] = (y[i] - y[0]) / (x[i] - x[0]);
+	if (x[n - 1] - x[0] == (float)(n - 1))
+		for (uint32_t i = 1; i < n; i++)
+			to[i - 1] = (y[i] - y[0]) * per[i];
+	else
+		for (uint32_t i = 1; i < n; i++)
+			to[i - 1] = (y[i] - y[0]) / (x[i] - x[0]);
 }
 
 void hr_slopes_ranks(const struct hr_slopes *s, const size_t rank[], unsigned m, double ret[])
 {
-	double v[PAIRS], tmp[PAIRS], *to = v;
+	float v[PAIRS], y[HR_SLOPES_DAYS], x[HR_SLOPES_DAYS], per[HR_SLOPES_DAYS], *to = v;
+	float got[HR_RANK_PICKS];
 	uint32_t from = 0;
 
+	for (uint32_t i = 0; i < HR_SLOPES_DAYS; i++)
+		per[i] = 1 / (float)(i ? i : 1);
+	for (uint32_t i = 0; i < s->used; i++) {
+		y[i] = (float)(s->y[i] - s->y[0]);
+		x[i] = (float)s->x[i];
+	}
 	for (uint32_t p = 0; p < s->pieces; p++) {
 		for (uint32_t i = from; i < s->end[p]; i++) {
-			slopes_from(s->y + i, s->x + i, s->end[p] - i, to);
+			slopes_from(y + i, x + i, per, s->end[p] - i, to);
 			to += s->end[p] - i - 1;
 		}
 		from = s->end[p];
 	}
-	hr_rank_picks(v, (size_t)(to - v), rank, m, tmp, ret);
+	hr_rank_picks(v, (size_t)(to - v), rank, m, got);
+	for (unsigned k = 0; k < m; k++)
+		ret[k] = (double)got[k];
 }

@@ -26,5 +26,5 @@ void hr_slopes_of(const double *z, const uint16_t *from, uint32_t pieces, uint32
 /* Pairs with a slope below @b. */
 uint32_t hr_slopes_below(const struct hr_slopes *s, double b);
 
-/* The slopes with the ranks @rank[@m], each < s->pairs, 0 = the smallest. */
+/* The slopes with the ranks @rank[@m], each < s->pairs, 0 = the smallest; to 24 bits. */
 void hr_slopes_ranks(const struct hr_slopes *s, const size_t rank[], unsigned m, double ret[]);

@@ -24,29 +24,33 @@ static double uniform(uint64_t *s)
 	return (double)(*s >> 11) / 9007199254740992.0;
 }
 
-/* Resources below their cap of k (of GROUPS), and whether their headroom falls. */
+/* Resources below their cap of k, whether their headroom falls, steps and days missing. */
 struct fleet {
 	const char *name;
-	unsigned below;
-	bool falls;
+	unsigned groups, below;
+	bool falls, rough;
 };
 
 static void fill(struct hr_days *d, const struct fleet *f, uint64_t *seed)
 {
 	double slope = f->falls ? 0.01 * uniform(seed) : 0, level = 1 + uniform(seed);
+	uint16_t step = (uint16_t)(DAY0 + 20 + 50 * uniform(seed));
 
 	for (uint16_t day = DAY0; day < DAY0 + HR_DAYS_MAX; day++) {
 		struct hr_day_cell c = {0};
 
-		for (unsigned g = 0; g <= GROUPS; g++) {
-			uint8_t what = (uint8_t)(HR_DAY_K + (g < GROUPS ? g : HR_DAYS_VM));
+		level += f->rough && day == step ? 0.5 : 0;
+		if (f->rough && uniform(seed) < 0.1 && day + 1 < DAY0 + HR_DAYS_MAX)
+			continue;
+		for (unsigned g = 0; g <= f->groups; g++) {
+			uint8_t what = (uint8_t)(HR_DAY_K + (g < f->groups ? g : HR_DAYS_VM));
 
-			if (g >= f->below && g < GROUPS)
+			if (g >= f->below && g < f->groups)
 				continue;
 			c.v = (float)(level - slope * (day - DAY0) + 0.1 * uniform(seed));
 			(void)hr_days_add(d, day, what, c.bits);
 		}
-		c.bits = (1U << GROUPS) - 1U + (1U << HR_DAYS_VM);
+		c.bits = (1U << f->groups) - 1U + (1U << HR_DAYS_VM);
 		(void)hr_days_add(d, day, HR_DAY_SEEN, c.bits);
 		for (int what = HR_DAY_CPU_P95; what <= HR_DAY_MEM_WEEK; what++) {
 			c.v = (float)(20 + (f->falls ? 0.3 * (day - DAY0) : 0) +
@@ -90,7 +94,7 @@ static void run(
 		}
 	}
 	s = (double)(clock() - t) / CLOCKS_PER_SEC;
-	printf("refit, %-44s %6.1f us of CPU a VM, %5.1f s per 100,000 VMs (%zu dates)\n", name,
+	printf("refit, %-50s %6.1f us of CPU a VM, %5.1f s per 100,000 VMs (%zu dates)\n", name,
 		1e6 * s / vms, 1e5 * s / vms, dates);
 }
 
@@ -180,14 +184,16 @@ void eval_refit_recorded(const char *dir)
 void eval_refit(void)
 {
 	static const struct fleet fleet[] = {
-		{"all 7 resources fall, all dated:", GROUPS, true},
-		{"all 7 below the cap, none falls:", GROUPS, false},
-		{"2 of 7 below the cap and falling:", 2, true},
-		{"2 of 7 below the cap, none falls:", 2, false},
-		{"all at the cap of k:", 0, false},
+		{"all 7 resources fall, all dated:", 7, 7, true, false},
+		{"the same with steps, a tenth of the days missing:", 7, 7, true, true},
+		{"all 7 below the cap, none falls:", 7, 7, false, false},
+		{"2 of 7 below the cap and falling:", 7, 2, true, false},
+		{"2 of 7 below the cap, none falls:", 7, 2, false, false},
+		{"all at the cap of k:", 7, 0, false, false},
+		{"13 resources (8 devices), all fall:", 13, 13, true, false},
 	};
 
-	puts("91 days of 7 resources, 181 days of 3 file systems; every VM is fitted whole");
+	puts("91 days, 181 days of 3 file systems; every VM is fitted whole");
 	for (unsigned i = 0; i < sizeof(fleet) / sizeof(*fleet); i++)
 		refit(&fleet[i]);
 }
