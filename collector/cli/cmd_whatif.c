@@ -62,7 +62,8 @@ static int options(struct plan *p, int argc, char **argv)
 	if (argc - optind > 1)
 		return hr_cli_usage(&p->q.cli, "one HOST at most, got '%s' too", argv[optind + 1]);
 	if (!p->add && p->load <= 0)
-		return hr_cli_usage(&p->q.cli, "nothing is planned: give --load or --add");
+		return hr_cli_usage(&p->q.cli, "nothing is planned: give --load or --add "
+					       "(today's load on other sizes: headroom sizes)");
 	if (p->load <= 0)
 		p->load = 1;
 	return HR_EXIT_DONE;

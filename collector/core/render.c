@@ -306,7 +306,10 @@ static void outlook(const struct hr_answer *a, struct hr_out *o)
 
 	if (!a->outlook.has)
 		return;
-	if (a->outlook.probability_30d.has)
+	if (a->outlook.probability_30d.has && a->outlook.probability_30d.v >= 1) /* no forecast */
+		n = (size_t)snprintf(text, sizeof(text),
+			"Next 30 days: below the target on 3 or more of the last 7 days already");
+	else if (a->outlook.probability_30d.has)
 		n = (size_t)snprintf(text, sizeof(text),
 			"Next 30 days: below the target for days with a probability of %.0f %%",
 			100 * a->outlook.probability_30d.v);

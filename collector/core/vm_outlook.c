@@ -100,6 +100,7 @@ static struct hr_opt from_now(const struct hr_opt *d, double gone)
 	return (struct hr_opt){.has = d->has, .v = d->has ? floor(fmax(d->v - gone, 0)) : 0};
 }
 
+/* 1 is no forecast: so it is already. */
 static struct hr_opt probability(const struct hr_outlook *o, unsigned g)
 {
 	bool has =
@@ -108,7 +109,7 @@ static struct hr_opt probability(const struct hr_outlook *o, unsigned g)
 	if (o->group[g].state == HR_CROSSING_NOW)
 		return (struct hr_opt){.has = true, .v = 1};
 	return (struct hr_opt){
-		.has = has, .v = has ? round((double)o->group[g].p * 1000) / 1000 : 0};
+		.has = has, .v = has ? fmin(round((double)o->group[g].p * 1000) / 1000, 0.999) : 0};
 }
 
 /* A date of the outlook, seen from now, into the resource that it is about. */

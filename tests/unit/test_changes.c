@@ -11,6 +11,7 @@
 #include "collector/core/days.h"
 #include "collector/core/history_json.h"
 #include "collector/core/outlook.h"
+#include "collector/core/render.h"
 #include "collector/core/vm.h"
 
 #define DAY0    20000
@@ -242,6 +243,21 @@ static void what_an_unchanged_limit_says_again_is_no_event(void **state)
 	free(a);
 }
 
+/* Whether the text of @a has @what in it. */
+static bool says(const struct hr_answer *a, const char *what)
+{
+	char *buf = calloc(1, 8192);
+	struct hr_out o;
+	bool has;
+
+	assert_non_null(buf);
+	hr_out_init(&o, buf, 8192, 120, false);
+	hr_render_answer(a, &o);
+	has = strstr(buf, what) != NULL;
+	free(buf);
+	return has;
+}
+
 static void twice_the_vcpus_are_twice_the_headroom_of_the_days_before(void **state)
 {
 	struct hr_answer *a = calloc(1, sizeof(*a));
@@ -254,6 +270,8 @@ static void twice_the_vcpus_are_twice_the_headroom_of_the_days_before(void **sta
 	days_pass(&s, BEFORE);
 	hr_vm_answer(s.vm, "vm", now(&s), a);
 	fx_near(a->outlook.probability_30d.v, 1, 0); /* below the target now */
+	assert_true(
+		says(a, "Next 30 days: below the target on 3 or more of the last 7 days already;"));
 	k_of_days(&s, 7, k);
 	fx_near(k[3], 0.8, 1e-4);
 	s.facts.cpus_online = s.facts.cpus_possible = 4;
@@ -264,6 +282,7 @@ static void twice_the_vcpus_are_twice_the_headroom_of_the_days_before(void **sta
 	hr_vm_answer(s.vm, "vm", now(&s), a);
 	/* 28 days at 1.3 / 1.6 of the line: likely enough to be told, but no certainty */
 	assert_true(a->outlook.probability_30d.v > 0 && a->outlook.probability_30d.v < 0.5);
+	assert_true(says(a, "Next 30 days: below the target for days with a probability of "));
 	assert_false(a->days_left.has);
 	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
 	hr_vm_free(s.vm);
