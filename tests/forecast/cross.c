@@ -277,13 +277,18 @@ static void alarms_at(const struct cases *c, const double *p, double fa, bool *r
 		ret[i] = p[i] >= cut;
 }
 
+/* Alarms of ours, of the six and of max / line at equal false alarms, 5 and 10 %. */
+struct equal {
+	bool a[2][3][CASES_MAX];
+};
+
 static void at_equal(const struct cases *c, const struct fitted *ours, const struct fitted *six,
-	const struct fitted *level, uint32_t units)
+	const struct fitted *level, uint32_t units, struct equal *ret)
 {
 	static const double fa[2] = {0.05, 0.10};
-	static bool a[3][CASES_MAX];
 
 	for (unsigned k = 0; k < 2; k++) {
+		bool(*a)[CASES_MAX] = ret->a[k];
 		struct st_mean m;
 
 		alarms_at(c, ours->p, fa[k], a[0]);
@@ -301,7 +306,34 @@ static void at_equal(const struct cases *c, const struct fitted *ours, const str
 	}
 }
 
-static void score(const char *name, const struct from *from, struct cases *c, uint32_t units)
+/* The same over CPU and memory together, each at its equal false alarms: VMs are drawn once. */
+static void both_equal(const struct cases *const c[2], const struct equal e[2], uint32_t units)
+{
+	static struct cases all;
+	static bool a[3][CASES_MAX];
+
+	puts("\n## CPU and memory together, lines at 1.25 x last week's peak");
+	for (unsigned k = 0; k < 2; k++) {
+		all.n = 0;
+		for (unsigned r = 0; r < 2; r++)
+			for (size_t i = 0; i < c[r]->n; i++, all.n++) {
+				all.unit[all.n] = c[r]->unit[i];
+				all.y[all.n] = c[r]->y[i];
+				for (unsigned m = 0; m < 3; m++)
+					a[m][all.n] = e[r].a[k][m][i];
+			}
+		for (unsigned m = 1; m < 3; m++) {
+			struct st_mean d = cross_hits_minus(&all, a[0], a[m], units);
+
+			printf("   hits at equal false alarms, %d %%: minus %s %+.1f [%+.1f, "
+			       "%+.1f]\n",
+				k ? 10 : 5, m == 1 ? "the six" : "max / line", d.mean, d.lo, d.hi);
+		}
+	}
+}
+
+static void score(const char *name, const struct from *from, struct cases *c, uint32_t units,
+	struct equal *ret_equal)
 {
 	static struct fitted ours, six, level;
 	struct cases *own[1] = {c};
@@ -354,7 +386,7 @@ static void score(const char *name, const struct from *from, struct cases *c, ui
 		m = cross_hits_minus(c, ours.alarm[a], six.alarm[a], units);
 		printf("; minus the six %+.0f [%+.0f, %+.0f]\n", m.mean, m.lo, m.hi);
 	}
-	at_equal(c, &ours, &six, &level, units);
+	at_equal(c, &ours, &six, &level, units, ret_equal);
 	printf("   reliability: worst fifth off by %.1f points\n", worst);
 }
 
@@ -383,6 +415,7 @@ void eval_cross(const char *dir)
 	static const double ahead[5] = {1.1, 1.25, 1 / 0.67, 2, 3}, touch[3] = {0.75, 0.9, 1.0};
 	static const char *const col[2] = {"cpu_p95", "mem_max"}, *const what[2] = {
 									  "CPU", "memory"};
+	static struct equal equal[2], other;
 	struct cases *set[2][2][5], *both[2][10];
 	uint32_t units = 0;
 
@@ -414,13 +447,14 @@ void eval_cross(const char *dir)
 		for (unsigned k = 0; k < 4; k++) {
 			(void)snprintf(name, sizeof(name), "%s, line at %.2f x last week's peak",
 				what[r], ahead[k]);
-			score(name, &ahead_from, set[r][0][k], units);
+			score(name, &ahead_from, set[r][0][k], units, k == 1 ? &equal[r] : &other);
 		}
 		(void)snprintf(name, sizeof(name), "%s, line touched last week (0.90 x its peak)",
 			what[r]);
-		score(name, &touch_from, set[r][1][1], units);
+		score(name, &touch_from, set[r][1][1], units, &other);
 		cross_held_out(what[r], &ahead_from, set[r][0][1], units);
 	}
+	both_equal((const struct cases *const[2]){set[0][0][1], set[1][0][1]}, equal, units);
 	printf("\n## fitted on all VMs, raw features, constant first\n");
 	print_weights("any", &(struct from){both[0], 10, OURS_FEW},
 		hr_crossing_weights(HR_CROSSING_ANY, false));
