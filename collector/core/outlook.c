@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define AGO          7  /* a date must have been there a week before */
-#define HELD_BEFORE  40 /* days: hr_vm_trend_soon() asks about the next 30, days after at worst */
+#define HELD_BEFORE  60 /* days: who asks for that asks about the next 30 (hr_vm_trend_soon) */
 #define STEAL_GROUP  2
 #define MEMORY_GROUP 3    /* as tracks are numbered */
 #define MEMORY_FULL  95.0 /* percent of MemTotal that programs and kernel need */
