@@ -13,6 +13,7 @@
 #include "agent/core_probe.h"
 #include "agent/host_facts.h"
 #include "agent/host_read.h"
+#include "proto/base/clock.h"
 #include "proto/units.h"
 #include "tests/bpf/live.h"
 
@@ -38,9 +39,12 @@ static void shown_and_measured_agree(void **state)
 		.online = (uint32_t)live_cpus(), .possible = (uint32_t)live_cpus()};
 	struct hr_bpf *b = open_hooks();
 	struct hr_core_probe *p;
-	uint64_t now = live_now();
+	uint64_t now = live_now(), before = hr_clock_cpu_us();
 	uint32_t shown;
 	int r = hr_core_probe_open(&p, b, cpus.online);
+
+	print_message("%u CPUs: the start took %.2f ms of CPU\n", cpus.online,
+		(double)(hr_clock_cpu_us() - before) / 1e3);
 
 	(void)state;
 	if (r == -EOPNOTSUPP) {
