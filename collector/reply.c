@@ -8,19 +8,31 @@
 #include "collector/serve_private.h"
 #include "proto/base/clock.h"
 
-enum MHD_Result hr_reply(struct hr_request *r, unsigned status, struct MHD_Response *response)
+void hr_reply_headers(struct MHD_Response *response)
+{
+	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (!MHD_get_response_header(response, "Cache-Control"))
+		(void)MHD_add_response_header(response, "Cache-Control", "no-store");
+}
+
+enum MHD_Result hr_reply_shared(
+	struct hr_request *r, unsigned status, struct MHD_Response *response)
 {
 	struct hr_serve *s = r->door->serve;
+
+	atomic_store(&r->state, HR_REQUEST_CLOSED);
+	atomic_store(&r->conn->deadline_ns, hr_clock_mono_ns() + s->conf.send_ns);
+	return MHD_queue_response(r->mhd, status, response);
+}
+
+enum MHD_Result hr_reply(struct hr_request *r, unsigned status, struct MHD_Response *response)
+{
 	enum MHD_Result ok;
 
 	if (!response)
 		return MHD_NO; /* out of memory: the connection closes */
-	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (!MHD_get_response_header(response, "Cache-Control"))
-		(void)MHD_add_response_header(response, "Cache-Control", "no-store");
-	atomic_store(&r->state, HR_REQUEST_CLOSED);
-	atomic_store(&r->conn->deadline_ns, hr_clock_mono_ns() + s->conf.send_ns);
-	ok = MHD_queue_response(r->mhd, status, response);
+	hr_reply_headers(response);
+	ok = hr_reply_shared(r, status, response);
 	MHD_destroy_response(response);
 	return ok;
 }

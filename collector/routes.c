@@ -50,67 +50,12 @@ static enum MHD_Result bad_query(struct hr_request *r, const char *sentence)
 	return hr_reply_problem(r, &why);
 }
 
-/*
- * The page of rows that fit the filter, in @ret_page->row (the caller's to free).  False: out of
- * memory.  The snapshot has a key per host, so that a question to 100 000 is one scan over 0.8 MB.
- */
-static bool pick(
-	const struct hr_snapshot *snap, const struct hr_query_fleet *q, struct hr_fleet_page *page)
-{
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
-	const struct hr_fleet_row **rows = calloc(q->limit, sizeof(*rows));
-	uint64_t *key = malloc((snap->n + 1) * sizeof(*key));
-	const uint64_t *keys = snap->key[q->sort];
-	size_t n = 0, count = 0;
-
-	for (uint32_t r = 0; rows && key && r < snap->n; r++)
-		if (!q->has_answer || snap->kind[r] == q->answer)
-			key[n++] = keys ? keys[r] : r;
-	if (rows && key && q->cursor < n) {
-		count = n - q->cursor < q->limit ? n - q->cursor : q->limit;
-		hr_fleet_select(key, n, q->cursor, count);
-	}
-	for (size_t i = 0; i < count; i++)
-		rows[i] = &snap->view[snap->by_name[(uint32_t)key[q->cursor + i]]]->row;
-	page->matches = (uint32_t)n;
-	page->row = rows;
-	page->n = count;
-	page->has_next = q->cursor + count < n;
-	page->next = q->cursor + (uint32_t)count;
-	if (!key) {
-		free(rows);
-		rows = NULL;
-	}
-	free(key);
-	return rows != NULL;
-}
-
-static char *fleet_text(
-	struct hr_snapshot *snap, const struct hr_query_fleet *q, double target, bool hosts_only)
-{
-	struct hr_fleet_page page = {
-		.at_ms = hr_clock_wall_ms(), .target = target, .fleet = &snap->fleet};
-	char *text;
-
-	if (!pick(snap, q, &page))
-		return NULL;
-	text = hosts_only ? hr_fleet_hosts_json(&page) : hr_fleet_json(&page);
-	free((void *)page.row);
-	return text;
-}
-
 static enum MHD_Result get_fleet(struct hr_request *r, const struct args *a)
 {
-	struct hr_snapshot *snap;
 	struct hr_query_fleet q;
-	char err[HR_QUERY_ERR_LEN], *text;
+	char err[HR_QUERY_ERR_LEN];
 
-	if (!hr_query_fleet(a->arg, a->n, &q, err))
-		return bad_query(r, err);
-	snap = hr_board_get(r->door->serve->board);
-	text = fleet_text(snap, &q, r->door->serve->conf.target, r->v.route == HR_ROUTE_HOSTS);
-	hr_snapshot_unref(snap);
-	return hr_reply_json(r, text);
+	return hr_query_fleet(a->arg, a->n, &q, err) ? hr_lists_get(r, &q) : bad_query(r, err);
 }
 
 static const struct hr_refusal *not_one(enum hr_find f)

@@ -455,7 +455,8 @@ struct hr_serve *hr_serve_open(const struct hr_serve_conf *conf, struct hr_write
 	s->board = board;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->rate_lock, NULL);
-	hr_scribe_init(&s->scribe);
+	hr_lists_init(&s->lists);
+	hr_scribe_init(&s->scribe, s);
 	if (hr_scribe_start(&s->scribe) < 0) {
 		(void)snprintf(error, HR_SERVE_ERROR_LEN, "cannot start a thread");
 	} else if (enough_descriptors(conf, error)) {
@@ -527,6 +528,7 @@ void hr_serve_close(struct hr_serve *s)
 		free(d->arena);
 		free(d->facts);
 	}
+	hr_lists_done(&s->lists);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->rate_lock);
 	free(s);

@@ -40,6 +40,27 @@ struct hr_scribe {
 	pthread_cond_t wake;
 	struct hr_work *first, **last;
 	bool stop;
+	bool watching; /* pages of lists.c are kept: it looks at them four times a second */
+	struct hr_serve *serve;
+};
+
+/* lists.c: pages of the fleet, each kept for a second. */
+#define HR_LISTS 8
+struct hr_list;
+struct hr_list_key {
+	enum hr_route route; /* FLEET or HOSTS */
+	struct hr_query_fleet q;
+};
+struct hr_list_slot {
+	struct hr_list_key key;
+	struct hr_list *list; /* NULL: the slot is free */
+	uint64_t serial;      /* of the snapshot it was made from */
+	uint64_t made_ns, asked_ns;
+	bool again; /* it was asked for since it has the slot */
+};
+struct hr_lists {
+	pthread_mutex_t lock;
+	struct hr_list_slot slot[HR_LISTS];
 };
 
 struct hr_serve {
@@ -50,7 +71,8 @@ struct hr_serve {
 	struct hr_board *board;
 	struct hr_door door[HR_LISTEN_MAX + 1]; /* the last one is the admin's */
 	struct hr_scribe scribe;
-	atomic_uint documents;     /* of the scribe's, asked for and not sent yet */
+	atomic_uint documents; /* of the scribe's, asked for and not sent yet */
+	struct hr_lists lists;
 	pthread_mutex_t rate_lock; /* of rate */
 	struct hr_rate rate;       /* by client address */
 	pthread_mutex_t lock;      /* of what follows */
@@ -87,6 +109,13 @@ struct hr_request {
 
 /* reply.c: each queues one answer and returns what MHD's handler is to return. */
 enum MHD_Result hr_reply(struct hr_request *r, unsigned status, struct MHD_Response *response);
+/*
+ * The same for a response that is sent to several: it has its headers, by hr_reply_headers, and
+ * stays the caller's.
+ */
+enum MHD_Result hr_reply_shared(
+	struct hr_request *r, unsigned status, struct MHD_Response *response);
+void hr_reply_headers(struct MHD_Response *response); /* that every answer has */
 /* Takes over @text (malloc); NULL: 503. */
 enum MHD_Result hr_reply_text(
 	struct hr_request *r, unsigned status, const char *type, char *text, size_t len);
@@ -127,8 +156,15 @@ enum MHD_Result hr_page_get(struct hr_request *r);
 enum MHD_Result hr_metrics_get(struct hr_request *r);
 void hr_metrics_make(struct hr_request *r);
 enum MHD_Result hr_metrics_reply(struct hr_request *r, char *text);
+/* lists.c: _again on the scribe's thread: pages that are asked for are made anew; true: some are
+ * kept, look again. */
+enum MHD_Result hr_lists_get(struct hr_request *r, const struct hr_query_fleet *q);
+bool hr_lists_again(struct hr_serve *s);
+void hr_lists_init(struct hr_lists *ls);
+void hr_lists_done(struct hr_lists *ls);
 /* scribe.c: _init, then _start; _submit before _done, which makes what is left and ends it. */
-void hr_scribe_init(struct hr_scribe *b);
-int hr_scribe_start(struct hr_scribe *b); /* 0 or -errno */
+void hr_scribe_init(struct hr_scribe *b, struct hr_serve *s);
+void hr_scribe_watch(struct hr_scribe *b); /* a page of lists.c is kept */
+int hr_scribe_start(struct hr_scribe *b);  /* 0 or -errno */
 void hr_scribe_submit(struct hr_scribe *b, struct hr_work *k);
 void hr_scribe_done(struct hr_scribe *b);

@@ -35,11 +35,23 @@ struct hr_snapshot *hr_board_get(struct hr_board *b)
 	return s;
 }
 
+uint32_t hr_board_look(struct hr_board *b, uint64_t *ret_serial)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&b->lock);
+	n = b->current->n;
+	*ret_serial = b->current->serial;
+	pthread_mutex_unlock(&b->lock);
+	return n;
+}
+
 void hr_board_put(struct hr_board *b, struct hr_snapshot *s)
 {
 	struct hr_snapshot *old;
 
 	pthread_mutex_lock(&b->lock);
+	s->serial = ++b->serial;
 	old = b->current;
 	b->current = s;
 	pthread_mutex_unlock(&b->lock);

@@ -24,6 +24,7 @@ struct hr_view {
 struct hr_snapshot {
 	_Atomic uint32_t refs;
 	uint32_t n;
+	uint64_t serial;       /* of the board's, in the order in which they were put; from 1 on */
 	struct hr_fleet fleet; /* of all */
 	/* By rank: places in view[] in order of name, then id; then what a question looks at. */
 	uint32_t *by_name;
@@ -36,12 +37,15 @@ struct hr_snapshot {
 struct hr_board {
 	pthread_mutex_t lock;
 	struct hr_snapshot *current; /* never NULL after init */
+	uint64_t serial;             /* given last */
 };
 
 int hr_board_init(struct hr_board *b); /* 0 or -ENOMEM */
 void hr_board_done(struct hr_board *b);
 /* A reference to the current snapshot; give it back with hr_snapshot_unref. */
 struct hr_snapshot *hr_board_get(struct hr_board *b);
+/* Hosts of the current snapshot, and which one it is. */
+uint32_t hr_board_look(struct hr_board *b, uint64_t *ret_serial);
 /* Takes over one reference to @s. */
 void hr_board_put(struct hr_board *b, struct hr_snapshot *s);
 
