@@ -103,11 +103,11 @@ static bool is_clone(
 	const struct hr_host *host, const struct judged *j, uint64_t end_ms, uint64_t now_ms)
 {
 	for (uint32_t i = 0; i < host->n_boots; i++) {
-		const struct hr_store_boot *o = &host->boot[i].now;
+		const struct hr_boot_kept *o = &host->boot[i].now;
 		struct hr_boot_life life = {
 			.boot = o->boot, .first_ms = o->first_ms, .heard_ms = o->heard_ms};
 
-		if (o->seq.any &&
+		if (o->any &&
 			hr_hostseq_clone(j->boot.boot, j->boot.first_ms, end_ms, &life, now_ms))
 			return true;
 	}
@@ -238,25 +238,37 @@ static void take_facts(struct hr_writer *w, struct hr_host *host, struct hr_post
 	}
 }
 
+/* The boot is as judged.  False: there is no memory for it, and it is as before. */
+static bool take_judged(struct hr_writer *w, struct hr_post *p, struct hr_boot *b, struct judged *j)
+{
+	if (j->stored > 0)
+		j->boot.heard_ms = p->received_ms;
+	if (hr_boot_set(b, &j->boot))
+		return true;
+	refuse(w, p, &store_busy, HR_COUNT_REFUSED_BUSY);
+	return false;
+}
+
 /* Step 1 for one POST.  A refused one leaves nothing behind, not even the name of its host. */
 static void judge_post(struct hr_writer *w, struct hr_post *p)
 {
 	uint32_t hosts_before = w->hosts.n, rows_before = w->n_rows, boots_before;
 	struct hr_host *host = host_of(w, p);
 	uint64_t going = 0;
+	struct judged j = {0};
 	struct hr_boot *b;
-	struct judged j;
 
 	if (!host)
 		return;
 	boots_before = host->n_boots;
 	b = boot_of(w, host, p, &going);
-	j = b ? (struct judged){.boot = b->now} : (struct judged){0};
+	if (b)
+		hr_boot_get(host, b, &j.boot);
 	if (b && !hr_boot_hold(b)) {
 		refuse(w, p, &store_busy, HR_COUNT_REFUSED_BUSY);
 		b = NULL;
 	}
-	if (!b || !judge(w, host, p, &j)) {
+	if (!b || !judge(w, host, p, &j) || !take_judged(w, p, b, &j)) {
 		w->n_rows = rows_before;
 		if (b && !b->touched)
 			hr_boot_settle(b, false);
@@ -274,8 +286,7 @@ static void judge_post(struct hr_writer *w, struct hr_post *p)
 	for (uint32_t i = rows_before; i < w->n_rows; i++)
 		w->row[i].row.n = ++w->last_n;
 	if (j.stored > 0)
-		j.boot.heard_ms = host->heard_ms = p->received_ms;
-	b->now = j.boot;
+		host->heard_ms = p->received_ms;
 	hr_count(w->count, HR_COUNT_DUPLICATE, j.duplicate);
 	hr_count(w->count, HR_COUNT_FORGOTTEN, j.forgotten);
 	for (uint32_t i = 0; i < p->n_rows; i++)
@@ -306,6 +317,14 @@ static int drop_boot(struct hr_writer *w, const struct hr_host *host, const stru
 	return r ? r : hr_rollup_boot_gone(w, b->is_stored ? b->now.windows : 0);
 }
 
+static int put_boot(struct hr_writer *w, const struct hr_host *host, const struct hr_boot *b)
+{
+	struct hr_store_boot v;
+
+	hr_boot_get(host, b, &v);
+	return w->store->ops->put_boot(w->store, &v);
+}
+
 /* Step 2. */
 static int write_hosts(struct hr_writer *w)
 {
@@ -326,8 +345,8 @@ static int write_hosts(struct hr_writer *w)
 			if (host->boot[k].going)
 				r = drop_boot(w, host, &host->boot[k]);
 			/* a boot without a window has nothing to remember */
-			if (r == 0 && host->boot[k].touched && host->boot[k].now.seq.any)
-				r = s->ops->put_boot(s, &host->boot[k].now);
+			if (r == 0 && host->boot[k].touched && host->boot[k].now.any)
+				r = put_boot(w, host, &host->boot[k]);
 		}
 	}
 	return r;

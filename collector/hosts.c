@@ -54,8 +54,7 @@ static void free_host(struct hr_host *host)
 {
 	hr_vm_free(host->vm);
 	hr_view_unref(host->view);
-	for (uint32_t i = 0; i < host->n_boots; i++)
-		free(host->boot[i].before);
+	hr_host_drop_boots(host);
 	free(host->boot);
 	free(host);
 }
@@ -204,6 +203,72 @@ uint64_t hr_hosts_phase_ms(uint32_t no, uint32_t hosts, uint64_t period_ms)
 	return period_ms * (at * size + i % size) / (places * size);
 }
 
+void hr_boot_get(const struct hr_host *host, const struct hr_boot *b, struct hr_store_boot *ret_v)
+{
+	const struct hr_boot_kept *k = &b->now;
+
+	*ret_v = (struct hr_store_boot){.host_no = host->no,
+		.boot = k->boot,
+		.ord = k->ord,
+		.offset_ms = k->offset_ms,
+		.first_ms = k->first_ms,
+		.windows = k->windows,
+		.heard_ms = k->heard_ms,
+		.seq = {.any = k->any,
+			.high = k->high,
+			.bits = k->bits,
+			.floor = k->floor,
+			.n_gaps = k->n_gaps}};
+	if (k->n_gaps > 0)
+		memcpy(ret_v->seq.gap, k->gap, k->n_gaps * sizeof(k->gap[0]));
+}
+
+/* What is committed may share the gaps. */
+static void free_gaps(struct hr_boot *b)
+{
+	if (!b->before || b->before->gap != b->now.gap)
+		free(b->now.gap);
+	b->now.gap = NULL;
+	b->now.n_gaps = 0;
+}
+
+static void free_boot(struct hr_boot *b)
+{
+	free_gaps(b);
+	if (b->before)
+		free(b->before->gap);
+	free(b->before);
+	b->before = NULL;
+}
+
+bool hr_boot_set(struct hr_boot *b, const struct hr_store_boot *v)
+{
+	size_t len = v->seq.n_gaps * sizeof(v->seq.gap[0]);
+	struct hr_hostseq_gap *gap = b->now.gap;
+
+	if (v->seq.n_gaps != b->now.n_gaps || (len > 0 && memcmp(gap, v->seq.gap, len) != 0)) {
+		gap = len > 0 ? malloc(len) : NULL;
+		if (len > 0 && !gap)
+			return false;
+		if (gap)
+			memcpy(gap, v->seq.gap, len);
+		free_gaps(b);
+	}
+	b->now = (struct hr_boot_kept){.boot = v->boot,
+		.high = v->seq.high,
+		.bits = v->seq.bits,
+		.floor = v->seq.floor,
+		.offset_ms = v->offset_ms,
+		.first_ms = v->first_ms,
+		.windows = v->windows,
+		.heard_ms = v->heard_ms,
+		.gap = gap,
+		.ord = v->ord,
+		.n_gaps = v->seq.n_gaps,
+		.any = v->seq.any};
+	return true;
+}
+
 bool hr_boot_hold(struct hr_boot *b)
 {
 	if (b->before || !b->is_stored)
@@ -216,15 +281,18 @@ bool hr_boot_hold(struct hr_boot *b)
 
 void hr_boot_settle(struct hr_boot *b, bool durable)
 {
-	if (durable && b->touched)
+	if (durable && b->touched) {
 		b->is_stored = true;
-	else if (b->before)
+		if (b->before && b->before->gap != b->now.gap)
+			free(b->before->gap);
+	} else if (b->before) {
+		free_gaps(b);
 		b->now = *b->before;
-	else if (!b->is_stored) /* nothing of it is stored: it keeps only its names */
-		b->now = (struct hr_store_boot){.host_no = b->now.host_no,
-			.boot = b->now.boot,
-			.ord = b->now.ord,
-			.offset_ms = b->now.offset_ms};
+	} else if (!b->is_stored) { /* nothing of it is stored: it keeps only its names */
+		free_gaps(b);
+		b->now = (struct hr_boot_kept){
+			.boot = b->now.boot, .ord = b->now.ord, .offset_ms = b->now.offset_ms};
+	}
 	b->touched = false;
 	free(b->before);
 	b->before = NULL;
@@ -258,9 +326,16 @@ void hr_host_drop_boot(struct hr_host *host, uint64_t boot)
 
 	if (!b)
 		return;
-	free(b->before);
+	free_boot(b);
 	memmove(b, b + 1, (size_t)(&host->boot[host->n_boots] - (b + 1)) * sizeof(*b));
 	host->n_boots--;
+}
+
+void hr_host_drop_boots(struct hr_host *host)
+{
+	for (uint32_t i = 0; i < host->n_boots; i++)
+		free_boot(&host->boot[i]);
+	host->n_boots = 0;
 }
 
 struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t ord)
@@ -273,7 +348,7 @@ struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t o
 	if (staying >= HR_BOOTS_MAX)
 		return NULL;
 	if (host->n_boots == host->cap_boots) {
-		/* most have one: 600 bytes each */
+		/* most have one */
 		uint32_t cap = host->cap_boots ? 2 * host->cap_boots : 1;
 		struct hr_boot *p = realloc(host->boot, cap * sizeof(*p));
 
@@ -283,7 +358,7 @@ struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t o
 		host->cap_boots = cap;
 	}
 	b = &host->boot[host->n_boots++];
-	*b = (struct hr_boot){.now = {.host_no = host->no, .boot = boot}};
+	*b = (struct hr_boot){.now = {.boot = boot}};
 	b->now.ord = ord ? ord : host->last_ord + 1;
 	if (b->now.ord > host->last_ord)
 		host->last_ord = b->now.ord;

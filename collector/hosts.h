@@ -12,9 +12,24 @@
 #define HR_BOOTS_MAX    64 /* boots of one host whose sequences are known; the oldest goes first */
 #define HR_BOOT_KEEP_MS (7 * 86400000ULL) /* but not before its spool can have gone stale */
 
+/*
+ * A struct hr_store_boot with room for the gaps that it has and no more: nearly all have none, and
+ * room for 32 would be 512 bytes of 630, for each VM.
+ */
+struct hr_boot_kept {
+	uint64_t boot;
+	uint64_t high, bits, floor; /* core/hostseq.h */
+	int64_t offset_ms;
+	uint64_t first_ms, windows, heard_ms;
+	struct hr_hostseq_gap *gap; /* [n_gaps], never changed in place; NULL: none */
+	uint32_t ord;
+	uint8_t n_gaps;
+	bool any;
+};
+
 struct hr_boot {
-	struct hr_store_boot now;     /* as of the open transaction */
-	struct hr_store_boot *before; /* as committed, while an open transaction changes it */
+	struct hr_boot_kept now;     /* as of the open transaction */
+	struct hr_boot_kept *before; /* as committed, while an open transaction changes it */
 	bool is_stored, touched;
 	bool going; /* makes room for another: gone when the open transaction is durable */
 };
@@ -115,6 +130,9 @@ uint64_t hr_hosts_phase_ms(uint32_t no, uint32_t hosts, uint64_t period_ms);
 /* Correction of the clock of the boot with this ord. */
 int64_t hr_host_offset(const struct hr_host *host, uint32_t boot_ord);
 struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot);
+/* All that is kept of @b; and @v instead of it.  False, and no change: out of memory. */
+void hr_boot_get(const struct hr_host *host, const struct hr_boot *b, struct hr_store_boot *ret_v);
+bool hr_boot_set(struct hr_boot *b, const struct hr_store_boot *v);
 /* Keeps what is committed of @b until hr_boot_settle(); false: out of memory. */
 bool hr_boot_hold(struct hr_boot *b);
 /* The transaction that touched @b is durable, or is undone: so is @b. */
@@ -124,3 +142,4 @@ struct hr_boot *hr_host_add_boot(struct hr_host *host, uint64_t boot, uint32_t o
 /* The boot that may be forgotten to make room, or NULL. */
 struct hr_boot *hr_host_oldest_boot(const struct hr_host *host, uint64_t now_ms);
 void hr_host_drop_boot(struct hr_host *host, uint64_t boot);
+void hr_host_drop_boots(struct hr_host *host); /* all of them */

@@ -89,7 +89,7 @@ static int take_host(void *arg, const struct hr_store_host *h)
 		return no_memory(w->peers);
 	rename_host(w, host, h->name);
 	host->is_stored = true;
-	host->n_boots = 0; /* those that are stored follow */
+	hr_host_drop_boots(host); /* those that are stored follow */
 	host->last_ord = 0;
 	return 0;
 }
@@ -102,7 +102,8 @@ static int take_boot(void *arg, const struct hr_store_boot *b)
 
 	if (!boot)
 		return host ? no_memory(w->peers) : 0;
-	boot->now = *b;
+	if (!hr_boot_set(boot, b))
+		return no_memory(w->peers);
 	boot->is_stored = true;
 	host->heard_ms = b->heard_ms > host->heard_ms ? b->heard_ms : host->heard_ms;
 	return 0;

@@ -77,7 +77,8 @@ static int load_boot(void *arg, const struct hr_store_boot *b)
 		hr_log(HR_LOG_WARNING, "boot_left_out", "host=%s ord=%" PRIu32, host->name, b->ord);
 		return 0;
 	}
-	boot->now = *b;
+	if (!hr_boot_set(boot, b))
+		return no_memory(l);
 	boot->is_stored = true;
 	if (b->heard_ms > host->heard_ms)
 		host->heard_ms = b->heard_ms;

@@ -202,7 +202,7 @@ static int see(void *arg, const struct hr_store_row *r)
 	if (hr_wire_decode_summary(writer->arena, r->body, r->len, writer->summary) != HR_WIRE_OK)
 		failed("a row does not decode");
 	for (uint32_t i = 0; i < host->n_boots; i++) {
-		const struct hr_store_boot *b = &host->boot[i].now;
+		const struct hr_boot_kept *b = &host->boot[i].now;
 
 		if (b->ord != r->boot_ord)
 			continue;

@@ -70,12 +70,84 @@ static void a_fleet_that_grows_keeps_its_blocks_where_they_are(void **state)
 			hr_hosts_phase_ms(no, 6400, PERIOD), hr_hosts_phase_ms(no, 100000, PERIOD));
 }
 
+/* 0..9 and 1000, 2000 .. @last are stored: a gap before each of the latter, but for its window. */
+static void store_some(struct hr_store_boot *v, uint64_t last)
+{
+	uint64_t forgotten;
+
+	*v = (struct hr_store_boot){.host_no = 1, .boot = 77, .ord = 1, .offset_ms = -5};
+	assert_int_equal(hr_hostseq_add(&v->seq, 0, 9, &forgotten), HR_HOSTSEQ_NEW);
+	for (uint64_t s = 1000; s <= last; s += 1000)
+		assert_int_equal(hr_hostseq_add(&v->seq, s, s, &forgotten), HR_HOSTSEQ_NEW);
+	v->first_ms = 1;
+	v->windows = 10 + last / 1000;
+	v->heard_ms = last;
+}
+
+static void assert_is(const struct hr_host *host, const struct hr_boot *b, uint64_t last)
+{
+	struct hr_store_boot is, want;
+
+	store_some(&want, last);
+	hr_boot_get(host, b, &is);
+	assert_int_equal(is.boot, 77);
+	assert_int_equal(is.ord, 1);
+	assert_int_equal(is.offset_ms, -5);
+	assert_int_equal(is.first_ms, 1);
+	assert_int_equal(is.windows, want.windows);
+	assert_int_equal(is.heard_ms, last);
+	assert_int_equal(is.seq.high, want.seq.high);
+	assert_int_equal(is.seq.bits, want.seq.bits);
+	assert_int_equal(is.seq.n_gaps, last / 1000);
+	assert_memory_equal(is.seq.gap, want.seq.gap, sizeof(want.seq.gap));
+}
+
+static void a_boot_keeps_its_gaps_and_has_those_of_the_last_commit_back(void **state)
+{
+	const uint8_t id[HR_HOST_ID_LEN] = {1};
+	struct hr_store_boot v;
+	struct hr_hosts hosts;
+	struct hr_host *host;
+	struct hr_boot *b;
+
+	(void)state;
+	assert_int_equal(hr_hosts_init(&hosts, 10), 0);
+	host = hr_hosts_add(&hosts, id, 0);
+	assert_non_null(host);
+	b = hr_host_add_boot(host, 77, 0);
+	assert_non_null(b);
+	for (uint64_t last = 1000; last <= 32000; last += 1000) {
+		/* committed: without a gap more, then with one; undone: with one, and with none */
+		static const bool durable[] = {true, true, false, false};
+		const uint64_t to[] = {last - 1000, last, last + 1000, 0};
+
+		for (unsigned i = 0; i < 4; i++) {
+			if (to[i] > 32000)
+				continue;
+			store_some(&v, to[i]);
+			assert_true(hr_boot_hold(b));
+			assert_true(hr_boot_set(b, &v));
+			b->touched = true;
+			assert_is(host, b, to[i]);
+			hr_boot_settle(b, durable[i]);
+			assert_null(b->before);
+			assert_is(host, b, durable[i] ? to[i] : last);
+		}
+	}
+	/* what is never settled goes with its host */
+	assert_true(hr_boot_hold(b));
+	store_some(&v, 5000);
+	assert_true(hr_boot_set(b, &v));
+	hr_hosts_done(&hosts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fleet_of_any_size_is_spread_over_the_whole_period),
 		cmocka_unit_test(hosts_of_a_block_follow_each_other),
 		cmocka_unit_test(a_fleet_that_grows_keeps_its_blocks_where_they_are),
+		cmocka_unit_test(a_boot_keeps_its_gaps_and_has_those_of_the_last_commit_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
