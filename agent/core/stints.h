@@ -23,7 +23,7 @@ struct hr_burst {
 	uint32_t cpu_ns;  /* 4.3 of at most 5 s */
 	uint32_t wait_ns; /* capped */
 	bool fixed;       /* of the agent itself: it does not grow with the load */
-	uint32_t thread;  /* its thread id; of a replay, the crew it belongs to, 0: none */
+	uint32_t thread;  /* id; hr_requests_of numbers them from 1 for the replay, 0: none's */
 };
 
 struct hr_stints {
