@@ -24,6 +24,7 @@ cat >"$tmp/t/tests/system/undone.sh" <<'END'
 #!/bin/bash
 . "$(dirname "$0")/../lib/system.sh"
 at_exit true
+if printf '' | jq -e .answer; then pass "jq is content without an answer"; fi
 fail of itself
 END
 printf '#!/bin/sh\necho wrong >&2\nexit 1\n' >"$tmp/t/tests/check/wrong.sh"

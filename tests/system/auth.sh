@@ -81,7 +81,7 @@ grep -q 'event=clone_or_thief.*known_as="vm-2"' "$tmp/collector.log" || fail "th
 (in_vm 2 "$bin/headroom-agent" --config "$tmp/two.conf") >"$tmp/agent.log" 2>&1 &
 agent=$!
 register "$agent"
-wait_for 40 "vm-2 in the fleet" sh -c "curl -fsS $url/v1/hosts | jq -e '.hosts[] | select(.host == \"vm-2\")'"
+wait_for 40 "vm-2 in the fleet" eval "curl -fsS $url/v1/hosts | jq -e '.hosts[] | select(.host == \"vm-2\")'"
 own=$(get /v1/hosts | jq -r '.hosts[] | select(.host == "vm-2").host_id')
 vm 2 "$bin/headroom" status --config "$tmp/two.conf" --json >"$tmp/answer.json" 2>"$tmp/out" || fail "status on vm-2: $(cat "$tmp/out")"
 validate "$tmp/answer.json"
