@@ -5,7 +5,7 @@
 Each posts windows 1, 2, 3 ... of its own boot and goes on to the next only when the last one is
 acknowledged (204 with Headroom-Ack); until then it sends the very same bytes again, as ours does.
 Every acknowledged window is a line 'host seq' in FILE, written after the answer arrived: what
-stands there must be in the store, once.  Refusals end the run with status 1.
+stands there must be in the store, once.  Refusals end the run with status 1; SIGTERM ends it early, as SECONDS do.
 
 With several URLs (collectors on one database) an agent moves to the next one when its connection is lost
 and now and then by itself, as behind a balancer; one window in five goes to all of them at once, and one
@@ -13,6 +13,7 @@ in seven again to another after it was acknowledged.
 """
 import http.client
 import os
+import signal
 import sys
 import threading
 import time
@@ -130,6 +131,7 @@ def main():
     with open(sys.argv[4], "w", encoding="ascii") as log:
         lock = threading.Lock()
         agents = [Agent(url, time.monotonic() + seconds, log, lock) for _ in range(hosts)]
+        signal.signal(signal.SIGTERM, lambda *_: [setattr(a, "until", 0) for a in agents])
         for a in agents:
             a.start()
         for a in agents:

@@ -6,7 +6,7 @@
 [ -n "${HR_TEST_PG:-}" ] || exec "$(dirname "$0")/../lib/with_postgres" "$0" "$@"
 . "$(dirname "$0")/../lib/system.sh"
 need python3 curl jq
-seconds=${1:-12} hosts=10
+seconds=${1:-12} hosts=10 slowest=90
 [ -f "$bin/headroom-postgresql.so" ] || skip "the build had no libpq-dev"
 psql() { "$HR_TEST_PG_BIN/psql" -XAtq -d "$HR_TEST_PG" -c "$1"; }
 
@@ -40,23 +40,28 @@ metric() { curl -fsS --max-time 5 "http://127.0.0.1:$1/metrics" | awk -v m="head
 
 start a "$port"; a=$started
 start b "$port_b"; b=$started
-python3 "$HR_TOP/tests/lib/agents.py" "$url,http://127.0.0.1:$port_b" $hosts "$seconds" "$tmp/acked" >"$tmp/agents.log" 2>&1 &
+python3 "$HR_TOP/tests/lib/agents.py" "$url,http://127.0.0.1:$port_b" $hosts "$((seconds + slowest))" "$tmp/acked" >"$tmp/agents.log" 2>&1 &
 agents=$!
 register $agents
+# on a busy machine one of them may have stored nothing in the first seconds
+has_stored() { awk -v n="$(metric "$1" summaries_stored_total)" 'BEGIN { exit !(n > 50) }'; }
 third=$(awk "BEGIN { print $seconds / 3 }")
 sleep "$third"
+wait_for $slowest "windows stored by a" has_stored "$port"
 stored_a=$(metric "$port" summaries_stored_total)
 crash $a
 sleep 1
 answers_all "$port_b" || wait_for 10 "the survivor answers for every host" answers_all "$port_b"
 start a "$port"; a=$started
 sleep "$third"
+wait_for $slowest "windows stored by b" has_stored "$port_b"
 stored_b=$(metric "$port_b" summaries_stored_total)
 crash $b
+sleep "$third"
+kill $agents
 wait $agents || fail "an agent was refused: $(cat "$tmp/agents.log")"
 wait_for 10 "the survivor answers for every host" answers_all "$port"
 say "$(cat "$tmp/agents.log"); stored by a $stored_a before its end, by b $stored_b"
-[ "${stored_a%.*}" -gt 50 ] && [ "${stored_b%.*}" -gt 50 ] || fail "not both of them stored"
 
 # the survivor is the keeper now, and has rolled up what is closed
 wait_for 15 "the survivor keeps house" grep -q 'keeper' "$tmp/a.log"
