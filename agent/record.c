@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "agent/core/replay.h"
-#include "agent/core/requests.h"
 #include "proto/units.h"
 
 #define PERIOD_NS  (60 * HR_NS_PER_S)
@@ -133,21 +132,20 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 /* One row of the oldest slice that waits. */
 static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sampler)
 {
-	struct hr_stints *s = &r->mem->stints[(r->at + r->keep - r->full) % r->keep];
-	struct hr_replay_in in = {.burst = s->burst,
+	const struct hr_stints *s = &r->mem->stints[(r->at + r->keep - r->full) % r->keep];
+	const struct hr_replay_in in = {.burst = s->burst,
+		.n = s->n,
 		.length_ns = s->until - s->from,
 		.hogs = s->hogs,
 		.seed = r->seed};
 
 	if (r->row == 0) {
-		hr_requests_of(s, r->seed);
 		memset(&r->out, 0, sizeof r->out);
 		r->out.bursts = s->n - s->fixed;
 		r->out.late = s->late;
 		r->out.ms = (uint32_t)((s->until - s->from) / HR_NS_PER_MS);
 	}
-	in.n = s->n;
-	if (in.n > 0)
+	if (s->n > 0)
 		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum);
 	if (++r->row < HR_VQ_ROWS)
 		return;

@@ -2,8 +2,8 @@
 /*
  * Armed slices: 5 s of every minute, at a random second of it, are recorded as bursts and
  * replayed at larger loads, one row of the result per tick.  Off in between; its memory
- * (1.6 MB) is given back after each slice.  Dense: slice after slice, at most a minute of them
- * (3.2 MB) waits and is replayed at the end, where it delays nothing that is recorded.
+ * (1.5 MB) is given back after each slice.  Dense: slice after slice, at most a minute of them
+ * (3.1 MB) waits and is replayed at the end, where it delays nothing that is recorded.
  */
 #pragma once
 

@@ -108,9 +108,9 @@
 	/* armed slices of recorded bursts; 0 slices in most windows: that is not missing */       \
 	X(REPLAY_SLICE_N, REPLAY, S, n)                                                            \
 	X(REPLAY_SLICE_MS, REPLAY, S, ms) /* recorded time in them */                              \
-	X(REPLAY_BURST_N, REPLAY, S, n) /* requests: bursts recorded, long ones split; no hogs */  \
-	X(REPLAY_LATE_N, REPLAY, S, n)  /* of them late as they really ran: the self-check */      \
-	X(REPLAY_LOST_N, REPLAY, S, n)  /* slices given up: more stints than the ring holds */     \
+	X(REPLAY_BURST_N, REPLAY, S, n)   /* whole bursts recorded, hogs left out */               \
+	X(REPLAY_LATE_N, REPLAY, S, n)    /* of them late as they really ran: the self-check */    \
+	X(REPLAY_LOST_N, REPLAY, S, n)    /* slices given up: more stints than the ring holds */   \
 	X(HOOK_MISSED_N, COST, S,                                                                  \
 		n) /* events that the kernel kept from our programs: nested runs */
 

@@ -6,15 +6,13 @@
 
 #include "agent/core/vqueue.h"
 
-#define ORDER_BITS  17
-#define ORDER_MASK  ((1u << ORDER_BITS) - 1)
-#define DIGIT_BITS  11 /* three digits hold the 33 bits of an arrival */
-#define DIGITS      3
-#define THREAD_BITS 16
-#define HOG         UINT32_MAX /* jobs from here downwards */
+#define ORDER_BITS 17
+#define ORDER_MASK ((1u << ORDER_BITS) - 1)
+#define DIGIT_BITS 11 /* three digits hold the 33 bits of an arrival */
+#define DIGITS     3
+#define HOG        UINT32_MAX /* jobs from here downwards */
 
 _Static_assert(HR_REPLAY_COPIES_MAX < 1u << ORDER_BITS, "order of a copy");
-_Static_assert(HR_BURSTS_MAX < 1u << THREAD_BITS, "number of a thread");
 
 /* splitmix64: any bits in, well mixed bits out. */
 static uint64_t mix(uint64_t x)
@@ -79,21 +77,18 @@ static void sort(struct hr_replay_work *w, uint32_t n)
 _Static_assert(DIGITS % 2 == 1, "the sorted keys end in key[1]");
 
 /*
- * What a copy is like.  Independent growth repeats the slice as it was.  Inside a burst of arrivals
- * come more requests like those around: copy z of a request has the size of the z-th next, so that
- * every size comes as often as it did, but a long one not again and again at one instant.  Whose
- * thread will serve it is a matter of chance: that of a burst far off, for those around are at
- * work.
+ * CPU time of a copy.  Independent growth repeats the slice as it was.  Inside a burst of arrivals
+ * come more requests like those around: copy z of a request takes the size of the z-th next, so
+ * that every size comes as often as it did, but a long one not again and again at one instant.
  */
-static const struct hr_burst *like(
-	const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode, uint32_t off)
+static uint64_t cpu_of(const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode)
 {
 	uint32_t order = key & ORDER_MASK, i = order % in->n, copy = order / in->n;
 
 	if (mode == HR_REPLAY_A && copy > 0)
-		for (i = (i + copy + off) % in->n; in->burst[i].fixed; i = (i + 1) % in->n)
+		for (i = (i + copy) % in->n; in->burst[i].fixed; i = (i + 1) % in->n)
 			;
-	return &in->burst[i];
+	return in->burst[i].cpu_ns;
 }
 
 static bool is_fixed(const struct hr_replay_in *in, uint64_t key)
@@ -127,11 +122,9 @@ static uint32_t fill(
 		}
 	sort(w, n);
 	for (uint32_t p = 0; p < n; p++) {
-		uint64_t key = w->key[1][p];
-		uint32_t copy = (uint32_t)(key & ORDER_MASK) / in->n;
+		uint64_t cpu = cpu_of(in, w->key[1][p], mode);
 
-		w->left[p] = like(in, key, mode, 0)->cpu_ns;
-		w->key[0][p] = like(in, key, mode, copy * in->n / 9)->thread;
+		w->left[p] = cpu > UINT32_MAX ? UINT32_MAX : (uint32_t)cpu;
 	}
 	return n;
 }
@@ -160,23 +153,21 @@ static void swap(struct sim *s, uint32_t a, uint32_t b)
 	s->w->run[b] = t;
 }
 
-static void start(struct sim *s, uint64_t end, uint32_t job, uint32_t used)
+static void start(struct sim *s, uint64_t end, uint32_t job)
 {
 	uint32_t i = s->running++;
 
 	s->w->run[i].end = end;
-	s->w->run[i].used = used;
 	s->w->run[i].order = s->order++;
 	s->w->run[i].job = job;
 	for (; i > 0 && before(s, i, (i - 1) / 2); i = (i - 1) / 2)
 		swap(s, i, (i - 1) / 2);
 }
 
-static uint32_t finish_first(struct sim *s, uint32_t *ret_used)
+static uint32_t finish_first(struct sim *s)
 {
 	uint32_t job = s->w->run[0].job, i = 0;
 
-	*ret_used = s->w->run[0].used;
 	s->w->run[0] = s->w->run[--s->running];
 	for (;;) {
 		uint32_t least = i;
@@ -196,77 +187,33 @@ static void append(struct sim *s, uint32_t job)
 	s->w->queue[(s->head + s->queued++) % s->room] = job;
 }
 
-/* @job runs for the rest of a slice of which @used is gone; all of it: to the end of the queue. */
-static void run(struct sim *s, uint64_t now, uint32_t job, uint32_t used)
-{
-	uint32_t ns = (uint32_t)HR_REPLAY_SLICE_NS - used;
-
-	if (ns == 0) {
-		append(s, job);
-		return;
-	}
-	if (job <= HOG - HR_REPLAY_HOGS_MAX) {
-		if (s->w->left[job] < ns)
-			ns = s->w->left[job];
-		s->w->left[job] -= ns;
-	}
-	start(s, now + ns, job, used + ns);
-}
-
 /* Idle servers take the head of the queue. */
 static void serve(struct sim *s, uint64_t now)
 {
 	while (s->running < s->servers && s->queued > 0) {
 		uint32_t job = s->w->queue[s->head];
+		uint64_t ns = HR_REPLAY_SLICE_NS;
 
 		s->head = (s->head + 1) % s->room;
 		s->queued--;
-		run(s, now, job, 0);
+		if (job <= HOG - HR_REPLAY_HOGS_MAX && s->w->left[job] < ns)
+			ns = s->w->left[job];
+		start(s, now + ns, job);
 	}
-}
-
-static uint32_t thread_of(const struct sim *s, uint32_t job)
-{
-	return s->w->key[0][job] & ((1u << THREAD_BITS) - 1);
-}
-
-/* A job comes.  While its thread is at work it waits for that, not for a server. */
-static void arrive(struct sim *s, uint32_t job)
-{
-	uint32_t thread = thread_of(s, job);
-	__typeof__(&s->w->thread[0]) t = &s->w->thread[thread];
-
-	if (thread == 0 || !t->busy) {
-		t->busy = true;
-		append(s, job);
-		return;
-	}
-	if (t->queued++ == 0)
-		t->head = job;
-	else
-		s->w->key[0][t->tail] |= (uint64_t)job << THREAD_BITS;
-	t->tail = job;
-}
-
-/* @job is done: its thread goes on with what waits for it, in the rest of its slice. */
-static void go_on(struct sim *s, uint32_t job, uint64_t now, uint32_t used)
-{
-	__typeof__(&s->w->thread[0]) t = &s->w->thread[thread_of(s, job)];
-	uint32_t next = t->head;
-
-	if (t->queued == 0) {
-		t->busy = false;
-		return;
-	}
-	t->head = (uint32_t)(s->w->key[0][next] >> THREAD_BITS);
-	t->queued--;
-	run(s, now, next, used);
 }
 
 /* A slice of @job ended: true when all of it is done. */
 static bool slice_over(struct sim *s, uint32_t job)
 {
-	if (job <= HOG - HR_REPLAY_HOGS_MAX && s->w->left[job] == 0)
+	uint32_t *left;
+
+	if (job > HOG - HR_REPLAY_HOGS_MAX) {
+		append(s, job);
+		return false;
+	}
+	left = &s->w->left[job];
+	*left -= *left < HR_REPLAY_SLICE_NS ? *left : (uint32_t)HR_REPLAY_SLICE_NS;
+	if (*left == 0)
 		return true;
 	append(s, job);
 	return false;
@@ -275,7 +222,7 @@ static bool slice_over(struct sim *s, uint32_t job)
 static bool is_late(
 	const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode, uint64_t now)
 {
-	uint64_t cpu = like(in, key, mode, 0)->cpu_ns;
+	uint64_t cpu = cpu_of(in, key, mode);
 	uint64_t wait = now - (key >> ORDER_BITS) - cpu;
 
 	return !is_fixed(in, key) && wait > HR_STINTS_LATE_NS && wait > cpu;
@@ -290,7 +237,6 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 	uint64_t stop = (w->key[1][n - 1] >> ORDER_BITS) + HR_REPLAY_TAIL_NS;
 	uint32_t next = 0, done = 0, late = 0, fixed = 0;
 
-	memset(w->thread, 0, sizeof(w->thread));
 	for (uint32_t i = 0; i < in->hogs && i < HR_REPLAY_HOGS_MAX; i++)
 		append(&s, HOG - i);
 	serve(&s, 0);
@@ -298,20 +244,19 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 		uint64_t at = next < n ? w->key[1][next] >> ORDER_BITS : UINT64_MAX;
 
 		if (s.running > 0 && w->run[0].end <= at) {
-			uint32_t job, used;
+			uint32_t job;
 
 			at = w->run[0].end;
 			if (at > stop)
 				break;
-			job = finish_first(&s, &used);
+			job = finish_first(&s);
 			if (slice_over(&s, job)) {
-				go_on(&s, job, at, used);
 				late += is_late(in, w->key[1][job], mode, at);
 				fixed += is_fixed(in, w->key[1][job]);
 				done++;
 			}
 		} else {
-			arrive(&s, next++);
+			append(&s, next++);
 		}
 		serve(&s, at);
 	}

@@ -9,11 +9,6 @@
  * neighbour, at most 10 ms later; they take their CPU times from the bursts that follow, so that
  * every size comes as often as it did.  Independent growth (mode S): the whole slice again, 0.37 of
  * its length later for each copy, around the end to its begin.
- *
- * A thread does one thing at a time: what comes while it is at work waits for it, first come first
- * served, whatever is idle, and that wait counts like any other.  Without it the queue of an event
- * loop is not seen: where one broke the service level, likely was 3.7 times the truth at 60 % of it
- * (MODEL.md).
  */
 #pragma once
 
@@ -43,21 +38,14 @@ struct hr_replay_in {
 	uint64_t seed; /* the same for every load: then the share is as smooth as it can be */
 };
 
-/* Scratch of one replay: 1.2 MB, nothing kept between calls. */
+/* Scratch of one replay: 1.1 MB, nothing kept between calls. */
 struct hr_replay_work {
-	/* sorted in [1]: arrival << 17 | copy x n + burst; then in [0]: next in the queue of its
-	 * thread << 16 | thread */
-	uint64_t key[2][HR_REPLAY_COPIES_MAX];
-	uint32_t left[HR_REPLAY_COPIES_MAX]; /* ns, by place in key[] */
-	struct {
-		uint32_t head, tail, queued;
-		bool busy;
-	} thread[HR_BURSTS_MAX + 1];
+	uint64_t key[2][HR_REPLAY_COPIES_MAX]; /* arrival << 17 | copy x n + burst */
+	uint32_t left[HR_REPLAY_COPIES_MAX];   /* ns, by place in key[] */
 	uint32_t queue[HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX];
 	struct {
 		uint64_t end;
 		uint32_t order, job;
-		uint32_t used;        /* ns of its slice, at @end */
 	} run[HR_REPLAY_SERVERS_MAX]; /* heap */
 };
 

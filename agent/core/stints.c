@@ -62,11 +62,12 @@ static void keep(struct hr_stints *s, uint32_t pid, uint64_t wake, uint64_t cpu,
 			s->until = wake;
 		return;
 	}
+	if (cpu > UINT32_MAX) /* 4.3 of at most 5 s */
+		cpu = UINT32_MAX;
 	s->burst[s->n++] = (struct hr_burst){.wake_ns = wake - s->from,
-		.cpu_ns = cpu > UINT32_MAX ? UINT32_MAX : (uint32_t)cpu,
+		.cpu_ns = cpu,
 		.wait_ns = wait > UINT32_MAX ? UINT32_MAX : (uint32_t)wait,
-		.fixed = fixed,
-		.thread = pid};
+		.fixed = fixed};
 	if (fixed)
 		s->fixed++;
 	else

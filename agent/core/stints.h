@@ -20,10 +20,9 @@
 
 struct hr_burst {
 	uint64_t wake_ns; /* since the begin of the slice */
-	uint32_t cpu_ns;  /* 4.3 of at most 5 s */
+	uint64_t cpu_ns;
 	uint32_t wait_ns; /* capped */
 	bool fixed;       /* of the agent itself: it does not grow with the load */
-	uint32_t thread;  /* id; hr_requests_of numbers them from 1 for the replay, 0: none's */
 };
 
 struct hr_stints {

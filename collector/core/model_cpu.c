@@ -153,21 +153,9 @@ static void say_vq(const struct hr_ctx *x, const struct hr_vq_k *v, double c2, d
  */
 static double cube_law(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 {
-	double share;
-
 	if (f->late < LATE_SEEN || f->bursts < CHECK_BURSTS)
 		return 0;
-	share = f->late / f->bursts;
-	if (f->s2.used) /* with those that waited for a thread */
-		share = fmax(share, f->s2.measured);
-	return cbrt(x->conf->eps / share);
-}
-
-/* What waited for a CPU or for the thread that serves it, by the recorded bursts. */
-static bool late_behind_threads(const struct hr_ctx *x, const struct hr_cpu_facts *f)
-{
-	return f->s2.used &&
-	       hr_cpu_is_late(x->conf->eps, f->s2.bursts, f->s2.measured * f->s2.bursts);
+	return cbrt(x->conf->eps * f->bursts / f->late);
 }
 
 /* Load factors at c2 vCPUs, and what they are off by. */
@@ -476,8 +464,7 @@ static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, stru
 	}
 	if (b->likely.has && f->bursts >= CHECK_BURSTS && !f->steal_bad) {
 		self_check(x, f, e);
-		if (!late_behind_threads(x, f))
-			fits_today(x, f, b);
+		fits_today(x, f, b);
 	}
 	if (f->busy_all >= BUSY_ALL_BAD) {
 		e->r.saturated = true;

@@ -4,12 +4,7 @@
  * slots, virtual queue and replay, the collector's own model; only the kernel is simulated
  * (sched.h).  Thousands of rows in minutes on any machine: what MODEL.md marks [S].
  *
- *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--rows] [--stage1] [--servers]
- *               [--alone | --nosplit]
- *
- * --servers: event loops (1, 2 and 4) and pools of 4 and 16 threads instead of a thread for each
- * job.  What the replay does with threads, taken away: --alone, every burst runs where a CPU is
- * free; --nosplit, a burst is one request however long.
+ *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--rows] [--stage1]
  */
 #include <getopt.h>
 #include <math.h>
@@ -19,7 +14,6 @@
 
 #include "agent/core/fold.h"
 #include "agent/core/replay.h"
-#include "agent/core/requests.h"
 #include "collector/core/vm.h"
 #include "proto/num.h"
 #include "sched.h"
@@ -34,14 +28,11 @@
 #define CLEAR    (1.3 * 1.25 * 1.25) /* both ways to grow: twice the error from the target */
 
 static const char *const arrive_name[] = {"poisson", "bursts", "batches", "ticks"};
-static const char *const size_name[] = {"exp", "lognormal", "bimodal", "fixed"};
+static const char *const size_name[] = {"exp", "lognormal", "bimodal"};
 
 /* --- one run of the product on simulated jobs ----------------------------------- */
 
 static bool stage1; /* without the replay of recorded bursts */
-static bool alone;  /* the replay takes every burst as one of a thread of its own */
-static bool nosplit;
-static struct crews crews;
 
 struct feed {
 	struct hr_slot_cpu *slot;
@@ -85,36 +76,38 @@ static void base(struct hr_summary *s, unsigned cpus, uint64_t seq)
 	}
 }
 
+static int by_wake(const void *a, const void *b)
+{
+	const struct hr_burst *x = a, *y = b;
+
+	return x->wake_ns < y->wake_ns ? -1 : x->wake_ns > y->wake_ns;
+}
+
 /* Slices of 5 s back to back, as `measure` records them. */
 static void replay_window(struct hr_summary *s, const struct job *job, size_t n, uint64_t from)
 {
 	static struct hr_replay_work work;
-	static struct hr_stints st;
+	static struct hr_burst burst[HR_BURSTS_MAX];
 
 	for (uint64_t at = from; at < from + WINDOW_S * NS; at += SLICE_S * NS) {
-		uint64_t until = at + SLICE_S * NS;
 		struct hr_replay_in in = {
-			.burst = st.burst, .length_ns = SLICE_S * NS, .seed = 1790000000000ULL};
+			.burst = burst, .length_ns = SLICE_S * NS, .seed = 1790000000000ULL};
+		uint64_t until = at + SLICE_S * NS, late = 0;
 
-		hr_stints_begin(&st, at, until);
-		for (size_t i = 0; i < n && st.n < HR_BURSTS_MAX; i++) {
+		for (size_t i = 0; i < n && in.n < HR_BURSTS_MAX; i++) {
 			uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
 
 			if (job[i].at_ns < at || job[i].end_ns >= until)
 				continue;
-			st.burst[st.n++] =
-				(struct hr_burst){job[i].at_ns - at, (uint32_t)job[i].took_ns,
-					(uint32_t)wait, false, alone ? 0 : job[i].thread};
-			st.late += wait > HR_STINTS_LATE_NS && wait > job[i].took_ns;
+			burst[in.n++] = (struct hr_burst){
+				job[i].at_ns - at, job[i].took_ns, (uint32_t)wait, false};
+			late += wait > HR_STINTS_LATE_NS && wait > job[i].took_ns;
 		}
-		hr_stints_end(&st);
-		if (!alone && !nosplit)
-			hr_requests_of(&st, in.seed);
-		in.n = st.n;
+		qsort(burst, in.n, sizeof(*burst), by_wake);
 		s->ctr[HR_CTR_REPLAY_SLICE_N]++;
 		s->ctr[HR_CTR_REPLAY_SLICE_MS] += SLICE_S * 1000;
 		s->ctr[HR_CTR_REPLAY_BURST_N] += in.n;
-		s->ctr[HR_CTR_REPLAY_LATE_N] += st.late;
+		s->ctr[HR_CTR_REPLAY_LATE_N] += late;
 		for (unsigned r = 0; in.n && r < HR_VQ_ROWS; r++)
 			hr_replay_row(&in, s->cpus, r, &work, &s->replay);
 	}
@@ -179,43 +172,6 @@ static void ask(
 	hr_vm_free(vm);
 }
 
-/* Every job is one of a crew's, as long as its connection is. */
-static void deal(struct job *job, size_t n, const struct plan_opts *o)
-{
-	uint64_t s = o->seed + 77;
-
-	for (size_t i = 0; i < n; i++) {
-		job[i].thread = i % 64 + 1;
-		if (crews.n == 0)
-			continue;
-		s = s * 6364136223846793005ULL + 1442695040888963407ULL;
-		job[i].crew = 1 + (uint32_t)((s >> 33) % crews.n);
-	}
-}
-
-/* Jobs, as they ran -> bursts of the threads that did them, by time; their number. */
-static size_t bursts_of(struct job *job, size_t n)
-{
-	size_t m = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct job *h = &job[job[i].head];
-
-		if (h == &job[i])
-			continue;
-		h->took_ns += job[i].took_ns;
-		if (job[i].end_ns > h->end_ns)
-			h->end_ns = job[i].end_ns;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (job[i].head == i) {
-			if (job[i].crew)
-				job[i].thread += (job[i].crew - 1) * crews.threads;
-			job[m++] = job[i];
-		}
-	return m;
-}
-
 static void measure(
 	const struct plan_opts *o, unsigned cpus, unsigned seconds, struct hr_answer *ret)
 {
@@ -231,15 +187,13 @@ static void measure(
 	f.job = job;
 	if (!job || !f.slot)
 		abort();
-	deal(job, n, &mine);
-	sched_run(job, n, cpus, &crews, ran, &f);
-	n = bursts_of(job, n);
+	sched_run(job, n, cpus, ran, &f);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t at = job[i].at_ns, s = at / HR_SLOT_NS;
 
 		if (s < f.n_slots)
 			f.slot[s].wakes++;
-		spread_over(&f, at, at + job[i].took_ns, offsetof(struct hr_slot_cpu, charge_ns));
+		spread_over(&f, at, at + job[i].cpu_ns, offsetof(struct hr_slot_cpu, charge_ns));
 		spread_over(&f, at, job[i].end_ns, offsetof(struct hr_slot_cpu, wait_ns));
 	}
 	for (uint32_t i = 0; i < f.n_slots; i++) /* there, but not running */
@@ -266,8 +220,7 @@ static double late_at(const struct plan_opts *o, double k, unsigned cpus)
 		job = plan_make(&mine, &n);
 		if (!job)
 			abort();
-		deal(job, n, &mine);
-		sched_run(job, n, cpus, &crews, NULL, NULL);
+		sched_run(job, n, cpus, NULL, NULL);
 		late += sched_late(job, n) / 2;
 		free(job);
 	}
@@ -382,117 +335,84 @@ static bool seeds_of(const char *s, unsigned *ret_first, unsigned *ret_last)
 	return true;
 }
 
-struct bench {
-	unsigned cpus, seconds, first, last;
-	bool rows;
-	struct tally all, by_f[4];
-};
-
-static const double fraction[] = {0.15, 0.3, 0.6, 1.25};
-
-/* Loads like @like, each at the fractions of where it breaks. */
-static void row_group(const struct plan_opts *like, struct bench *b)
-{
-	struct plan_opts o = *like;
-	struct tally t = {0};
-	char name[64];
-
-	if (!crews.n && o.arrive == ARRIVE_POISSON && o.grow == GROW_COPIES)
-		return; /* the same as inside */
-	o.rate_per_s = 0.05 * b->cpus / o.mean_s;
-	for (unsigned seed = b->first; seed <= b->last; seed++) {
-		double at, other;
-
-		o.seed = seed;
-		at = break_point(&o, b->cpus);
-		if (at < 0.4) /* late at any load: no level of service to break */
-			continue;
-		for (unsigned i = 0; i < 4; i++) {
-			struct hr_answer a;
-			struct tally one = {0};
-
-			o.k = fraction[i] * at;
-			other = o.arrive == ARRIVE_POISSON || fraction[i] > 1
-					? 1 / fraction[i]
-					: other_truth(&o, b->cpus);
-			measure(&o, b->cpus, b->seconds, &a);
-			judge(&one, o.grow == GROW_COPIES ? other : 1 / fraction[i],
-				o.grow == GROW_COPIES ? 1 / fraction[i] : other, &a);
-			add_tally(&t, &one);
-			add_tally(&b->by_f[i], &one);
-			if (b->rows)
-				printf("%ux%u-%s-%s-%g-%s %u %.2f at %.2f: %.2f %.2f %.2f %s "
-				       "%.2f\n",
-					crews.n, crews.threads, arrive_name[o.arrive],
-					size_name[o.size], o.mean_s * 1e3, o.grow ? "more" : "in",
-					seed, fraction[i], at, a.headroom.at_least.v,
-					a.headroom.likely.v, a.headroom.at_most.v,
-					hr_answer_kind_name(a.kind), other);
-		}
-	}
-	snprintf(name, sizeof(name), "%ux%u-%s-%s-%gms-%s", crews.n, crews.threads,
-		arrive_name[o.arrive], size_name[o.size], o.mean_s * 1e3, o.grow ? "more" : "in");
-	if (t.n)
-		print_tally(name, &t);
-	fflush(stdout);
-	add_tally(&b->all, &t);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"seeds", 1, NULL, 'e'}, {"rows", 0, NULL, 'r'}, {"stage1", 0, NULL, '1'},
-		{"servers", 0, NULL, 'S'}, {"alone", 0, NULL, 'A'}, {"nosplit", 0, NULL, 'O'},
 		{NULL, 0, NULL, 0}};
-	static const double mean_ms[] = {0.5, 2, 10}, server_ms[] = {0.5, 2, 5};
-	static const enum size size_of[] = {SIZE_FIXED, SIZE_EXP, SIZE_LOGNORMAL};
-	static const struct crews crew_kind[] = {{1, 1}, {2, 1}, {4, 1}, {1, 4}, {1, 16}};
-	struct bench b = {.cpus = 1, .seconds = 20, .first = 1, .last = 1};
-	bool servers = false;
+	static const double mean_ms[] = {0.5, 2, 10}, fraction[] = {0.15, 0.3, 0.6, 1.25};
+	unsigned cpus = 1, seconds = 20, first = 1, last = 1;
+	struct tally all = {0}, by_f[4] = {{0}};
+	bool rows = false;
 	uint64_t v;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 'c' && hr_num_u64(optarg, 1, SCHED_CPUS_MAX, &v))
-			b.cpus = (unsigned)v;
+			cpus = (unsigned)v;
 		else if (c == 's' && hr_num_u64(optarg, 20, 86400, &v))
-			b.seconds = (unsigned)v;
+			seconds = (unsigned)v;
 		else if (c == 'r')
-			b.rows = true;
+			rows = true;
 		else if (c == '1')
 			stage1 = true;
-		else if (c == 'S')
-			servers = true;
-		else if (c == 'A')
-			alone = true;
-		else if (c == 'O')
-			nosplit = true;
-		else if (c != 'e' || !seeds_of(optarg, &b.first, &b.last))
+		else if (c != 'e' || !seeds_of(optarg, &first, &last))
 			return 2;
 	}
-	if (servers)
-		for (unsigned k = 0; k < sizeof(crew_kind) / sizeof(*crew_kind); k++) {
-			crews = crew_kind[k];
-			for (unsigned w = 0; w < 2 * 3 * 3; w++)
-				row_group(&(struct plan_opts){.arrive = w % 2,
-						  .size = size_of[w / 2 % 3],
-						  .mean_s = server_ms[w / 6] / 1e3,
-						  .grow = GROW_COPIES},
-					&b);
+	for (unsigned w = 0; w < ARRIVE_N * 3 * 3 * GROW_N; w++) {
+		struct plan_opts o = {.arrive = w % 4,
+			.size = w / 4 % 3,
+			.mean_s = mean_ms[w / 12 % 3] / 1e3,
+			.grow = w / 36};
+		struct tally t = {0};
+		char name[64];
+
+		if (o.arrive == ARRIVE_POISSON && o.grow == GROW_COPIES)
+			continue; /* the same as inside */
+		o.rate_per_s = 0.05 * cpus / o.mean_s;
+		for (unsigned seed = first; seed <= last; seed++) {
+			double at, other;
+
+			o.seed = seed;
+			at = break_point(&o, cpus);
+			if (at < 0.4) /* late at any load: no level of service to break */
+				continue;
+			for (unsigned i = 0; i < 4; i++) {
+				struct hr_answer a;
+				struct tally one = {0};
+
+				o.k = fraction[i] * at;
+				other = o.arrive == ARRIVE_POISSON || fraction[i] > 1
+						? 1 / fraction[i]
+						: other_truth(&o, cpus);
+				measure(&o, cpus, seconds, &a);
+				judge(&one, o.grow == GROW_COPIES ? other : 1 / fraction[i],
+					o.grow == GROW_COPIES ? 1 / fraction[i] : other, &a);
+				add_tally(&t, &one);
+				add_tally(&by_f[i], &one);
+				if (rows)
+					printf("%s-%s-%g-%s %u %.2f at %.2f: %.2f %.2f %.2f %s "
+					       "%.2f\n",
+						arrive_name[o.arrive], size_name[o.size],
+						o.mean_s * 1e3, o.grow ? "more" : "in", seed,
+						fraction[i], at, a.headroom.at_least.v,
+						a.headroom.likely.v, a.headroom.at_most.v,
+						hr_answer_kind_name(a.kind), other);
+			}
 		}
-	else
-		for (unsigned w = 0; w < ARRIVE_N * 3 * 3 * GROW_N; w++)
-			row_group(&(struct plan_opts){.arrive = w % 4,
-					  .size = w / 4 % 3,
-					  .mean_s = mean_ms[w / 12 % 3] / 1e3,
-					  .grow = w / 36},
-				&b);
+		snprintf(name, sizeof(name), "%s-%s-%gms-%s", arrive_name[o.arrive],
+			size_name[o.size], o.mean_s * 1e3, o.grow ? "more" : "in");
+		if (t.n)
+			print_tally(name, &t);
+		fflush(stdout);
+		add_tally(&all, &t);
+	}
 	for (unsigned i = 0; i < 4; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "load %.2f", fraction[i]);
-		print_tally(name, &b.by_f[i]);
+		print_tally(name, &by_f[i]);
 	}
-	print_tally("all", &b.all);
+	print_tally("all", &all);
 	return 0;
 }

@@ -52,10 +52,6 @@ struct job {
 	/* filled by the run */
 	uint64_t end_ns;
 	uint64_t took_ns; /* CPU time really used */
-	/* whose thread does it (sched.h); 0: one of its own */
-	uint32_t crew;
-	uint32_t thread; /* of the crew, 1 to their number */
-	uint32_t head;   /* the job whose arrival woke that thread: itself, or of the same burst */
 };
 
 /* Jobs by time, malloc'ed; NULL without memory. */

@@ -2,7 +2,6 @@
 /* Virtual-time scheduler; see sched.h. */
 #include "sched.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,16 +24,8 @@ struct rq {
 
 #define NONE UINT32_MAX
 
-struct crew {
-	uint32_t head, n; /* jobs that wait for a thread, linked by entity.next */
-	uint32_t tail, busy;
-	uint32_t idle[SCHED_THREADS_MAX], first; /* those that sleep, in turn */
-};
-
 struct sim {
 	struct job *job;
-	struct crew crew[SCHED_CREWS_MAX + 1];
-	unsigned threads; /* of a crew */
 	struct entity *e;
 	struct rq rq[SCHED_CPUS_MAX];
 	unsigned cpus, last;
@@ -136,58 +127,11 @@ static void pull(struct sim *s, struct rq *q)
 	enqueue(s, q, i);
 }
 
-/* All threads of its crew are at work: the job waits for one of them. */
-static bool waits_for_crew(struct sim *s, uint32_t i)
-{
-	struct crew *c = &s->crew[s->job[i].crew];
-
-	if (s->job[i].crew == 0)
-		return false;
-	if (c->busy < s->threads) {
-		s->job[i].thread = c->idle[c->first];
-		c->first = (c->first + 1) % s->threads;
-		c->busy++;
-		return false;
-	}
-	if (c->n++ == 0)
-		c->head = i;
-	else
-		s->e[c->tail].next = i;
-	c->tail = i;
-	return true;
-}
-
-/* The thread that did @i goes on with the next of its crew's jobs; false: it sleeps. */
-static bool goes_on(struct sim *s, struct rq *q, uint32_t i)
-{
-	struct crew *c = &s->crew[s->job[i].crew];
-	uint32_t next;
-
-	if (s->job[i].crew == 0)
-		return false;
-	if (c->n == 0) {
-		c->idle[(c->first + s->threads - c->busy) % s->threads] = s->job[i].thread;
-		c->busy--;
-		return false;
-	}
-	next = c->head;
-	c->head = s->e[next].next;
-	c->n--;
-	s->job[next].head = s->job[i].head;
-	s->job[next].thread = s->job[i].thread;
-	s->e[next].vruntime = s->e[i].vruntime;
-	s->e[next].deadline = s->e[i].deadline;
-	q->curr = next;
-	return true;
-}
-
 static void wake(struct sim *s, uint32_t i, uint64_t now)
 {
 	unsigned cpus = s->cpus > 0 ? s->cpus : 1, at = s->last = (s->last + 1) % cpus;
 	struct rq *q;
 
-	if (waits_for_crew(s, i))
-		return;
 	for (unsigned c = 0; c < s->cpus; c++)
 		if (s->rq[(at + c) % s->cpus].curr == NONE) {
 			at = (at + c) % s->cpus;
@@ -224,8 +168,6 @@ static void step(struct sim *s, struct rq *q, uint64_t now)
 	account(s, q, now);
 	if (s->e[q->curr].left == 0) {
 		s->job[q->curr].end_ns = now;
-		if (goes_on(s, q, q->curr))
-			return;
 		q->curr = NONE;
 		if (q->n == 0)
 			pull(s, q);
@@ -233,20 +175,11 @@ static void step(struct sim *s, struct rq *q, uint64_t now)
 	pick(s, q, now);
 }
 
-void sched_run(struct job *job, size_t n, unsigned cpus, const struct crews *crews,
-	sched_ran_fn *ran, void *arg)
+void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void *arg)
 {
-	struct sim s = {.job = job,
-		.threads = crews ? crews->threads : 0,
-		.cpus = cpus,
-		.slice = SLICE_NS,
-		.ran = ran,
-		.arg = arg};
+	struct sim s = {.job = job, .cpus = cpus, .slice = SLICE_NS, .ran = ran, .arg = arg};
 	size_t next = 0;
 
-	for (unsigned c = 0; c <= SCHED_CREWS_MAX; c++)
-		for (unsigned t = 0; t < s.threads; t++)
-			s.crew[c].idle[t] = t + 1;
 	for (unsigned c = cpus; c > 1; c /= 2)
 		s.slice += SLICE_NS;
 	s.e = calloc(n + 1, sizeof(*s.e));
@@ -254,7 +187,6 @@ void sched_run(struct job *job, size_t n, unsigned cpus, const struct crews *cre
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		s.e[i].left = job[i].cpu_ns;
-		job[i].head = (uint32_t)i;
 		job[i].took_ns = job[i].cpu_ns;
 	}
 	for (unsigned c = 0; c < cpus; c++)

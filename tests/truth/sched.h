@@ -18,23 +18,8 @@
 /* Job @i ran on some CPU in [@from, @to). */
 typedef void sched_ran_fn(void *arg, size_t i, uint64_t from_ns, uint64_t to_ns);
 
-/*
- * Threads that serve jobs out of one queue, without sleeping between two of them: an event loop is
- * a crew of one, a thread pool one of many.
- */
-#define SCHED_CREWS_MAX   64
-#define SCHED_THREADS_MAX 64
-struct crews {
-	unsigned n;       /* 0: every job has a thread of its own */
-	unsigned threads; /* of each, at most SCHED_THREADS_MAX; the one that slept longest wakes */
-};
-
-/*
- * Runs jobs (sorted by at_ns) to their ends: fills end_ns, took_ns, thread and head.  @crews (0 to
- * n: a job's crew) and @ran may be NULL.
- */
-void sched_run(struct job *job, size_t n, unsigned cpus, const struct crews *crews,
-	sched_ran_fn *ran, void *arg);
+/* Runs jobs (sorted by at_ns) to their ends: fills end_ns and took_ns.  @ran may be NULL. */
+void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void *arg);
 
 /* Of @n jobs run, the share that waited longer than max(10 ms, its own CPU time). */
 double sched_late(const struct job *job, size_t n);

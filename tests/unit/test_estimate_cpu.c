@@ -2,8 +2,6 @@
 /* What one minute says of the CPU beyond its virtual queue: steal, gates, shared cores. */
 #include "tests/unit/estimate_fixture.h"
 
-#include <math.h>
-
 #include "collector/core/model_cpu.h"
 
 static void steal_of_one_in_thirteen_is_bad(void **state)
@@ -104,38 +102,6 @@ static void hidden_siblings_are_named_where_they_alone_withhold_the_yes(void **s
 	assert_int_equal(b->e.r.n_missing, 0);
 }
 
-/*
- * Nobody waited for a CPU, but 3 % of the recorded requests for the thread that served them: 0.8 %
- * would at 0.794 of the load, 3 % do now.  1 % lies at g = 1 + ln(1 / 0.8) / ln(3 / 0.8) = 1.1688,
- * k = 2^((1.1688 - 2) / 3) = 0.8253.
- */
-static void today_does_not_fit_where_requests_wait_for_their_thread(void **state)
-{
-	struct bench *b = *state;
-	struct hr_pool pool = {.bursts = 1000, .late_n = 30, .slices = 2, .vq_tot = 1000};
-
-	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
-		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-			pool.tot[r][g] = (float)(1000 * exp2((g - 2.0) / 3));
-			pool.late[r][g] = pool.tot[r][g] * (g == 0          ? 0.002f
-								   : g == 1 ? 0.008f
-								   : g == 2 ? 0.03f
-									    : 0.1f);
-		}
-	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 1000;
-	b->x.pool = &pool;
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_false(b->e.r.saturated);
-	fx_near(b->e.r.headroom.likely.v, 0.8253, 0.002);
-	assert_true(b->e.r.headroom.at_least.v < 0.8253);
-	/* 1.2 %, of which chance may make 10 + 2 sqrt(10) of 1000: today's load fits */
-	pool.late_n = 12;
-	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
-		pool.late[r][2] = 12;
-	hr_model_cpu(&b->x, &b->e, &b->steal);
-	assert_true(b->e.r.headroom.likely.v >= 1);
-}
-
 static void the_frozen_bound_is_the_ratio_of_cut_sums(void **state)
 {
 	struct bench *b = *state;
@@ -160,7 +126,6 @@ int main(void)
 		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),
 		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
 		T(hidden_siblings_are_named_where_they_alone_withhold_the_yes),
-		T(today_does_not_fit_where_requests_wait_for_their_thread),
 		T(the_frozen_bound_is_the_ratio_of_cut_sums),
 	};
 

@@ -16,7 +16,7 @@ static struct hr_replay_in in;
 static void bursts(uint32_t n, unsigned every, unsigned cpu, unsigned length)
 {
 	for (uint32_t i = 0; i < n; i++)
-		burst[i] = (struct hr_burst){i * every * MS, (uint32_t)(cpu * MS), 0, false, 0};
+		burst[i] = (struct hr_burst){i * every * MS, cpu * MS, 0, false};
 	in = (struct hr_replay_in){.burst = burst, .n = n, .length_ns = length * MS, .seed = 1};
 }
 
@@ -124,39 +124,6 @@ static void a_fixed_burst_has_no_copies_and_is_not_counted(void **state)
 	assert_int_equal(late(0.999, HR_REPLAY_A, 1), 1);
 }
 
-/* Three at once of one thread, 12 ms each: the third waits 24, whatever is free; of three, none. */
-static void a_thread_does_one_thing_at_a_time(void **state)
-{
-	(void)state;
-	bursts(3, 0, 12, 1000);
-	for (unsigned i = 0; i < 3; i++)
-		burst[i].thread = i + 1;
-	assert_int_equal(late(1, HR_REPLAY_A, 3), 0);
-	for (unsigned i = 0; i < 3; i++)
-		burst[i].thread = 1;
-	assert_int_equal(late(1, HR_REPLAY_A, 3), 1);
-	/* their copies, 370 ms later, are as many; an own thread for each of them is none (0) */
-	assert_int_equal(late(2, HR_REPLAY_S, 3), 2);
-	for (unsigned i = 0; i < 3; i++)
-		burst[i].thread = 0;
-	assert_int_equal(late(2, HR_REPLAY_S, 3), 0);
-}
-
-/* A thread that goes on keeps what is left of its slice, and no more. */
-static void a_thread_goes_on_in_the_rest_of_its_slice(void **state)
-{
-	(void)state;
-	/* 1 + 1 of one thread, then five of 30 in turn: 0-1-2; the five are late: 152 of work */
-	bursts(7, 0, 30, 1000);
-	for (unsigned i = 0; i < 7; i++)
-		burst[i].thread = i < 2 ? 1 : i;
-	burst[0].cpu_ns = burst[1].cpu_ns = 1 * MS;
-	assert_int_equal(late(1, HR_REPLAY_A, 1), 5);
-	/* 3, all of the slice: the second comes after the five, at 18 */
-	burst[0].cpu_ns = 3 * MS;
-	assert_int_equal(late(1, HR_REPLAY_A, 1), 6);
-}
-
 static void a_copy_goes_around_the_end_of_the_slice(void **state)
 {
 	(void)state;
@@ -164,7 +131,7 @@ static void a_copy_goes_around_the_end_of_the_slice(void **state)
 	 * server: A ends at 21, waited 9; B at 24, waited 12, not MORE than 12 */
 	bursts(2, 630, 12, 1000);
 	assert_int_equal(late(2, HR_REPLAY_S, 1), 0);
-	burst[2] = (struct hr_burst){0, 12 * MS, 0, false, 0};
+	burst[2] = (struct hr_burst){0, 12 * MS, 0, false};
 	in.n = 3;
 	assert_int_equal(late(1, HR_REPLAY_S, 1), 0);
 	/* two and a copy at 0: they end at 30, 33, 36, waited 18 and more; two copies at 370 */
@@ -230,8 +197,6 @@ int main(void)
 		cmocka_unit_test(a_hog_takes_every_other_slice_and_is_not_counted),
 		cmocka_unit_test(copies_inside_a_burst_collide_independent_ones_do_not),
 		cmocka_unit_test(a_fixed_burst_has_no_copies_and_is_not_counted),
-		cmocka_unit_test(a_thread_does_one_thing_at_a_time),
-		cmocka_unit_test(a_thread_goes_on_in_the_rest_of_its_slice),
 		cmocka_unit_test(a_copy_goes_around_the_end_of_the_slice),
 		cmocka_unit_test(the_load_factor_is_the_number_of_copies),
 		cmocka_unit_test(what_never_ends_is_late),
