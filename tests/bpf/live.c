@@ -174,7 +174,8 @@ static void start_again(void)
 {
 	const char *text = getenv("HR_LIVE_TRY");
 	uint64_t tries = 1;
-	char next[16];
+	char next[16], path[4096];
+	ssize_t n;
 
 	if (text && !hr_num_u64(text, 1, 3, &tries)) {
 		printf("FAILED: HR_LIVE_TRY=%s is no number from 1 to 3\n", text);
@@ -188,7 +189,12 @@ static void start_again(void)
 	fflush(stdout);
 	snprintf(next, sizeof(next), "%u", (unsigned)tries + 1);
 	setenv("HR_LIVE_TRY", next, 1);
-	execv("/proc/self/exe", self);
+	/* by its path: the kernel names a process after the last part of what it was started as */
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n > 0) {
+		path[n] = '\0';
+		execv(path, self);
+	}
 	exit(1);
 }
 
