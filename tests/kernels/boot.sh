@@ -81,7 +81,7 @@ qemu() {
 			-device "virtio-blk-pci,drive=d$disk")
 		limit='' # of the first one alone
 	done
-	timeout -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" \
+	timeout --foreground -k 5 "${HR_GUEST_SECONDS:-270}" "${machine[@]}" -accel tcg,thread=single -cpu "$cpu" \
 		-smp "$cpus,maxcpus=${guest_possible:-$((cpus + 2))}" -m "$guest_mem" -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -kernel "$cache/$1/vmlinuz" -initrd "$4" \
 		-append "console=$tty panic=-1 quiet loglevel=1 no_timer_check ${guest_append:-}" \
