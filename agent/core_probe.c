@@ -19,7 +19,7 @@
 #include "proto/base/clock.h"
 #include "proto/units.h"
 
-#define TRIES_OPEN 16 /* pairs tried at the start: all of up to 17 CPUs, in some 25 ms */
+#define TRIES_OPEN 16 /* pairs tried at the start: all of up to 17 CPUs, in some 30 ms */
 #define RUNS       8  /* of each kind a pair */
 #define PART_TURNS 500
 

@@ -5,7 +5,7 @@
  * one alone and both at once (agent/core/cores.h).  The cells of sched_switch say whether anything
  * else ran meanwhile; a CPU with work to do is not disturbed: it is tried again later.
  *
- * Some 0.6 ms of CPU per pair, at the start and once an hour.
+ * 1 to 2 ms of CPU per pair (build/tests/bpf_test_cores), at the start and once an hour.
  */
 #pragma once
 
