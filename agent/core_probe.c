@@ -257,6 +257,7 @@ bool hr_core_probe_tick(struct hr_core_probe *p, uint64_t now_ns)
 
 void hr_core_probe_cpus(struct hr_core_probe *p, uint32_t cpus)
 {
+	p->cores.n = 0; /* as many as before may be others: what was found is not theirs */
 	begin(p, cpus);
 	p->next_ns = 0;
 }

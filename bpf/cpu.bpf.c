@@ -399,8 +399,7 @@ static __noinline uint64_t calibrate(struct hr_cpu_cell *c, uint64_t clock)
 /*
  * Time of this event.  Reading CLOCK_MONOTONIC costs as much as all the rest of the
  * program (90-130 ns under kvm-clock); the scheduler has just read its own, in which
- * run_delay and sum_exec_runtime are kept as well, and which never goes back.  Both are
- * compared once per slot.
+ * run_delay and sum_exec_runtime are kept as well.  Both are compared once per slot.
  */
 static __always_inline uint64_t time_of(
 	const bool typed, struct hr_cpu_cell *c, struct task_struct *next)
@@ -412,8 +411,9 @@ static __always_inline uint64_t time_of(
 	clock = hr_rq_clock(next);
 	now = clock + c->offset;
 	if (UNLIKELY((now ^ c->since) >> HR_SLOT_SHIFT))
-		now = calibrate(c, clock);
-	return now;
+		return calibrate(c, clock);
+	/* calibrated backwards, what follows at once may still lie before that event */
+	return later(now, c->since);
 }
 
 /*
