@@ -327,7 +327,7 @@ static void need_of_memory_is_a_stock_that_a_restart_empties(void **state)
 	assert_false(memory_date(held).has); /* a step is growth, but no trend */
 }
 
-/* A VM of the service: 16 days of one window a minute, CPU at @busy of its 2 CPUs. */
+/* A VM of the service: days of windows of five minutes, its 2 CPUs busy for a tenth. */
 static struct hr_vm *service_vm(unsigned days)
 {
 	struct hr_model_conf c;
@@ -338,12 +338,12 @@ static struct hr_vm *service_vm(unsigned days)
 	vm = hr_vm_new(&c);
 	assert_non_null(vm);
 	hr_vm_facts(vm, &f, FX_T0_MS);
-	for (unsigned i = 0; i < days * 1440; i++) {
+	for (unsigned i = 0; i < days * 288; i++) {
 		struct hr_summary *s = fx_idle(i);
 
-		s->dur_ms = 60000;
-		s->t_end_ms = FX_T0_MS + (i + 1) * 60000ULL;
-		s->ctr[HR_CTR_ONCPU_NS] = 12000000000; /* 0.2 cores: 10 % of two */
+		s->dur_ms = 300000;
+		s->t_end_ms = FX_T0_MS + (i + 1) * 300000ULL;
+		s->ctr[HR_CTR_ONCPU_NS] = 60000000000; /* 0.2 cores: 10 % of two */
 		hr_vm_add(vm, s);
 		free(s);
 	}
