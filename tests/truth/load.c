@@ -11,6 +11,8 @@
  *   closed  threads that sleep and spin in turn; counts their cycles, and those that came late.
  *           SIGTERM ends it early.
  *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
+ *   stalls  no load: on each CPU a thread of real-time priority that wants to run every 2 ms;
+ *           how long it could not.  No load of the fair class does that.
  *
  * Prints one JSON object.  A job is late when sojourn - CPU time > max(X, CPU
  * time), the service level headroom states for the CPU.
@@ -19,6 +21,7 @@
 #include <getopt.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,6 +30,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "act.h"
 #include "plan.h"
@@ -280,8 +284,65 @@ static int run_stat(const struct args *a)
 	return 0;
 }
 
+#define STALL_TICK_NS 2000000
+#define STALL_MIN_NS  5000000 /* later than this a thread that outranks all others did not run */
+
+struct stalls {
+	size_t cpu;
+	double for_s, stalled_s, longest_s;
+	bool ok;
+};
+
+static void *stalls_worker(void *arg)
+{
+	struct stalls *s = arg;
+	const struct sched_param first = {.sched_priority = 90};
+	uint64_t start_ns = clock_ns(CLOCK_MONOTONIC), at = start_ns, now = start_ns;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(s->cpu, &set);
+	s->ok = pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0 &&
+		pthread_setschedparam(pthread_self(), SCHED_FIFO, &first) == 0;
+	while (s->ok && !told_to_end && (double)(now - start_ns) < s->for_s * 1e9) {
+		at = now + STALL_TICK_NS;
+		sleep_until(at);
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (now - at < STALL_MIN_NS)
+			continue;
+		s->stalled_s += (double)(now - at) / 1e9;
+		s->longest_s = fmax(s->longest_s, (double)(now - at) / 1e9);
+	}
+	return NULL;
+}
+
+/* The CPU that stood still longest: {"stalled_s", "longest_ms"}. */
+static int run_stalls(const struct args *a)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	struct stalls s[THREADS_MAX] = {0}, most = {.ok = true};
+	pthread_t thread[THREADS_MAX];
+
+	signal(SIGTERM, end_early);
+	n = n < THREADS_MAX ? n : THREADS_MAX;
+	for (long i = 0; i < n; i++) {
+		s[i] = (struct stalls){.cpu = (size_t)i, .for_s = a->plan.for_s};
+		if (pthread_create(&thread[i], NULL, stalls_worker, &s[i]) != 0)
+			return 1;
+	}
+	for (long i = 0; i < n; i++) {
+		pthread_join(thread[i], NULL);
+		most.ok = most.ok && s[i].ok;
+		most.stalled_s = fmax(most.stalled_s, s[i].stalled_s);
+		most.longest_s = fmax(most.longest_s, s[i].longest_s);
+	}
+	printf("{\"stalled_s\": %.6f, \"longest_ms\": %.3f}\n", most.stalled_s,
+		1e3 * most.longest_s);
+	return most.ok ? 0 : 1;
+}
+
 static const char usage[] =
-	"usage: load open|closed|stat [--arrive poisson|mmpp|batch|tick] [--size "
+	"usage: load open|closed|stat|stalls [--arrive poisson|mmpp|batch|tick] [--size "
 	"exp|lognormal|bimodal|fixed]\n"
 	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--other FACTOR] "
 	"[--for S] [--seed N]\n"
@@ -379,6 +440,8 @@ int main(int argc, char **argv)
 	     a.plan.for_s > 0 && a.plan.for_s <= SECONDS_MAX && a.plan.rate_per_s > 0;
 	if (ok && strcmp(argv[optind], "stat") == 0)
 		return run_stat(&a);
+	if (ok && strcmp(argv[optind], "stalls") == 0)
+		return run_stalls(&a);
 	if (ok && strcmp(argv[optind], "closed") == 0)
 		a.closed = true;
 	else if (!ok || strcmp(argv[optind], "open") != 0) {

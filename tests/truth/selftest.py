@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 from breaks import Run, find, fit  # noqa: E402
 from http_client import clumps2  # noqa: E402
 from rig import Rules, break_point, nearest_rank  # noqa: E402
+from servers import steady  # noqa: E402
 from table import Row, factor, share, summary  # noqa: E402
 
 
@@ -93,6 +94,22 @@ def together():
     assert clumps2([True, True, False, True]) == 5 and clumps2([]) == 0
 
 
+def logged():
+    """pgbench's log: client, number, us, script, seconds, us of the end, us of lag; due 1 ms apart from 100.000 s on."""
+    def line(due_ms, took_ms):
+        end = 100000 + due_ms + took_ms
+        return f"0 1 {1000 * took_ms} 0 {end // 1000} {end % 1000 * 1000} 0"
+
+    # The first second and the last 0.2 s do not count, late as they are: of 3 s the 1801 due from 1 s to 2.8 s do.
+    took = {due: 1 for due in range(3001)} | {due: 50 for due in (*range(100), *range(2950, 3001), 1500, 1501, 1502, 2000)}
+    lines = [line(due, ms) for due, ms in took.items()]
+    assert steady(lines) == (4, 1801, 3 * 3 + 1), steady(lines)
+    # A skipped one was due 10 ms before it was skipped, and is late: 1600 between 1599 and 1601.
+    lines[1600] = "0 1 skipped 0 101 610000 0"
+    assert steady(lines) == (5, 1801, 3 * 3 + 1 + 1), steady(lines)
+    assert steady([]) == (0, 0, 0)
+
+
 def counters():
     # user nice system idle iowait irq softirq steal, in ticks of 10 ms: 1 s each, 0.5 then 0.25 busy
     r = Rules.of_lines(["cpu 0 0 0 0 0 0 0 0", "cpu 40 0 10 50 0 0 0 0", "cpu 60 0 15 125 0 0 0 0"])
@@ -107,5 +124,6 @@ def counters():
 rows()
 search()
 together()
+logged()
 counters()
 print("the suite's arithmetic: as by hand")
