@@ -220,11 +220,11 @@ def foreign_s():
     return (usage[0] - usage[1]) / 1e9
 
 
-STALLED_MAX = EPS / 5  # share of a run in which the hypervisor may have kept a CPU: a stall makes all that is due in it late
+STALLED_MAX = EPS / 5  # share of a run in which a CPU may stand still: all that is due meanwhile is late at any load
 
 
 def _watch_stalls():
-    """Threads that outrank everything look for times in which the hypervisor ran no CPU; outside our group, where they may."""
+    """Threads that outrank all load look for times in which a CPU stands still, by the hypervisor say; outside our group, where they may."""
     group = "/sys/fs/cgroup/cpu" if "cpu" in _own else None
     return start([LOAD, "stalls", "--for", 3600], group=group, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
@@ -233,7 +233,7 @@ def _stalled_s(p):
     p.terminate()
     out, _ = p.communicate(timeout=10)
     if p.returncode:
-        print("  (whether the hypervisor stalls is not known: no real-time priority here)", file=sys.stderr)
+        print("  (whether a CPU stood still is not known: no real-time priority here)", file=sys.stderr)
         return 0.0
     return json.loads(out)["stalled_s"]
 
@@ -241,7 +241,7 @@ def _stalled_s(p):
 def quietly(step, watch=False):
     """
     step() until others used little CPU meanwhile; else the quietest of its results, and how quiet that was.  @watch: nor
-    may the hypervisor have stalled; not beside the product, which would count the watching threads' wake-ups.
+    may a CPU have stood still; not beside the product, which would count the watching threads' wake-ups.
     """
     best = None
     for i in range(TRIES):
@@ -257,7 +257,7 @@ def quietly(step, watch=False):
             best = (result, foreign, noise)
         if noise <= 1:
             break
-        print(f"  (others used {foreign:.2f} CPUs, the hypervisor stalled {100 * stalled:.2f} %: again)", file=sys.stderr)
+        print(f"  (others used {foreign:.2f} CPUs, a CPU stood still {100 * stalled:.2f} %: again)", file=sys.stderr)
     return best[:2]
 
 
