@@ -270,7 +270,10 @@ void hr_core_probe_facts(const struct hr_core_probe *p, struct hr_facts *facts)
 	case HR_CORES_UNKNOWN:
 		facts->threads_per_core = 0;
 		hr_host_facts_signal(facts, HR_SIG_TOPOLOGY, HR_RUNG_MISSING,
-			"hidden by the hypervisor, and no two vCPUs were idle at once to measure");
+			p->tid < 0 ? "hidden by the hypervisor; the thread to measure it kept its "
+				     "rights"
+				   : "hidden by the hypervisor, and no two vCPUs were idle at once "
+				     "to measure");
 		return;
 	case HR_CORES_OWN:
 		facts->threads_per_core = 1;

@@ -6,8 +6,13 @@
 #include "tests/unit/hr_cmocka.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/core_probe.h"
@@ -99,11 +104,49 @@ static void a_busy_cpu_tells_nothing(void **state)
 	hr_bpf_close(b);
 }
 
+/* From here on this thread, and those it starts, may not give up rights. */
+static void refuse_capset(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_capset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = {sizeof(code) / sizeof(code[0]), code};
+
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
+}
+
+/* The last of all: the filter stays. */
+static void a_thread_that_keeps_its_rights_does_not_blame_the_cpus(void **state)
+{
+	struct hr_bpf *b = open_hooks();
+	struct hr_core_probe *p;
+	int r;
+
+	(void)state;
+	refuse_capset();
+	r = hr_core_probe_open(&p, b, (uint32_t)live_cpus());
+	if (r == 0) {
+		hr_core_probe_facts(p, &facts);
+		assert_int_equal(facts.signal[HR_SIG_TOPOLOGY].rung, HR_RUNG_MISSING);
+		assert_non_null(strstr(facts.signal[HR_SIG_TOPOLOGY].reason, "kept its rights"));
+		hr_core_probe_close(p);
+	}
+	hr_bpf_close(b);
+	if (r == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(r, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shown_and_measured_agree),
 		cmocka_unit_test(a_busy_cpu_tells_nothing),
+		cmocka_unit_test(a_thread_that_keeps_its_rights_does_not_blame_the_cpus),
 	};
 
 	(void)argc;
