@@ -7,11 +7,13 @@
  *
  * Completions come from hard and soft interrupts and from tasks, and may nest on a
  * CPU.  5.10 has no guard against a nested run, and the only scratch is the stack:
- * atomic adds.  Where the kernel refuses a nested run plain ones do.
+ * atomic adds.  Where the kernel refuses a nested run plain ones do, and at a high rate the clock,
+ * dearer than all the rest, is read for a sample of them (gate.h).
  */
 #include "bpf/kernel.h"
 #include "bpf/cell.h"
 #include "bpf/compat.h"
+#include "bpf/gate.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -39,25 +41,29 @@ struct {
 
 #define INC(x, by) __sync_fetch_and_add(&(x), by)
 
-/* Adds [a, b) of direction @dir, which reaches over a slot border, to the in-flight time. */
-__noinline int hr_spread(uint32_t index, uint64_t a, uint64_t b, uint32_t dir)
+/*
+ * Adds [a, b), which reaches over a slot border, to the in-flight time.  @how: its direction, and
+ * above that bit how often it counts.
+ */
+__noinline int hr_spread(uint32_t index, uint64_t a, uint64_t b, uint32_t how)
 {
 	struct hr_disk_cell *c = bpf_map_lookup_elem(&hr_disk_cells, &index);
 	struct hr_span s = hr_span(a, b);
+	uint32_t dir = how & 1, weight = how >> 1;
 
 	if (!c || s.n == 0)
 		return 0;
-	dir &= 1;
-	INC(c->slot[s.first & HR_RING_MASK].inflight[dir], (s.head + 32) >> HR_INFLIGHT_SHIFT);
+	INC(c->slot[s.first & HR_RING_MASK].inflight[dir],
+		((s.head + 32) >> HR_INFLIGHT_SHIFT) * weight);
 	for (uint32_t i = 1; i < HR_SPREAD_MAX - 1; i++) {
 		if (i + 1 >= s.n)
 			break;
 		INC(c->slot[(s.first + i) & HR_RING_MASK].inflight[dir],
-			(uint32_t)(HR_SLOT_NS >> HR_INFLIGHT_SHIFT));
+			(uint32_t)(HR_SLOT_NS >> HR_INFLIGHT_SHIFT) * weight);
 	}
 	if (s.n > 1)
 		INC(c->slot[(s.first + s.n - 1) & HR_RING_MASK].inflight[dir],
-			(s.tail + 32) >> HR_INFLIGHT_SHIFT);
+			((s.tail + 32) >> HR_INFLIGHT_SHIFT) * weight);
 	return 0;
 }
 
@@ -81,7 +87,8 @@ static __always_inline void add32(const bool alone, uint32_t *x, uint32_t by)
 		INC(*x, by);
 }
 
-static __always_inline void count(const bool alone, struct hr_cell_hist *h, uint64_t ns)
+static __always_inline void count(
+	const bool alone, struct hr_cell_hist *h, uint64_t ns, uint32_t weight)
 {
 	uint32_t v = hr_us(ns);
 	uint64_t b;
@@ -91,7 +98,8 @@ static __always_inline void count(const bool alone, struct hr_cell_hist *h, uint
 		h->max = v;
 	b = hr_bucket_index(v);
 	if (b < HR_BUCKETS)
-		add32(alone, &h->n[b], 1);
+		add32(alone, &h->n[b], weight);
+	add64(alone, &h->sum, 1);
 }
 
 /* Device of the cells, or HR_DISKS_MAX. */
@@ -103,45 +111,77 @@ static __always_inline uint32_t which(uint32_t major, uint32_t minor)
 	return HR_DISKS_MAX;
 }
 
-struct transfer {
-	uint32_t index; /* of the cell */
-	uint32_t flags; /* of the request */
-	uint32_t bytes;
-	uint32_t dir; /* 0 read, 1 write */
-	bool part;    /* of a request: its bytes count, and it is no request of its own */
-};
+/* What is done with a request: bits of @how. */
+#define WRITE 1 /* the index of its direction */
+#define PART  2 /* of a request: its bytes count, and it is no request of its own */
+#define LAZY  4 /* nobody asked for it */
 
-static __always_inline void transfer(
-	const bool alone, struct hr_disk_cell *c, const struct transfer *t, uint64_t start)
+/* Adds a request that was measured, @weight times. */
+static __always_inline void measured(const bool alone, struct hr_disk_cell *c, uint32_t index,
+	uint32_t how, uint64_t start, uint64_t now, uint32_t weight)
 {
-	uint64_t now = bpf_ktime_get_ns(), ns = now - start;
-	struct hr_disk_slot *s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
-	uint32_t dir = t->dir;
+	uint64_t ns = now - start;
+	uint32_t dir = how & WRITE;
 
-	if (t->part) {
-		add64(alone, &s->sum[dir], t->bytes >> 9);
+	if (start == 0 || start > now) /* no time stamp: counted, latency unknown */
 		return;
-	}
-	add64(alone, &s->sum[dir], 1ULL << HR_DISK_OPS_SHIFT | t->bytes >> 9);
-	if (start == 0 || start > now) {
-		add64(alone, &c->unstamped[dir], 1);
-		return;
-	}
-	add64(alone, &c->res_ns[dir], ns);
-	if (dir ? !(t->flags & hr_flags_sync) : t->flags & hr_flags_ahead)
-		add64(alone, &c->lazy_ns, ns);
-	count(alone, &c->lat[dir], ns);
+	if (alone)
+		hr_gate_mean(c, ns);
+	count(alone, &c->lat[dir], ns, weight);
 	if ((start ^ now) >> HR_SLOT_SHIFT == 0 && start >= hr_ctl.horizon)
-		add32(alone, &s->inflight[dir], (uint32_t)(ns + 32) >> HR_INFLIGHT_SHIFT);
+		add32(alone, &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK].inflight[dir],
+			((uint32_t)(ns + 32) >> HR_INFLIGHT_SHIFT) * weight);
 	else
-		hr_spread(t->index, start > hr_ctl.horizon ? start : hr_ctl.horizon, now, dir);
+		hr_spread(index, start > hr_ctl.horizon ? start : hr_ctl.horizon, now,
+			dir | weight << 1);
+	ns *= weight;
+	add64(alone, &c->res_ns[dir], ns);
+	if (how & LAZY)
+		add64(alone, &c->lazy_ns, ns);
+}
+
+/* A transfer for which the clock is read. */
+static __always_inline int read_clock(const bool alone, struct hr_disk_cell *c, uint32_t index,
+	uint32_t how, uint32_t bytes, uint64_t start)
+{
+	uint64_t now = bpf_ktime_get_ns();
+	struct hr_disk_slot *s = &c->slot[(now >> HR_SLOT_SHIFT) & HR_RING_MASK];
+	uint32_t dir = how & WRITE, weight = 1;
+
+	if (how & PART) {
+		add64(alone, &s->sum[dir], bytes >> 9);
+		return 0;
+	}
+	if (alone)
+		weight = hr_gate_pass(c, dir, (uint32_t)bpf_jiffies64(), start, now);
+	else
+		INC(c->gate[dir], HR_GATE_ONE);
+	add64(alone, &s->sum[dir], 1ULL << HR_DISK_OPS_SHIFT | bytes >> 9);
+	if (weight)
+		measured(alone, c, index, how, start, now, weight);
+	return 0;
+}
+
+/* Apart, so that the others need few registers. */
+static __noinline int read_clock_alone(
+	struct hr_disk_cell *c, uint32_t index, uint32_t how, uint32_t bytes, uint64_t start)
+{
+	return read_clock(true, c, index, how, bytes, start);
+}
+
+static __noinline int read_clock_nested(
+	struct hr_disk_cell *c, uint32_t index, uint32_t how, uint32_t bytes, uint64_t start)
+{
+	return read_clock(false, c, index, how, bytes, start);
 }
 
 static __always_inline int on_complete(
 	const bool typed, const bool alone, struct request *rq, bool failed, uint32_t nr_bytes)
 {
-	uint32_t len = HR_READ(typed, rq, __data_len), disk, op, index;
-	struct transfer t;
+	uint32_t tick =
+		alone ? (uint32_t)bpf_jiffies64() : 0; /* first: a call spares few registers */
+	uint32_t len, disk, op, index, flags, how;
+	uint64_t start;
 	struct hr_disk_cell *c;
 	struct gendisk *gd;
 
@@ -156,22 +196,36 @@ static __always_inline int on_complete(
 	c = bpf_map_lookup_elem(&hr_disk_cells, &index);
 	if (!c)
 		return 0;
-	t.index = index; /* no address of @t is taken: in memory the verifier loses what it knows of
-			    it */
-	t.part = nr_bytes < len; /* the event comes before the length shrinks */
-	t.bytes = t.part ? nr_bytes : len;
-	t.flags = HR_READ(typed, rq, cmd_flags);
-	op = t.flags & ((1u << HR_OP_BITS) - 1);
+	len = HR_READ(typed, rq, __data_len);
+	how = nr_bytes < len ? PART : 0; /* the event comes before the length shrinks */
+	flags = HR_READ(typed, rq, cmd_flags);
+	op = flags & ((1u << HR_OP_BITS) - 1);
 	op = op < HR_OPS_N ? hr_op_class[op] : HR_OP_OTHER;
-	t.dir = op == HR_OP_WRITE;
 	if (failed)
 		add64(alone, &c->errors, 1);
-	if (op == HR_OP_DISCARD)
-		add64(alone, &c->discards, !t.part);
-	else if (op == HR_OP_FLUSH)
-		add64(alone, &c->flushes, !t.part);
-	else if (op != HR_OP_OTHER && len > 0) /* an empty write only carries a flush */
-		transfer(alone, c, &t, HR_READ(typed, rq, start_time_ns));
+	if (op == HR_OP_READ || op == HR_OP_WRITE) {
+		if (len == 0) /* an empty write only carries a flush */
+			return 0;
+		how |= op == HR_OP_WRITE;
+		start = HR_READ(typed, rq, start_time_ns);
+		if (alone && !(how & PART) && hr_gate_skips(c, how & WRITE, tick, start)) {
+			c->slot[(c->now >> HR_SLOT_SHIFT) & HR_RING_MASK].sum[how & WRITE] +=
+				1ULL << HR_DISK_OPS_SHIFT | len >> 9;
+			return 0;
+		}
+		if (how & WRITE ? !(flags & hr_flags_sync) : flags & hr_flags_ahead)
+			how |= LAZY;
+		if (how & PART)
+			len = nr_bytes;
+		if (alone)
+			read_clock_alone(c, index, how, len, start);
+		else
+			read_clock_nested(c, index, how, len, start);
+	} else if (op == HR_OP_DISCARD) {
+		add64(alone, &c->discards, !(how & PART));
+	} else if (op == HR_OP_FLUSH) {
+		add64(alone, &c->flushes, !(how & PART));
+	}
 	return 0;
 }
 

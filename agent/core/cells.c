@@ -31,7 +31,8 @@ struct prev_cpu {
 };
 
 struct prev_disk {
-	uint64_t res_ns[2], lazy_ns, unstamped[2], errors, discards, flushes;
+	uint64_t res_ns[2], lazy_ns, errors, discards, flushes;
+	uint32_t n[2];
 	struct prev_hist lat[2];
 };
 
@@ -454,7 +455,7 @@ static void take_disk_counters(
 		now.flushes += LOAD(x->flushes);
 		now.lazy_ns += LOAD(x->lazy_ns);
 		for (int d = 0; d < 2; d++) {
-			now.unstamped[d] += LOAD(x->unstamped[d]);
+			now.n[d] += (uint32_t)(LOAD(x->gate[d]) / HR_GATE_ONE);
 			gather(&x->lat[d], &now.lat[d]);
 			now.res_ns[d] += LOAD(x->res_ns[d]);
 		}
@@ -466,7 +467,8 @@ static void take_disk_counters(
 	for (int d = 0; d < 2; d++) {
 		res[d] = grown(now.res_ns[d], &p->res_ns[d]);
 		deliver_ns(&now.lat[d], &p->lat[d], res[d], &ret->lat[d]);
-		ret->n[d] = ret->lat[d].total + grown(now.unstamped[d], &p->unstamped[d]);
+		ret->n[d] = grown32(now.n[d], &p->n[d]);
+		ret->measured[d] = grown(now.lat[d].sum, &p->lat[d].sum);
 	}
 	ret->sync_ns = res[0] + res[1] > lazy ? res[0] + res[1] - lazy : 0; /* read one by one */
 }

@@ -51,6 +51,7 @@ struct hr_take_disk {
 	uint64_t errors, discards, flushes;
 	uint64_t sync_ns;      /* residence of what somebody asked for: write-back, readahead not */
 	struct hr_hist lat[2]; /* us, insert to completion */
+	uint64_t measured[2];  /* requests lat is made of: all, or a sample (struct hr_disk_cell) */
 };
 
 struct hr_take_mem {

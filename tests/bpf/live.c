@@ -164,6 +164,7 @@ static void add_counters(struct live_record *r)
 	r->disk.sync_ns += r->take->disk[0].sync_ns;
 	for (int d = 0; d < 2; d++) {
 		r->disk.n[d] += r->take->disk[0].n[d];
+		r->disk.measured[d] += r->take->disk[0].measured[d];
 		r->disk.bytes[d] += r->take->disk[0].bytes[d];
 		hr_hist_merge(&r->disk.lat[d], &r->take->disk[0].lat[d]);
 	}

@@ -82,6 +82,26 @@ int scratch_torn_disk(uint64_t bytes, uint64_t missing, unsigned *ret_major, uns
 	return fd;
 }
 
+struct scratch_diskstats scratch_diskstats(unsigned major_no, unsigned minor_no)
+{
+	struct scratch_diskstats d = {0};
+	char line[512];
+	FILE *f = fopen("/proc/diskstats", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned ma, mi;
+		unsigned long long n0, s0, n1, s1;
+
+		if (sscanf(line, "%u %u %*s %llu %*u %llu %*u %llu %*u %llu", &ma, &mi, &n0, &s0,
+			    &n1, &s1) == 6 &&
+			ma == major_no && mi == minor_no)
+			d = (struct scratch_diskstats){{n0, n1}, {s0, s1}};
+	}
+	if (f)
+		fclose(f);
+	return d;
+}
+
 /* --- network ------------------------------------------------------------------ */
 
 int scratch_up(const char *name)

@@ -17,6 +17,12 @@ int scratch_disk(uint64_t bytes, unsigned *ret_major, unsigned *ret_minor);
  */
 int scratch_torn_disk(uint64_t bytes, uint64_t missing, unsigned *ret_major, unsigned *ret_minor);
 
+/* Requests and sectors of a device, reads and writes, as /proc/diskstats has them. */
+struct scratch_diskstats {
+	unsigned long long n[2], sectors[2];
+};
+struct scratch_diskstats scratch_diskstats(unsigned major_no, unsigned minor_no);
+
 /*
  * A pair of virtual Ethernet devices, up and silent, in this thread's network
  * namespace, which must be one of its own.  What @ret_ifindex[0] sends arrives at

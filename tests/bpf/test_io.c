@@ -24,47 +24,27 @@ static enum hr_rung arg_rung = HR_RUNG_UNKNOWN;
 
 /* --- disk ------------------------------------------------------------------- */
 
-struct diskstats {
-	unsigned long long n[2], sectors[2];
-};
-
-static struct diskstats read_diskstats(unsigned major_no, unsigned minor_no)
-{
-	struct diskstats d = {0};
-	char line[512];
-	FILE *f = fopen("/proc/diskstats", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		unsigned ma, mi;
-		unsigned long long n0, s0, n1, s1;
-
-		if (sscanf(line, "%u %u %*s %llu %*u %llu %*u %llu %*u %llu", &ma, &mi, &n0, &s0,
-			    &n1, &s1) == 6 &&
-			ma == major_no && mi == minor_no)
-			d = (struct diskstats){{n0, n1}, {s0, s1}};
-	}
-	if (f)
-		fclose(f);
-	return d;
-}
-
 #define BLOCK 65536
 #define COUNT 150
 
+/* Not so fast that only a sample is measured: see test_dense.c. */
 static void direct_io(int fd, bool write_it)
 {
 	void *buf = NULL;
 
 	assert_int_equal(posix_memalign(&buf, 4096, BLOCK), 0);
 	memset(buf, 0x5a, BLOCK);
-	for (int i = 0; i < COUNT; i++)
+	for (int i = 0; i < COUNT; i++) {
 		assert_int_equal(write_it ? pwrite(fd, buf, BLOCK, (off_t)i * BLOCK)
 					  : pread(fd, buf, BLOCK, (off_t)i * BLOCK),
 			BLOCK);
+		usleep(200);
+	}
 	free(buf);
 }
 
-static void check_direction(const struct live_record *r, int d, const struct diskstats *kernel)
+static void check_direction(
+	const struct live_record *r, int d, const struct scratch_diskstats *kernel)
 {
 	uint64_t ops = 0, slot_bytes = 0, misses = 0, lost;
 
@@ -92,7 +72,7 @@ static void requests_and_bytes_are_those_of_diskstats(void **state)
 {
 	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK};
 	struct live_record *r;
-	struct diskstats d0, d1;
+	struct scratch_diskstats d0, d1;
 	double inflight = 0, latency = 0, n = 0;
 	int fd = scratch_disk(COUNT * BLOCK, &dev.major, &dev.minor);
 
@@ -100,11 +80,11 @@ static void requests_and_bytes_are_those_of_diskstats(void **state)
 	if (fd < 0)
 		skip();
 	live_sleep_until(live_now() + 50000000); /* whoever looks at new disks has done so */
-	d0 = read_diskstats(dev.major, dev.minor);
+	d0 = scratch_diskstats(dev.major, dev.minor);
 	r = live_start(arg_rung, &dev, 1);
 	direct_io(fd, true);
 	direct_io(fd, false);
-	d1 = read_diskstats(dev.major, dev.minor);
+	d1 = scratch_diskstats(dev.major, dev.minor);
 	live_record_until(r, live_now());
 	close(fd);
 	assert_int_equal(r->signal[HR_SIG_DISK_IO].rung,
@@ -169,7 +149,7 @@ static void a_request_completed_in_parts_is_one_request(void **state)
 {
 	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK};
 	struct live_record *r;
-	struct diskstats d0, d1;
+	struct scratch_diskstats d0, d1;
 	void *buf = NULL;
 	int fd = scratch_torn_disk(4 * BLOCK, BLOCK + BLOCK / 2, &dev.major, &dev.minor);
 
@@ -178,10 +158,10 @@ static void a_request_completed_in_parts_is_one_request(void **state)
 		skip();
 	live_sleep_until(live_now() + 50000000);
 	r = live_start(arg_rung, &dev, 1);
-	d0 = read_diskstats(dev.major, dev.minor);
+	d0 = scratch_diskstats(dev.major, dev.minor);
 	assert_int_equal(pread(fd, buf, BLOCK, 2 * BLOCK), -1);
 	live_record_until(r, live_now());
-	d1 = read_diskstats(dev.major, dev.minor);
+	d1 = scratch_diskstats(dev.major, dev.minor);
 	print_message("hook %llu requests %llu bytes %llu errors, diskstats %llu and %llu\n",
 		(unsigned long long)r->disk.n[0], (unsigned long long)r->disk.bytes[0],
 		(unsigned long long)r->disk.errors, d1.n[0] - d0.n[0],

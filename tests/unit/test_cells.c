@@ -290,7 +290,8 @@ static void devices_land_under_their_number(void **state)
 	f->disk[1].lat[1].n[5] = 1; /* 5.7 and 20.2 us, and one whose beginning nobody knows */
 	f->disk[1].lat[1].n[hr_bucket(20)] = 1;
 	f->disk[1].lat[1].max = 20;
-	f->disk[1].unstamped[1] = 1;
+	f->disk[1].lat[1].sum = 2;                /* measured */
+	f->disk[1].gate[1] = 3 * HR_GATE_ONE + 5; /* the gate's own business below */
 	f->disk[1].res_ns[1] = 25900;
 	f->disk[0].res_ns[0] = 3000; /* its bucket comes later */
 	f->disk[1].lazy_ns = 20200;
@@ -299,6 +300,7 @@ static void devices_land_under_their_number(void **state)
 	f->nic[0].slot[RING(504)].sum[0] = 1ULL << 32 | 1500;
 	take_at(f, 620);
 	assert_int_equal(f->take.disk[0].n[1], 3);
+	assert_int_equal(f->take.disk[0].measured[1], 2);
 	assert_int_equal(f->take.disk[0].bytes[1], 8192);
 	assert_int_equal(f->take.disk[0].flushes, 1);
 	assert_int_equal(f->take.disk[0].lat[1].sum, 25);
@@ -317,12 +319,12 @@ static void a_forgotten_device_starts_afresh(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->disk[0].lat[0].n[9] = 7;
+	f->disk[0].gate[0] = 0xfffffffeULL * HR_GATE_ONE; /* about to overflow */
 	f->disk[0].slot[RING(510)].sum[0] = 7ULL << 32;
 	hr_cells_forget(f->cells, &f->view, HR_DEV_DISK, 0);
-	f->disk[0].lat[0].n[9] = 8;
+	f->disk[0].gate[0] += 3 * HR_GATE_ONE;
 	take_at(f, 620);
-	assert_int_equal(f->take.disk[0].n[0], 1);
+	assert_int_equal(f->take.disk[0].n[0], 3);
 	assert_int_equal(f->take.dev_slot[0][9].ops[0], 0);
 }
 

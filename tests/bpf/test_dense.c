@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disk hook at a rate at which it measures a sample: beside its raw_tp twin, which measures
+ * all, on the same requests.  Usage: test_dense [SECONDS].
+ */
+#include "tests/unit/hr_cmocka.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/num.h"
+#include "tests/bpf/live.h"
+#include "tests/bpf/scratch.h"
+
+#define BLOCK       4096
+#define BLOCKS      8192
+#define WORKERS_MAX 64
+
+/* Many: what the first program takes, some 0.2 us, lies in the second one's latencies. */
+static uint64_t arg_seconds = 4, arg_workers = 16;
+
+struct worker {
+	pthread_t thread;
+	int fd;
+	uint64_t seed, until;
+};
+
+/* Reads at random, and one write in eight: as fast as it goes. */
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	void *buf = NULL;
+
+	if (posix_memalign(&buf, BLOCK, BLOCK) != 0)
+		return NULL;
+	memset(buf, 0x5a, BLOCK);
+	while (live_now() < w->until) {
+		off_t at;
+		ssize_t n;
+
+		w->seed = w->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		at = (off_t)(w->seed >> 40) % BLOCKS * BLOCK;
+		n = w->seed >> 61 ? pread(w->fd, buf, BLOCK, at) : pwrite(w->fd, buf, BLOCK, at);
+		if (n != BLOCK)
+			abort();
+	}
+	free(buf);
+	return NULL;
+}
+
+/* Both recordings go on while the workers work. */
+static void load(int fd, struct live_record *r[2])
+{
+	struct worker w[WORKERS_MAX];
+	uint64_t until = live_now() + arg_seconds * 1000000000;
+
+	for (uint64_t i = 0; i < arg_workers; i++) {
+		w[i] = (struct worker){.fd = fd, .seed = i * 7919 + 1, .until = until};
+		assert_int_equal(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
+	}
+	while (live_now() < until)
+		for (int i = 0; i < 2; i++)
+			live_record_until(r[i], live_now() - 450000000);
+	for (uint64_t i = 0; i < arg_workers; i++)
+		pthread_join(w[i].thread, NULL);
+	until = live_now();
+	for (int i = 0; i < 2; i++)
+		live_record_until(r[i], until);
+}
+
+static double mean_us(const struct live_record *r, int d)
+{
+	return (double)r->disk.lat[d].sum / (double)r->disk.lat[d].total;
+}
+
+static double in_flight_ms(const struct live_record *r)
+{
+	double ns = 0;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		ns += (double)(r->dev[0][i].inflight_ns[0] + r->dev[0][i].inflight_ns[1]);
+	return ns / 1e6;
+}
+
+static int bucket_of(const struct live_record *r, int d, double q)
+{
+	struct hr_quantile v;
+
+	assert_true(hr_hist_quantile(&r->disk.lat[d], q, &v));
+	return (int)hr_bucket(v.lo);
+}
+
+/*
+ * Standard deviation, per mille, of a mean of which one request in some is measured and counts that
+ * often.  Slow ones are all measured.
+ */
+static double deviation_pm(const struct live_record *all, int d, double every)
+{
+	const struct hr_hist *h = &all->disk.lat[d];
+	double squares = 0;
+
+	for (uint32_t i = 0; i < HR_BUCKETS && hr_bucket_lo(i) < 8 * mean_us(all, d); i++)
+		squares += (double)h->n[i] * hr_bucket_hi(i) * hr_bucket_hi(i);
+	return 1000 * sqrt((every - 1) * squares) / (double)h->sum;
+}
+
+static void compare(const struct live_record *part, const struct live_record *all, int d)
+{
+	static const double q[] = {0.5, 0.9, 0.99};
+	double off = mean_us(part, d) / mean_us(all, d) - 1;
+	double sd = deviation_pm(all, d, (double)part->disk.n[d] / (double)part->disk.measured[d]);
+
+	print_message(
+		"%s: %llu requests, %llu measured; the twin %llu and %llu; mean %.3f of %.3f us "
+		"(%+.2f per mille, deviation %.2f)\n",
+		d ? "write" : "read", (unsigned long long)part->disk.n[d],
+		(unsigned long long)part->disk.measured[d], (unsigned long long)all->disk.n[d],
+		(unsigned long long)all->disk.measured[d], mean_us(part, d), mean_us(all, d),
+		off * 1000, sd);
+	/* what the first program takes is part of the second one's latencies */
+	assert_true(fabs(off) * 1000 <= 4 * sd + 300 / mean_us(all, d));
+	assert_true(fabs((double)part->disk.lat[d].total / (double)part->disk.n[d] - 1) < 0.005);
+	for (unsigned i = 0; i < sizeof(q) / sizeof(q[0]); i++) {
+		int a = bucket_of(part, d, q[i]), b = bucket_of(all, d, q[i]);
+
+		print_message("  p%g: buckets %d and %d\n", q[i] * 100, a, b);
+		assert_true(abs(a - b) <= 1);
+	}
+}
+
+/* Slot by slot: requests that are told in another slot than by the twin, of all. */
+static double astray(const struct live_record *part, const struct live_record *all)
+{
+	uint64_t first = part->first > all->first ? part->first : all->first;
+	double off = 0, n = 0;
+
+	for (uint64_t s = first; s < part->first + part->n && s < all->first + all->n; s++) {
+		const struct hr_slot_dev *a = &part->dev[0][s - part->first],
+					 *b = &all->dev[0][s - all->first];
+
+		for (int d = 0; d < 2; d++) {
+			off += fabs((double)a->ops[d] - (double)b->ops[d]);
+			n += b->ops[d];
+		}
+	}
+	return off / 2 / n;
+}
+
+static void a_sample_tells_what_all_requests_tell(void **state)
+{
+	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK};
+	struct scratch_diskstats before, after;
+	struct live_record *r[2];
+	int fd = scratch_disk((uint64_t)BLOCKS * BLOCK, &dev.major, &dev.minor);
+	double a, b, stray;
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	live_sleep_until(live_now() + 50000000);
+	before = scratch_diskstats(dev.major, dev.minor);
+	r[0] = live_start(HR_RUNG_UNKNOWN, &dev, 1);
+	r[1] = live_start(HR_RUNG_RAW_TP, &dev, 1);
+	load(fd, r);
+	after = scratch_diskstats(dev.major, dev.minor);
+	close(fd);
+	if (r[0]->disk.measured[0] * 4 > r[0]->disk.n[0] * 3) {
+		print_message("%llu of %llu measured: too slow a machine, or runs may nest\n",
+			(unsigned long long)r[0]->disk.measured[0],
+			(unsigned long long)r[0]->disk.n[0]);
+		skip();
+	}
+	for (int d = 0; d < 2; d++) {
+		uint64_t n = after.n[d] - before.n[d];
+
+		assert_int_equal(r[1]->disk.measured[d], r[1]->disk.n[d]);
+		/* a completion that interrupts another's program on its CPU is lost to it */
+		print_message("%s: diskstats %llu, the hook misses %lld of them, its twin %lld\n",
+			d ? "write" : "read", (unsigned long long)n,
+			(long long)(n - r[0]->disk.n[d]), (long long)(n - r[1]->disk.n[d]));
+		if (arg_workers > 0) /* else requests came before the hooks */
+			assert_in_range(r[0]->disk.n[d], n - n / 200, n);
+		assert_int_equal(r[0]->disk.bytes[d], r[0]->disk.n[d] * BLOCK);
+		if (r[0]->disk.measured[d] > 1000)
+			compare(r[0], r[1], d);
+	}
+	a = in_flight_ms(r[0]);
+	b = in_flight_ms(r[1]);
+	stray = astray(r[0], r[1]);
+	print_message("in flight %.1f of %.1f ms; %.2f %% of the requests in another slot\n", a, b,
+		stray * 100);
+	assert_true(fabs(a / b - 1) < 0.02);
+	assert_true(stray < 0.05);
+	for (int i = 0; i < 2; i++)
+		live_stop(r[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sample_tells_what_all_requests_tell),
+	};
+
+	live_need_kernel(argv);
+	if ((argc > 1 && !hr_num_u64(argv[1], 1, 10, &arg_seconds)) ||
+		(argc > 2 && !hr_num_u64(argv[2], 0, WORKERS_MAX, &arg_workers)))
+		return 2;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
