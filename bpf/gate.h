@@ -55,7 +55,7 @@ HR_GATE_INLINE uint32_t hr_gate_run(struct hr_disk_cell *c, uint64_t now, uint32
 	c->rate = now >> 10 << 32 | n;
 	k = 0;
 	for (uint32_t i = 1; i <= HR_RUN_MAX; i++)
-		if (many >= (uint64_t)us * (HR_RUN_REQUESTS << i))
+		if (many >= us * ((uint64_t)HR_RUN_REQUESTS << i))
 			k = i;
 	return k;
 }
