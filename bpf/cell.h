@@ -159,49 +159,52 @@ struct hr_disk_slot {         /* [0] read, [1] write */
 };
 
 /*
- * At a high rate the clock is read for some requests only.  Each direction of a cell is cut into
- * runs of 2^k requests, of which one at random is measured and counts 2^k times in residence,
- * latency and in-flight time: each request is measured with a probability of 2^-k, so all sums are
+ * At a high rate the clock is read for some requests only, and those are measured.  Each direction
+ * of a cell is cut into runs of 2^k requests, of which one at random counts 2^k times in residence,
+ * latency and in-flight time: each is measured with a probability of 2^-k, so all sums are
  * unbiased, whatever the pattern.  Few slow requests would make them noisy: one that had taken four
- * times the mean at the last reading of the clock is in no run and always measured.  k is chosen
- * about once a tick so that a slot of 8.39 ms holds 32 measured requests or more: 0, every request,
- * below 7,600 a second on a CPU, 3 from 30,000 on.  A run that ends early, since the rate fell, is
- * not made up for: the histogram's total is the number of requests but for a few.  Numbers of
- * requests and bytes are exact always; the slot of a request that is not measured is that of the
- * last reading in the same tick.
+ * times the mean when the clock was read last is in no run, is always measured and counts once, and
+ * so does the first one in a tick.  k is chosen about once a tick so that a slot of 8.39 ms holds
+ * 32 measured requests or more: 0, every request, below 7,600 a second on a CPU, 3 from 30,000 on.
+ * A run that ends early, since the rate fell, is not made up for: the histogram's total is the
+ * number of requests but for a few.  Numbers of requests and bytes are exact always; the slot of a
+ * request that is not measured is that of the last reading in the same tick.
  */
 #define HR_RUN_MAX      4  /* k */
 #define HR_RUN_REQUESTS 32 /* measured in a slot, at least */
 
-/* gate: all requests of a direction in the upper half (modulo 2^32); in the lower, of the run under
- * way: */
-#define HR_GATE_ONE (1ULL << 32)
-#define HR_GATE_LEFT                                                                               \
-	0xff /* requests to pass before the next one measured, of this run and the one before */
-#define HR_GATE_REST_SHIFT 8  /* requests of the run after that one */
-#define HR_GATE_RUN_SHIFT  16 /* its k */
+/*
+ * gate: all requests of a direction in the upper half (modulo 2^32).  In the lower, from bit 0: how
+ * many pass before the next one of a run is measured, then how many of its run follow it, then its
+ * k.
+ */
+#define HR_GATE_ONE        (1ULL << 32)
+#define HR_GATE_LEFT       0xff
+#define HR_GATE_REST_SHIFT 8
+#define HR_GATE_RUN_SHIFT  16
+
+/* at: jiffies of the last reading of the clock in the upper half, k of the runs that begin now
+ * below */
+#define HR_AT_TICK_SHIFT 32
 
 /* Bytes have no total: the slots have them. */
 struct hr_disk_cell {
-	/* what a request touches that is not measured, and its slot */
+	/* all that a request touches which is not measured, but for its slot */
 	uint64_t gate[2];
-	uint64_t at;  /* of the last reading of the clock: jiffies, and k of the runs that begin now
-			 below */
-	uint64_t now; /* that reading, ns */
-	uint64_t
-		mean; /* of residence, ns: of the last some thirty, none taken for more than slow */
-	uint64_t rate; /* when k was chosen, 1.024 us, in the upper half; requests by then in the
-			  lower */
+	uint64_t at;
+	uint64_t now;  /* the last reading, ns */
+	uint64_t mean; /* ns of residence: of some thirty, none taken for more than slow */
+	uint64_t rate; /* when k was chosen (1.024 us) in the upper half, requests by then below */
+
 	uint64_t res_ns[2]; /* residence, start to completion */
 	uint64_t lazy_ns;   /* of the requests nobody asked for: hr_flags_sync */
 	uint64_t errors;
 	uint64_t discards;
 	uint64_t flushes;
 	struct hr_cell_hist
-		lat[2]; /* us; its sum is the number of requests measured: res_ns is more exact */
+		lat[2]; /* us; for a sum (res_ns is more exact) how many were measured */
 	struct hr_disk_slot slot[HR_RING_SLOTS];
 };
-#define HR_AT_TICK_SHIFT 32
 
 /* --- network -------------------------------------------------------------- */
 

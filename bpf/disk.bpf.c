@@ -157,8 +157,7 @@ static __always_inline int read_clock(const bool alone, struct hr_disk_cell *c, 
 	else
 		INC(c->gate[dir], HR_GATE_ONE);
 	add64(alone, &s->sum[dir], 1ULL << HR_DISK_OPS_SHIFT | bytes >> 9);
-	if (weight)
-		measured(alone, c, index, how, start, now, weight);
+	measured(alone, c, index, how, start, now, weight);
 	return 0;
 }
 

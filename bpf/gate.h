@@ -69,31 +69,31 @@ HR_GATE_INLINE uint32_t hr_gate_die(uint64_t now, uint64_t gate)
 	return (uint32_t)(h >> 33);
 }
 
-/* The clock was read: counts the request.  How often it counts in what is measured; 0: it is not.
+/*
+ * The clock was read: counts the request, which is measured.  How often it counts in that.  The
+ * first one in a tick is in no run and counts once, like a slow one: whether it is does not depend
+ * on the die.
  */
 HR_GATE_INLINE uint32_t hr_gate_pass(
 	struct hr_disk_cell *c, uint32_t dir, uint32_t tick, uint64_t start, uint64_t now)
 {
 	uint64_t gate = c->gate[dir], at = c->at;
 	uint32_t k = (uint32_t)at & 7, last, next;
-	_Bool slow = hr_gate_is_slow(c, start);
+	_Bool apart = hr_gate_is_slow(c, start);
 
 	if (at >> HR_AT_TICK_SHIFT != tick) {
+		apart = 1;
 		k = hr_gate_run(c, now, k);
 		if (k == 0) { /* runs end here, whether their one was measured or not */
 			c->gate[!dir] &= ~HR_GATE_RUN;
 			gate &= ~HR_GATE_RUN;
 		}
+		c->at = (uint64_t)tick << HR_AT_TICK_SHIFT | k;
 	}
-	c->at = (uint64_t)tick << HR_AT_TICK_SHIFT | k;
 	c->now = now;
-	if (slow) {
+	if (apart) {
 		c->gate[dir] = gate + HR_GATE_ONE;
 		return 1;
-	}
-	if (gate & HR_GATE_LEFT) {
-		c->gate[dir] = gate + HR_GATE_ONE - 1;
-		return 0;
 	}
 	last = (1u << k) - 1;
 	next = hr_gate_die(now, gate) & last;

@@ -19,8 +19,7 @@
 #define BLOCKS      8192
 #define WORKERS_MAX 64
 
-/* Many: what the first program takes, some 0.2 us, lies in the second one's latencies. */
-static uint64_t arg_seconds = 4, arg_workers = 16;
+static uint64_t arg_seconds = 3, arg_workers = 16;
 
 struct worker {
 	pthread_t thread;
@@ -93,6 +92,22 @@ static int bucket_of(const struct live_record *r, int d, double q)
 	return (int)hr_bucket(v.lo);
 }
 
+/* Sum of the latencies. */
+static double told_ms(const struct live_record *r)
+{
+	return (double)(r->disk.lat[0].sum + r->disk.lat[1].sum) / 1000;
+}
+
+/* Share of the latencies in buckets before @at. */
+static double share_below(const struct live_record *r, int d, int at)
+{
+	double n = 0;
+
+	for (int i = 0; i < at; i++)
+		n += r->disk.lat[d].n[i];
+	return n / (double)r->disk.lat[d].total;
+}
+
 /*
  * Standard deviation, per mille, of a mean of which one request in some is measured and counts that
  * often.  Slow ones are all measured.
@@ -107,11 +122,16 @@ static double deviation_pm(const struct live_record *all, int d, double every)
 	return 1000 * sqrt((every - 1) * squares) / (double)h->sum;
 }
 
-static void compare(const struct live_record *part, const struct live_record *all, int d)
+static void compare(const struct live_record *part, const struct live_record *all, int d,
+	double *ret_off, double *ret_sd)
 {
 	static const double q[] = {0.5, 0.9, 0.99};
-	double off = mean_us(part, d) / mean_us(all, d) - 1;
-	double sd = deviation_pm(all, d, (double)part->disk.n[d] / (double)part->disk.measured[d]);
+	double off, sd;
+
+	if (part->disk.measured[d] < 1000) /* too few to tell */
+		return;
+	off = mean_us(part, d) / mean_us(all, d) - 1;
+	sd = deviation_pm(all, d, (double)part->disk.n[d] / (double)part->disk.measured[d]);
 
 	print_message(
 		"%s: %llu requests, %llu measured; the twin %llu and %llu; mean %.3f of %.3f us "
@@ -120,14 +140,17 @@ static void compare(const struct live_record *part, const struct live_record *al
 		(unsigned long long)part->disk.measured[d], (unsigned long long)all->disk.n[d],
 		(unsigned long long)all->disk.measured[d], mean_us(part, d), mean_us(all, d),
 		off * 1000, sd);
-	/* what the first program takes is part of the second one's latencies */
-	assert_true(fabs(off) * 1000 <= 4 * sd + 300 / mean_us(all, d));
+	*ret_off = off * 1000;
+	*ret_sd = sd;
 	assert_true(fabs((double)part->disk.lat[d].total / (double)part->disk.n[d] - 1) < 0.005);
 	for (unsigned i = 0; i < sizeof(q) / sizeof(q[0]); i++) {
-		int a = bucket_of(part, d, q[i]), b = bucket_of(all, d, q[i]);
+		double near = 0.003 + 4 * sqrt(q[i] * (1 - q[i]) / (double)part->disk.measured[d]);
+		int at = bucket_of(part, d, q[i]);
+		double below = share_below(all, d, at), with = share_below(all, d, at + 1);
 
-		print_message("  p%g: buckets %d and %d\n", q[i] * 100, a, b);
-		assert_true(abs(a - b) <= 1);
+		print_message("  p%g: of all %.2f to %.2f %% lie up to it\n", q[i] * 100,
+			below * 100, with * 100);
+		assert_true(below - near <= q[i] && q[i] <= with + near);
 	}
 }
 
@@ -149,21 +172,36 @@ static double astray(const struct live_record *part, const struct live_record *a
 	return off / 2 / n;
 }
 
-static void a_sample_tells_what_all_requests_tell(void **state)
+/* Of @n requests of @sectors by the kernel's count. */
+static void check_numbers(struct live_record *const r[2], int d, uint64_t n, uint64_t sectors)
 {
+	assert_int_equal(r[1]->disk.measured[d], r[1]->disk.n[d]);
+	/* a completion that interrupts another's program on its CPU is lost to it */
+	print_message("%s: diskstats %llu, the hook misses %lld of them, its twin %lld\n",
+		d ? "write" : "read", (unsigned long long)n, (long long)(n - r[0]->disk.n[d]),
+		(long long)(n - r[1]->disk.n[d]));
+	if (arg_workers == 0) /* requests came before the hooks */
+		return;
+	assert_in_range(r[0]->disk.n[d], n - n / 200, n);
+	assert_in_range(r[0]->disk.bytes[d], (sectors - sectors / 200) * 512, sectors * 512);
+}
+
+/* Both hooks on the same requests; @twin_first: what it takes lies in the other one's latencies. */
+static void measure(bool twin_first, double ret_off[2], double ret_sd[2])
+{
+	static const enum hr_rung rung[2] = {HR_RUNG_UNKNOWN, HR_RUNG_RAW_TP};
 	struct hr_bpf_dev dev = {.kind = HR_DEV_DISK};
 	struct scratch_diskstats before, after;
 	struct live_record *r[2];
 	int fd = scratch_disk((uint64_t)BLOCKS * BLOCK, &dev.major, &dev.minor);
 	double a, b, stray;
 
-	(void)state;
 	if (fd < 0)
 		skip();
 	live_sleep_until(live_now() + 50000000);
 	before = scratch_diskstats(dev.major, dev.minor);
-	r[0] = live_start(HR_RUNG_UNKNOWN, &dev, 1);
-	r[1] = live_start(HR_RUNG_RAW_TP, &dev, 1);
+	r[twin_first] = live_start(rung[twin_first], &dev, 1);
+	r[!twin_first] = live_start(rung[!twin_first], &dev, 1);
 	load(fd, r);
 	after = scratch_diskstats(dev.major, dev.minor);
 	close(fd);
@@ -174,28 +212,36 @@ static void a_sample_tells_what_all_requests_tell(void **state)
 		skip();
 	}
 	for (int d = 0; d < 2; d++) {
-		uint64_t n = after.n[d] - before.n[d];
-
-		assert_int_equal(r[1]->disk.measured[d], r[1]->disk.n[d]);
-		/* a completion that interrupts another's program on its CPU is lost to it */
-		print_message("%s: diskstats %llu, the hook misses %lld of them, its twin %lld\n",
-			d ? "write" : "read", (unsigned long long)n,
-			(long long)(n - r[0]->disk.n[d]), (long long)(n - r[1]->disk.n[d]));
-		if (arg_workers > 0) /* else requests came before the hooks */
-			assert_in_range(r[0]->disk.n[d], n - n / 200, n);
-		assert_int_equal(r[0]->disk.bytes[d], r[0]->disk.n[d] * BLOCK);
-		if (r[0]->disk.measured[d] > 1000)
-			compare(r[0], r[1], d);
+		check_numbers(r, d, after.n[d] - before.n[d], after.sectors[d] - before.sectors[d]);
+		compare(r[0], r[1], d, &ret_off[d], &ret_sd[d]);
 	}
 	a = in_flight_ms(r[0]);
 	b = in_flight_ms(r[1]);
 	stray = astray(r[0], r[1]);
 	print_message("in flight %.1f of %.1f ms; %.2f %% of the requests in another slot\n", a, b,
 		stray * 100);
-	assert_true(fabs(a / b - 1) < 0.02);
+	/* of a request that took longer than slots stay open one recording may have lost more */
+	if (a > 0.98 * told_ms(r[0]) && b > 0.98 * told_ms(r[1]))
+		assert_true(fabs(a / b - 1) < 0.05);
 	assert_true(stray < 0.05);
 	for (int i = 0; i < 2; i++)
 		live_stop(r[i]);
+}
+
+static void a_sample_tells_what_all_requests_tell(void **state)
+{
+	double off[2][2] = {{0}}, sd[2][2] = {{0}};
+
+	(void)state;
+	for (int first = 0; first < 2; first++)
+		measure(first, off[first], sd[first]);
+	for (int d = 0; d < 2; d++) {
+		double both = (off[0][d] + off[1][d]) / 2, dev = hypot(sd[0][d], sd[1][d]) / 2;
+
+		print_message("%s: mean %+.2f per mille, deviation %.2f, in both orders\n",
+			d ? "write" : "read", both, dev);
+		assert_true(fabs(both) <= 4 * dev + 5);
+	}
 }
 
 int main(int argc, char **argv)
