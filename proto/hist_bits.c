@@ -114,16 +114,18 @@ uint64_t hr_bits_fold(uint32_t before, uint32_t n)
 	return n;
 }
 
+/* Without a branch on the counts: which way one goes from the next nobody can foretell. */
+static inline uint64_t unfold(uint32_t before, uint64_t z)
+{
+	uint64_t half = (z + 1) / 2, down = 0 - (z & 1), n = before + ((half ^ down) - down);
+
+	return z > 2 * (uint64_t)before ? z : n;
+}
+
 bool hr_bits_unfold(uint32_t before, uint64_t z, uint32_t *ret)
 {
-	uint64_t n;
+	uint64_t n = unfold(before, z);
 
-	if (z > 2 * (uint64_t)before)
-		n = z;
-	else if (z & 1)
-		n = before - (z + 1) / 2;
-	else
-		n = before + z / 2;
 	if (n > UINT32_MAX)
 		return false;
 	*ret = (uint32_t)n;
@@ -192,6 +194,7 @@ static uint32_t get_counts(struct hr_bits *b, uint32_t i, uint32_t last, struct 
 {
 	uint32_t before = 0, step = 1u << h->shift;
 	const unsigned char *buf = b->buf;
+	uint64_t total = 0;
 	size_t at = b->at, end = b->cap >= 8 ? (b->cap - 8) * 8 + 7 : 0;
 
 	for (; i <= last && at <= end && b->cap >= 8; i += step) {
@@ -206,14 +209,17 @@ static uint32_t get_counts(struct hr_bits *b, uint32_t i, uint32_t last, struct 
 			break;
 		zeros = (unsigned)__builtin_clzll(v);
 		n = 2 * zeros + 1 + k;
-		if (n > 57 || !hr_bits_unfold(before,
-				      (v << zeros >> (63 - zeros - k)) - (1ULL << k), &h->n[i]))
+		if (n > 57)
+			break;
+		v = unfold(before, (v << zeros >> (63 - zeros - k)) - (1ULL << k));
+		if (v > UINT32_MAX)
 			break;
 		at += n;
-		before = h->n[i];
-		h->total += before;
+		before = h->n[i] = (uint32_t)v;
+		total += v;
 	}
 	b->at = at;
+	h->total += total;
 	return i;
 }
 
@@ -225,11 +231,14 @@ static bool sum_range(
 	const struct hr_hist *h, uint32_t first, uint32_t last, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	unsigned __int128 lo = 0, hi = 0;
-	uint32_t step = 1u << h->shift;
+	uint32_t step = 1u << h->shift, edge = hr_bucket_lo(first);
 
 	for (uint32_t i = first; i < last; i += step) {
-		lo += (uint64_t)h->n[i] * hr_bucket_lo(i);
-		hi += (uint64_t)h->n[i] * (hr_bucket_lo(i + step) - 1);
+		uint32_t next = hr_bucket_lo(i + step);
+
+		lo += (uint64_t)h->n[i] * edge;
+		hi += (uint64_t)h->n[i] * (next - 1);
+		edge = next;
 	}
 	/* one sample of the last bucket is max, none of them is above it */
 	lo += (uint64_t)(h->n[last] - 1) * hr_bucket_lo(last);
