@@ -3,7 +3,7 @@
  * One transaction:
  *  1. each POST is judged window by window against the dedupe state as this
  *     transaction will leave it; a POST that is refused changes nothing;
- *  2. the new windows are written in key order, with facts and dedupe state;
+ *  2. the new windows are written, with facts and dedupe state;
  *  3. commit: durable, or all of it is undone in memory too;
  *  4. the models take the windows in, in the order of n, which is the order a
  *     recovery would replay them.  The caller then gives the POSTs back.
@@ -357,7 +357,8 @@ static int write_all(struct hr_writer *w)
 	struct hr_store *s = w->store;
 	int r;
 
-	if (w->n_rows > 1)
+	/* by place where others write the same tables: who waits for whom is then never a circle */
+	if (w->store->shared && w->n_rows > 1)
 		qsort(w->row, w->n_rows, sizeof(*w->row), by_id);
 	r = write_hosts(w);
 	for (uint32_t i = 0; i < w->n_facts && r == 0; i++) {
@@ -441,7 +442,7 @@ static void feed(struct hr_writer *w)
 {
 	uint32_t f = 0;
 
-	if (w->n_rows > 1)
+	if (w->store->shared && w->n_rows > 1)
 		qsort(w->row, w->n_rows, sizeof(*w->row), by_n);
 	for (uint32_t i = 0; i <= w->n_rows; i++) {
 		uint64_t n = i < w->n_rows ? w->row[i].row.n : UINT64_MAX;

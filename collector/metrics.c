@@ -59,7 +59,8 @@ static void add_gauges(struct hr_metrics_gathered *g, struct hr_counters *c, boo
 {
 	const struct hr_metrics_own gauges[] = {
 		{.name = "rows_beside_total",
-			.help = "Windows stored beside another one of the same slot and host.",
+			.help = "Windows stored beside another one of the same slot and host "
+				"(PostgreSQL).",
 			.v = (double)atomic_load(&c->collisions)},
 		{.name = "cpu_seconds_total",
 			.help = "CPU time of the collector.",

@@ -120,7 +120,8 @@ struct hr_store_state {
 
 struct hr_store_stats {
 	uint64_t file_bytes, wal_bytes;
-	uint64_t collisions;  /* rows put beside another one of their slot and host since opening */
+	uint64_t collisions;  /* rows put beside another one of their slot and host since opening;
+			       * 0 in a store that keeps no place for one only */
 	uint64_t quarantined; /* rows held there now */
 };
 
@@ -181,7 +182,8 @@ struct hr_store_ops {
 	int (*trim_journal)(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more);
 	/*
 	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), about @max;
-	 * @ret_windows: sequences in them.  A store that keeps days apart waits for whole ones.
+	 * @ret_windows: sequences in them.  A store that keeps days apart waits for whole ones, and
+	 * one that keeps them as they came lets late ones stay an hour longer.
 	 */
 	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 		uint32_t *ret_rows, uint64_t *ret_windows);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The SQLite store at work.  Rows are keyed slot << 24 | host: in key order a row
- * costs 0.7-4 KB written, keyed the other way round 5-13 KB.  A second window for
- * a taken key (two boots inside one slot, a coalesced window) goes to w10x beside
- * it: nothing is replaced, nothing ignored.
+ * The SQLite store at work.  Windows lie in the order in which they came, so that a commit writes
+ * whole pages at the end of w10, whoever posted in it; their place, slot << 24 | host, is an index
+ * of 25 bytes a window.  Kept in the order of places instead, a window of an agent that posts six
+ * at a time has a page nearly to itself, written twice.  Two windows of one place (two boots inside
+ * one slot, a coalesced window) are two rows.  w10x: windows that an older version kept by place.
  */
 #include "collector/store_sqlite.h"
 
@@ -17,6 +18,7 @@
 
 #define WAL_PAGES_DUE  4000                  /* 16 MiB: checkpoint outside the commits */
 #define WAL_BYTES_HIGH (64ULL * 1024 * 1024) /* then wait for readers and cut the file */
+#define OVERDUE_SLOTS  360 /* an hour: by then those that came together are all old */
 #define ROW_COLS       "id,boot,seq,last,n,body"
 
 const char *const hr_sql_text[HR_SQL_N] = {
@@ -30,7 +32,6 @@ const char *const hr_sql_text[HR_SQL_N] = {
 		"first_ms,heard_ms,windows) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
 	[HR_SQL_DROP_BOOT] = "DELETE FROM seen WHERE host=?1 AND boot=?2",
 	[HR_SQL_PUT_ROW] = "INSERT INTO w10(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
-	[HR_SQL_PUT_ROW_BESIDE] = "INSERT INTO w10x(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
 	[HR_SQL_PUT_EVENT] =
 		"INSERT INTO journal(n,host,id,boot,seq,at_ms,facts) VALUES(?1,?2,?3,?4,?5,?6,?7)",
 	[HR_SQL_SET_FACTS] = "UPDATE host SET facts=?2, facts_ms=?3 WHERE no=?1",
@@ -40,16 +41,25 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_SPAN] = "SELECT ifnull((SELECT min(n) FROM journal),0),"
 			"max(ifnull((SELECT max(n) FROM journal),0),(SELECT last_n FROM mark))",
 	[HR_SQL_MARK] = "UPDATE mark SET last_n=?1",
-	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE id IN"
-			  " (SELECT id FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)"
-			  " RETURNING last-seq+1",
-	[HR_SQL_EXPIRE_BESIDE] = "DELETE FROM w10x WHERE id<?1 AND n<?2 RETURNING last-seq+1",
+	/* of the first that came those that are old: whole pages, where slot by slot each page
+	 * would be written for every window in it */
+	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE rowid IN (SELECT rowid FROM"
+			  " (SELECT rowid,id,n FROM w10 ORDER BY rowid LIMIT ?3)"
+			  " WHERE id<?1 AND n<?2) RETURNING last-seq+1",
+	/* and what would keep the rest waiting: it came late, or before it came some of a clock
+	 * that was ahead */
+	[HR_SQL_EXPIRE_OVERDUE] = "DELETE FROM w10 WHERE rowid IN"
+				  " (SELECT rowid FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)"
+				  " RETURNING last-seq+1",
+	[HR_SQL_EXPIRE_OLDER] = "DELETE FROM w10x WHERE id IN"
+				" (SELECT id FROM w10x WHERE id<?1 AND n<?2 LIMIT ?3)"
+				" RETURNING last-seq+1",
 	[HR_SQL_MOVE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
 			" FROM w10 WHERE id=?1 AND n=?2",
-	[HR_SQL_MOVE_BESIDE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
-			       " FROM w10x WHERE id=?1 AND n=?2",
+	[HR_SQL_MOVE_OLDER] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
+			      " FROM w10x WHERE id=?1 AND n=?2",
 	[HR_SQL_DELETE] = "DELETE FROM w10 WHERE id=?1 AND n=?2",
-	[HR_SQL_DELETE_BESIDE] = "DELETE FROM w10x WHERE id=?1 AND n=?2",
+	[HR_SQL_DELETE_OLDER] = "DELETE FROM w10x WHERE id=?1 AND n=?2",
 	[HR_SQL_HOSTS] = "SELECT no,id,name FROM host ORDER BY no",
 	[HR_SQL_BOOTS] = "SELECT host,boot,ord,high,bits,floor,gaps,offset_ms,first_ms,heard_ms,"
 			 "windows FROM seen ORDER BY host,ord",
@@ -272,20 +282,6 @@ static int put_event(struct hr_store *s, const struct hr_store_event *e)
 	return hr_sql_run(&b, "journal");
 }
 
-static int insert_row(
-	struct hr_store *s, enum hr_sql which, const struct hr_store_row *r, const void *sealed)
-{
-	struct hr_sql_bound b = hr_sql_use(s, which);
-
-	hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
-	hr_sql_u64(&b, r->boot_ord);
-	hr_sql_u64(&b, r->seq_first);
-	hr_sql_u64(&b, r->seq_last);
-	hr_sql_u64(&b, r->n);
-	hr_sql_blob(&b, sealed, r->len + 4);
-	return run_rc(&b);
-}
-
 void hr_sql_seal(const void *body, size_t len, uint8_t *to)
 {
 	uint32_t crc = hr_crc32(body, len);
@@ -297,19 +293,20 @@ void hr_sql_seal(const void *body, size_t len, uint8_t *to)
 
 static int put_row(struct hr_store *s, const struct hr_store_row *r)
 {
-	struct hr_store_sqlite *q = hr_sqlite_of(s);
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_ROW);
 	uint8_t sealed[HR_BODY_MAX + 4];
-	int rc;
+	int e;
 
 	assert(r->len <= HR_BODY_MAX && r->slot <= HR_STORE_SLOT_MAX);
 	hr_sql_seal(r->body, r->len, sealed);
-	rc = insert_row(s, HR_SQL_PUT_ROW, r, sealed);
-	if ((rc & 0xff) == SQLITE_CONSTRAINT) { /* the slot is taken */
-		rc = insert_row(s, HR_SQL_PUT_ROW_BESIDE, r, sealed);
-		q->collisions += rc == SQLITE_DONE;
-	}
-	rc = hr_sqlite_result(q, rc, "row");
-	return rc ? rc : put_event(s, &(struct hr_store_event){.row = *r});
+	hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
+	hr_sql_u64(&b, r->boot_ord);
+	hr_sql_u64(&b, r->seq_first);
+	hr_sql_u64(&b, r->seq_last);
+	hr_sql_u64(&b, r->n);
+	hr_sql_blob(&b, sealed, r->len + 4);
+	e = hr_sql_run(&b, "row");
+	return e ? e : put_event(s, &(struct hr_store_event){.row = *r});
 }
 
 static int put_facts(struct hr_store *s, const struct hr_store_event *e)
@@ -404,17 +401,19 @@ static int each_expired(struct hr_sql_bound *b, void *arg)
 static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 	uint32_t *ret_rows, uint64_t *ret_windows)
 {
-	const enum hr_sql which[] = {HR_SQL_EXPIRE, HR_SQL_EXPIRE_BESIDE};
+	const enum hr_sql which[] = {HR_SQL_EXPIRE_OLDER, HR_SQL_EXPIRE, HR_SQL_EXPIRE_OVERDUE};
 	struct expired e = {0};
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(which) / sizeof(which[0]) && e.rows < max; i++) {
 		struct hr_sql_bound b = hr_sql_use(s, which[i]);
+		uint64_t below = slot;
 		int r;
 
-		hr_sql_u64(&b, hr_store_id(0, slot));
+		if (which[i] == HR_SQL_EXPIRE_OVERDUE)
+			below = slot > OVERDUE_SLOTS ? slot - OVERDUE_SLOTS : 0;
+		hr_sql_u64(&b, hr_store_id(0, below));
 		hr_sql_u64(&b, below_n);
-		if (which[i] == HR_SQL_EXPIRE)
-			hr_sql_u64(&b, max);
+		hr_sql_u64(&b, max - e.rows);
 		r = hr_sql_walk(&b, each_expired, &e);
 		if (r)
 			return r;
@@ -427,7 +426,7 @@ static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t 
 static int move_row(struct hr_store *s, const struct hr_store_row *r)
 {
 	const enum hr_sql steps[] = {
-		HR_SQL_MOVE, HR_SQL_MOVE_BESIDE, HR_SQL_DELETE, HR_SQL_DELETE_BESIDE};
+		HR_SQL_MOVE, HR_SQL_MOVE_OLDER, HR_SQL_DELETE, HR_SQL_DELETE_OLDER};
 
 	for (size_t i = 0; i < 4; i++) {
 		struct hr_sql_bound b = hr_sql_use(s, steps[i]);
@@ -487,7 +486,6 @@ static int stats(struct hr_store *s, struct hr_store_stats *ret_stats)
 
 	*ret_stats = (struct hr_store_stats){.file_bytes = size_of(q->path, ""),
 		.wal_bytes = size_of(q->path, "-wal"),
-		.collisions = q->collisions,
 		.quarantined = q->quarantined};
 	return 0;
 }

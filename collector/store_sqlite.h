@@ -14,7 +14,6 @@ enum hr_sql {
 	HR_SQL_PUT_BOOT,
 	HR_SQL_DROP_BOOT,
 	HR_SQL_PUT_ROW,
-	HR_SQL_PUT_ROW_BESIDE,
 	HR_SQL_PUT_EVENT,
 	HR_SQL_SET_FACTS,
 	HR_SQL_PUT_STATE,
@@ -22,11 +21,12 @@ enum hr_sql {
 	HR_SQL_SPAN,
 	HR_SQL_MARK,
 	HR_SQL_EXPIRE,
-	HR_SQL_EXPIRE_BESIDE,
+	HR_SQL_EXPIRE_OVERDUE,
+	HR_SQL_EXPIRE_OLDER,
 	HR_SQL_MOVE,
-	HR_SQL_MOVE_BESIDE,
+	HR_SQL_MOVE_OLDER,
 	HR_SQL_DELETE,
-	HR_SQL_DELETE_BESIDE,
+	HR_SQL_DELETE_OLDER,
 	HR_SQL_HOSTS,
 	HR_SQL_BOOTS,
 	HR_SQL_STATES,
@@ -64,7 +64,6 @@ struct hr_store_sqlite {
 	sqlite3_stmt *st[HR_SQL_N];
 	char *path;
 	int wal_pages; /* as the last commit left it */
-	uint64_t collisions;
 	uint64_t quarantined;
 	uint64_t last_n;  /* largest n given, as of the last commit: the journal's, or marked */
 	uint64_t group_n; /* and in the open transaction; 0: none */
@@ -151,7 +150,7 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   4
+#define HR_SQL_USER_VERSION   5
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Forgetting a host.  Windows are keyed by time first, so those of one host lie all over
- * the table: they go slot by slot, a piece per transaction.  Until that is done the host's
- * row stays as a tombstone (no name, an id no machine has), which also keeps its number
- * from being given again while anything of it is left.
+ * Forgetting a host.  Windows lie as they came and are found by time first, so those of one host
+ * lie all over the table: they go slot by slot, a piece per transaction.  Until that is done the
+ * host's row stays as a tombstone (no name, an id no machine has), which also keeps its number from
+ * being given again while anything of it is left.
  */
 #include "collector/store_sqlite.h"
 

@@ -56,6 +56,14 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id=0), last_n INTEGER NOT NULL) STRICT;"
 	"INSERT INTO mark SELECT 0, max(ifnull((SELECT max(upto) FROM state),0),"
 	"ifnull((SELECT max(n) FROM journal),0));",
+	/*
+	 * 5: windows in the order in which they came.  w10x has been such a table all along, for
+	 * windows whose place was taken; the two change names, and what is stored by place stays so
+	 * until it is old.
+	 */
+	"ALTER TABLE w10 RENAME TO w10_by_place;"
+	"ALTER TABLE w10x RENAME TO w10;"
+	"ALTER TABLE w10_by_place RENAME TO w10x;",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

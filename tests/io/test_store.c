@@ -44,7 +44,8 @@ static void a_taken_slot_keeps_both_windows(void **state)
 	put(w, row(3, 100, 2, 1, "third"));
 	commit(w);
 	assert_int_equal(w->s->ops->stats(w->s, &st), 0);
-	assert_true(st.collisions >= 2);
+	if (w->kind != WORLD_SQLITE) /* there every window has a row of its own anyway */
+		assert_true(st.collisions >= 2);
 	reopen(w);
 	v = all_rows(w);
 	assert_int_equal(v.n, 3);

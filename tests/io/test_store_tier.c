@@ -177,12 +177,58 @@ static void a_file_of_an_older_version_is_brought_up_to_this_one_once(void **sta
 		if (i == 0)
 			w->s->ops->close(w->s);
 	}
+	/* what lies by place goes beside what came since, in pieces, and nothing that is young */
+	uint32_t rows = 0, all = 0;
+	uint64_t windows, sum = 0;
+	begin(w);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(w->s->ops->expire(w->s, 110, 100, 1, &rows, &windows), 0);
+		assert_true(rows <= 1);
+		all += rows;
+		sum += windows;
+	}
+	assert_int_equal(rows, 0);
+	assert_int_equal(all, 3);
+	assert_int_equal(sum, 4 + 1 + 2);
+	commit(w);
+	memset(&v, 0, sizeof(v));
+	assert_int_equal(w->s->ops->range(w->s, 7, 90, 210, see_row, &v), 0);
+	assert_int_equal(v.n, 2);
+}
+
+static void windows_of_a_clock_that_was_ahead_keep_no_others_from_expiring(void **state)
+{
+	struct world *w = *state;
+	uint32_t rows;
+	uint64_t windows;
+	struct seen v = {0};
+
+	begin(w);
+	for (uint64_t i = 0; i < 4; i++)
+		put(w, row(i + 1, 9000000 + i, 1, 50 + i, "ahead"));
+	put(w, row(5, 2000, 1, 60, "old"));
+	put(w, row(6, 2001, 1, 61, "old"));
+	put(w, row(7, 2990, 1, 62, "old for ten minutes"));
+	commit(w);
+	begin(w);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(w->s->ops->expire(w->s, 3000, 100, 1, &rows, &windows), 0);
+		assert_int_equal(rows, 1);
+	}
+	assert_int_equal(w->s->ops->expire(w->s, 3000, 100, 1, &rows, &windows), 0);
+	assert_int_equal(rows, 0);
+	assert_int_equal(w->s->ops->expire(w->s, 3400, 100, 1, &rows, &windows), 0);
+	assert_int_equal(rows, 1);
+	commit(w);
+	assert_int_equal(w->s->ops->range(w->s, 7, 0, 3400, see_row, &v), 0);
+	assert_int_equal(v.n, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SQLITE(a_file_of_an_older_version_is_brought_up_to_this_one_once),
+		SQLITE(windows_of_a_clock_that_was_ahead_keep_no_others_from_expiring),
 		KEPT(tier_rows_are_replaced_read_by_host_and_expire_with_their_sums),
 		KEPT(late_windows_are_listed_in_order_until_they_are_taken_off),
 	};
