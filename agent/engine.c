@@ -400,10 +400,7 @@ static void read_slow(struct hr_engine *e)
 	read_fs(e);
 	if (e->cgroup) {
 		(void)hr_host_cgroup_pass(e->cgroup, &e->cgroup_raw);
-		/* kept until another is held back: facts are sent only when they change */
-		if (e->cgroup_raw.tight_hit)
-			memcpy(e->facts.tight_cgroup, e->cgroup_raw.tightest,
-				sizeof e->facts.tight_cgroup);
+		hr_host_cgroup_facts(&e->cgroup_raw, &e->facts);
 		e->raw.cgroup = &e->cgroup_raw;
 	}
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)

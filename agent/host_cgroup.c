@@ -38,6 +38,13 @@ enum tree_kind {
 	TREE_N,
 };
 
+/* A group and what it may use, as in hr_facts. */
+struct limits {
+	uint64_t id; /* inode of its directory; 0 none */
+	enum tree_kind kind;
+	uint32_t cpu_m, mem_mib;
+};
+
 struct hr_host_cgroup {
 	char mount[TREE_N][PATH_MAX]; /* "" when not mounted */
 	struct known known[KNOWN_MAX];
@@ -46,8 +53,11 @@ struct hr_host_cgroup {
 	uint32_t dirs;
 	bool cut;
 	struct hr_cgroup_raw total;
-	uint64_t worst; /* weight of total.tightest in this pass */
-	uint64_t at_id; /* group being read, and its path */
+	uint64_t worst;     /* weight of total.tightest in this pass */
+	struct limits at;   /* of the group being read */
+	struct limits hit;  /* of the one held back most in this pass */
+	struct limits held; /* of the one held back last, as it is now */
+	uint64_t at_id;     /* group being read, and its path */
 	char path[PATH_MAX];
 	size_t path_len[DEPTH_MAX];
 	struct hr_host_dir dir[DEPTH_MAX];
@@ -118,6 +128,8 @@ static void note_tightest(struct hr_host_cgroup *c, uint64_t rank, uint64_t amou
 		return;
 	c->worst = weight;
 	c->total.tight_hit = rank >= 2;
+	if (rank >= 2)
+		c->hit = c->at;
 	memcpy(c->total.tightest, c->path + skip, n - skip + 1);
 }
 
@@ -163,6 +175,31 @@ static bool my_turn(struct hr_host_cgroup *c)
 	return true;
 }
 
+static uint32_t told(double limit)
+{
+	return limit < 1 ? 1 : limit >= HR_NO_LIMIT ? HR_NO_LIMIT - 1 : (uint32_t)limit;
+}
+
+static uint32_t cpu_m(uint64_t quota_us, uint64_t period_us)
+{
+	return quota_us == UINT64_MAX ? HR_NO_LIMIT
+	       : period_us > 0        ? told(1e3 * (double)quota_us / (double)period_us)
+				      : 0;
+}
+
+static uint32_t mem_mib(uint64_t bytes)
+{
+	return bytes == UINT64_MAX ? HR_NO_LIMIT : told((double)bytes / 1048576);
+}
+
+/* Also of groups whose turn it is not: a limit that is raised holds nothing back any more. */
+static void note_limits(struct hr_host_cgroup *c, enum tree_kind kind, uint32_t cpu, uint32_t mem)
+{
+	c->at = (struct limits){.id = c->at_id, .kind = kind, .cpu_m = cpu, .mem_mib = mem};
+	if (c->held.id == c->at.id && c->held.kind == kind)
+		c->held = c->at;
+}
+
 /* cpu.stat of v1 and v2; nothing when it does not count throttling. */
 static void read_cpustat(struct hr_host_cgroup *c, int dir)
 {
@@ -181,12 +218,13 @@ static void read_cpustat(struct hr_host_cgroup *c, int dir)
 static void visit_v2(struct hr_host_cgroup *c, int dir)
 {
 	struct hr_procfs_memevents ev = {0};
-	uint64_t max, count[2], quota = UINT64_MAX, period;
+	uint64_t max, count[2], quota = UINT64_MAX, period = 0;
 	ssize_t n = read_at(c, dir, "cpu.max");
 
 	if (n > 0)
 		(void)hr_procfs_cpu_max(c->text, (size_t)n, &quota, &period);
 	max = number_at(c, dir, "memory.max");
+	note_limits(c, TREE_V2, cpu_m(quota, period), mem_mib(max));
 	if ((quota == UINT64_MAX && max == UINT64_MAX) || !my_turn(c))
 		return;
 	if (quota != UINT64_MAX)
@@ -203,7 +241,12 @@ static void visit_v2(struct hr_host_cgroup *c, int dir)
 
 static void visit_v1_cpu(struct hr_host_cgroup *c, int dir)
 {
-	if (number_at(c, dir, "cpu.cfs_quota_us") != UINT64_MAX && my_turn(c))
+	uint64_t quota = number_at(c, dir, "cpu.cfs_quota_us"), period = 0;
+
+	if (quota != UINT64_MAX)
+		period = number_at(c, dir, "cpu.cfs_period_us");
+	note_limits(c, TREE_V1_CPU, cpu_m(quota, period), 0);
+	if (quota != UINT64_MAX && my_turn(c))
 		read_cpustat(c, dir);
 }
 
@@ -213,6 +256,7 @@ static void visit_v1_memory(struct hr_host_cgroup *c, int dir)
 	struct hr_procfs_memevents ev = {0};
 	ssize_t n;
 
+	note_limits(c, TREE_V1_MEMORY, 0, mem_mib(max >= V1_UNLIMITED ? UINT64_MAX : max));
 	if (max >= V1_UNLIMITED || !my_turn(c))
 		return;
 	used = number_at(c, dir, "memory.usage_in_bytes");
@@ -307,9 +351,21 @@ bool hr_host_cgroup_pass(struct hr_host_cgroup *c, struct hr_cgroup_raw *ret_raw
 		c->total.have |= HR_SIG_BIT(HR_SIG_CPU_QUOTA);
 	if (c->mount[TREE_V2][0] || c->mount[TREE_V1_MEMORY][0])
 		c->total.have |= HR_SIG_BIT(HR_SIG_MEMCG);
+	if (c->total.tight_hit)
+		c->held = c->hit;
+	c->total.held_cpu_m = c->held.cpu_m;
+	c->total.held_mem_mib = c->held.mem_mib;
 	*ret_raw = c->total;
 	c->skip = c->cut && c->met > c->skip + READ_MAX ? c->skip + READ_MAX : 0;
 	return !c->cut;
+}
+
+void hr_host_cgroup_facts(const struct hr_cgroup_raw *raw, struct hr_facts *f)
+{
+	if (raw->tight_hit)
+		memcpy(f->tight_cgroup, raw->tightest, sizeof f->tight_cgroup);
+	f->tight_cpu_m = raw->held_cpu_m;
+	f->tight_mem_mib = raw->held_mem_mib;
 }
 
 static bool has_option(const char *options, const char *want)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "agent/core/raw.h"
+#include "proto/facts.h"
 
 struct hr_host_cgroup;
 
@@ -25,3 +26,6 @@ void hr_host_cgroup_close(struct hr_host_cgroup *c);
  * pass reads (they come in turn).
  */
 bool hr_host_cgroup_pass(struct hr_host_cgroup *c, struct hr_cgroup_raw *ret_raw);
+
+/* The group that was held back last, and its limits, into @f: kept until another is held back. */
+void hr_host_cgroup_facts(const struct hr_cgroup_raw *raw, struct hr_facts *f);

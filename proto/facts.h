@@ -18,6 +18,8 @@ enum hr_dev_kind {
 	HR_DEV_NIC,
 };
 
+#define HR_NO_LIMIT UINT32_MAX
+
 /* Index in hr_facts.dev is the device's number in summaries of the same epoch. */
 struct hr_dev_facts {
 	uint8_t kind;           /* enum hr_dev_kind */
@@ -49,6 +51,9 @@ struct hr_facts {
 	/* End of the path of the cgroup that its CPU quota or memory limit held back last and most.
 	 */
 	char tight_cgroup[HR_NAME_LEN];
+	/* What that cgroup may use now; HR_NO_LIMIT: it has no such limit (any more). */
+	uint32_t tight_cpu_m; /* thousandths of a CPU */
+	uint32_t tight_mem_mib;
 };
 
 /* Shedding order when over budget, first to go first. */

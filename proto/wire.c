@@ -325,6 +325,8 @@ static void copy_facts(const Headroom__Facts *m, struct hr_facts *ret)
 	copy_name(ret->provider, m->provider);
 	copy_name(ret->instance_type, m->instance_type);
 	copy_name(ret->tight_cgroup, m->tight_cgroup);
+	ret->tight_cpu_m = m->tight_cpu_m;
+	ret->tight_mem_mib = m->tight_mem_mib;
 	ret->cpus_online = m->cpus_online;
 	ret->cpus_possible = m->cpus_possible;
 	ret->threads_per_core = m->threads_per_core;

@@ -357,6 +357,10 @@ static void fill_numbers(Headroom__Facts *m, const struct hr_facts *f)
 	m->has_threads_per_core = f->threads_per_core != 0;
 	m->mem_total_bytes = f->mem_total_bytes;
 	m->has_mem_total_bytes = f->mem_total_bytes != 0;
+	m->tight_cpu_m = f->tight_cpu_m;
+	m->has_tight_cpu_m = f->tight_cpu_m != 0;
+	m->tight_mem_mib = f->tight_mem_mib;
+	m->has_tight_mem_mib = f->tight_mem_mib != 0;
 	m->map_bytes = f->map_bytes;
 	m->has_map_bytes = f->map_bytes != 0;
 	m->shed = f->shed;

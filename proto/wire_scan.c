@@ -73,6 +73,9 @@ static const struct rule rules[HR_WIRE_MSG_N][FIELDS_MAX] = {
 			[15] = TEXT(64, HR_REASON_LEN), /* 64: signals of newer agents too */
 			[16] = COLUMN,
 			[17] = NUM,
+			[18] = TEXT(1, HR_NAME_LEN),
+			[19] = NUM,
+			[20] = NUM,
 		},
 	[HR_WIRE_MSG_DEVICE] =
 		{

@@ -113,6 +113,8 @@ struct hr_cgroup_raw {
 	uint32_t mem_full_pm;               /* fullest group: usage / limit in 1/1000 */
 	char tightest[HR_NAME_LEN];         /* path of the group that throttles or fills most */
 	bool tight_hit;                     /* and it was held back since the last pass */
+	/* What the group held back last may use now, as in hr_facts; 0 unknown. */
+	uint32_t held_cpu_m, held_mem_mib;
 };
 
 struct hr_nic_raw {           /* per device, from netlink and ethtool */

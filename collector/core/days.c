@@ -297,22 +297,41 @@ static uint32_t limit_day(
 	return kept;
 }
 
-void hr_days_limit(struct hr_days *d, uint16_t day, unsigned group, double by)
+/* All days, or those alone on which ln k of @group was @most or less. */
+static void limit_days(struct hr_days *d, uint16_t day, unsigned group, double by, double most)
 {
 	uint32_t kept = 0;
 
-	if (group >= HR_DAYS_VM)
-		return;
 	for (uint32_t i = 0, end; i < d->n; i = end) {
-		for (end = i; end < d->n && d->cell[end].day == d->cell[i].day;)
-			end++;
-		kept += limit_day(d->cell + i, end - i, group, by, d->cell + kept);
+		bool of_it = isinf(most);
+
+		for (end = i; end < d->n && d->cell[end].day == d->cell[i].day; end++)
+			of_it |= d->cell[end].what == HR_DAY_K + group &&
+				 (double)d->cell[end].v <= most;
+		if (of_it) {
+			kept += limit_day(d->cell + i, end - i, group, by, d->cell + kept);
+		} else {
+			memmove(d->cell + kept, d->cell + i, (end - i) * sizeof(*d->cell));
+			kept += end - i;
+		}
 	}
 	d->n = kept;
 	memset(&d->open.low[group], 0, sizeof(d->open.low[group]));
 	memset(&d->open.low[HR_DAYS_VM], 0, sizeof(d->open.low[0]));
 	d->open.units = 0; /* the day of a change is no day of either limit */
 	mark(d, day, 1U << group | 1U << HR_DAYS_VM);
+}
+
+void hr_days_limit(struct hr_days *d, uint16_t day, unsigned group, double by)
+{
+	if (group < HR_DAYS_VM)
+		limit_days(d, day, group, by, INFINITY);
+}
+
+void hr_days_held(struct hr_days *d, uint16_t day, unsigned group)
+{
+	if (group < HR_DAYS_VM)
+		limit_days(d, day, group, 0, 0);
 }
 
 void hr_days_forget(struct hr_days *d, unsigned group)

@@ -99,6 +99,12 @@ void hr_days_resize(struct hr_days *d, uint16_t day, double cpu, double mem);
  */
 void hr_days_limit(struct hr_days *d, uint16_t day, unsigned group, double by);
 
+/*
+ * A limit inside the VM that held @group back changed on @day, nobody knows by how much for its k:
+ * days on which its k was not above 1 are forgotten, and the VM's where that bound.
+ */
+void hr_days_held(struct hr_days *d, uint16_t day, unsigned group);
+
 /* What is known of @group changed on @day, its past is as it was: a cut for the trend, no more. */
 void hr_days_cut(struct hr_days *d, uint16_t day, unsigned group);
 

@@ -222,18 +222,22 @@ static void reset_devices(struct hr_vm *vm, const struct hr_facts *f)
 	}
 }
 
-/* Whether device @d was what bound in any closed minute that was below the cap of k. */
-static bool ever_bound(const struct hr_vm *vm, unsigned d)
+/* Whether @r bound like this in any closed minute that was below the cap of k. */
+static bool ever_bound_as(const struct hr_vm *vm, unsigned r, unsigned how)
 {
 	uint64_t n[256];
 
-	for (unsigned how = 0; how < 3; how++) {
-		hr_lookback_counts(&vm->back, (uint8_t)TRACK_BIND(5 + d, how), n);
-		for (unsigned c = 0; c < hr_k_code(HR_DAYS_K_CAP); c++)
-			if (n[c])
-				return true;
-	}
+	hr_lookback_counts(&vm->back, (uint8_t)TRACK_BIND(r, how), n);
+	for (unsigned c = 0; c < hr_k_code(HR_DAYS_K_CAP); c++)
+		if (n[c])
+			return true;
 	return false;
+}
+
+static bool ever_bound(const struct hr_vm *vm, unsigned d)
+{
+	return ever_bound_as(vm, 5 + d, 0) || ever_bound_as(vm, 5 + d, 1) ||
+	       ever_bound_as(vm, 5 + d, 2);
 }
 
 /* New limit / old, where both told limits moved alike or only one is known; 0: by nobody knows
@@ -291,6 +295,36 @@ static void changed_limits(struct hr_vm *vm, const struct hr_facts *f, uint64_t 
 		reset_history(vm, at_ms);
 }
 
+#define QUOTA_OF 0 /* resource that a CPU quota holds back, as tracks are numbered; */
+#define LIMIT_OF 3 /* and that a memory limit does */
+
+/* Of the same cgroup: 1 raised or lifted, -1 lowered or set, 0 as it was or nobody knows. */
+static int moved(const struct hr_facts *a, const struct hr_facts *b, unsigned r)
+{
+	uint32_t was = r == QUOTA_OF ? a->tight_cpu_m : a->tight_mem_mib;
+	uint32_t is = r == QUOTA_OF ? b->tight_cpu_m : b->tight_mem_mib;
+
+	if (a->tight_cgroup[0] == '\0' || !was || !is ||
+		strncmp(a->tight_cgroup, b->tight_cgroup, sizeof(a->tight_cgroup)) != 0)
+		return 0;
+	return (is > was) - (is < was);
+}
+
+/*
+ * Minutes that a cgroup's limit held back tell nothing of the VM once it is raised.  A lowered one
+ * shows itself in the minutes to come: what was before is only no part of their trend.
+ */
+static void changed_quota(struct hr_vm *vm, int by, unsigned r, uint64_t at_ms)
+{
+	if (by < 0) {
+		hr_days_cut(&vm->days, day_of(at_ms), r);
+	} else if (ever_bound_as(vm, r, 1)) {
+		hr_days_held(&vm->days, day_of(at_ms), r);
+		reset_history(vm, at_ms);
+	}
+	vm->outlook_due = true;
+}
+
 /* MemTotal moves by less than this when only the kernel's own reservation changes. */
 #define MEM_CHANGE 0.02
 
@@ -306,8 +340,9 @@ void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
 {
 	if (vm->has_facts) {
 		bool resize = is_resize(&vm->facts, f), limits = other_limits(vm, f);
+		int quota = moved(&vm->facts, f, QUOTA_OF), limit = moved(&vm->facts, f, LIMIT_OF);
 
-		if (resize || limits || f->epoch != vm->facts.epoch) {
+		if (resize || limits || quota || limit || f->epoch != vm->facts.epoch) {
 			close_minute(vm, &vm->open);
 			hr_minute_reset(&vm->open);
 		}
@@ -315,6 +350,10 @@ void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
 			reset_devices(vm, f);
 		if (limits)
 			changed_limits(vm, f, at_ms);
+		if (quota)
+			changed_quota(vm, quota, QUOTA_OF, at_ms);
+		if (limit)
+			changed_quota(vm, limit, LIMIT_OF, at_ms);
 		if (resize) {
 			reset_history(vm, at_ms);
 			hr_vm_day_resize(vm, f, at_ms);

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #define VM_MAGIC "HRVM"
-/* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups;
- * still read, those begin anew */
-#define VM_VERSION 6
+/* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
+ * 6: without limits of the tight cgroup; still read, those begin anew */
+#define VM_VERSION 7
 #define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
@@ -120,6 +120,10 @@ static void facts(struct codec *c, struct hr_facts *f)
 	text(c, f->provider, sizeof(f->provider));
 	text(c, f->instance_type, sizeof(f->instance_type));
 	text(c, f->tight_cgroup, sizeof(f->tight_cgroup));
+	if (c->version >= 7) {
+		FIELD(c, f->tight_cpu_m, UINT32_MAX);
+		FIELD(c, f->tight_mem_mib, UINT32_MAX);
+	}
 	FIELD(c, f->cpus_online, UINT32_MAX);
 	FIELD(c, f->cpus_possible, UINT32_MAX);
 	FIELD(c, f->threads_per_core, UINT32_MAX);

@@ -93,6 +93,7 @@ static inline bool hr_same_facts(const struct hr_facts *a, const struct hr_facts
 	if (a->cpus_online != b->cpus_online || a->cpus_possible != b->cpus_possible ||
 		a->threads_per_core != b->threads_per_core ||
 		a->mem_total_bytes != b->mem_total_bytes || a->map_bytes != b->map_bytes ||
+		a->tight_cpu_m != b->tight_cpu_m || a->tight_mem_mib != b->tight_mem_mib ||
 		a->shed != b->shed || a->n_dev != b->n_dev)
 		return false;
 	for (int i = 0; i < a->n_dev; i++)

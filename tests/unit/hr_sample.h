@@ -239,6 +239,8 @@ static inline void hr_sample_facts(struct hr_facts *f)
 	(void)snprintf(f->hypervisor, sizeof(f->hypervisor), "kvm");
 	(void)snprintf(f->instance_type, sizeof(f->instance_type), "m5.large");
 	(void)snprintf(f->tight_cgroup, sizeof(f->tight_cgroup), "/system.slice/batch.service");
+	f->tight_cpu_m = 1500;
+	f->tight_mem_mib = HR_NO_LIMIT;
 	f->cpus_online = f->cpus_possible = 2;
 	f->mem_total_bytes = 8ULL << 30;
 	f->map_bytes = 600000;

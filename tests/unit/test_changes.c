@@ -243,6 +243,91 @@ static void what_an_unchanged_limit_says_again_is_no_event(void **state)
 	free(a);
 }
 
+/* Half of the CPUs' time held back while they are free, in every window. */
+static void throttled(struct hr_summary *s)
+{
+	s->have |= HR_SIG_BIT(HR_SIG_CPU_QUOTA);
+	s->ctr[HR_CTR_QUOTA_THROTTLED_N] = 100;
+	s->ctr[HR_CTR_QUOTA_THROTTLED_US] = FIVE * 500;
+}
+
+static void idle(struct hr_summary *s)
+{
+	s->have |= HR_SIG_BIT(HR_SIG_CPU_QUOTA);
+}
+
+static void a_quota(struct story *s, const char *group, uint32_t cpu_m)
+{
+	(void)snprintf(s->facts.tight_cgroup, sizeof(s->facts.tight_cgroup), "%s", group);
+	s->facts.tight_cpu_m = cpu_m;
+	s->facts.tight_mem_mib = HR_NO_LIMIT;
+	hr_vm_facts(s->vm, &s->facts, now(s));
+}
+
+static void a_raised_cpu_quota_takes_with_it_what_it_held_back(void **state)
+{
+	static const uint32_t raised[] = {1000, HR_NO_LIMIT};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct hr_answer *a = calloc(1, sizeof(*a));
+		struct story s;
+
+		assert_non_null(a);
+		begin(&s, idle);
+		days_pass(&s, BEFORE);
+		a_quota(&s, "/batch.service", 500);
+		s.change = throttled;
+		days_pass(&s, 3);
+		hr_vm_answer(s.vm, "vm", now(&s), a);
+		assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
+		assert_true(a->outlook.probability_30d.v == 1); /* it is so already */
+		a_quota(&s, "/batch.service", raised[i]);
+		s.change = idle;
+		days_pass(&s, 2);
+		hr_vm_answer(s.vm, "vm", now(&s), a);
+		assert_int_equal(a->reason, HR_REASON_HEADROOM_LEFT);
+		assert_true(a->headroom.at_least.v > 1.3);
+		/* the days before the throttled ones are known still */
+		assert_true(a->outlook.probability_30d.has && a->outlook.probability_30d.v < 0.1);
+		assert_true(a->outlook.history_days >= BEFORE - 1);
+		hr_vm_free(s.vm);
+		free(a);
+	}
+}
+
+static void what_is_not_a_raised_quota_forgets_nothing(void **state)
+{
+	static const struct {
+		const char *group;
+		uint32_t cpu_m;
+	} next[] = {{"/batch.service", 500}, /* as every hour */
+		{"/batch.service", 250},     /* lowered */
+		{"/other.service", 1000},    /* another group's */
+		{"/batch.service", 0}};      /* an older agent: unknown */
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct hr_answer *a = calloc(1, sizeof(*a));
+		struct story s;
+
+		assert_non_null(a);
+		begin(&s, idle);
+		days_pass(&s, BEFORE);
+		a_quota(&s, "/batch.service", 500);
+		s.change = throttled;
+		days_pass(&s, 3);
+		a_quota(&s, next[i].group, next[i].cpu_m);
+		s.change = idle;
+		days_pass(&s, 2);
+		hr_vm_answer(s.vm, "vm", now(&s), a);
+		assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
+		assert_true(a->outlook.probability_30d.v > 0.5);
+		hr_vm_free(s.vm);
+		free(a);
+	}
+}
+
 /* Whether the text of @a has @what in it. */
 static bool says(const struct hr_answer *a, const char *what)
 {
@@ -324,6 +409,8 @@ int main(void)
 		cmocka_unit_test(a_mark_stored_by_an_older_collector_is_of_all),
 		cmocka_unit_test(a_larger_limit_of_a_disk_is_no_better_load),
 		cmocka_unit_test(what_an_unchanged_limit_says_again_is_no_event),
+		cmocka_unit_test(a_raised_cpu_quota_takes_with_it_what_it_held_back),
+		cmocka_unit_test(what_is_not_a_raised_quota_forgets_nothing),
 		cmocka_unit_test(a_date_comes_with_the_probability_of_what_it_is_about),
 		cmocka_unit_test(twice_the_vcpus_are_twice_the_headroom_of_the_days_before),
 	};

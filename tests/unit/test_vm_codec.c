@@ -153,6 +153,8 @@ static void forged_bytes_do_no_harm(void **state)
 #define NO_REPLAYS 49
 /* No hot cgroup. */
 #define NO_GROUPS 1
+/* What the tight cgroup may use, among the facts. */
+#define NO_LIMITS 2
 #define NO_ALL    (NO_DAYS + NO_MORE + NO_REPLAYS + NO_GROUPS)
 
 static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
@@ -160,24 +162,32 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 	static const size_t lack[] = {[2] = NO_ALL,
 		[3] = NO_ALL - NO_DAYS,
 		[4] = NO_REPLAYS + NO_GROUPS,
-		[5] = NO_GROUPS};
+		[5] = NO_GROUPS,
+		[6] = 0};
 	struct hr_model_conf c = conf();
 	struct hr_facts f = fx_facts();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
 	static unsigned char a[65536], zero[NO_ALL], b[65536];
 	bool no_memory;
-	size_t n;
+	size_t n, at = 5;
 
 	(void)state;
 	assert_non_null(vm);
+	f.tight_cpu_m = 1; /* where it is stored */
 	hr_vm_facts(vm, &f, FX_T0_MS);
-	n = hr_vm_encode(vm, a, sizeof(a));
-	assert_int_equal(a[4], 6);
+	n = hr_vm_encode(vm, b, sizeof(b));
+	f.tight_cpu_m = 0;
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	assert_int_equal(hr_vm_encode(vm, a, sizeof(a)), n);
+	while (a[at] == b[at])
+		at++;
+	assert_int_equal(a[4], 7);
 	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
-	for (unsigned version = 2; version <= 5; version++) {
-		size_t len = n - lack[version];
+	for (unsigned version = 2; version <= 6; version++) {
+		size_t len = n - lack[version] - NO_LIMITS;
 
-		memcpy(b, a, len);
+		memcpy(b, a, at);
+		memcpy(b + at, a + at + NO_LIMITS, len - at);
 		b[4] = (unsigned char)version;
 		sign(b, len);
 		back = hr_vm_decode(&c, b, len, &no_memory);
@@ -185,7 +195,7 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
-	a[4] = 7; /* of a newer program */
+	a[4] = 8; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n, &no_memory));
 	hr_vm_free(vm);

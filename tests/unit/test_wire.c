@@ -166,6 +166,12 @@ static void facts_come_back_as_they_were(void **state)
 	assert_true(len > 0 && len < 400);
 	assert_int_equal(hr_wire_decode_facts(&arena, buf, len, &g), HR_WIRE_OK);
 	assert_true(hr_same_facts(&f, &g));
+	/* an older agent does not tell what the tight cgroup may use: unknown, not "no limit" */
+	f.tight_cpu_m = f.tight_mem_mib = 0;
+	assert_true(hr_wire_encode_facts(&f, buf, sizeof(buf)) < len);
+	len = hr_wire_encode_facts(&f, buf, sizeof(buf));
+	assert_int_equal(hr_wire_decode_facts(&arena, buf, len, &g), HR_WIRE_OK);
+	assert_true(g.tight_cpu_m == 0 && g.tight_mem_mib == 0);
 	/* nothing known at all */
 	memset(&f, 0, sizeof(f));
 	len = hr_wire_encode_facts(&f, buf, sizeof(buf));

@@ -401,6 +401,7 @@ static void bits(void **state)
 static void text(void **state)
 {
 	static const char *const bad[] = {"a\nb", "\xff", "\xc0\xaf", "sixteen letters!"};
+	static const unsigned of_facts[] = {2, 3, 4, 5, 6, 7, 18};
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
@@ -413,9 +414,11 @@ static void text(void **state)
 			hr_pb_bytes(&s, S_TOP_NAME, "a\0b", 3);
 		assert_int_equal(summary(), HR_WIRE_TEXT);
 	}
-	fa.len = 0;
-	hr_pb_text(&fa, 2, "a host name with a \x1b[31m colour");
-	assert_int_equal(facts(), HR_WIRE_TEXT);
+	for (unsigned i = 0; i < sizeof(of_facts) / sizeof(*of_facts); i++) {
+		fa.len = 0;
+		hr_pb_text(&fa, of_facts[i], "a host or group with a \x1b[31m colour");
+		assert_int_equal(facts(), HR_WIRE_TEXT);
+	}
 	fa.len = 0;
 	hr_pb_bytes(&fa, 2, (const char[HR_NAME_LEN]){[0 ... HR_NAME_LEN - 1] = 'x'}, HR_NAME_LEN);
 	assert_int_equal(facts(), HR_WIRE_TEXT); /* no room for the NUL */
