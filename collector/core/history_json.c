@@ -209,7 +209,10 @@ char *hr_history_days_json(
 
 	(void)hr_days_k_series(&vm->days, HR_DAYS_VM, HR_DAYS_MAX, v);
 	for (uint32_t i = 0; i < d.n; i++)
-		json_array_append_new(low, number(fmin(exp(v[d.skip + i]), HR_DAYS_K_CAP)));
+		/* fmin() of a day without evidence and the cap is the cap */
+		json_array_append_new(low,
+			number(isnan(v[d.skip + i]) ? NAN
+						    : fmin(exp(v[d.skip + i]), HR_DAYS_K_CAP)));
 	json_object_set_new(o, "threshold", number(vm->conf.k_target));
 	json_object_set_new(k, "at_least", low);
 	json_object_set_new(k, "at_cap", json_real(HR_DAYS_K_CAP));

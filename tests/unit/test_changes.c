@@ -187,6 +187,30 @@ static void k_of_days(const struct story *s, unsigned n, double *ret)
 	free(text);
 }
 
+static void a_day_before_the_first_one_is_unknown_and_not_at_the_cap(void **state)
+{
+	struct hr_query_history q = {.step_ms = DAY_MS};
+	struct story s;
+	json_t *o, *k;
+	char *text;
+
+	(void)state;
+	begin(&s, steady_disk);
+	days_pass(&s, 3);
+	q.to_ms = now(&s);
+	q.from_ms = q.to_ms - 20 * DAY_MS;
+	text = hr_history_days_json("vm", &q, s.vm);
+	o = json_loads(text, 0, NULL);
+	assert_non_null(o);
+	k = json_object_get(json_object_get(o, "headroom"), "at_least");
+	assert_true(json_array_size(k) > 15);
+	assert_true(json_is_null(json_array_get(k, 0)));
+	assert_true(json_is_number(json_array_get(k, json_array_size(k) - 1)));
+	json_decref(o);
+	free(text);
+	hr_vm_free(s.vm);
+}
+
 static void a_larger_limit_of_a_disk_is_no_better_load(void **state)
 {
 	struct hr_answer *a = calloc(1, sizeof(*a));
@@ -407,6 +431,7 @@ int main(void)
 		cmocka_unit_test(a_limit_scales_its_device_and_the_days_it_bound),
 		cmocka_unit_test(a_limit_changed_by_nobody_knows_what_leaves_no_k_of_it),
 		cmocka_unit_test(a_mark_stored_by_an_older_collector_is_of_all),
+		cmocka_unit_test(a_day_before_the_first_one_is_unknown_and_not_at_the_cap),
 		cmocka_unit_test(a_larger_limit_of_a_disk_is_no_better_load),
 		cmocka_unit_test(what_an_unchanged_limit_says_again_is_no_event),
 		cmocka_unit_test(a_raised_cpu_quota_takes_with_it_what_it_held_back),
