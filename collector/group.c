@@ -255,12 +255,14 @@ static void judge_post(struct hr_writer *w, struct hr_post *p)
 	uint32_t hosts_before = w->hosts.n, rows_before = w->n_rows, boots_before;
 	struct hr_host *host = host_of(w, p);
 	uint64_t going = 0;
-	struct judged j = {0};
+	struct judged j; /* 8 KB of gaps that there may be: not cleared for each POST */
 	struct hr_boot *b;
 
 	if (!host)
 		return;
 	boots_before = host->n_boots;
+	j.stored = j.duplicate = 0;
+	j.forgotten = 0;
 	b = boot_of(w, host, p, &going);
 	if (b)
 		hr_boot_get(host, b, &j.boot);

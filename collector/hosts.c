@@ -207,18 +207,19 @@ void hr_boot_get(const struct hr_host *host, const struct hr_boot *b, struct hr_
 {
 	const struct hr_boot_kept *k = &b->now;
 
-	*ret_v = (struct hr_store_boot){.host_no = host->no,
-		.boot = k->boot,
-		.ord = k->ord,
-		.offset_ms = k->offset_ms,
-		.first_ms = k->first_ms,
-		.windows = k->windows,
-		.heard_ms = k->heard_ms,
-		.seq = {.any = k->any,
-			.high = k->high,
-			.bits = k->bits,
-			.floor = k->floor,
-			.n_gaps = k->n_gaps}};
+	/* member by member: what lies behind the gaps that there are is left as it is */
+	ret_v->host_no = host->no;
+	ret_v->boot = k->boot;
+	ret_v->ord = k->ord;
+	ret_v->offset_ms = k->offset_ms;
+	ret_v->first_ms = k->first_ms;
+	ret_v->windows = k->windows;
+	ret_v->heard_ms = k->heard_ms;
+	ret_v->seq.any = k->any;
+	ret_v->seq.high = k->high;
+	ret_v->seq.bits = k->bits;
+	ret_v->seq.floor = k->floor;
+	ret_v->seq.n_gaps = k->n_gaps;
 	if (k->n_gaps > 0)
 		memcpy(ret_v->seq.gap, k->gap, k->n_gaps * sizeof(k->gap[0]));
 }

@@ -14,7 +14,7 @@
 
 /*
  * A struct hr_store_boot with room for the gaps that it has and no more: nearly all have none, and
- * room for 32 would be 512 bytes of 630, for each VM.
+ * room for as many as there may be would be 8 KB, for each VM.
  */
 struct hr_boot_kept {
 	uint64_t boot;
@@ -23,7 +23,7 @@ struct hr_boot_kept {
 	uint64_t first_ms, windows, heard_ms;
 	struct hr_hostseq_gap *gap; /* [n_gaps], never changed in place; NULL: none */
 	uint32_t ord;
-	uint8_t n_gaps;
+	uint16_t n_gaps;
 	bool any;
 };
 

@@ -244,7 +244,7 @@ bool hr_hostseq_decode(struct hr_hostseq *ret_h, uint64_t high, uint64_t bits, u
 	low = window_low(&h);
 	if (high < WINDOW - 1 && bits >> (high + 1) != 0)
 		return false; /* bits of sequences below 0 */
-	h.n_gaps = (uint8_t)(len / 16);
+	h.n_gaps = (uint16_t)(len / 16);
 	for (size_t i = 0; i < h.n_gaps; i++) {
 		struct hr_hostseq_gap g = {get_u64((const uint8_t *)gaps + 16 * i),
 			get_u64((const uint8_t *)gaps + 16 * i + 8)};

@@ -16,7 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HR_HOSTSEQ_GAPS     32 /* an agent that restarts leaves one gap each time */
+/*
+ * Each window that something on the way holds up is a gap until it comes, an agent keeps them for a
+ * day, and an agent that dies leaves one each time: one window in 16 for a day, 8 KB.
+ */
+#define HR_HOSTSEQ_GAPS     512
 #define HR_HOSTSEQ_BLOB_MAX (16 * HR_HOSTSEQ_GAPS)
 #define HR_HOSTSEQ_SEQ_MAX  ((1ULL << 62) - 1) /* fits SQLite's signed integers with room */
 
@@ -29,7 +33,7 @@ struct hr_hostseq {
 	uint64_t high;  /* highest stored sequence */
 	uint64_t bits;  /* bit i: high - i is stored; bit 0 is always set */
 	uint64_t floor; /* below it gaps were given up: not known any more */
-	uint8_t n_gaps;
+	uint16_t n_gaps;
 	struct hr_hostseq_gap gap[HR_HOSTSEQ_GAPS]; /* ascending, apart, all < high - 63 */
 };
 

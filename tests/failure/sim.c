@@ -209,13 +209,12 @@ int main(int argc, char **argv)
 		 (seconds == 0 || (uint64_t)(time(NULL) - t) < seconds));
 	printf("%llu histories, %llu message events, %llu windows (last history: %llu stored, %llu "
 	       "dropped, %llu waiting), %llu collector starts, %llu agent starts, %llu reboots, "
-	       "%llu store faults, %llu windows beyond the gap list, %lld s: conserved\n",
+	       "%llu store faults, %lld s: conserved\n",
 		(unsigned long long)histories, (unsigned long long)sim.total.events,
 		(unsigned long long)sim.total.windows, (unsigned long long)sim.total.stored,
 		(unsigned long long)sim.total.dropped, (unsigned long long)sim.total.waiting,
 		(unsigned long long)sim.total.collector_starts,
 		(unsigned long long)sim.total.agent_starts, (unsigned long long)sim.total.reboots,
-		(unsigned long long)sim.total.faults, (unsigned long long)sim.total.forgotten,
-		(long long)(time(NULL) - t));
+		(unsigned long long)sim.total.faults, (long long)(time(NULL) - t));
 	return 0;
 }

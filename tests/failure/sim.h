@@ -76,7 +76,6 @@ struct sim_totals {
 	uint64_t events; /* messages sent, delivered, lost, doubled, answered */
 	uint64_t windows, stored, dropped, waiting;
 	uint64_t collector_starts, agent_starts, reboots, faults;
-	uint64_t forgotten; /* windows refused below the floor, all histories */
 };
 
 struct sim {
@@ -86,7 +85,6 @@ struct sim {
 	int64_t skew_ms; /* of whoever runs now */
 	struct sim_agent *self;
 	bool healed, verbose;
-	bool forgot; /* windows were refused below the floor: some may have been stored */
 	char dir[64];
 	uint32_t n_agents;
 	struct sim_agent agent[SIM_AGENTS_MAX];

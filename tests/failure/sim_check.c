@@ -127,10 +127,9 @@ static void check_agent(const struct sim_agent *a)
 	sim.total.dropped += box->dropped;
 	/*
 	 * Where a day fits nothing is dropped, whatever happened.  Elsewhere an agent may count a
-	 * window as lost that an earlier try had stored: dropped for room while in doubt; and
-	 * anywhere one that lies below the floor.
+	 * window as lost that an earlier try had stored: dropped for room while in doubt.
 	 */
-	bool fits = !sim.forgot && sim.weather.spool_bytes > SIM_SPOOL_SMALL;
+	bool fits = sim.weather.spool_bytes > SIM_SPOOL_SMALL;
 
 	if (!a->amnesia && (missing > box->dropped || (fits && box->dropped > 0)))
 		sim_fail("agent %u: %llu windows are gone, it counted %llu", a->no,

@@ -207,10 +207,9 @@ static void answer(const struct job *j)
 		.ours = true};
 
 	snprintf(a.ack, sizeof(a.ack), "%s", j->post.ack);
-	if (r->status && strcmp(r->reason, "forgotten") == 0) {
-		sim.forgot = true;
-		sim.total.forgotten += j->post.n_rows == 1;
-	}
+	/* more gaps than a list holds are more than a day can leave */
+	if (r->status && strcmp(r->reason, "forgotten") == 0)
+		sim_fail("agent %u delivers a window below the floor, which is refused", j->agent);
 	if (sim.verbose && r->status)
 		printf("%10.3f answer to %u: %u %s\n", (double)sim.now_ns / 1e9, j->agent,
 			r->status, r->reason);

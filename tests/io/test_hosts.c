@@ -99,7 +99,7 @@ static void assert_is(const struct hr_host *host, const struct hr_boot *b, uint6
 	assert_int_equal(is.seq.high, want.seq.high);
 	assert_int_equal(is.seq.bits, want.seq.bits);
 	assert_int_equal(is.seq.n_gaps, last / 1000);
-	assert_memory_equal(is.seq.gap, want.seq.gap, sizeof(want.seq.gap));
+	assert_memory_equal(is.seq.gap, want.seq.gap, is.seq.n_gaps * sizeof(is.seq.gap[0]));
 }
 
 static void a_boot_keeps_its_gaps_and_has_those_of_the_last_commit_back(void **state)
