@@ -34,18 +34,38 @@ static void unref(struct hr_list *l)
 	free(l);
 }
 
-static struct hr_list *list_of(char *text)
-{
-	struct hr_list *l = text ? calloc(1, sizeof(*l)) : NULL;
+/* A text that MHD is through with; it is longer in use than its struct hr_list. */
+struct text {
+	atomic_uint *texts; /* of struct hr_lists */
+	char *bytes;
+};
 
-	if (l)
-		l->response =
-			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-	if (!l || !l->response) {
-		free(text);
+static void free_text(void *arg)
+{
+	struct text *t = arg;
+
+	atomic_fetch_sub(t->texts, 1);
+	free(t->bytes);
+	free(t);
+}
+
+static struct hr_list *list_of(struct hr_lists *ls, char *bytes)
+{
+	struct hr_list *l = bytes ? calloc(1, sizeof(*l)) : NULL;
+	struct text *t = l ? malloc(sizeof(*t)) : NULL;
+
+	if (t) {
+		*t = (struct text){&ls->texts, bytes};
+		l->response = MHD_create_response_from_buffer_with_free_callback_cls(
+			strlen(bytes), bytes, free_text, t);
+	}
+	if (!t || !l->response) {
+		free(t);
+		free(bytes);
 		free(l);
 		return NULL;
 	}
+	atomic_fetch_add(&ls->texts, 1);
 	atomic_init(&l->refs, 1);
 	/* all of them now: nobody may change what others are being sent */
 	(void)MHD_add_response_header(l->response, "Content-Type", "application/json");
@@ -138,12 +158,20 @@ static void put(struct hr_lists *ls, const struct hr_list_key *key, struct hr_li
 	to->made_ns = made_ns;
 }
 
+/*
+ * There is room for another text.  Several threads may see the last place: one text more for each.
+ */
+static bool has_room(struct hr_lists *ls)
+{
+	return atomic_load(&ls->texts) < HR_LIST_TEXTS;
+}
+
 /* A reference to a new page, which is kept; NULL: out of memory. */
 static struct hr_list *make(struct hr_serve *s, const struct hr_list_key *key)
 {
 	struct hr_snapshot *snap = hr_board_get(s->board);
 	uint64_t made_ns = hr_clock_mono_ns(), serial = snap->serial;
-	struct hr_list *l = list_of(text_of(snap, key, s->conf.target));
+	struct hr_list *l = list_of(&s->lists, text_of(snap, key, s->conf.target));
 
 	hr_snapshot_unref(snap);
 	if (!l)
@@ -178,11 +206,15 @@ static struct hr_list *kept(struct hr_serve *s, const struct hr_list_key *key)
 
 enum MHD_Result hr_lists_get(struct hr_request *r, const struct hr_query_fleet *q)
 {
+	static const struct hr_refusal busy = {
+		503, "busy", "Too many pages are under way to slow readers; come again.", 2};
 	const struct hr_list_key key = {.route = r->v.route, .q = *q};
 	struct hr_serve *s = r->door->serve;
 	struct hr_list *l = kept(s, &key);
 	enum MHD_Result ok;
 
+	if (!l && !has_room(&s->lists))
+		return hr_reply_problem(r, &busy);
 	if (!l) {
 		l = make(s, &key);
 		hr_scribe_watch(&s->scribe);
@@ -214,7 +246,7 @@ bool hr_lists_again(struct hr_serve *s)
 		any |= at->list != NULL;
 		key = at->key;
 		pthread_mutex_unlock(&s->lists.lock);
-		if (due)
+		if (due && has_room(&s->lists))
 			unref(make(s, &key));
 	}
 	return any;

@@ -58,7 +58,9 @@ struct hr_list_slot {
 	uint64_t made_ns, asked_ns;
 	bool again; /* it was asked for since it has the slot */
 };
+#define HR_LIST_TEXTS 64 /* in memory, kept or under way to somebody slow: 250 KB for 1000 rows */
 struct hr_lists {
+	atomic_uint texts;
 	pthread_mutex_t lock;
 	struct hr_list_slot slot[HR_LISTS];
 };

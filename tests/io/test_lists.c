@@ -153,6 +153,32 @@ static void the_last_page_goes_to_each_client_whole(void **state)
 	}
 }
 
+/* Pages that are sent or replaced are counted no more; at the bound only a page that is kept is
+ * had. */
+static void texts_in_memory_are_bounded(void **state)
+{
+	struct world *w = *state;
+	struct hr_lists *ls = &w->serve->lists;
+	char path[80];
+
+	put_fleet(w, LARGE, 'a');
+	for (int i = 0; i < 3 * HR_LISTS; i++) {
+		(void)snprintf(path, sizeof(path), "/v1/fleet?limit=2&cursor=%d", i);
+		assert_int_equal(get(w, path, &a), 200);
+	}
+	/* the client may have the last byte before the server is through */
+	for (int i = 0; i < 400 && atomic_load(&ls->texts) > HR_LISTS; i++)
+		usleep(5 * 1000);
+	assert_int_equal(atomic_load(&ls->texts), HR_LISTS);
+	atomic_fetch_add(&ls->texts, HR_LIST_TEXTS - HR_LISTS); /* that so many slow readers hold */
+	assert_int_equal(get(w, "/v1/fleet?limit=3", &a), 503);
+	assert_non_null(strstr(a.text, "Retry-After: 2"));
+	assert_int_equal(get(w, "/v1/hosts?limit=3", &a), 503);
+	assert_int_equal(atomic_load(&ls->texts), HR_LIST_TEXTS);
+	atomic_fetch_sub(&ls->texts, HR_LIST_TEXTS - HR_LISTS);
+	assert_int_equal(get(w, "/v1/fleet?limit=3", &a), 200);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
@@ -162,6 +188,7 @@ int main(void)
 		T(a_question_never_gets_the_page_of_another),
 		T(a_page_asked_for_twice_is_made_before_it_is_asked_for_again),
 		T(the_last_page_goes_to_each_client_whole),
+		T(texts_in_memory_are_bounded),
 	};
 #undef T
 
