@@ -36,6 +36,7 @@ struct making {
 	unsigned char *raw;
 	size_t len;
 	uint32_t samples;
+	bool ending; /* what is put are end marks */
 	uint64_t at_ms;
 	int e;
 	void *room;              /* of HR_ANSWER_PACK_MAX */
@@ -82,7 +83,7 @@ static void flush(struct making *m)
 		free(body);
 	} else if (m->samples > 0) {
 		fit = realloc(body, len); /* a tenth of it */
-		m->fn(m->arg, fit ? fit : body, len, m->samples);
+		m->fn(m->arg, fit ? fit : body, len, m->samples, m->ending);
 	}
 	m->len = 0;
 	m->samples = 0;
@@ -240,6 +241,7 @@ static void ends(struct making *m, const unsigned char *chosen, const struct hr_
 	uint32_t old = 0;
 
 	m->at_ms = m->in->at_ms - 1;
+	m->ending = true;
 	for (uint32_t i = 0; i < s->n && !m->e; i++) {
 		const struct hr_view *v = s->view[i];
 		struct told *to = &ret_next->told[ret_next->n];
@@ -258,6 +260,7 @@ static void ends(struct making *m, const unsigned char *chosen, const struct hr_
 	for (; old < r->n && !m->e; old++)
 		end_series(m, &r->told[old], NULL);
 	flush(m); /* before any sample */
+	m->ending = false;
 }
 
 static void hosts(struct making *m, const unsigned char *chosen, const struct hr_round *next)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,8 +27,8 @@ struct hr_round_in {
 	size_t n_own;
 };
 
-/* Takes over @body (malloc'd). */
-typedef void (*hr_round_fn)(void *arg, void *body, size_t len, uint32_t samples);
+/* Takes over @body (malloc'd).  @ends: it holds end marks and nothing else. */
+typedef void (*hr_round_fn)(void *arg, void *body, size_t len, uint32_t samples, bool ends);
 
 struct hr_round *hr_round_new(void); /* NULL: out of memory */
 void hr_round_free(struct hr_round *r);

@@ -34,7 +34,13 @@ struct body {
 	struct body *next;
 	void *data;
 	size_t len;
+	uint64_t no; /* in the order in which they were made */
 	uint32_t samples;
+	bool ends; /* marks of series that are over, and nothing else */
+};
+
+struct queue {
+	struct body *first, *last;
 };
 
 struct hr_remote {
@@ -48,10 +54,12 @@ struct hr_remote {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct hr_round *round;
-	struct body *first, *last; /* the queue */
-	struct body *flying;       /* NULL: nothing is under way */
-	uint64_t bytes;            /* of both */
-	uint64_t round_ns;         /* next round */
+	struct queue waits;
+	struct queue owed;   /* end marks that were refused on the way */
+	struct body *flying; /* NULL: nothing is under way */
+	uint64_t bytes;      /* of all */
+	uint64_t last_no;
+	uint64_t round_ns; /* next round */
 	uint64_t retry_ns, pause_ns;
 	char said[SAID_MAX + 1]; /* what the receiver said */
 	size_t said_len;
@@ -74,41 +82,74 @@ static void drop(struct hr_remote *r, struct body *b, enum hr_count why)
 	free(b);
 }
 
-static struct body *take_first(struct hr_remote *r)
+static struct body *take_first(struct queue *q)
 {
-	struct body *b = r->first;
+	struct body *b = q->first;
 
-	r->first = b->next;
-	r->last = r->first ? r->last : NULL;
+	q->first = b->next;
+	q->last = q->first ? q->last : NULL;
 	return b;
 }
 
-static void put_back(struct hr_remote *r, struct body *b)
+/* In its place by number: nearly always the first or the last. */
+static void put(struct queue *q, struct body *b)
 {
-	b->next = r->first;
-	r->first = b;
-	r->last = r->last ? r->last : b;
+	struct body **at = &q->first;
+
+	if (q->last && q->last->no < b->no)
+		at = &q->last->next;
+	while (*at && (*at)->no < b->no)
+		at = &(*at)->next;
+	b->next = *at;
+	*at = b;
+	q->last = b->next ? q->last : b;
 }
 
-static void enqueue(void *arg, void *data, size_t len, uint32_t samples)
+/* The oldest that holds samples; NULL: all hold end marks. */
+static struct body *take_samples(struct queue *q)
+{
+	struct body *before = NULL, *b = q->first;
+
+	for (; b && b->ends; b = b->next)
+		before = b;
+	if (!b)
+		return NULL;
+	if (!before)
+		return take_first(q);
+	before->next = b->next;
+	q->last = b->next ? q->last : before;
+	return b;
+}
+
+/* What goes when there is no room: samples, then end marks, the oldest first.  NULL: nothing waits.
+ */
+static struct body *take_for_room(struct hr_remote *r)
+{
+	struct body *b = take_samples(&r->waits);
+
+	if (!b && r->owed.first)
+		b = take_first(&r->owed);
+	if (!b && r->waits.first)
+		b = take_first(&r->waits);
+	return b;
+}
+
+static void enqueue(void *arg, void *data, size_t len, uint32_t samples, bool ends)
 {
 	struct hr_remote *r = arg;
-	struct body *b = calloc(1, sizeof(*b));
+	struct body *b = calloc(1, sizeof(*b)), *gone;
 
 	if (!b) {
 		free(data);
 		hr_count(r->from.count, HR_COUNT_REMOTE_QUEUE, samples);
 		return;
 	}
-	*b = (struct body){.data = data, .len = len, .samples = samples};
-	while (r->first && r->bytes + len > r->conf.remote_queue_bytes)
-		drop(r, take_first(r), HR_COUNT_REMOTE_QUEUE);
+	*b = (struct body){
+		.data = data, .len = len, .no = ++r->last_no, .samples = samples, .ends = ends};
+	while (r->bytes + len > r->conf.remote_queue_bytes && (gone = take_for_room(r)))
+		drop(r, gone, HR_COUNT_REMOTE_QUEUE);
 	note_bytes(r, b, true);
-	if (r->last)
-		r->last->next = b;
-	else
-		r->first = b;
-	r->last = b;
+	put(&r->waits, b);
 }
 
 /* --- a round --- */
@@ -133,6 +174,8 @@ static void say_all(struct hr_remote *r)
 	}
 	hr_metrics_gather(&r->own, r->from.count,
 		r->from.writer && hr_writer_state(r->from.writer) == HR_WRITER_OK);
+	if (r->owed.first) /* one, before what is newer: is the way free? */
+		put(&r->waits, take_first(&r->owed));
 	in.own = r->own.own;
 	in.n_own = r->own.n;
 	snap = hr_board_get(r->from.board);
@@ -159,13 +202,13 @@ static size_t hear(char *data, size_t size, size_t n, void *arg)
 
 static void launch(struct hr_remote *r)
 {
-	r->flying = take_first(r);
+	r->flying = take_first(&r->waits);
 	r->said_len = 0;
 	r->said[0] = '\0';
 	(void)curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, r->flying->data);
 	(void)curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->flying->len);
 	if (curl_multi_add_handle(r->multi, r->easy) != CURLM_OK) {
-		put_back(r, r->flying);
+		put(&r->waits, r->flying);
 		r->flying = NULL;
 		r->retry_ns = hr_clock_mono_ns() + PAUSE_MAX_NS;
 	}
@@ -196,7 +239,39 @@ static void again(struct hr_remote *r, CURLcode e, long status)
 	r->pause_ns = r->pause_ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : r->pause_ns;
 	r->retry_ns = jitter(r->pause_ns);
 	r->retry_ns = hr_clock_mono_ns() + (after_ns > r->retry_ns ? after_ns : r->retry_ns);
-	put_back(r, r->flying);
+	put(&r->waits, r->flying);
+}
+
+/* Not for what the body holds, but who sends it, or where to: another one fares no better. */
+static bool is_of_the_way(long status)
+{
+	return status != 400 && status != 413 && status != 415 && status != 422;
+}
+
+static void taken(struct hr_remote *r, struct body *b)
+{
+	hr_count(r->from.count, HR_COUNT_REMOTE_SENT, b->samples);
+	atomic_store(&r->from.count->remote_ok_ms, hr_clock_wall_ms());
+	b->samples = 0; /* none of them is given up */
+	drop(r, b, HR_COUNT_REMOTE_REFUSED);
+	while (r->owed.first)
+		put(&r->waits, take_first(&r->owed));
+}
+
+static void refused(struct hr_remote *r, struct body *b, long status)
+{
+	bool kept = b->ends && is_of_the_way(status);
+
+	r->said[strcspn(r->said, "\r\n")] = '\0';
+	hr_text_clean(r->said, r->said, sizeof(r->said));
+	hr_log(HR_LOG_ERR, "remote_write_refused",
+		"status=%ld samples=%u said=\"%s\" todo=\"check url, token and what it accepts%s\"",
+		status, b->samples, r->said,
+		kept ? "; these end marks are kept and said again" : "");
+	if (kept)
+		put(&r->owed, b);
+	else
+		drop(r, b, HR_COUNT_REMOTE_REFUSED);
 }
 
 /* @b, which was under way. */
@@ -215,19 +290,10 @@ static void landed(struct hr_remote *r, struct body *b, CURLcode e)
 		hr_log(HR_LOG_NOTICE, "remote_write_back", "status=%ld", status);
 	r->pause_ns = r->retry_ns = 0;
 	r->flying = NULL;
-	if (status / 100 == 2) {
-		hr_count(r->from.count, HR_COUNT_REMOTE_SENT, b->samples);
-		atomic_store(&r->from.count->remote_ok_ms, hr_clock_wall_ms());
-		b->samples = 0; /* none of them is given up */
-	} else {
-		r->said[strcspn(r->said, "\r\n")] = '\0';
-		hr_text_clean(r->said, r->said, sizeof(r->said));
-		hr_log(HR_LOG_ERR, "remote_write_refused",
-			"status=%ld samples=%u said=\"%s\" todo=\"check url, token and what it "
-			"accepts\"",
-			status, b->samples, r->said);
-	}
-	drop(r, b, HR_COUNT_REMOTE_REFUSED);
+	if (status / 100 == 2)
+		taken(r, b);
+	else
+		refused(r, b, status);
 }
 
 static void transfer(struct hr_remote *r, uint64_t now)
@@ -235,7 +301,7 @@ static void transfer(struct hr_remote *r, uint64_t now)
 	CURLMsg *msg;
 	int left;
 
-	if (!r->flying && r->first && now >= r->retry_ns)
+	if (!r->flying && r->waits.first && now >= r->retry_ns)
 		launch(r);
 	(void)curl_multi_perform(r->multi, &left);
 	while ((msg = curl_multi_info_read(r->multi, &left)))
@@ -257,7 +323,7 @@ static void *work(void *arg)
 				r->round_ns = now + r->conf.remote_interval_ns;
 		}
 		transfer(r, now);
-		if (!r->flying && r->first)
+		if (!r->flying && r->waits.first)
 			until = r->retry_ns < until ? r->retry_ns : until;
 		until = r->round_ns < until ? r->round_ns : until;
 		now = hr_clock_mono_ns();
@@ -352,8 +418,10 @@ static void wipe(struct hr_remote *r)
 		(void)curl_multi_remove_handle(r->multi, r->easy);
 		drop(r, r->flying, HR_COUNT_REMOTE_QUEUE);
 	}
-	while (r->first)
-		drop(r, take_first(r), HR_COUNT_REMOTE_QUEUE);
+	while (r->owed.first)
+		put(&r->waits, take_first(&r->owed));
+	while (r->waits.first)
+		drop(r, take_first(&r->waits), HR_COUNT_REMOTE_QUEUE);
 	curl_easy_cleanup(r->easy);
 	(void)curl_multi_cleanup(r->multi);
 	for (struct curl_slist *l = r->headers; l; l = l->next)

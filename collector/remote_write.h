@@ -3,7 +3,11 @@
  * Prometheus remote write 1.0: one thread that says every series once an interval and sends what it
  * said in order, one request at a time.  What fails (no answer, 5xx, 429) is sent again with
  * growing pauses from a bounded queue, whose oldest go first; what is refused (any other status)
- * is dropped and counted.  It reads the board and nothing else, so neither ingest nor HTTP waits.
+ * is dropped and counted.  A sample that is lost is a gap; an end mark that is lost is an answer
+ * shown beside the one that is true.  So samples make room for end marks, and those that are
+ * refused for another reason than what they hold (401, 404, ...) are said again when the way is
+ * free, before what is newer; until then one body of them a round.  It reads the board and nothing
+ * else, so neither ingest nor HTTP waits.
  */
 #pragma once
 

@@ -343,6 +343,82 @@ static void what_is_no_longer_said_ends(void **state)
 	prometheus__write_request__free_unpacked(q, NULL);
 }
 
+/* The end of zoo's series in one of the posts from number @n on. */
+static int64_t await_end(unsigned n)
+{
+	for (int i = 0; i < 12; i++, n++) {
+		Prometheus__WriteRequest *q;
+		const Prometheus__Sample *s;
+		int64_t at = 0;
+
+		UNTIL(atomic_load(&w.http.posts) > n);
+		q = request(n);
+		s = find(q, "headroom_ratio", "zoo", "bound", "likely");
+		if (is_end(s))
+			at = s->timestamp;
+		prometheus__write_request__free_unpacked(q, NULL);
+		if (at)
+			return at;
+	}
+	fail_msg("the end mark did not come");
+	return 0;
+}
+
+/* Two hosts are told, then the receiver answers @status and one host is gone. */
+static void tell_and_lose(unsigned status)
+{
+	struct hr_answer a[] = {answer("web", "01", 2), answer("zoo", "02", 3)};
+
+	show(a, 2);
+	open_remote();
+	UNTIL(counted(HR_COUNT_REMOTE_SENT) > 0);
+	atomic_store(&w.http.status, status);
+	show(a, 1);
+}
+
+static void end_marks_outlast_a_queue_that_is_too_small(void **state)
+{
+	int64_t from = (int64_t)hr_clock_wall_ms(), gone_at, at;
+	uint64_t n_failed;
+	unsigned n;
+
+	(void)state;
+	w.conf.remote_queue_bytes = 8192; /* a body is about 1.5 KB, one with 100 samples */
+	tell_and_lose(503);
+	UNTIL(counted(HR_COUNT_REMOTE_QUEUE) > 2000);
+	gone_at = (int64_t)hr_clock_wall_ms();
+	assert_true(atomic_load(&w.count.remote_bytes) <= 8192);
+	n_failed = counted(HR_COUNT_REMOTE_FAILED);
+	UNTIL(counted(HR_COUNT_REMOTE_FAILED) >
+		n_failed); /* now nothing is under way for a while */
+	n = atomic_load(&w.http.posts);
+	atomic_store(&w.http.status, 200);
+	at = await_end(n);
+	assert_true(at >= from && at < gone_at - 500);
+}
+
+static void end_marks_refused_for_who_sends_them_are_said_again(void **state)
+{
+	uint64_t refused, sent;
+	int64_t from, at;
+	unsigned n;
+
+	(void)state;
+	w.conf.remote_interval_ns = 300 * HR_NS_PER_MS;
+	tell_and_lose(401);
+	from = (int64_t)hr_clock_wall_ms();
+	refused = counted(HR_COUNT_REMOTE_REFUSED);
+	UNTIL(counted(HR_COUNT_REMOTE_REFUSED) > refused + 300); /* rounds go on, and are dropped */
+	n = atomic_load(&w.http.posts);
+	sent = counted(HR_COUNT_REMOTE_SENT);
+	atomic_store(&w.http.status, 200);
+	at = await_end(n > 0 ? n - 1 : 0); /* the one that was under way is not taken */
+	assert_true(at < from + 700);
+	UNTIL(counted(HR_COUNT_REMOTE_SENT) > sent);
+	/* for what they hold: another try is in vain */
+	assert_int_equal(counted(HR_COUNT_REMOTE_FAILED), 0);
+}
+
 /* --- several collectors --- */
 
 static atomic_bool is_elected;
@@ -412,6 +488,8 @@ int main(void)
 		CASE(a_receiver_that_hangs_costs_a_timeout_and_holds_no_stop),
 		CASE(the_queue_is_bounded_and_its_oldest_go),
 		CASE(what_is_no_longer_said_ends),
+		CASE(end_marks_outlast_a_queue_that_is_too_small),
+		CASE(end_marks_refused_for_who_sends_them_are_said_again),
 		CASE(of_several_only_the_elected_one_writes),
 		CASE(a_reload_that_changes_nothing_keeps_what_waits),
 	};
