@@ -16,6 +16,7 @@
 #include "collector/check_store.h"
 #include "collector/core/vm_state.h"
 #include "collector/writer_private.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/num.h"
 #include "tests/failure/fault_file.h"
@@ -63,6 +64,32 @@ static void failed(const char *text)
 	printf("what %d, call %" PRIu64 "%s: %s\n", (int)fault_calls.what, fault_calls.at,
 		fault_calls.forever ? " and all later ones" : "", text);
 	exit(1);
+}
+
+/*
+ * Time passes as often as it is read, so that one life is like the other: work that is done for a
+ * slice of time ends at the same call.  An hour after the windows, whose boots are two apart.
+ */
+static uint64_t clock_reads;
+
+uint64_t hr_clock_mono_ns(void)
+{
+	return 1000000000 + 10000 * ++clock_reads;
+}
+
+uint64_t hr_clock_boot_ns(void)
+{
+	return hr_clock_mono_ns();
+}
+
+uint64_t hr_clock_wall_ms(void)
+{
+	return 1795528800000ULL + 5 * 3600000 + ++clock_reads / 100;
+}
+
+uint64_t hr_clock_cpu_us(void)
+{
+	return 0;
 }
 
 /* The log is not the matter here. */
@@ -270,6 +297,7 @@ static void live_and_check(void)
 
 	memset(acked, 0, sizeof(acked));
 	foreign_file = false;
+	clock_reads = 0;
 	fault_calls.calls = 0;
 	fault_calls.hit = false;
 	fault_calls.armed = true;
@@ -317,8 +345,7 @@ static unsigned long try_all(enum fault_what what, uint64_t step, uint64_t from,
 			fault_calls.at = at;
 			fault_calls.forever = forever;
 			live_and_check();
-			/* the last few depend on the time that answers took */
-			if (!fault_calls.hit && at + total / 20 + 8 < total)
+			if (!fault_calls.hit)
 				failed("the call was not made: a life is not like the other");
 			lives++;
 		}
