@@ -21,6 +21,8 @@
 #define TURN_SLICE_NS (10 * HR_NS_PER_MS)
 /* Between two turns of a host, per cold host: 5 min at 100 000 */
 #define TURN_HOST_NS 3000000ULL
+#define MODEL_BYTES  16384 /* of one, as long as none is known */
+#define FEW_HOT      4     /* times what there is room for: whoever is in memory is an exception */
 #define SCAN_ROWS    20000 /* entries of the journal in a pass */
 #define SLOTS_NONE   UINT32_MAX
 
@@ -73,10 +75,21 @@ void hr_turn_cool(struct hr_writer *w, struct hr_host *host)
 	hr_turn_weigh(w, host);
 }
 
-/* A margin, so that models which grow do not come and go. */
-static bool has_room(const struct hr_writer *w, size_t bytes)
+uint64_t hr_turn_room(struct hr_writer *w)
 {
-	return !w->conf.model_bytes || w->hot_bytes + bytes < w->conf.model_bytes / 8 * 7;
+	uint64_t each = w->n_hot > 0 ? w->hot_bytes / w->n_hot : MODEL_BYTES;
+	uint64_t all = each * w->hosts.n, room = w->conf.model_bytes;
+
+	if (!room)
+		return UINT64_MAX;
+	w->few_hot = all / (w->few_hot ? FEW_HOT - 1 : FEW_HOT) > room;
+	return w->few_hot ? room / 8 : room;
+}
+
+/* A margin, so that models which grow do not come and go. */
+static bool has_room(struct hr_writer *w, size_t bytes)
+{
+	return w->hot_bytes + bytes < hr_turn_room(w) / 8 * 7;
 }
 
 bool hr_turn_chill(struct hr_writer *w, struct hr_host *host)

@@ -244,7 +244,8 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 {
 	uint64_t now = hr_clock_mono_ns();
 	uint32_t look = all || w->hosts.n < SAVE_LOOK ? w->hosts.n : SAVE_LOOK;
-	bool too_hot = !all && w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes;
+	uint64_t room = hr_turn_room(w);
+	bool too_hot = !all && w->hot_bytes > room;
 	struct hr_host *due[SAVE_AT_ONCE];
 	bool saved[SAVE_AT_ONCE];
 	uint32_t n = 0, n_saved = 0;
@@ -279,7 +280,7 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 		n_saved++;
 		due[i]->upto = knows(w, due[i]);
 		due[i]->unsaved_n = 0;
-		if (w->conf.model_bytes && w->hot_bytes > w->conf.model_bytes)
+		if (w->hot_bytes > room)
 			hr_turn_cool(w, due[i]);
 	}
 	*ret_saved = n_saved;

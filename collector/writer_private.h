@@ -44,6 +44,7 @@ struct hr_writer {
 
 	uint64_t hot_bytes; /* models and whole answers in memory */
 	uint32_t n_hot;     /* hosts that have one */
+	bool few_hot;       /* the fleet would take several times the room there is */
 	uint32_t turn_at;   /* where turns go on */
 	uint64_t scan_n;    /* the journal is read up to here (a start with cold hosts); 0: all */
 	uint64_t open_ns;   /* when loading began */
@@ -127,6 +128,13 @@ void hr_turn_note_facts(struct hr_host *host, uint64_t n);
 struct hr_vm *hr_turn_peek(struct hr_writer *w, struct hr_host *host);
 /* Turns of hosts that are due, for a slice of time. */
 void hr_writer_turns(struct hr_writer *w);
+/*
+ * Bytes of models that may be in memory: what is configured, as long as a part of the fleet worth
+ * having fits, and an eighth of it for a fleet that would take four times as much (three, once it
+ * is so).  There nearly every host waits for its turn, and a few that do not are memory for
+ * nothing.
+ */
+uint64_t hr_turn_room(struct hr_writer *w);
 /* After a change of host->vm or host->view: what they take. */
 void hr_turn_weigh(struct hr_writer *w, struct hr_host *host);
 /* @host's model, whose state is stored as it is here, leaves memory. */

@@ -62,7 +62,8 @@ static const struct hr_conf_key keys[] = {
 	KEY("limits", "models", HR_CONF_BYTES, model_bytes, 0, 1.1e12, "128M",
 		"Memory for the models of hosts, 16 to 40 KB each. Those of a larger fleet stay in "
 		"the database and take their windows in turn: every 3 ms times their number, 5 "
-		"minutes at 100000; their answers, and alerts, are as old as that. 0: no limit."),
+		"minutes at 100000; their answers, and alerts, are as old as that. Of a fleet that "
+		"would take four times as much an eighth of it is used. 0: no limit."),
 	KEY("limits", "cache", HR_CONF_BYTES, cache_bytes, 1048576, 1.1e12, "64M",
 		"Memory for pages of the database. A smaller one costs reads, not answers."),
 	KEY("limits", "metrics_hosts", HR_CONF_U64, metrics_hosts, 1, 1000000, "2000",
