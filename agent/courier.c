@@ -39,6 +39,7 @@ struct hr_courier {
 	uint64_t tend_ns;
 	uint32_t backlog; /* granted per POST */
 	bool old_turn;    /* the next POST serves another boot or epoch */
+	bool is_old;      /* the one under way does */
 
 	/* the POST under way, or without an answer; body_len 0: none */
 	struct hr_outbox_batch batch;
@@ -51,6 +52,8 @@ struct hr_courier {
 	/* windows of a refused POST, to be sent one by one */
 	struct hr_outbox_batch single;
 	uint32_t single_at;
+
+	struct hr_outbox_batch clashed; /* of the newest boot, in its turn again; n 0: none */
 
 	/* windows aside */
 	struct hr_detour detour;
@@ -273,6 +276,12 @@ static bool pick_single(struct hr_courier *c, struct hr_outbox_batch *b)
 	return false;
 }
 
+/* Windows of that boot and epoch clashed. */
+static bool is_clashed(const struct hr_courier *c, const struct hr_outbox_batch *b)
+{
+	return c->clashed.n > 0 && c->clashed.boot == b->boot && c->clashed.epoch == b->epoch;
+}
+
 static bool pick(struct hr_courier *c, struct hr_outbox_batch *b)
 {
 	const struct hr_outbox *box = hr_spool_outbox(c->spool);
@@ -291,11 +300,15 @@ static bool pick(struct hr_courier *c, struct hr_outbox_batch *b)
 	if (turn == HR_DETOUR_PROBE)
 		return hr_outbox_probe(box, &c->probe_at, b);
 	old = turn == HR_DETOUR_QUEUE && c->old_turn && hr_outbox_has_old(box);
+	c->is_old = old;
+	c->old_turn = !old;
 	if (!hr_outbox_pick(box, turn == HR_DETOUR_NEWEST ? 0 : c->backlog, old,
 		    HR_BODY_MAX - FACTS_ROOM - 1024, b))
 		return false;
-	c->old_turn = !old;
-	return true;
+	if (old || !is_clashed(c, b) || hr_outbox_again(box, &c->clashed, b))
+		return true;
+	c->clashed.n = 0; /* dropped for room: what is there now is next */
+	return false;
 }
 
 static void start_post(struct hr_courier *c)
@@ -349,6 +362,8 @@ static void on_durable(struct hr_courier *c, const struct hr_ship_result *r)
 		c->acked_ns = now;
 	}
 	c->body_len = 0;
+	if (is_clashed(c, &c->batch))
+		c->clashed.n = 0;
 	if (hr_detour_taken(&c->detour, now, hr_outbox_n_aside(hr_spool_outbox(c->spool)))) {
 		hr_spool_back(c->spool);
 		hr_log(HR_LOG_NOTICE, "windows-taken-again", "waiting=%u",
@@ -429,6 +444,22 @@ static void on_refused(struct hr_courier *c, const struct hr_ship_result *r)
 }
 
 /*
+ * Refused now and not for good: the other machine falls silent, a clock is set, and a copy of this
+ * POST that was made on the way may be stored then.  So the same comes again, and nothing else is
+ * put in doubt.  It may be for one boot and not for the next: where others wait they take turns.
+ */
+static void on_clash(struct hr_courier *c, const struct hr_ship_result *r)
+{
+	c->uncertain = true;
+	if (hr_outbox_has_old(hr_spool_outbox(c->spool))) {
+		if (!c->is_old)
+			c->clashed = c->batch;
+		put_back(c, r);
+	}
+	c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
+}
+
+/*
  * Nobody knows whether it is stored: the same bytes again, after a pause.  A 404, a 5xx or silence
  * for these bytes alone would hold what is live for ever, so they do not come for ever.  The
  * collector's own 429 and 503 are no such thing: it says when it has room.
@@ -481,13 +512,11 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 	case HR_SHIP_REFUSED:
 		on_refused(c, r);
 		break;
-	case HR_SHIP_CLASH: /* of one boot perhaps, and not of the next: others get their turn */
-		if (!r->certain) {
+	case HR_SHIP_CLASH:
+		if (r->certain)
+			on_clash(c, r);
+		else
 			on_refused(c, r);
-			break;
-		}
-		put_back(c, r);
-		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
 	case HR_SHIP_DENIED:
 		if (!r->certain) { /* not the token: what this body holds, or all of us */

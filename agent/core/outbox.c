@@ -338,6 +338,21 @@ bool hr_outbox_find(const struct hr_outbox *ob, uint64_t boot, struct hr_journal
 	return false;
 }
 
+bool hr_outbox_again(
+	const struct hr_outbox *ob, const struct hr_outbox_batch *was, struct hr_outbox_batch *ret)
+{
+	struct hr_outbox_batch one;
+
+	*ret = (struct hr_outbox_batch){.boot = was->boot, .epoch = was->epoch};
+	for (uint32_t i = 0; i < was->n; i++) {
+		if (!hr_outbox_find(ob, was->boot, was->span[i], &one))
+			continue;
+		ret->at[ret->n] = one.at[0];
+		ret->span[ret->n++] = was->span[i];
+	}
+	return ret->n > 0;
+}
+
 void hr_outbox_aside(struct hr_outbox *ob, const struct hr_outbox_batch *batch)
 {
 	for (uint32_t k = 0; k < batch->n; k++)

@@ -78,6 +78,10 @@ bool hr_outbox_pick(const struct hr_outbox *ob, uint32_t backlog, bool old, size
 bool hr_outbox_find(const struct hr_outbox *ob, uint64_t boot, struct hr_journal_span span,
 	struct hr_outbox_batch *ret);
 
+/* Those windows of @was that still wait, each as it was; false: none does. */
+bool hr_outbox_again(
+	const struct hr_outbox *ob, const struct hr_outbox_batch *was, struct hr_outbox_batch *ret);
+
 /* Whether windows of another boot or epoch wait before those of the newest. */
 bool hr_outbox_has_old(const struct hr_outbox *ob);
 
