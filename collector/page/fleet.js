@@ -34,7 +34,7 @@ function lead() {
   if (n === 0) return 'No VM has reported yet.';
   const one = n === 1 ? '1 VM' : n.toLocaleString() + ' VMs';
   const tight = all.find((r) => low(r) < Infinity);
-  const where = tight ? ` Tightest: ${tight.host}, at least ${factor(tight.headroom.at_least, tight.headroom.capped)}.` : '';
+  const where = tight ? ` Tightest: ${tight.host}, at least ${factor(tight.headroom.at_least)}.` : '';
   if (act === 0 && counts.answers.unknown === n) return `${one}, none with enough evidence for an answer yet.`;
   if (act === 0) return `${one}: none is short.${where}`;
   return `${act.toLocaleString()} of ${one} ${act === 1 ? 'is' : 'are'} short of headroom.${where}`;
@@ -68,7 +68,7 @@ function row(i) {
   cell('c-name', el('a', { href: '?host=' + encodeURIComponent(r.host_id), 'data-nav': true, title: r.host, tabindex: i === chosen || (chosen < 0 && i === 0) ? 0 : -1 }, r.host), quiet ? el('small', {}, ' silent, last heard ' + ago(r.heard_at)) : null),
   cell('c-kind', badge(r.answer)),
   cell('c-why', REASONS[r.reason] || r.reason, r.binding?.resource && r.reason !== 'headroom-left' ? el('small', {}, resource(r.binding.resource, r.binding.device)) : null),
-  cell('c-k', h ? factor(h.at_least, h.capped) : NONE),
+  cell('c-k', h ? factor(h.at_least) : NONE),
   cell('c-pic', picture(h, target)),
   cell('c-days', r.days_left ? days(r.days_left.at_least) : NONE));
   e.style.transform = `translateY(${i * rowHeight}px)`;

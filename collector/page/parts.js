@@ -11,9 +11,9 @@ function fact(name, ...value) {
 export function facts(a) {
   const h = a.headroom, d = a.days_left;
   return el('dl', { class: 'facts' },
-    fact('At least', el('b', {}, factor(h?.at_least, h?.capped)), el('small', {}, 'if growth lands in today’s bursts')),
-    fact('Likely', el('b', {}, factor(h?.likely, h?.capped)), el('small', {}, 'if growth is independent of them')),
-    fact('At most', el('b', {}, factor(h?.at_most, h?.capped)), el('small', {}, h && h.at_most === null ? 'not known' : 'where something gives')),
+    fact('At least', el('b', {}, factor(h?.at_least)), el('small', {}, 'if growth lands in today’s bursts')),
+    fact('Likely', el('b', {}, factor(h?.likely)), el('small', {}, 'if growth is independent of them')),
+    fact('At most', el('b', {}, factor(h?.at_most)), el('small', {}, h && h.at_most === null ? 'not known' : 'where something gives')),
     fact('Binds', el('b', {}, resource(a.binding?.resource, a.binding?.device)),
       el('small', {}, a.binding?.share ? amount(a.binding.share, 'ratio') + ' of the tight minutes' : '')),
     fact('Days left', el('b', {}, d ? days(d.at_least) + (d.at_most !== null ? ' to ' + days(d.at_most) : ' or more') : NONE),
@@ -90,7 +90,7 @@ function ladder(doc) {
     el('th', { scope: 'row' }, r.name, el('small', {}, role(doc, i))),
     el('td', { class: 'num l-wide' }, String(r.vcpus)), el('td', { class: 'num l-wide' }, r.memory_bytes === null ? NONE : amount(r.memory_bytes, 'bytes')),
     el('td', { class: 'l-pic' }, picture(r.headroom, doc.target)),
-    el('td', { class: 'num' }, factor(r.headroom?.at_least, r.headroom?.capped)),
+    el('td', { class: 'num' }, factor(r.headroom?.at_least)),
     el('td', { class: 'l-wide' }, r.binding ? resource(r.binding) : NONE),
     priced ? el('td', { class: 'num l-wide' }, r.price ? `${r.price.value} ${r.price.unit}` : NONE) : null));
   const head = (text, cls) => el('th', { scope: 'col', class: cls }, text);

@@ -32,10 +32,10 @@ export function resource(name, device) {
   return (RESOURCES[name] || name) + (device ? ' ' + device : '');
 }
 
-/** A headroom factor; a cap is said. */
-export function factor(k, capped) {
+/** A headroom factor.  None is above 8: what carries more says 8, too. */
+export function factor(k) {
   if (k === null || k === undefined) return NONE;
-  if (capped && k >= 8) return '8×+';
+  if (k >= 8) return '8×+';
   return (k >= 2 ? k.toFixed(1) : k.toFixed(2)) + '×';
 }
 
@@ -103,8 +103,8 @@ export function span(seconds) {
 export function interval(h) {
   if (!h) return 'no claim';
   const part = [];
-  if (h.at_least !== null) part.push('at least ' + factor(h.at_least, h.capped));
-  if (h.likely !== null) part.push('likely ' + factor(h.likely, h.capped));
-  if (h.at_most !== null) part.push('at most ' + factor(h.at_most, h.capped));
+  if (h.at_least !== null) part.push('at least ' + factor(h.at_least));
+  if (h.likely !== null) part.push('likely ' + factor(h.likely));
+  if (h.at_most !== null) part.push('at most ' + factor(h.at_most));
   return part.length ? part.join(', ') : 'no claim';
 }
