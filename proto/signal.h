@@ -33,7 +33,8 @@ enum hr_rung {
 	X(PSI_IO, "psi_io", "pressure stall: io")                                                  \
 	X(CPU_QUOTA, "cpu_quota", "throttling by cgroup CPU quotas")                               \
 	X(MEMCG, "memcg", "cgroup memory limits: hits, reclaim, OOM")                              \
-	X(DISK_IO, "disk_io", "request latency and in-flight requests per slot")                   \
+	X(DISK_IO, "disk_io",                                                                      \
+		"request latency (of a sample at a high rate), requests in flight per slot")       \
 	X(DISK_STAT, "disk_stat", "disk totals: operations, bytes, time")                          \
 	X(NET_IO, "net_io", "bytes and packets per slot")                                          \
 	X(NET_STAT, "net_stat", "device totals: bytes, packets, drops, errors")                    \
