@@ -178,6 +178,8 @@ enum MHD_Result hr_routes_reply(struct hr_request *r)
 		return forgotten(r);
 	if (k->work.kind == HR_WORK_METRICS)
 		return hr_metrics_reply(r, text);
+	if (k->work.kind == HR_WORK_LIST)
+		return hr_lists_reply(r);
 	if (k->work.kind == HR_WORK_ANSWER)
 		return hr_reply_json(r,
 			answer_text(&r->door->serve->conf, k->view, r->v.route == HR_ROUTE_SIZES));

@@ -40,6 +40,14 @@ static bool next(struct hr_scribe *b, struct hr_work **ret_work)
 	return go_on;
 }
 
+static void make(struct hr_request *r, enum hr_work_kind kind)
+{
+	if (kind == HR_WORK_METRICS)
+		hr_metrics_make(r);
+	else if (kind == HR_WORK_LIST)
+		hr_lists_make(r);
+}
+
 static void look(struct hr_scribe *b)
 {
 	bool watching;
@@ -59,7 +67,7 @@ static void *run(void *arg)
 
 	while (next(b, &k)) {
 		if (k) {
-			hr_metrics_make((struct hr_request *)k); /* the union is its first member */
+			make((struct hr_request *)k, k->kind); /* the union is its first member */
 			k->done(k);
 		}
 		look(b);

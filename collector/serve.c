@@ -297,6 +297,7 @@ static void on_completed(
 	} else {
 		free(r->u.ask.text);
 		hr_view_unref(r->u.ask.view);
+		hr_list_unref(r->u.ask.list);
 	}
 	if (r->document)
 		atomic_fetch_sub(&d->serve->documents, 1);
@@ -328,7 +329,7 @@ bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind)
 		conn_deadline(r->conn, 0);
 		atomic_store(&r->state, HR_REQUEST_HELD);
 		MHD_suspend_connection(r->mhd); /* before the writer can resume it */
-		if (kind == HR_WORK_METRICS)
+		if (kind == HR_WORK_METRICS || kind == HR_WORK_LIST)
 			hr_scribe_submit(&s->scribe, &r->u.work);
 		else
 			hr_writer_submit(s->writer, &r->u.work);

@@ -127,7 +127,7 @@ enum MHD_Result hr_reply_problem(struct hr_request *r, const struct hr_refusal *
 enum MHD_Result hr_reply_refused(struct hr_request *r);
 
 /*
- * Suspends the connection and gives the work to the writer, or HR_WORK_METRICS to the scribe;
+ * Suspends the connection and gives the work to the writer, or what is the scribe's to the scribe;
  * false: stopping, nothing was done.
  */
 bool hr_serve_hold(struct hr_request *r, enum hr_work_kind kind);
@@ -158,10 +158,13 @@ enum MHD_Result hr_page_get(struct hr_request *r);
 enum MHD_Result hr_metrics_get(struct hr_request *r);
 void hr_metrics_make(struct hr_request *r);
 enum MHD_Result hr_metrics_reply(struct hr_request *r, char *text);
-/* lists.c: _again on the scribe's thread: pages that are asked for are made anew; true: some are
- * kept, look again. */
+/* lists.c: _make and _again on the scribe's thread.  _again: pages that are asked for are made
+ * anew; true: some are kept, look again. */
 enum MHD_Result hr_lists_get(struct hr_request *r, const struct hr_query_fleet *q);
+void hr_lists_make(struct hr_request *r);
+enum MHD_Result hr_lists_reply(struct hr_request *r);
 bool hr_lists_again(struct hr_serve *s);
+void hr_list_unref(struct hr_list *l);
 void hr_lists_init(struct hr_lists *ls);
 void hr_lists_done(struct hr_lists *ls);
 /* scribe.c: _init, then _start; _submit before _done, which makes what is left and ends it. */

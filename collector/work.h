@@ -18,13 +18,14 @@ enum hr_work_kind {
 	HR_WORK_ANSWER, /* of a host whose view is only a row */
 	HR_WORK_HISTORY,
 	HR_WORK_FORGET,
-	HR_WORK_METRICS, /* the scribe's, not the writer's */
+	HR_WORK_METRICS, /* the scribe's, not the writer's; and the next */
+	HR_WORK_LIST,    /* a page of the fleet that is not kept */
 };
 
 struct hr_work {
 	struct hr_work *next; /* the writer's */
 	enum hr_work_kind kind;
-	void (*done)(struct hr_work *w); /* called once, on the writer's thread */
+	void (*done)(struct hr_work *w); /* called once, on the writer's or scribe's thread */
 };
 
 /* One window of a body, already checked. */
@@ -71,12 +72,14 @@ struct hr_forgotten {
 };
 
 struct hr_view;
+struct hr_list;
 
 /* A question that only the owner of store and models can answer, or that takes long. */
 struct hr_ask {
 	struct hr_work work;
 	uint32_t host_no;
 	struct hr_query_history history;
+	struct hr_query_fleet fleet;   /* LIST */
 	bool revoke;                   /* FORGET: its secret, too; the asker's part */
 	bool openmetrics;              /* METRICS */
 	const char *host;              /* FORGET: id or name */
@@ -85,5 +88,6 @@ struct hr_ask {
 	char *text;
 	size_t len;
 	struct hr_view *view; /* ANSWER: the asker's */
+	struct hr_list *list; /* LIST: a reference, the asker's */
 	struct hr_refusal refused;
 };

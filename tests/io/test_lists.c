@@ -2,6 +2,9 @@
 /* Pages of the fleet that are kept for a second, of boards made here. */
 #include "tests/io/serve_world.h"
 
+#include <poll.h>
+#include <semaphore.h>
+
 #include "collector/serve_private.h"
 
 #define LARGE 300
@@ -179,6 +182,52 @@ static void texts_in_memory_are_bounded(void **state)
 	assert_int_equal(get(w, "/v1/fleet?limit=3", &a), 200);
 }
 
+static sem_t busy, go_on;
+
+static void until_told(struct hr_work *k)
+{
+	(void)k;
+	sem_post(&busy);
+	sem_wait(&go_on);
+}
+
+/* The scribe stands still: whoever asks for a page that is not kept waits, and nobody else. */
+static void a_page_of_a_large_fleet_is_not_made_by_the_thread_that_acknowledges(void **state)
+{
+	struct hr_work hold = {.done = until_told};
+	struct world *w = *state;
+	struct pollfd p = {.events = POLLIN};
+	unsigned status;
+	int other, early;
+
+	sem_init(&busy, 0, 0);
+	sem_init(&go_on, 0, 0);
+	put_fleet(w, LARGE, 'a');
+	hr_scribe_submit(&w->serve->scribe, &hold);
+	sem_wait(&busy);
+	p.fd = dial(w);
+	other = dial(w);
+	send_text(p.fd, "GET /v1/fleet HTTP/1.1\r\nHost: x\r\n\r\n");
+	send_text(other, "GET /v1/fleet HTTP/1.1\r\nHost: x\r\n\r\n");
+	early = poll(&p, 1, 200);
+	status = get(w, "/healthz", &a);
+	sem_post(&go_on);
+	assert_int_equal(early, 0);
+	assert_int_equal(status, 200);
+	for (int i = 0; i < 2; i++) {
+		read_answer(i ? other : p.fd, false, &a);
+		assert_int_equal(a.status, 200);
+		assert_true(first_is("a000"));
+	}
+	close(p.fd);
+	close(other);
+	for (int i = 0; i < 400 && atomic_load(&w->serve->lists.texts) > 1; i++)
+		usleep(5 * 1000);
+	assert_int_equal(atomic_load(&w->serve->lists.texts), 1); /* one text for both */
+	sem_destroy(&busy);
+	sem_destroy(&go_on);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
@@ -189,6 +238,7 @@ int main(void)
 		T(a_page_asked_for_twice_is_made_before_it_is_asked_for_again),
 		T(the_last_page_goes_to_each_client_whole),
 		T(texts_in_memory_are_bounded),
+		T(a_page_of_a_large_fleet_is_not_made_by_the_thread_that_acknowledges),
 	};
 #undef T
 
