@@ -115,13 +115,14 @@ static __always_inline uint32_t which(uint32_t major, uint32_t minor)
 #define WRITE 1 /* the index of its direction */
 #define PART  2 /* of a request: its bytes count, and it is no request of its own */
 #define LAZY  4 /* nobody asked for it */
+#define TIMES 3 /* the bits above these: how often it counts in what is measured */
 
-/* Adds a request that was measured, @weight times. */
+/* Adds a request that was measured. */
 static __always_inline void measured(const bool alone, struct hr_disk_cell *c, uint32_t index,
-	uint32_t how, uint64_t start, uint64_t now, uint32_t weight)
+	uint32_t how, uint64_t start, uint64_t now)
 {
 	uint64_t ns = now - start;
-	uint32_t dir = how & WRITE;
+	uint32_t dir = how & WRITE, weight = how >> TIMES;
 
 	if (start == 0 || start > now) /* no time stamp: counted, latency unknown */
 		return;
@@ -157,7 +158,7 @@ static __always_inline int read_clock(const bool alone, struct hr_disk_cell *c, 
 	else
 		INC(c->gate[dir], HR_GATE_ONE);
 	add64(alone, &s->sum[dir], 1ULL << HR_DISK_OPS_SHIFT | bytes >> 9);
-	measured(alone, c, index, how, start, now, weight);
+	measured(alone, c, index, how | weight << TIMES, start, now);
 	return 0;
 }
 
