@@ -37,28 +37,33 @@ void hr_slopes_of(const double *z, const uint16_t *from, uint32_t pieces, uint32
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
 
-/*
- * Float: days come with 24 bits, and so four are compared at once.  What follows @v[@n] up to a
- * multiple of LANES counts as above.
- */
-static masks less(const float *v, uint32_t n, float than)
+/* Pairs of @v[0..3] with each other and with what follows up to @n, the later one the smaller. */
+static uint32_t falling(const float *v, uint32_t n)
 {
-	const lanes at = {than, than, than, than};
-	masks k = {0};
+	const lanes a = {v[0], v[0], v[0], v[0]}, b = {v[1], v[1], v[1], v[1]};
+	const lanes c = {v[2], v[2], v[2], v[2]}, d = {v[3], v[3], v[3], v[3]};
+	masks k = {0}, l = {0};
 	lanes x;
 
-	for (uint32_t i = 0; i < n; i += LANES) {
+	for (uint32_t i = LANES; i < n; i += LANES) {
 		memcpy(&x, v + i, sizeof(x));
-		k -= x < at;
+		k -= (x < a) + (x < b);
+		l -= (x < c) + (x < d);
 	}
-	return k;
+	k += l;
+	return (uint32_t)(k[0] + k[1] + k[2] + k[3]) + (v[1] < v[0]) + (v[2] < v[0]) +
+	       (v[3] < v[0]) + (v[2] < v[1]) + (v[3] < v[1]) + (v[3] < v[2]);
 }
 
-uint32_t hr_slopes_below(const struct hr_slopes *s, double b)
+/*
+ * Float: days come with 24 bits, and so four are compared at once, with four.  What follows a piece
+ * up to a multiple of LANES counts as above.
+ */
+bool hr_slopes_more(const struct hr_slopes *s, double b, size_t than)
 {
 	float u[HR_SLOPES_DAYS + LANES];
-	uint32_t from = 0;
-	masks n = {0};
+	uint32_t from = 0, left = s->pairs;
+	size_t below = 0;
 
 	for (uint32_t p = 0; p < s->pieces; p++) {
 		uint32_t m = s->end[p] - from;
@@ -67,11 +72,16 @@ uint32_t hr_slopes_below(const struct hr_slopes *s, double b)
 			u[i] = (float)(s->y[from + i] - b * s->x[from + i]);
 		for (uint32_t i = m; i < m + LANES; i++)
 			u[i] = INFINITY;
-		for (uint32_t i = 0; i + 1 < m; i++)
-			n += less(u + i + 1, m - i - 1, u[i]);
+		for (uint32_t i = 0; i < m; i += LANES) {
+			below += falling(u + i, m - i);
+			left -= m - i > LANES ? LANES * (m - i) - LANES * (LANES + 1) / 2
+					      : (m - i) * (m - i - 1) / 2;
+			if (below > than || below + left <= than)
+				return below > than;
+		}
 		from = s->end[p];
 	}
-	return (uint32_t)(n[0] + n[1] + n[2] + n[3]);
+	return below > than;
 }
 
 /*

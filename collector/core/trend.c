@@ -147,7 +147,7 @@ static bool interval_ranks(const struct hr_slopes *pair, size_t rank[3])
 /* Whether the interval lies below 0: the slope of that rank is one of them, and below FLAT. */
 static bool falls(const struct hr_slopes *pair, const size_t rank[3])
 {
-	return hr_slopes_below(pair, FLAT) > rank[2];
+	return hr_slopes_more(pair, FLAT, rank[2]);
 }
 
 /* Step 3: the slopes inside pieces, and their direction. */
@@ -158,14 +158,18 @@ static void find_direction(struct fit *f)
 	f->falls = f->has_slope && falls(&f->pair, f->rank);
 }
 
+/* Where the days that make the level begin: two weeks ago, or with the last piece, @from. */
+static uint32_t level_start(const struct fit *f, uint32_t from)
+{
+	return f->n > LEVEL_DAYS && from < f->n - LEVEL_DAYS ? f->n - LEVEL_DAYS : from;
+}
+
 /* The last two weeks' known days from @from on, less what slope @b takes from them; how many. */
 static uint32_t level_days(const struct fit *f, uint32_t from, double b, double *ret)
 {
 	uint32_t n = 0;
 
-	if (f->n > LEVEL_DAYS && from < f->n - LEVEL_DAYS)
-		from = f->n - LEVEL_DAYS;
-	for (uint32_t i = from; i < f->n; i++) {
+	for (uint32_t i = level_start(f, from); i < f->n; i++) {
 		if (isnan(f->z[i]))
 			continue;
 		if (ret)
@@ -211,12 +215,12 @@ static void suspect(struct fit *f)
 /* The level of the series as it is and as it is suspected to be. */
 static void levels(const struct fit *f, double b, double b_maybe, double ret[2])
 {
-	uint32_t n;
+	uint32_t from = f->from[f->pieces - 1], maybe = f->maybe[f->pieces], n;
 
-	ret[0] = ret[1] = level_at(f, b, &n);
-	if (!f->suspected)
-		return;
-	ret[1] = level_from(f, f->maybe[f->pieces], b_maybe, &n);
+	ret[0] = ret[1] = level_from(f, from, b, &n);
+	if (!f->suspected || (b == b_maybe && level_start(f, from) == level_start(f, maybe)))
+		return; /* mostly a suspected cut is older than two weeks */
+	ret[1] = level_from(f, maybe, b_maybe, &n);
 	ret[1] = n ? ret[1] : ret[0];
 }
 
@@ -267,11 +271,11 @@ static bool too_late(const struct hr_trend_in *in, const struct fit *f)
 			i = 3;
 		b = -above / before * (i == 3 ? NEAR_ENOUGH : 1);
 	}
-	if (above < -b * before || hr_slopes_below(&f->pair, b) > f->rank[0])
+	if (above < -b * before || hr_slopes_more(&f->pair, b, f->rank[0]))
 		return false;
 	if (f->suspected) {
 		hr_slopes_of(f->z, f->maybe, f->pieces + 1U, 0, &cut);
-		if (cut.pairs >= SLOPES_MIN && hr_slopes_below(&cut, b) > cut.pairs / 2)
+		if (cut.pairs >= SLOPES_MIN && hr_slopes_more(&cut, b, cut.pairs / 2))
 			return false;
 	}
 	for (uint32_t part = 2; part <= 4; part++) { /* as widen() */
@@ -280,7 +284,7 @@ static bool too_late(const struct hr_trend_in *in, const struct fit *f)
 		if (f->n / part < LEVEL_DAYS)
 			continue;
 		hr_slopes_of(f->z, f->from, f->pieces, f->n - f->n / part, &late);
-		if (late.pairs >= SLOPES_MIN && hr_slopes_below(&late, b) > late.pairs / 2)
+		if (late.pairs >= SLOPES_MIN && hr_slopes_more(&late, b, late.pairs / 2))
 			return false;
 	}
 	return true;
