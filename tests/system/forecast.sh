@@ -47,8 +47,12 @@ tell alice day
 tell bob night
 
 # --- a merger: alice's load doubled, bob's on top
-hr status alice >"$tmp/a.json"
-hr status bob >"$tmp/b.json"
+# an answer is made anew after 5 s at most: until then it may be of the first windows alone
+told() {
+	hr status alice >"$tmp/a.json" && hr status bob >"$tmp/b.json" &&
+		jq -es 'length == 2 and all(.window.seconds == 172800)' "$tmp/a.json" "$tmp/b.json"
+}
+wait_for 30 "answers from both days" told
 hr whatif alice --load x2 >"$tmp/alone.json"
 hr whatif alice --load x2 --add bob >"$tmp/both.json"
 hr whatif alice --load x2 --size m5.2xlarge --add bob >"$tmp/larger.json"
