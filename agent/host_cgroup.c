@@ -71,13 +71,25 @@ static ssize_t read_at(struct hr_host_cgroup *c, int dir, const char *name)
 	return fd < 0 ? -errno : hr_fs_pread(fd, c->text, sizeof c->text);
 }
 
-/* A file of one number; UINT64_MAX for "max", "-1" and what is not there. */
-static uint64_t number_at(struct hr_host_cgroup *c, int dir, const char *name)
+/*
+ * A file of one number; UINT64_MAX for "max" and "-1".  False: it is not there or cannot be read,
+ * as of a group that is being removed, and @ret_v is UINT64_MAX too.
+ */
+static bool limit_at(struct hr_host_cgroup *c, int dir, const char *name, uint64_t *ret_v)
 {
 	ssize_t n = read_at(c, dir, name);
+
+	if (n <= 0 || hr_procfs_value(c->text, (size_t)n, ret_v) != 0)
+		*ret_v = UINT64_MAX;
+	return n > 0;
+}
+
+static uint64_t number_at(struct hr_host_cgroup *c, int dir, const char *name)
+{
 	uint64_t v;
 
-	return n > 0 && hr_procfs_value(c->text, (size_t)n, &v) == 0 ? v : UINT64_MAX;
+	(void)limit_at(c, dir, name, &v);
+	return v;
 }
 
 /*
@@ -192,12 +204,19 @@ static uint32_t mem_mib(uint64_t bytes)
 	return bytes == UINT64_MAX ? HR_NO_LIMIT : told((double)bytes / 1048576);
 }
 
-/* Also of groups whose turn it is not: a limit that is raised holds nothing back any more. */
+/*
+ * Also of groups whose turn it is not: a limit that is raised holds nothing back any more.  0:
+ * could not be read, which lifts none.
+ */
 static void note_limits(struct hr_host_cgroup *c, enum tree_kind kind, uint32_t cpu, uint32_t mem)
 {
 	c->at = (struct limits){.id = c->at_id, .kind = kind, .cpu_m = cpu, .mem_mib = mem};
-	if (c->held.id == c->at.id && c->held.kind == kind)
-		c->held = c->at;
+	if (c->held.id != c->at.id || c->held.kind != kind)
+		return;
+	if (cpu > 0)
+		c->held.cpu_m = cpu;
+	if (mem > 0)
+		c->held.mem_mib = mem;
 }
 
 /* cpu.stat of v1 and v2; nothing when it does not count throttling. */
@@ -220,11 +239,13 @@ static void visit_v2(struct hr_host_cgroup *c, int dir)
 	struct hr_procfs_memevents ev = {0};
 	uint64_t max, count[2], quota = UINT64_MAX, period = 0;
 	ssize_t n = read_at(c, dir, "cpu.max");
+	uint32_t cpu = 0, mem = 0;
 
-	if (n > 0)
-		(void)hr_procfs_cpu_max(c->text, (size_t)n, &quota, &period);
-	max = number_at(c, dir, "memory.max");
-	note_limits(c, TREE_V2, cpu_m(quota, period), mem_mib(max));
+	if (n > 0 && hr_procfs_cpu_max(c->text, (size_t)n, &quota, &period) == 0)
+		cpu = cpu_m(quota, period);
+	if (limit_at(c, dir, "memory.max", &max))
+		mem = mem_mib(max);
+	note_limits(c, TREE_V2, cpu, mem);
 	if ((quota == UINT64_MAX && max == UINT64_MAX) || !my_turn(c))
 		return;
 	if (quota != UINT64_MAX)
@@ -241,22 +262,24 @@ static void visit_v2(struct hr_host_cgroup *c, int dir)
 
 static void visit_v1_cpu(struct hr_host_cgroup *c, int dir)
 {
-	uint64_t quota = number_at(c, dir, "cpu.cfs_quota_us"), period = 0;
+	uint64_t quota, period = 0;
+	bool there = limit_at(c, dir, "cpu.cfs_quota_us", &quota);
 
 	if (quota != UINT64_MAX)
-		period = number_at(c, dir, "cpu.cfs_period_us");
-	note_limits(c, TREE_V1_CPU, cpu_m(quota, period), 0);
+		there = limit_at(c, dir, "cpu.cfs_period_us", &period);
+	note_limits(c, TREE_V1_CPU, there ? cpu_m(quota, period) : 0, 0);
 	if (quota != UINT64_MAX && my_turn(c))
 		read_cpustat(c, dir);
 }
 
 static void visit_v1_memory(struct hr_host_cgroup *c, int dir)
 {
-	uint64_t max = number_at(c, dir, "memory.limit_in_bytes"), used, count[2] = {0};
+	uint64_t max, used, count[2] = {0};
 	struct hr_procfs_memevents ev = {0};
 	ssize_t n;
 
-	note_limits(c, TREE_V1_MEMORY, 0, mem_mib(max >= V1_UNLIMITED ? UINT64_MAX : max));
+	if (limit_at(c, dir, "memory.limit_in_bytes", &max))
+		note_limits(c, TREE_V1_MEMORY, 0, mem_mib(max >= V1_UNLIMITED ? UINT64_MAX : max));
 	if (max >= V1_UNLIMITED || !my_turn(c))
 		return;
 	used = number_at(c, dir, "memory.usage_in_bytes");

@@ -107,16 +107,31 @@ static void the_quota_of_the_group_held_back_last_is_told_as_it_is_now(void **st
 
 	expect(c, &f, "", 0, 0); /* none was ever held back: nothing to tell */
 	cpu("cg/a", "50000 100000\n", 5000);
-	expect(c, &f, "/a", 500, HR_NO_LIMIT);
-	expect(c, &f, "/a", 500, HR_NO_LIMIT); /* told still when it is not held back */
+	expect(c, &f, "/a", 500, 0);
+	expect(c, &f, "/a", 500, 0); /* told still when it is not held back */
 	cpu("cg/a", "150000 100000\n", 5000);
-	expect(c, &f, "/a", 1500, HR_NO_LIMIT);
+	expect(c, &f, "/a", 1500, 0);
 	cpu("cg/a", "max 100000\n", 5000);
-	expect(c, &f, "/a", HR_NO_LIMIT, HR_NO_LIMIT);
+	expect(c, &f, "/a", HR_NO_LIMIT, 0);
 	cpu("cg/b", "20000 10000\n", 9000);
 	expect(c, &f, "/b", 2000, HR_NO_LIMIT);
 	cpu("cg/a", "70000 100000\n", 5000); /* another group's quota is not its business */
 	expect(c, &f, "/b", 2000, HR_NO_LIMIT);
+}
+
+/* A group that goes, or whose controller is taken away, has not had its limit lifted. */
+static void a_quota_that_cannot_be_read_is_not_lifted(void **state)
+{
+	struct hr_host_cgroup *c = *state;
+	struct hr_facts f = {0};
+	char path[128];
+
+	expect(c, &f, "", 0, 0);
+	cpu("cg/a", "50000 100000\n", 5000);
+	expect(c, &f, "/a", 500, 0);
+	(void)snprintf(path, sizeof(path), "%s/cg/a/cpu.max", root);
+	assert_int_equal(unlink(path), 0);
+	expect(c, &f, "/a", 500, 0);
 }
 
 static void the_memory_limit_of_the_group_held_back_last_is_told_as_it_is_now(void **state)
@@ -144,6 +159,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_memory_limit_of_the_group_held_back_last_is_told_as_it_is_now, begin,
 			end),
+		cmocka_unit_test_setup_teardown(
+			a_quota_that_cannot_be_read_is_not_lifted, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,15 @@ static void a_quota(struct story *s, const char *group, uint32_t cpu_m)
 	hr_vm_facts(s->vm, &s->facts, now(s));
 }
 
+static void held_back_for_three_days(struct story *s)
+{
+	begin(s, idle);
+	days_pass(s, BEFORE);
+	a_quota(s, "/batch.service", 500);
+	s->change = throttled;
+	days_pass(s, 3);
+}
+
 static void a_raised_cpu_quota_takes_with_it_what_it_held_back(void **state)
 {
 	static const uint32_t raised[] = {1000, HR_NO_LIMIT};
@@ -298,11 +307,7 @@ static void a_raised_cpu_quota_takes_with_it_what_it_held_back(void **state)
 		struct story s;
 
 		assert_non_null(a);
-		begin(&s, idle);
-		days_pass(&s, BEFORE);
-		a_quota(&s, "/batch.service", 500);
-		s.change = throttled;
-		days_pass(&s, 3);
+		held_back_for_three_days(&s);
 		hr_vm_answer(s.vm, "vm", now(&s), a);
 		assert_int_equal(a->reason, HR_REASON_LOCAL_LIMIT);
 		assert_true(a->outlook.probability_30d.v == 1); /* it is so already */
@@ -336,11 +341,7 @@ static void what_is_not_a_raised_quota_forgets_nothing(void **state)
 		struct story s;
 
 		assert_non_null(a);
-		begin(&s, idle);
-		days_pass(&s, BEFORE);
-		a_quota(&s, "/batch.service", 500);
-		s.change = throttled;
-		days_pass(&s, 3);
+		held_back_for_three_days(&s);
 		a_quota(&s, next[i].group, next[i].cpu_m);
 		s.change = idle;
 		days_pass(&s, 2);
