@@ -38,12 +38,15 @@ static void forget(struct hr_sampler *s, unsigned first, unsigned n)
 		s->total[first + i].seen = false;
 }
 
-/* How many whole seconds a distribution "per second" should count for this tick. */
+/*
+ * How many seconds a tick stands for in a distribution of seconds.  None below half of one: in the
+ * few ms that a measurement's last tick has, one tick of the kernel's clock is all of the time.
+ */
 static uint32_t seconds(uint64_t dt_ns)
 {
 	uint64_t n = (dt_ns + HR_NS_PER_S / 2) / HR_NS_PER_S;
 
-	return n < 1 ? 1 : n > 60 ? 60 : (uint32_t)n;
+	return n > 60 ? 60 : (uint32_t)n;
 }
 
 static uint64_t permille(uint64_t ms, uint64_t dt_ns)
@@ -117,7 +120,8 @@ static uint64_t steal(struct hr_sampler *s, uint64_t dt_ns, uint64_t *ret_ms)
 	if (!ok)
 		return 0;
 	add(sum, HR_CTR_STEAL_MS, ms);
-	max_to(&sum->ctr[HR_CTR_STEAL_MAX_MS], permille(ms, dt_ns)); /* ms per second, all CPUs */
+	if (seconds(dt_ns) > 0)
+		max_to(&sum->ctr[HR_CTR_STEAL_MAX_MS], permille(ms, dt_ns)); /* of all CPUs */
 	(void)hr_hist_add(&sum->dist[HR_DIST_STEAL_1S], permille(ms, dt_ns), seconds(dt_ns));
 	return HR_SIG_BIT(HR_SIG_STEAL);
 }

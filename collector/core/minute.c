@@ -44,13 +44,13 @@ static uint64_t merge_ctr(enum hr_ctr_kind kind, uint64_t old, uint64_t next, bo
 	}
 }
 
-static void add_spread(struct hr_spread *sp, const struct hr_hist *h)
+static void add_spread(struct hr_spread *sp, const struct hr_hist *h, bool rest)
 {
 	struct hr_quantile q;
 
 	if (!hr_hist_quantile(h, 0.99, &q))
 		return;
-	if (q.hi > sp->p99_hi) {
+	if (q.hi > sp->p99_hi && !(rest && sp->total > 0)) {
 		sp->p99_hi = q.hi;
 		sp->p99_lo = q.lo;
 	}
@@ -115,6 +115,8 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 	u->seen_ms += dur_ms;
 	if (t->peers > u->peers)
 		u->peers = t->peers;
+	if (dur_ms < HR_REST_MS)
+		return;
 	pm = share_pm((uint64_t)t->oncpu_ms + wait_ms, dur_ms);
 	if (pm > u->u_max_pm)
 		u->u_max_pm = pm;
@@ -185,7 +187,7 @@ static void add_rates(
 	const struct hr_hist *tx = &d->dist[HR_DDIST_TX_KIB_100MS];
 	double t = (double)dur_ms / 1e3, ops, kib;
 
-	if (dur_ms == 0)
+	if (dur_ms < HR_REST_MS)
 		return;
 	ops = (double)d->dist[HR_DDIST_OPS_100MS].sum / t;
 	kib = (double)d->dist[HR_DDIST_KIB_100MS].sum / t;
@@ -213,7 +215,7 @@ static void add_dev(struct hr_minute *m, const struct hr_dev_summary *d, bool la
 		md->ctr[i] = md->seen ? merge_ctr(hr_dctr_kind(i), md->ctr[i], d->ctr[i], later)
 				      : d->ctr[i];
 	for (unsigned i = 0; i < HR_DDIST_N; i++)
-		add_spread(&md->dist[i], &d->dist[i]);
+		add_spread(&md->dist[i], &d->dist[i], dur_ms < HR_REST_MS);
 	add_late(md, d);
 	add_rates(md, d, shaped, dur_ms);
 	md->seen = true;
@@ -249,7 +251,7 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 			m->vq_bad[z][g] += s->vq_bad[z][g];
 	add_replay(&m->replay, &s->replay);
 	for (unsigned i = 0; i < HR_DIST_N; i++)
-		add_spread(&m->dist[i], &s->dist[i]);
+		add_spread(&m->dist[i], &s->dist[i], s->dur_ms < HR_REST_MS);
 	for (uint8_t i = 0; i < s->n_top && i < HR_TOP_MAX; i++)
 		add_top(m, &s->top[i], s->dur_ms);
 	for (uint8_t i = 0; i < s->n_group && i < HR_GROUP_MAX; i++)

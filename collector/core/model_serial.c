@@ -16,8 +16,11 @@
 
 static double use_u(const struct hr_use *u, const struct hr_minute *m)
 {
-	/* A thread listed in every window: its largest window.  Else its mean over the minute. */
-	if (u->seen_ms >= m->covered_ms)
+	/*
+	 * A thread listed in every window: its largest window.  Else, and where only rests (minute.h)
+	 * list it, its mean over the minute.
+	 */
+	if (u->seen_ms >= m->covered_ms && u->u_max_pm > 0)
 		return u->u_max_pm / 1e3;
 	return m->covered_ms ? (double)(u->oncpu_ms + (uint64_t)u->wait_ms) / (double)m->covered_ms
 			     : 0;
@@ -25,7 +28,7 @@ static double use_u(const struct hr_use *u, const struct hr_minute *m)
 
 static double use_o(const struct hr_use *u, const struct hr_minute *m)
 {
-	if (u->seen_ms >= m->covered_ms)
+	if (u->seen_ms >= m->covered_ms && u->u_max_pm > 0)
 		return u->o_max_pm / 1e3;
 	return m->covered_ms ? (double)u->oncpu_ms / (double)m->covered_ms : 0;
 }

@@ -395,7 +395,7 @@ static void add_demand(struct hr_vm *vm, const struct hr_summary *s)
 
 	add_hist(vm, day, 0, &s->dist[HR_DIST_BUSY_1S], s->have & HR_SIG_BIT(HR_SIG_CPU_SLOTS));
 	add_hist(vm, day, 1, &s->dist[HR_DIST_STEAL_1S], s->have & HR_SIG_BIT(HR_SIG_STEAL));
-	if (s->n_top && s->dur_ms && hr_has(s, HR_SIG_THREADS))
+	if (s->n_top && s->dur_ms >= HR_REST_MS && hr_has(s, HR_SIG_THREADS))
 		add_sample(vm, day, 2,
 			1e3 * (s->top[0].oncpu_ms + (double)s->top[0].wait_ms) / s->dur_ms, w);
 	if (hr_has(s, HR_SIG_MEMINFO) && total > 0)
@@ -433,6 +433,15 @@ static int64_t minute_no(const struct hr_vm *vm, const struct hr_summary *s)
 	int64_t mid = (int64_t)(s->t_end_ms - vm->origin_ms) - (int64_t)s->dur_ms / 2;
 
 	return mid >= 0 ? mid / MINUTE_MS : -((-mid + MINUTE_MS - 1) / MINUTE_MS);
+}
+
+/*
+ * A rest (minute.h) belongs to the minute before it: alone it would be a minute without bursts, in
+ * which whoever ran just then looks like a thread that never sleeps.
+ */
+static bool is_rest(const struct hr_vm *vm, const struct hr_summary *s, int64_t no)
+{
+	return s->dur_ms < HR_REST_MS && no == vm->open_no + 1 && hr_minute_fits(&vm->open, s);
 }
 
 /* A window of a minute that is over: evidence of its own. */
@@ -475,6 +484,8 @@ void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s)
 		add_late(vm, s);
 		return;
 	}
+	if (vm->open.windows && is_rest(vm, s, no))
+		no = vm->open_no;
 	if (vm->open.windows && (no > vm->open_no || !hr_minute_fits(&vm->open, s))) {
 		close_minute(vm, &vm->open);
 		hr_minute_reset(&vm->open);

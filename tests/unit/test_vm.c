@@ -67,6 +67,46 @@ static void an_idle_vm_has_headroom_capped_at_8(void **state)
 	free(a);
 }
 
+/* 9 ms, most of which the one thread seen had: what is left when `headroom measure --for 60s` ends. */
+static struct hr_summary *rest(uint64_t t_end_ms)
+{
+	struct hr_summary *s = fx_idle(0);
+
+	s->t_end_ms = t_end_ms;
+	s->dur_ms = 9;
+	s->n_top = 1;
+	s->top[0] = (struct hr_top){.pid = 1, .tid = 1, .oncpu_ms = 8, .process_oncpu_ms = 8};
+	return s;
+}
+
+static void the_rest_of_a_measurement_is_no_minute_of_its_own(void **state)
+{
+	for (unsigned windows = 5; windows < 8; windows++) {
+		struct hr_vm *vm = measure_vm();
+		struct hr_summary *s = NULL;
+		struct hr_answer *a;
+		uint64_t end = 0;
+
+		(void)state;
+		for (uint64_t i = 0; i < windows; i++) {
+			free(s);
+			s = fx_idle(i);
+			end = s->t_end_ms;
+			hr_vm_add(vm, s);
+		}
+		free(s);
+		s = rest(end + 9);
+		hr_vm_add(vm, s);
+		free(s);
+		a = answer_of(vm);
+		assert_int_equal(a->kind, HR_ANSWER_YES);
+		fx_near(fx_res(a, HR_RES_SERIAL)->headroom.likely.v, 8, 0);
+		fx_near(a->window.seconds, windows * 10 + 0.009, 1e-9);
+		free(a);
+		hr_vm_free(vm);
+	}
+}
+
 /* @n threads of one program that never sleep, on 2 CPUs. */
 static void hogs(struct hr_summary *s, unsigned n)
 {
@@ -413,6 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_vm_has_headroom_capped_at_8),
+		cmocka_unit_test(the_rest_of_a_measurement_is_no_minute_of_its_own),
 		cmocka_unit_test(one_spinning_thread_is_serial_and_more_vcpus_gain_nothing),
 		cmocka_unit_test(a_thread_that_only_waits_is_not_the_limit),
 		cmocka_unit_test(as_many_hogs_as_vcpus_leave_nothing_and_say_so),
