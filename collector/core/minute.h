@@ -15,8 +15,8 @@
 #include "proto/summary.h"
 
 /*
- * A window shorter than this is a rest: what an end of the measurement left over, some ms as a rule.
- * Its counts are counts like others; its share, rate or P99 says nothing, and is taken only
+ * A window shorter than this is a rest: what an end of the measurement left over, some ms as a
+ * rule. Its counts are counts like others; its share, rate or P99 says nothing, and is taken only
  * where the minute has none.  (The agent's first window is never shorter: agent/core/sampler.h.)
  */
 #define HR_REST_MS 2000

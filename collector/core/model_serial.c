@@ -17,8 +17,8 @@
 static double use_u(const struct hr_use *u, const struct hr_minute *m)
 {
 	/*
-	 * A thread listed in every window: its largest window.  Else, and where only rests (minute.h)
-	 * list it, its mean over the minute.
+	 * A thread listed in every window: its largest window.  Else, and where only rests
+	 * (minute.h) list it, its mean over the minute.
 	 */
 	if (u->seen_ms >= m->covered_ms && u->u_max_pm > 0)
 		return u->u_max_pm / 1e3;

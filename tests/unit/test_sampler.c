@@ -51,6 +51,24 @@ static void a_window_sums_what_grew_in_its_ten_ticks(void **state)
 	assert_int_equal(s->ctr[HR_CTR_SELF_TICK_LATE_N], 0);
 }
 
+/* 200 ms stolen and 100 ms of softirq in a tick of 9 ms: counted, and no second of 100 %. */
+static void the_few_ms_of_a_last_tick_are_no_second(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	run(100, 105, &s);
+	assert_int_equal(tick_at(105 * S + 9000000, &s), 0);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 1);
+	assert_int_equal(s->ctr[HR_CTR_STEAL_MS], 6 * 200);
+	assert_int_equal(s->ctr[HR_CTR_STEAL_MAX_MS], 200);
+	assert_int_equal(s->dist[HR_DIST_STEAL_1S].total, 5);
+	assert_int_equal(s->dist[HR_DIST_STEAL_1S].max, 200);
+	assert_int_equal(s->dist[HR_DIST_SOFTIRQ_CPU].total, 5);
+	assert_int_equal(s->dist[HR_DIST_SOFTIRQ_CPU].max, 100);
+}
+
 static void devices_are_found_by_name_and_count_in_bytes(void **state)
 {
 	const struct hr_summary *s = NULL;
@@ -364,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_sums_what_grew_in_its_ten_ticks),
+		cmocka_unit_test(the_few_ms_of_a_last_tick_are_no_second),
 		cmocka_unit_test(devices_are_found_by_name_and_count_in_bytes),
 		cmocka_unit_test(only_what_was_measured_is_claimed),
 		cmocka_unit_test(a_signal_missing_in_one_tick_is_missing_in_the_window),

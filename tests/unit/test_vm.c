@@ -67,7 +67,8 @@ static void an_idle_vm_has_headroom_capped_at_8(void **state)
 	free(a);
 }
 
-/* 9 ms, most of which the one thread seen had: what is left when `headroom measure --for 60s` ends. */
+/* 9 ms, most of which the one thread seen had: what is left when `headroom measure --for 60s` ends.
+ */
 static struct hr_summary *rest(uint64_t t_end_ms)
 {
 	struct hr_summary *s = fx_idle(0);
