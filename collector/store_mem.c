@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The store in memory, for tests of what stands above it.  Begin keeps a copy of
- * the tables, rollback puts it back; bytes are kept until the store is closed.
+ * The store in memory, for tests of what stands above it.  Bytes are kept until it is closed.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/mem_table.h"
 #include "collector/store.h"
 
 struct row {
@@ -19,12 +19,6 @@ struct facts {
 	const void *bytes;
 	size_t len;
 	uint64_t at_ms;
-};
-
-/* A growing table of fixed-size entries. */
-struct table {
-	unsigned char *p;
-	size_t n, cap, size;
 };
 
 enum {
@@ -51,9 +45,9 @@ static const size_t entry_size[TABLES] = {
 
 struct hr_store_mem {
 	struct hr_store base;
-	struct table t[TABLES], saved[TABLES];
+	struct hr_mem_table t[TABLES];
 	void **bytes; /* every copy handed out, freed at close */
-	size_t n_bytes;
+	size_t n_bytes, cap_bytes;
 	bool in_transaction;
 	uint8_t taken[65536]; /* by hash of a row's id: 0 means nothing is there */
 	uint64_t last_n, collisions;
@@ -66,11 +60,6 @@ static struct hr_store_mem *mem_of(struct hr_store *s)
 	return (struct hr_store_mem *)s;
 }
 
-static void *at(struct table *t, size_t i)
-{
-	return t->p + i * t->size;
-}
-
 static void *must(void *p)
 {
 	if (!p)
@@ -78,32 +67,14 @@ static void *must(void *p)
 	return p;
 }
 
-static void push(struct table *t, const void *entry)
-{
-	if (t->n == t->cap) {
-		t->cap = t->cap ? t->cap * 2 : 64;
-		t->p = must(realloc(t->p, t->cap * t->size));
-	}
-	memcpy(at(t, t->n++), entry, t->size);
-}
-
-static void drop(struct table *t, size_t i)
-{
-	memmove(at(t, i), t->p + (i + 1) * t->size, (t->n - i - 1) * t->size);
-	t->n--;
-}
-
-static void sort(struct table *t, int (*order)(const void *, const void *))
-{
-	if (order && t->n > 1)
-		qsort(t->p, t->n, t->size, order);
-}
-
 static const void *keep(struct hr_store_mem *m, const void *p, size_t len)
 {
 	void *copy = must(malloc(len ? len : 1));
 
-	m->bytes = must(realloc(m->bytes, (m->n_bytes + 1) * sizeof(*m->bytes)));
+	if (m->n_bytes == m->cap_bytes) {
+		m->cap_bytes = m->cap_bytes ? 2 * m->cap_bytes : 64;
+		m->bytes = must(realloc(m->bytes, m->cap_bytes * sizeof(*m->bytes)));
+	}
 	m->bytes[m->n_bytes++] = copy;
 	return memcpy(copy, p, len);
 }
@@ -114,17 +85,8 @@ static int begin(struct hr_store *s)
 
 	assert(!m->in_transaction);
 	m->in_transaction = true;
-	for (int i = 0; i < TABLES; i++) {
-		struct table *t = &m->t[i], *to = &m->saved[i];
-
-		if (to->cap < t->cap) {
-			to->p = must(realloc(to->p, t->cap * t->size));
-			to->cap = t->cap;
-		}
-		to->n = t->n;
-		if (t->n > 0)
-			memcpy(to->p, t->p, t->n * t->size);
-	}
+	for (int i = 0; i < TABLES; i++)
+		hr_mem_begin(&m->t[i]);
 	return 0;
 }
 
@@ -133,12 +95,8 @@ static void end(struct hr_store_mem *m, bool back)
 	if (!m->in_transaction)
 		return;
 	m->in_transaction = false;
-	for (int i = 0; back && i < TABLES; i++) {
-		struct table t = m->t[i];
-
-		m->t[i] = m->saved[i];
-		m->saved[i] = t;
-	}
+	for (int i = 0; i < TABLES; i++)
+		hr_mem_end(&m->t[i], back);
 }
 
 static void rollback(struct hr_store *s)
@@ -162,29 +120,30 @@ static int commit(struct hr_store *s)
 
 static int put_host(struct hr_store *s, const struct hr_store_host *h)
 {
-	struct table *t = &mem_of(s)->t[HOSTS];
+	struct hr_mem_table *t = &mem_of(s)->t[HOSTS];
 
 	for (size_t i = 0; i < t->n; i++) {
-		struct hr_store_host *have = at(t, i);
+		struct hr_store_host *have = hr_mem_at(t, i);
 
 		if (have->no == h->no) {
+			hr_mem_change(t);
 			*have = *h;
 			return 0;
 		}
 	}
-	push(t, h);
+	hr_mem_push(t, h);
 	return 0;
 }
 
 static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
 {
-	struct table *t = &mem_of(s)->t[BOOTS];
+	struct hr_mem_table *t = &mem_of(s)->t[BOOTS];
 
 	for (size_t i = 0; i < t->n; i++) {
-		struct hr_store_boot *have = at(t, i);
+		struct hr_store_boot *have = hr_mem_at(t, i);
 
 		if (have->host_no == host_no && have->boot == boot) {
-			drop(t, i);
+			hr_mem_drop(t, i, 1);
 			return 0;
 		}
 	}
@@ -194,14 +153,14 @@ static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
 static int put_boot(struct hr_store *s, const struct hr_store_boot *b)
 {
 	(void)drop_boot(s, b->host_no, b->boot);
-	push(&mem_of(s)->t[BOOTS], b);
+	hr_mem_push(&mem_of(s)->t[BOOTS], b);
 	return 0;
 }
 
 static void put_event(struct hr_store_mem *m, const struct hr_store_event *e)
 {
 	m->last_n = e->row.n > m->last_n ? e->row.n : m->last_n;
-	push(&m->t[EVENTS], e);
+	hr_mem_push(&m->t[EVENTS], e);
 }
 
 static int put_row(struct hr_store *s, const struct hr_store_row *r)
@@ -214,12 +173,12 @@ static int put_row(struct hr_store *s, const struct hr_store_row *r)
 	uint8_t *taken = &m->taken[hr_store_id(r->host_no, r->slot) * 0x9e3779b97f4a7c15ULL >> 48];
 
 	for (size_t i = 0; *taken && i < m->t[ROWS].n; i++) {
-		const struct row *o = at(&m->t[ROWS], i);
+		const struct row *o = hr_mem_at(&m->t[ROWS], i);
 
 		m->collisions += o->r.slot == r->slot && o->r.host_no == r->host_no;
 	}
 	*taken = 1;
-	push(&m->t[ROWS], &row);
+	hr_mem_push(&m->t[ROWS], &row);
 	put_event(m, &(struct hr_store_event){.row = row.r});
 	return 0;
 }
@@ -232,10 +191,10 @@ static int put_facts(struct hr_store *s, const struct hr_store_event *e)
 
 	copy.facts = f.bytes = keep(m, e->facts, e->facts_len);
 	for (size_t i = 0; i < m->t[FACTS].n; i++) {
-		if (((struct facts *)at(&m->t[FACTS], i))->host_no == f.host_no)
-			drop(&m->t[FACTS], i--);
+		if (((struct facts *)hr_mem_at(&m->t[FACTS], i))->host_no == f.host_no)
+			hr_mem_drop(&m->t[FACTS], i--, 1);
 	}
-	push(&m->t[FACTS], &f);
+	hr_mem_push(&m->t[FACTS], &f);
 	put_event(m, &copy);
 	return 0;
 }
@@ -249,10 +208,10 @@ static int put_state(struct hr_store *s, const struct hr_store_state *v)
 	if (v->answer)
 		copy.answer = keep(m, v->answer, strlen(v->answer) + 1);
 	for (size_t i = 0; i < m->t[STATES].n; i++) {
-		if (((struct hr_store_state *)at(&m->t[STATES], i))->host_no == v->host_no)
-			drop(&m->t[STATES], i--);
+		if (((struct hr_store_state *)hr_mem_at(&m->t[STATES], i))->host_no == v->host_no)
+			hr_mem_drop(&m->t[STATES], i--, 1);
 	}
-	push(&m->t[STATES], &copy);
+	hr_mem_push(&m->t[STATES], &copy);
 	m->last_n = v->upto > m->last_n ? v->upto : m->last_n;
 	return 0;
 }
@@ -267,34 +226,31 @@ static int by_event_n(const void *a, const void *b)
 
 static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more)
 {
-	struct table *t = &mem_of(s)->t[EVENTS];
-
+	struct hr_mem_table *t = &mem_of(s)->t[EVENTS];
 	size_t gone = 0;
 
-	sort(t, by_event_n);
-	while (gone < t->n && gone < max && ((struct hr_store_event *)at(t, gone))->row.n < below_n)
+	hr_mem_sort(t, by_event_n);
+	while (gone < t->n && gone < max &&
+		((struct hr_store_event *)hr_mem_at(t, gone))->row.n < below_n)
 		gone++;
-	*ret_more = gone < t->n && ((struct hr_store_event *)at(t, gone))->row.n < below_n;
-	if (gone > 0) {
-		memmove(t->p, at(t, gone), (t->n - gone) * t->size);
-		t->n -= gone;
-	}
+	*ret_more = gone < t->n && ((struct hr_store_event *)hr_mem_at(t, gone))->row.n < below_n;
+	hr_mem_drop(t, 0, gone);
 	return 0;
 }
 
 static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 	uint32_t *ret_rows, uint64_t *ret_windows)
 {
-	struct table *t = &mem_of(s)->t[ROWS];
+	struct hr_mem_table *t = &mem_of(s)->t[ROWS];
 	uint64_t windows = 0;
 	uint32_t rows = 0;
 
 	for (size_t i = 0; i < t->n && rows < max;) {
-		const struct row *r = at(t, i);
+		const struct row *r = hr_mem_at(t, i);
 
 		if (r->r.slot < slot && r->r.n < below_n) {
 			windows += r->r.seq_last - r->r.seq_first + 1;
-			drop(t, i);
+			hr_mem_drop(t, i, 1);
 			rows++;
 		} else {
 			i++;
@@ -310,11 +266,11 @@ static int quarantine(struct hr_store *s, const struct hr_store_row *r)
 	struct hr_store_mem *m = mem_of(s);
 
 	for (size_t i = 0; i < m->t[ROWS].n; i++) {
-		struct row *have = at(&m->t[ROWS], i);
+		struct row *have = hr_mem_at(&m->t[ROWS], i);
 
 		if (have->r.n == r->n) {
-			push(&m->t[QUARANTINE], have);
-			drop(&m->t[ROWS], i);
+			hr_mem_push(&m->t[QUARANTINE], have);
+			hr_mem_drop(&m->t[ROWS], i, 1);
 			break;
 		}
 	}
@@ -349,11 +305,11 @@ static int by_ord(const void *a, const void *b)
 #define WALK(name, fn_type, entry_type, which, order)                                              \
 	static int name(struct hr_store *s, fn_type fn, void *arg)                                 \
 	{                                                                                          \
-		struct table *t = &mem_of(s)->t[which];                                            \
+		struct hr_mem_table *t = &mem_of(s)->t[which];                                     \
                                                                                                    \
-		sort(t, order);                                                                    \
+		hr_mem_sort(t, order);                                                             \
 		for (size_t i = 0; i < t->n; i++) {                                                \
-			entry_type e = *(entry_type *)at(t, i);                                    \
+			entry_type e = *(entry_type *)hr_mem_at(t, i);                             \
 			int r = fn(arg, &e);                                                       \
                                                                                                    \
 			if (r)                                                                     \
@@ -375,19 +331,19 @@ static int put_view(struct hr_store *s, const struct hr_store_view *v)
 
 	copy.bytes = keep(m, v->bytes, v->len);
 	for (size_t i = 0; i < m->t[VIEWS].n; i++) {
-		if (((struct hr_store_view *)at(&m->t[VIEWS], i))->host_no == v->host_no)
-			drop(&m->t[VIEWS], i--);
+		if (((struct hr_store_view *)hr_mem_at(&m->t[VIEWS], i))->host_no == v->host_no)
+			hr_mem_drop(&m->t[VIEWS], i--, 1);
 	}
-	push(&m->t[VIEWS], &copy);
+	hr_mem_push(&m->t[VIEWS], &copy);
 	return 0;
 }
 
 static int state(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg)
 {
-	struct table *t = &mem_of(s)->t[STATES];
+	struct hr_mem_table *t = &mem_of(s)->t[STATES];
 
 	for (size_t i = 0; i < t->n; i++) {
-		const struct hr_store_state *have = at(t, i);
+		const struct hr_store_state *have = hr_mem_at(t, i);
 
 		if (have->host_no == host_no)
 			return fn(arg, have);
@@ -398,12 +354,12 @@ static int state(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, voi
 static int journal_heads(
 	struct hr_store *s, uint64_t from_n, uint32_t max, hr_store_event_fn fn, void *arg)
 {
-	struct table *t = &mem_of(s)->t[EVENTS];
+	struct hr_mem_table *t = &mem_of(s)->t[EVENTS];
 	uint32_t n = 0;
 
-	sort(t, by_event_n);
+	hr_mem_sort(t, by_event_n);
 	for (size_t i = 0; i < t->n && n < max; i++) {
-		struct hr_store_event e = *(struct hr_store_event *)at(t, i);
+		struct hr_store_event e = *(struct hr_store_event *)hr_mem_at(t, i);
 		int r;
 
 		if (e.row.n < from_n)
@@ -420,10 +376,10 @@ static int journal_heads(
 
 static int facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg)
 {
-	struct table *t = &mem_of(s)->t[FACTS];
+	struct hr_mem_table *t = &mem_of(s)->t[FACTS];
 
 	for (size_t i = 0; i < t->n; i++) {
-		const struct facts *f = at(t, i);
+		const struct facts *f = hr_mem_at(t, i);
 
 		if (f->host_no == host_no)
 			return fn(arg,
@@ -436,15 +392,25 @@ static int facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, voi
 static int range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 	hr_store_row_fn fn, void *arg)
 {
-	struct table *t = &mem_of(s)->t[ROWS];
+	struct hr_mem_table *t = &mem_of(s)->t[ROWS];
+	size_t i = 0, above = t->n;
 
-	sort(t, by_key);
-	for (size_t i = 0; i < t->n; i++) {
-		const struct row *row = at(t, i);
+	hr_mem_sort(t, by_key);
+	while (i < above) { /* the first of slot @from */
+		size_t mid = i + (above - i) / 2;
+
+		if (((const struct row *)hr_mem_at(t, mid))->r.slot < from)
+			i = mid + 1;
+		else
+			above = mid;
+	}
+	for (; i < t->n; i++) {
+		const struct row *row = hr_mem_at(t, i);
 		int r;
 
-		if (row->r.slot < from || row->r.slot > to ||
-			(host_no != 0 && row->r.host_no != host_no))
+		if (row->r.slot > to)
+			break;
+		if (host_no != 0 && row->r.host_no != host_no)
 			continue;
 		r = fn(arg, &row->r);
 		if (r)
@@ -458,17 +424,18 @@ static int forget(struct hr_store *s, uint32_t host_no)
 	struct hr_store_mem *m = mem_of(s);
 
 	for (size_t i = 0; i < m->t[HOSTS].n; i++) {
-		struct hr_store_host *h = at(&m->t[HOSTS], i);
+		struct hr_store_host *h = hr_mem_at(&m->t[HOSTS], i);
 
 		if (h->no == host_no) {
+			hr_mem_change(&m->t[HOSTS]);
 			memset(h->id, 0, sizeof(h->id));
 			memset(h->name, 0, sizeof(h->name));
 		}
 	}
 #define DROP(which, type, field)                                                                   \
 	for (size_t i = 0; i < m->t[which].n;) {                                                   \
-		if (((type *)at(&m->t[which], i))->field == host_no)                               \
-			drop(&m->t[which], i);                                                     \
+		if (((type *)hr_mem_at(&m->t[which], i))->field == host_no)                        \
+			hr_mem_drop(&m->t[which], i, 1);                                           \
 		else                                                                               \
 			i++;                                                                       \
 	}
@@ -486,12 +453,12 @@ static int forget(struct hr_store *s, uint32_t host_no)
 static int purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
 	uint64_t *ret_rows)
 {
-	struct table *t = &mem_of(s)->t[ROWS];
+	struct hr_mem_table *t = &mem_of(s)->t[ROWS];
 
 	(void)max_slots;
 	for (size_t i = 0; i < t->n;) {
-		if (((struct row *)at(t, i))->r.host_no == host_no) {
-			drop(t, i);
+		if (((struct row *)hr_mem_at(t, i))->r.host_no == host_no) {
+			hr_mem_drop(t, i, 1);
 			(*ret_rows)++;
 		} else {
 			i++;
@@ -525,10 +492,8 @@ static void close_store(struct hr_store *s)
 	struct hr_store_mem *m = mem_of(s);
 
 	end(m, true);
-	for (int i = 0; i < TABLES; i++) {
-		free(m->t[i].p);
-		free(m->saved[i].p);
-	}
+	for (int i = 0; i < TABLES; i++)
+		hr_mem_free(&m->t[i]);
 	for (size_t i = 0; i < m->n_bytes; i++)
 		free(m->bytes[i]);
 	free(m->bytes);
@@ -574,7 +539,7 @@ struct hr_store *hr_store_mem_open(void)
 		return NULL;
 	m->base.ops = &ops;
 	for (int i = 0; i < TABLES; i++)
-		m->t[i].size = m->saved[i].size = entry_size[i];
+		m->t[i].size = entry_size[i];
 	return &m->base;
 }
 
