@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * usage: sim [--events N] [--seconds N] [--seed N] [--one] [--verbose]
+ * usage: sim [--events N] [--seconds N] [--jobs N] [--seed N] [--one] [--verbose]
  * Runs histories, each from a seed of its own, until N messages were seen (default
- * 1e6) or N seconds have passed.  --one runs the history of --seed alone.
+ * 1e6) or N seconds have passed, in that many processes at once (default 1), and says
+ * every minute how far it is.  --one runs the history of --seed alone.
  * Exit status 1: a history broke the invariant; its seed is printed, and
  * "sim --one --seed S --verbose" shows it again.
  */
@@ -10,16 +11,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tests/failure/sim.h"
 
-#define SECOND 1000000000ULL
+#define SECOND   1000000000ULL
+#define JOBS_MAX 64
+#define TELL_S   60
 
 struct sim sim;
 static uint64_t seed_now;
+
+/* What one process has seen; all of them see it. */
+struct share {
+	struct sim_totals total; /* whole histories */
+	uint64_t histories;
+};
+
+static struct {
+	uint64_t events, seconds, seed;
+	uint32_t jobs;
+	bool one;
+	time_t began;
+	struct share *share;
+} arg = {.events = 1000000, .jobs = 1};
 
 void sim_fail(const char *fmt, ...)
 {
@@ -154,6 +173,7 @@ static void history(uint64_t seed)
 {
 	char cmd[128];
 	struct sim_totals keep = sim.total;
+	uint64_t before[3] = {keep.stored, keep.dropped, keep.waiting};
 	bool verbose = sim.verbose;
 
 	seed_now = seed;
@@ -174,6 +194,9 @@ static void history(uint64_t seed)
 		if (!sim.agent[i].courier)
 			sim_agent_tick(&sim.agent[i]);
 	sim_collector_end();
+	sim.total.stored += before[0]; /* the check counts those of one history */
+	sim.total.dropped += before[1];
+	sim.total.waiting += before[2];
 	sim_agents_end();
 	sim_forget_events();
 	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", sim.dir);
@@ -181,40 +204,142 @@ static void history(uint64_t seed)
 		printf("left: %s\n", sim.dir);
 }
 
+/* Sums, of this program's processes. */
+static void tell(const char *verdict)
+{
+	struct share all = {0};
+
+	for (uint32_t i = 0; i < arg.jobs; i++) {
+		const struct share *s = &arg.share[i];
+
+		all.histories += s->histories;
+		all.total.events += s->total.events;
+		all.total.windows += s->total.windows;
+		all.total.stored += s->total.stored;
+		all.total.dropped += s->total.dropped;
+		all.total.waiting += s->total.waiting;
+		all.total.collector_starts += s->total.collector_starts;
+		all.total.agent_starts += s->total.agent_starts;
+		all.total.reboots += s->total.reboots;
+		all.total.faults += s->total.faults;
+	}
+	printf("%llu histories, %llu message events, %llu windows (%llu stored, %llu dropped, %llu "
+	       "waiting), %llu collector starts, %llu agent starts, %llu reboots, %llu store "
+	       "faults, %lld s: %s\n",
+		(unsigned long long)all.histories, (unsigned long long)all.total.events,
+		(unsigned long long)all.total.windows, (unsigned long long)all.total.stored,
+		(unsigned long long)all.total.dropped, (unsigned long long)all.total.waiting,
+		(unsigned long long)all.total.collector_starts,
+		(unsigned long long)all.total.agent_starts, (unsigned long long)all.total.reboots,
+		(unsigned long long)all.total.faults, (long long)(time(NULL) - arg.began), verdict);
+	fflush(stdout);
+}
+
+/* The seeds are dealt out: process @job has each arg.jobs-th of one sequence. */
+static void work(uint32_t job)
+{
+	struct share *mine = &arg.share[job];
+	struct hr_rand base = {.s = arg.seed};
+	time_t told = arg.began;
+
+	for (uint64_t i = 0; !arg.one; i++) {
+		uint64_t seed = hr_rand_u64(&base);
+
+		if (i % arg.jobs != job)
+			continue;
+		history(seed);
+		mine->total = sim.total;
+		mine->histories++;
+		if (sim.total.events >= arg.events / arg.jobs ||
+			(arg.seconds && (uint64_t)(time(NULL) - arg.began) >= arg.seconds))
+			return;
+		if (arg.jobs == 1 && time(NULL) >= told + TELL_S) {
+			told = time(NULL);
+			tell("so far");
+		}
+	}
+	history(arg.seed);
+	*mine = (struct share){.total = sim.total, .histories = 1};
+}
+
+/* False: one of them failed, and has said so. */
+static bool work_in_jobs(void)
+{
+	time_t told = arg.began;
+	uint32_t left = 0;
+	int status;
+	bool ok = true;
+
+	for (uint32_t i = 0; i < arg.jobs; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			work(i);
+			exit(0);
+		}
+		ok = ok && pid > 0;
+		left += pid > 0;
+	}
+	while (left > 0) {
+		if (waitpid(-1, &status, WNOHANG) > 0) {
+			ok = ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+			left--;
+			continue;
+		}
+		sleep(1);
+		if (time(NULL) >= told + TELL_S) {
+			told = time(NULL);
+			tell(ok ? "so far" : "one process has FAILED, so far");
+		}
+	}
+	return ok;
+}
+
+static bool take_args(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *v = i + 1 < argc ? argv[i + 1] : "";
+
+		if (strcmp(argv[i], "--one") == 0) {
+			arg.one = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--verbose") == 0) {
+			sim.verbose = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--events") == 0)
+			arg.events = (uint64_t)strtod(v, NULL);
+		else if (strcmp(argv[i], "--seconds") == 0)
+			arg.seconds = strtoull(v, NULL, 0);
+		else if (strcmp(argv[i], "--jobs") == 0)
+			arg.jobs = (uint32_t)strtoull(v, NULL, 0);
+		else if (strcmp(argv[i], "--seed") == 0)
+			arg.seed = strtoull(v, NULL, 0);
+		else
+			return false;
+		i++;
+	}
+	return arg.jobs >= 1 && arg.jobs <= JOBS_MAX && !(arg.one && arg.jobs > 1);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t events = 1000000, seconds = 0, histories = 0;
-	struct hr_rand base = hr_rand_seeded("sim");
-	time_t t = time(NULL);
-	bool one = false;
+	bool ok = true;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--events") == 0 && i + 1 < argc)
-			events = (uint64_t)strtod(argv[++i], NULL);
-		else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
-			seconds = strtoull(argv[++i], NULL, 0);
-		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-			base.s = strtoull(argv[++i], NULL, 0);
-		else if (strcmp(argv[i], "--one") == 0)
-			one = true;
-		else if (strcmp(argv[i], "--verbose") == 0)
-			sim.verbose = true;
-		else
-			return printf("see the top of sim.c\n"), 2;
-	}
-	do {
-		history(one ? base.s : hr_rand_u64(&base));
-		histories++;
-	} while (!one && sim.total.events < events &&
-		 (seconds == 0 || (uint64_t)(time(NULL) - t) < seconds));
-	printf("%llu histories, %llu message events, %llu windows (last history: %llu stored, %llu "
-	       "dropped, %llu waiting), %llu collector starts, %llu agent starts, %llu reboots, "
-	       "%llu store faults, %lld s: conserved\n",
-		(unsigned long long)histories, (unsigned long long)sim.total.events,
-		(unsigned long long)sim.total.windows, (unsigned long long)sim.total.stored,
-		(unsigned long long)sim.total.dropped, (unsigned long long)sim.total.waiting,
-		(unsigned long long)sim.total.collector_starts,
-		(unsigned long long)sim.total.agent_starts, (unsigned long long)sim.total.reboots,
-		(unsigned long long)sim.total.faults, (long long)(time(NULL) - t));
-	return 0;
+	arg.seed = hr_rand_seeded("sim").s;
+	arg.began = time(NULL);
+	if (!take_args(argc, argv))
+		return printf("see the top of sim.c\n"), 2;
+	arg.share = mmap(NULL, arg.jobs * sizeof(*arg.share), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (arg.share == MAP_FAILED)
+		return perror("mmap"), 1;
+	fflush(stdout);
+	if (arg.jobs > 1)
+		ok = work_in_jobs();
+	else
+		work(0);
+	tell(ok ? "conserved" : "FAILED, see above");
+	return ok ? 0 : 1;
 }
