@@ -523,8 +523,9 @@ static void take_result(struct hr_courier *c, const struct hr_ship_result *r)
 			on_refused(c, r);
 			break;
 		}
-		if (!c->uncertain)
-			put_back(c, r);
+		/* now and not for good: a copy of it made on the way may be stored as soon as the
+		 * credential is known (again), so the same comes again, as after a clash */
+		c->uncertain = true;
 		c->next_ns = hr_clock_mono_ns() + DENIED_PAUSE_NS;
 		break;
 	case HR_SHIP_NOT_TAKEN:

@@ -88,6 +88,8 @@ static struct sim_weather draw_weather(void)
 	w.cold =
 		w.save_ns / SECOND % 3 == 0; /* no draw of its own: old seeds stay what they were */
 	w.proxy_poison = w.save_ns / SECOND % 5 == 0;
+	w.denied = w.save_ns / SECOND % 7 == 0 ? 12 : 0;
+	w.proxy_403 = w.save_ns / SECOND % 11 == 0 ? 0.03 : 0;
 	if (sim_chance() < 0.03) { /* a day without a collector */
 		w.agents = 2;
 		w.length_s = 100000;
@@ -154,7 +156,7 @@ static void live(void)
 		if (!sim.healed && sim.now_ns >= heal_ns) {
 			sim.healed = true;
 			for (uint32_t i = 0; i < sim.n_agents; i++)
-				sim.agent[i].cut_ns = 0;
+				sim.agent[i].cut_ns = sim.agent[i].denied_ns = 0;
 			sim_collector_start();
 		}
 		happen(&e);

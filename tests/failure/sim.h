@@ -28,11 +28,12 @@ struct sim_weather {
 	uint32_t agents;
 	uint64_t length_s; /* windows are made this long; then everything heals */
 	double request_lost, answer_lost, duplicated, late;
-	double proxy_503, proxy_413, proxy_204; /* said by something between the two */
-	bool proxy_poison;                      /* a 16th of all bodies, whenever they come */
-	double store_full, store_crash;         /* per group */
+	double proxy_503, proxy_413, proxy_204, proxy_403; /* said by something between the two */
+	bool proxy_poison;              /* a 16th of all bodies, whenever they come */
+	double store_full, store_crash; /* per group */
 	double agent_killed, agent_rebooted, agent_amnesia, cut_off; /* per agent and hour */
-	double outage;                                               /* per hour */
+	double denied; /* the collector does not know its secret for a while; per agent and hour */
+	double outage; /* per hour */
 	uint64_t outage_max_s;
 	int64_t skew_max_ms;
 	double clock_step; /* per agent and hour */
@@ -61,9 +62,10 @@ struct sim_agent {
 	char dir[96];
 	struct hr_courier *courier; /* NULL: not running */
 	struct hr_ship *ship;
-	uint64_t boot_ns; /* when its machine came up */
-	uint64_t up_ns;   /* not running before */
-	uint64_t cut_ns;  /* cut off from the collector until then */
+	uint64_t boot_ns;   /* when its machine came up */
+	uint64_t up_ns;     /* not running before */
+	uint64_t cut_ns;    /* cut off from the collector until then */
+	uint64_t denied_ns; /* 401 until then */
 	int64_t skew_ms;
 	uint64_t next_window, first_free;
 	uint32_t epoch;

@@ -161,6 +161,8 @@ void sim_agent_weather(struct sim_agent *a)
 		return; /* down already */
 	if (sim_hits(w->cut_off / 60))
 		a->cut_ns = sim.now_ns + sim_between(10, w->outage_max_s) * SECOND;
+	if (sim_hits(w->denied / 60))
+		a->denied_ns = sim.now_ns + sim_between(1, 600) * SECOND;
 	if (sim_hits(w->clock_step / 60)) {
 		int64_t span = w->skew_max_ms ? w->skew_max_ms : 3600000;
 

@@ -171,6 +171,11 @@ void sim_collector_arrive(struct sim_event *e)
 			&(struct sim_answer){.status = e->copied ? 503 : 0, .retry_after_s = 5});
 		return;
 	}
+	if (sim.now_ns < sim.agent[e->agent].denied_ns) { /* before its body is read */
+		free(e->body);
+		sim_reply(e->agent, e->conn, &(struct sim_answer){.status = 401, .ours = true});
+		return;
+	}
 	j = calloc(1, sizeof(*j));
 	if (!j)
 		abort();

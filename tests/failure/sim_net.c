@@ -74,5 +74,7 @@ void sim_reply(uint32_t agent, uint64_t conn, const struct sim_answer *a)
 		e.answer.ack[0] = '\0';
 	else if (sim_hits(sim.weather.proxy_503))
 		e.answer = (struct sim_answer){.status = 503, .retry_after_s = 5};
+	else if (sim_hits(sim.weather.proxy_403))
+		e.answer = (struct sim_answer){.status = 403};
 	sim_schedule(sim.now_ns + sim_between(100000, 80000000), e);
 }

@@ -215,6 +215,9 @@ static enum hr_ship_outcome outcome_of(
 	case 413:
 	case 415:
 		return HR_SHIP_REFUSED;
+	case 401:
+	case 403:
+		return HR_SHIP_DENIED;
 	case 409:
 		return HR_SHIP_CLASH;
 	default:

@@ -5,7 +5,6 @@
 
 #include "tests/unit/hr_cmocka.h"
 
-#include <dirent.h>
 #include <time.h>
 
 #include "agent/courier.h"
@@ -14,6 +13,7 @@
 #include "proto/units.h"
 #include "proto/wire.h"
 #include "tests/io/http_server.h"
+#include "tests/io/spool_dir.h"
 
 /* The clock of this program: ahead of the machine's as a test wants it. */
 static uint64_t ahead_ns;
@@ -79,20 +79,10 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
 	struct world *w = *state;
-	char spool[96];
-	struct dirent *e;
-	DIR *d;
 
 	hr_courier_close(w->c);
 	http_stop(&w->srv);
-	(void)snprintf(spool, sizeof(spool), "%s/spool", w->dir);
-	d = opendir(spool);
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-	(void)rmdir(spool);
-	(void)rmdir(w->dir);
+	remove_state(w->dir);
 	free(w);
 	return 0;
 }

@@ -213,6 +213,29 @@ static void a_403_on_the_way_blocks_nothing(void **state)
 	assert_int_equal(st.last, HR_SHIP_DENIED);
 }
 
+/*
+ * The token was not known when it came, and a copy that something on the way made may come when it
+ * is: the windows that were in it are not merged, the same bytes come again.
+ */
+static void what_the_collector_denies_comes_again_as_it_was(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++)
+		window(w);
+	atomic_store(&w->srv.problem, true);
+	answers(w, 401, 0);
+	work_until(w, 1);
+	assert_int_equal(waiting(w), 3);
+	window(w); /* newer, and yet it waits */
+	ahead_ns += 301 * HR_NS_PER_S;
+	answers(w, 204, 3);
+	work_until(w, 2);
+	assert_int_equal(waiting(w), 1);
+	assert_int_equal(w->srv.body_len[1], w->srv.body_len[0]);
+	assert_memory_equal(w->srv.body[1], w->srv.body[0], w->srv.body_len[0]);
+}
+
 /* What a proxy answers with 404 for ever holds up neither live windows nor its companions. */
 static void a_body_that_never_comes_through_blocks_nothing(void **state)
 {
@@ -347,6 +370,7 @@ int main(void)
 		T(a_collector_without_room_gets_everything_later),
 		T(the_backlog_goes_at_the_granted_rate_behind_the_newest),
 		T(a_403_on_the_way_blocks_nothing),
+		T(what_the_collector_denies_comes_again_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
  */
 #include "tests/unit/hr_cmocka.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "proto/base/log.h"
 #include "proto/units.h"
 #include "proto/wire.h"
+#include "tests/io/spool_dir.h"
 #include "tests/unit/hr_sample.h"
 
 #define LIMIT     (512 * 1024)
@@ -31,7 +31,14 @@
 #define FILE_NAME "spool/spool"
 
 static uint64_t now_ns;
-static bool down, silent;
+
+/* What a POST meets. */
+static enum {
+	COLLECTOR,
+	NOBODY,
+	SILENCE, /* it may be stored */
+	DENIAL,  /* the collector's own 401 */
+} there_is;
 
 uint64_t hr_clock_mono_ns(void)
 {
@@ -177,11 +184,17 @@ bool hr_ship_take_result(struct hr_ship *s, struct hr_ship_result *ret)
 
 int hr_ship_post(struct hr_ship *s, const void *body, size_t len, uint64_t seq)
 {
+	static const struct hr_ship_result not_taken[] = {
+		[NOBODY] = {.outcome = HR_SHIP_NOT_TAKEN, .certain = true},
+		[SILENCE] = {.outcome = HR_SHIP_UNKNOWN},
+		[DENIAL] = {.outcome = HR_SHIP_DENIED, .status = 401, .certain = true},
+	};
+
 	s->ended = true;
-	s->r = (struct hr_ship_result){
-		.outcome = silent ? HR_SHIP_UNKNOWN : HR_SHIP_NOT_TAKEN, .certain = !silent};
-	if (down || silent)
+	if (there_is != COLLECTOR) {
+		s->r = not_taken[there_is];
 		return 0;
+	}
 	take(body, len);
 	s->r = (struct hr_ship_result){.outcome = HR_SHIP_DURABLE,
 		.status = 204,
@@ -212,7 +225,7 @@ static int setup(void **state)
 	if (!w)
 		return -1;
 	now_ns = 0;
-	down = silent = false;
+	there_is = COLLECTOR;
 	memset(&there, 0, sizeof(there));
 	(void)snprintf(w->dir, sizeof(w->dir), "%s/hr-outage-XXXXXX",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
@@ -227,19 +240,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct world *w = *state;
-	struct dirent *e;
-	char path[96];
-	DIR *d;
 
 	hr_courier_close(w->c);
-	(void)snprintf(path, sizeof(path), "%s/spool", w->dir);
-	d = opendir(path);
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-	(void)rmdir(path);
-	(void)rmdir(w->dir);
+	remove_state(w->dir);
 	free(w);
 	return 0;
 }
@@ -280,7 +283,7 @@ static size_t file_bytes(const struct world *w)
 	return (size_t)st.st_size;
 }
 
-static void bear_the_outage(struct world *w)
+static void bear_the_outage(struct world *w, int first, int then)
 {
 	size_t most = 0;
 
@@ -289,11 +292,10 @@ static void bear_the_outage(struct world *w)
 	for (int i = 0; i < 30; i++)
 		second(w, BEFORE);
 	assert_int_equal(hr_courier_outbox(w->c)->n, 0);
-	silent = true; /* the first POST gets no answer: nobody knows whether it is stored */
+	there_is = first;
 	while (w->seq < BEFORE + 3)
 		second(w, BEFORE + 3);
-	silent = false;
-	down = true;
+	there_is = then;
 	while (w->seq < WINDOWS) {
 		second(w, WINDOWS);
 		if (now_ns / HR_NS_PER_S % 60 == 0 && file_bytes(w) > most)
@@ -331,14 +333,14 @@ static void catch_up(struct world *w)
 	uint32_t before = there.posts;
 	uint64_t begun = now_ns, lowest = UINT64_MAX, seq = w->seq;
 
-	down = false;
+	there_is = COLLECTOR;
 	while (hr_courier_outbox(w->c)->n > 0) {
 		uint32_t posts = there.posts;
 
 		second(w, UINT64_MAX);
 		if (there.posts == posts)
 			continue;
-		if (posts == before) { /* the one without an answer goes first, as it was */
+		if (posts == before) { /* the one that may be stored goes first, as it was */
 			assert_int_equal(there.first, BEFORE);
 			continue;
 		}
@@ -354,9 +356,9 @@ static void catch_up(struct world *w)
 		(unsigned long)(w->seq - seq));
 }
 
-static void bridge(struct world *w)
+static void bridge(struct world *w, int first, int then)
 {
-	bear_the_outage(w);
+	bear_the_outage(w, first, then);
 	check_resolution(w);
 	catch_up(w);
 	for (uint64_t s = 0; s < w->seq && s < WINDOWS; s++)
@@ -371,7 +373,7 @@ static void a_busy_vm_bridges_a_day_within_512_kib(void **state)
 
 	for (unsigned i = 0; i < KINDS; i++)
 		hr_sample_busy(&r, &w->kind[i], 0);
-	bridge(w);
+	bridge(w, SILENCE, NOBODY);
 	assert_true(w->largest > 700); /* or they are not what a busy VM sends */
 }
 
@@ -389,7 +391,7 @@ static void a_day_of_answers_that_prove_nothing_fits_too(void **state)
 
 	for (unsigned i = 0; i < KINDS; i++)
 		hr_sample_busy(&r, &w->kind[i], 0);
-	silent = true;
+	there_is = SILENCE;
 	while (w->seq < WINDOWS) {
 		second(w, WINDOWS);
 		if (now_ns / HR_NS_PER_S % 60 == 0 && file_bytes(w) > most)
@@ -402,7 +404,7 @@ static void a_day_of_answers_that_prove_nothing_fits_too(void **state)
 	assert_true(most <= LIMIT);
 	assert_int_equal(hr_courier_outbox(w->c)->dropped, 0);
 	assert_in_range(held, 57, 72 + 12); /* one in 20 to 25 min, and those of the start */
-	silent = false;
+	there_is = COLLECTOR;
 	begun = now_ns;
 	while (hr_courier_outbox(w->c)->n > 0) {
 		second(w, UINT64_MAX);
@@ -420,8 +422,19 @@ static void an_idle_vm_bridges_a_day_within_512_kib(void **state)
 
 	for (unsigned i = 0; i < KINDS; i++)
 		hr_sample_idle(&r, &w->kind[i], 0);
-	bridge(w);
+	bridge(w, SILENCE, NOBODY);
 	assert_true(w->largest > 400);
+}
+
+/* A copy of what is denied may be stored once the secret is known: it alone is never merged. */
+static void a_day_without_a_valid_secret_fits_too(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("busy");
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < KINDS; i++)
+		hr_sample_busy(&r, &w->kind[i], 0);
+	bridge(w, DENIAL, DENIAL);
 }
 
 int main(void)
@@ -431,6 +444,7 @@ int main(void)
 		T(a_busy_vm_bridges_a_day_within_512_kib),
 		T(an_idle_vm_bridges_a_day_within_512_kib),
 		T(a_day_of_answers_that_prove_nothing_fits_too),
+		T(a_day_without_a_valid_secret_fits_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

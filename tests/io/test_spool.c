@@ -2,7 +2,6 @@
 /* The spool on real files: killed, torn, damaged, full, taken, unwritable. */
 #include "tests/unit/hr_cmocka.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +16,7 @@
 #include "agent/spool.h"
 #include "proto/summary.h"
 #include "proto/wire.h"
+#include "tests/io/spool_dir.h"
 
 #define BOOT  0x1111ULL
 #define LIMIT (512 * 1024)
@@ -80,16 +80,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct world *w = *state;
-	struct dirent *e;
-	DIR *d;
 
 	hr_spool_close(w->s);
-	d = opendir(w->dir);
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-	(void)rmdir(w->dir);
+	remove_dir(w->dir);
 	free(w);
 	return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "tests/unit/hr_cmocka.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +17,7 @@
 
 #include "agent/core/journal.h"
 #include "agent/spool.h"
+#include "tests/io/spool_dir.h"
 
 #define BOOT  0x1111ULL
 #define LIMIT (512 * 1024)
@@ -107,15 +107,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
 	(void)state;
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-	(void)rmdir(dir);
+	remove_dir(dir);
 	return 0;
 }
 
