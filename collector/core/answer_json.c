@@ -25,10 +25,26 @@ static void add(json_t *a, json_t *value, bool *ok)
 		*ok = false;
 }
 
+/* Without a fraction in as many digits as are written. */
+static bool looks_whole(double v)
+{
+	char text[40];
+
+	if (fabs(v) >= 1e8)
+		return true;
+	if (fabs(v - floor(v + 0.5)) > fabs(v) * 5e-8)
+		return false;
+	(void)snprintf(text, sizeof(text), "%.*g", REAL_DIGITS, v);
+	return !strchr(text, '.');
+}
+
 static json_t *num(double v)
 {
 	if (!isfinite(v))
 		return json_null();
+	/* as 5.0 or 5.9e8 it would be read as whole, and written in another way the next time */
+	if (fabs(v) < INTEGER_MAX && looks_whole(v))
+		v = floor(v + 0.5);
 	if (fabs(v) < INTEGER_MAX && floor(v) == v)
 		return json_integer((json_int_t)v);
 	return json_real(v);

@@ -75,7 +75,9 @@ static void try_file(const uint8_t *data, size_t size)
 	int fd;
 
 	if (!dir[0]) {
-		(void)snprintf(dir, sizeof(dir), "/tmp/hr-fuzz-XXXXXX");
+		/* in memory: every input is two files that are synced */
+		(void)snprintf(dir, sizeof(dir), "%s/hr-fuzz-XXXXXX",
+			access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 		HR_FUZZ_CHECK(mkdtemp(dir));
 		(void)atexit(clean);
 	}
