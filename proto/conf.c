@@ -84,12 +84,15 @@ static bool parse_bool(const char *s, bool *ret)
 	return false;
 }
 
-/* " #" is refused: it is meant as a comment, and libinih knows only " ;" as one. */
+/*
+ * " #" is refused: it is meant as a comment, and libinih knows only " ;" as one.  So is "=;x",
+ * which is a value without the space that makes it a comment, and would be printed with one.
+ */
 static bool text_ok(const struct hr_conf_key *k, const char *s)
 {
 	size_t len = strlen(s);
 
-	return len < k->size && hr_text_ok(s, len) && !strstr(s, " #");
+	return len < k->size && hr_text_ok(s, len) && !strstr(s, " #") && s[0] != ';';
 }
 
 static bool parse_value(const struct hr_conf_key *k, const char *s, union value *ret)
@@ -218,7 +221,9 @@ static void expected(const struct hr_conf_key *k, char *buf, size_t cap)
 		return;
 	}
 	if (k->type == HR_CONF_TEXT || k->type == HR_CONF_FILE) {
-		snprintf(buf, cap, "at most %zu bytes of printable text without ' #'", k->size - 1);
+		snprintf(buf, cap,
+			"at most %zu bytes of printable text without ' #' and no ';' in front",
+			k->size - 1);
 		return;
 	}
 	print_value(k, is_real ? (const char *)&k->min : (const char *)&lo, min, sizeof(min));

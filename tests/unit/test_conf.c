@@ -104,8 +104,10 @@ static void errors_say_where_what_and_what_was_expected(void **state)
 					   "1.5, from 1 to 8 was expected");
 	refused("[agent]\nurl = 0123456789012345678901234567890123\n",
 		"f.conf:2: url = '0123456789012345678901234567890123' is wrong, at most 31 bytes "
-		"of "
-		"printable text without ' #' was expected");
+		"of printable text without ' #' and no ';' in front was expected");
+	refused("[agent]\nurl =;none\n",
+		"f.conf:2: url = ';none' is wrong, at most 31 bytes of printable text without ' #' "
+		"and no ';' in front was expected");
 	refused("[spool]\nsise = 1M\n",
 		"f.conf:2: unknown key 'sise' in [spool], expected one of size tries");
 	refused("[spol]\nsize = 1M\n",
