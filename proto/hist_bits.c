@@ -28,28 +28,12 @@ bool hr_bits_put(struct hr_bits *b, uint64_t v, unsigned n)
 	return true;
 }
 
-/* The next 57 bits or more, first one highest; the caller has 8 bytes from here on. */
-static uint64_t peek(const struct hr_bits *b)
-{
-	uint64_t v;
-
-	memcpy(&v, b->buf + b->at / 8, 8);
-	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-		v = __builtin_bswap64(v);
-	return v << b->at % 8;
-}
-
-bool hr_bits_get(struct hr_bits *b, unsigned n, uint64_t *ret)
+bool hr_bits_get_bytewise(struct hr_bits *b, unsigned n, uint64_t *ret)
 {
 	uint64_t v = 0;
 
 	if (n > b->cap * 8 - b->at)
 		return false;
-	if (n <= 56 && b->at / 8 + 8 <= b->cap) { /* nearly always: one load instead of a loop */
-		*ret = n == 0 ? 0 : peek(b) >> (64 - n);
-		b->at += n;
-		return true;
-	}
 	while (n > 0) {
 		unsigned left = 8 - (unsigned)(b->at % 8), take = n < left ? n : left;
 
@@ -75,7 +59,7 @@ bool hr_bits_get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret)
 	uint64_t bit, rest;
 
 	if (b->at / 8 + 8 <= b->cap) {
-		uint64_t v = peek(b);
+		uint64_t v = hr_bits_load(b->buf + b->at / 8) << b->at % 8;
 		unsigned n;
 
 		zeros = v ? (unsigned)__builtin_clzll(v) : 64;
@@ -114,17 +98,9 @@ uint64_t hr_bits_fold(uint32_t before, uint32_t n)
 	return n;
 }
 
-/* Without a branch on the counts: which way one goes from the next nobody can foretell. */
-static inline uint64_t unfold(uint32_t before, uint64_t z)
-{
-	uint64_t half = (z + 1) / 2, down = 0 - (z & 1), n = before + ((half ^ down) - down);
-
-	return z > 2 * (uint64_t)before ? z : n;
-}
-
 bool hr_bits_unfold(uint32_t before, uint64_t z, uint32_t *ret)
 {
-	uint64_t n = unfold(before, z);
+	uint64_t n = z > 2 * (uint64_t)before ? z : z % 2 ? before - (z + 1) / 2 : before + z / 2;
 
 	if (n > UINT32_MAX)
 		return false;
@@ -184,66 +160,117 @@ bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h, unsigned shift)
 	return hr_hist_coarsen(&coarse, shift) && put(b, &coarse);
 }
 
-/*
- * Counts from bucket @i to @last, as long as a load of 8 bytes stays inside: the same as
- * hr_bits_get_count() one after the other, with the place and the count before in registers (a
- * window has 500 of them, and this is where its decoding spends its time).  The next bucket to
- * read; > @last: all are there.  Leaves a malformed or a very long code to the caller.
- */
-static uint32_t get_counts(struct hr_bits *b, uint32_t i, uint32_t last, struct hr_hist *h)
+/* hr_bucket_lo() of every bucket, and of the one behind the last, modulo 2^32. */
+#define ROW(g)                                                                                     \
+	8U << (g), 9U << (g), 10U << (g), 11U << (g), 12U << (g), 13U << (g), 14U << (g), 15U << (g)
+static const uint32_t edges[HR_BUCKETS + 1] = {0, 1, 2, 3, 4, 5, 6, 7, ROW(0), ROW(1), ROW(2),
+	ROW(3), ROW(4), ROW(5), ROW(6), ROW(7), ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13),
+	ROW(14), ROW(15), ROW(16), ROW(17), ROW(18), ROW(19), ROW(20), ROW(21), ROW(22), ROW(23),
+	ROW(24), ROW(25), ROW(26), ROW(27), ROW(28), 0};
+
+/* order() of the counts that nearly all are. */
+#define ORDERS 1024
+static const uint8_t orders[ORDERS] = {
+	[1 ... 3] = 1, [4 ... 15] = 2, [16 ... 63] = 3, [64 ... 255] = 4, [256 ... 1023] = 5};
+
+/* A histogram while it is read: buckets @first, @first + @step ... @last have a count. */
+struct run {
+	uint32_t first, last, step;
+	uint32_t *n;
+	uint64_t total;
+	uint64_t lo, hi; /* sum of the values, were all at an edge; void once total has 33 bits */
+	bool wide;       /* a count had more than 32 bits */
+};
+
+static void run_add(struct run *r, uint32_t i, uint64_t count)
 {
-	uint32_t before = 0, step = 1u << h->shift;
-	const unsigned char *buf = b->buf;
-	uint64_t total = 0;
-	size_t at = b->at, end = b->cap >= 8 ? (b->cap - 8) * 8 + 7 : 0;
-
-	for (; i <= last && at <= end && b->cap >= 8; i += step) {
-		unsigned k = order(before), zeros, n;
-		uint64_t v;
-
-		memcpy(&v, buf + at / 8, 8);
-		if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-			v = __builtin_bswap64(v);
-		v <<= at % 8;
-		if (v == 0)
-			break;
-		zeros = (unsigned)__builtin_clzll(v);
-		n = 2 * zeros + 1 + k;
-		if (n > 57)
-			break;
-		v = unfold(before, (v << zeros >> (63 - zeros - k)) - (1ULL << k));
-		if (v > UINT32_MAX)
-			break;
-		at += n;
-		before = h->n[i] = (uint32_t)v;
-		total += v;
-	}
-	b->at = at;
-	h->total += total;
-	return i;
+	r->n[i] = (uint32_t)count;
+	r->total += count;
+	r->lo += count * edges[i];
+	r->hi += count * (edges[i + r->step] - 1);
 }
 
 /*
- * hr_hist_sum_range() of a histogram whose used buckets are known to lie in @first .. @last,
- * @last among them.  False: the smallest sum does not fit.
+ * Counts, as long as a load of 8 bytes stays inside: the same as hr_bits_get_count() one after the
+ * other.  A window has 500 of them, and this is where its decoding spends its time, waiting: where
+ * a code ends follows from the count before it.  So what stands between one count and the next is
+ * kept short and has no branch on their values (nobody can foretell them), and the sums are made
+ * beside it.  The next bucket to read; > last: all are there.  Leaves a malformed or a very long
+ * code to the caller.
  */
-static bool sum_range(
-	const struct hr_hist *h, uint32_t first, uint32_t last, uint64_t *ret_lo, uint64_t *ret_hi)
+static uint32_t get_counts(struct hr_bits *b, struct run *run)
+{
+	const unsigned char *p = b->buf + b->at / 8, *end = b->buf + b->cap;
+	unsigned k = 0, has = 8 - (unsigned)(b->at % 8); /* bits of @v that are next */
+	uint64_t v, before = 0, wide = 0;
+	struct run r = *run; /* in registers */
+	uint32_t i = r.first;
+
+	if (end - p <= 8)
+		return i;
+	end -= 8;
+	v = (uint64_t)*p++ << (64 - has);
+	for (; i <= r.last && p <= end; i += r.step) {
+		uint64_t x, z, one = 1ULL << k;
+		unsigned top, len;
+
+		/* 56 bits or more; of those that are there already some come again */
+		v |= hr_bits_load(p) >> has;
+		p += (63 - has) / 8;
+		has |= 56;
+		top = 63 ^ (unsigned)__builtin_clzll(v | 1);
+		len = 127 - 2 * top + k; /* zeros, one, and as many as the zeros and k */
+		if (len > 56)
+			break;
+		x = v >> ((2 * top - 63 - k) & 63); /* the code as a number */
+		v <<= len;
+		has -= len;
+		/* hr_bits_unfold() */
+		z = x - one;
+		x = before + ((x / 2 - one / 2) ^ (0 - (x & 1)));
+		x ^= (x ^ z) & (0 - (uint64_t)(z >= 2 * before));
+		run_add(&r, i, x);
+		wide |= x;
+		before = x;
+		k = x < ORDERS ? orders[x] : order((uint32_t)x);
+	}
+	b->at = (size_t)(p - b->buf) * 8 - has;
+	r.wide = wide > UINT32_MAX;
+	*run = r;
+	return i;
+}
+
+/* Those, and what they left. */
+static bool get_all(struct hr_bits *b, struct run *r)
+{
+	for (uint32_t i = get_counts(b, r); i <= r->last; i += r->step) {
+		uint32_t n;
+
+		if (!hr_bits_get_count(b, i > r->first ? r->n[i - r->step] : 0, &n))
+			return false;
+		run_add(r, i, n);
+	}
+	/* one way only to write it */
+	return !r->wide && r->n[r->first] > 0 && r->n[r->last] > 0;
+}
+
+/* Smallest and largest sum, with one sample at @max and none above it.  False: beyond 64 bits. */
+static bool sum_range(const struct run *r, uint32_t max, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	unsigned __int128 lo = 0, hi = 0;
-	uint32_t step = 1u << h->shift, edge = hr_bucket_lo(first);
 
-	for (uint32_t i = first; i < last; i += step) {
-		uint32_t next = hr_bucket_lo(i + step);
-
-		lo += (uint64_t)h->n[i] * edge;
-		hi += (uint64_t)h->n[i] * (next - 1);
-		edge = next;
+	if (r->total <= UINT32_MAX) {
+		*ret_lo = r->lo + (max - edges[r->last]);
+		*ret_hi = r->hi - (uint64_t)r->n[r->last] * (edges[r->last + r->step] - 1 - max);
+		return true;
 	}
-	/* one sample of the last bucket is max, none of them is above it */
-	lo += (uint64_t)(h->n[last] - 1) * hr_bucket_lo(last);
-	lo += h->max;
-	hi += (uint64_t)h->n[last] * h->max;
+	for (uint32_t i = r->first; i < r->last; i += r->step) {
+		lo += (uint64_t)r->n[i] * edges[i];
+		hi += (uint64_t)r->n[i] * (edges[i + r->step] - 1);
+	}
+	lo += (uint64_t)(r->n[r->last] - 1) * edges[r->last];
+	lo += max;
+	hi += (uint64_t)r->n[r->last] * max;
 	if (lo > UINT64_MAX)
 		return false;
 	*ret_lo = (uint64_t)lo;
@@ -251,32 +278,39 @@ static bool sum_range(
 	return true;
 }
 
-static bool get(struct hr_bits *b, unsigned shift, struct hr_hist *ret_h)
+/* All of @h but the buckets that @ret_run says nothing about. */
+static bool get(struct hr_bits *b, unsigned shift, struct hr_hist *h, struct run *ret_run)
 {
-	uint32_t step = 1u << shift, from, last, i;
-	uint64_t first, len, place, lo, hi, rest;
+	uint64_t span, place, lo, hi, rest;
+	struct run r = {.n = h->n, .step = 1u << shift};
 
-	memset(ret_h, 0, sizeof(*ret_h));
-	ret_h->shift = shift;
-	if (!hr_bits_get(b, 8, &first) || !hr_bits_get(b, 8, &len) ||
-		(first + len) << shift >= HR_BUCKETS)
+	if (!hr_bits_get(b, 16, &span) || ((span >> 8) + (span & 255)) << shift >= HR_BUCKETS)
 		return false;
-	from = (uint32_t)first << shift;
-	last = (uint32_t)(first + len) << shift;
-	for (i = get_counts(b, from, last, ret_h); i <= last; i += step) {
-		if (!hr_bits_get_count(b, i > from ? ret_h->n[i - step] : 0, &ret_h->n[i]))
-			return false;
-		ret_h->total += ret_h->n[i];
-	}
-	if (ret_h->n[from] == 0 || ret_h->n[last] == 0) /* one way only to write it */
+	r.first = (uint32_t)(span >> 8) << shift;
+	r.last = r.first + ((uint32_t)(span & 255) << shift);
+	if (!get_all(b, &r) || !hr_bits_get(b, width_bits(r.last, shift), &place))
 		return false;
-	if (!hr_bits_get(b, width_bits(last, shift), &place))
+	h->shift = shift;
+	h->total = r.total;
+	h->max = edges[r.last] + (uint32_t)place;
+	if (!sum_range(&r, h->max, &lo, &hi) || !hr_bits_get(b, bit_length(hi - lo), &rest) ||
+		rest > hi - lo)
 		return false;
-	ret_h->max = hr_bucket_lo(last) + (uint32_t)place;
-	if (!sum_range(ret_h, from, last, &lo, &hi) ||
-		!hr_bits_get(b, bit_length(hi - lo), &rest) || rest > hi - lo)
+	h->sum = lo + rest;
+	*ret_run = r;
+	return true;
+}
+
+static bool get_whole(struct hr_bits *b, unsigned shift, struct hr_hist *ret_h)
+{
+	struct run r;
+
+	if (shift > 0) /* there are others between them */
+		memset(ret_h->n, 0, sizeof(ret_h->n));
+	if (!get(b, shift, ret_h, &r))
 		return false;
-	ret_h->sum = lo + rest;
+	memset(ret_h->n, 0, r.first * sizeof(ret_h->n[0]));
+	memset(ret_h->n + r.last + 1, 0, (HR_BUCKETS - 1 - r.last) * sizeof(ret_h->n[0]));
 	return true;
 }
 
@@ -284,12 +318,21 @@ bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h)
 {
 	uint64_t shift;
 
-	return hr_bits_get(b, 2, &shift) && get(b, (unsigned)shift, ret_h);
+	return hr_bits_get(b, 2, &shift) && get_whole(b, (unsigned)shift, ret_h);
 }
 
 bool hr_hist_get_plain(struct hr_bits *b, struct hr_hist *ret_h)
 {
-	return get(b, 0, ret_h);
+	return get_whole(b, 0, ret_h);
+}
+
+bool hr_hist_pass(struct hr_bits *b, bool plain)
+{
+	uint64_t shift = 0;
+	struct hr_hist h;
+	struct run r;
+
+	return (plain || hr_bits_get(b, 2, &shift)) && get(b, (unsigned)shift, &h, &r);
 }
 
 bool hr_bits_done(const struct hr_bits *b)

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "proto/hist.h"
 
@@ -41,11 +42,35 @@ bool hr_hist_put(struct hr_bits *b, const struct hr_hist *h, unsigned shift);
 bool hr_hist_get(struct hr_bits *b, struct hr_hist *ret_h);
 /* The same of what was written before there were groups. */
 bool hr_hist_get_plain(struct hr_bits *b, struct hr_hist *ret_h);
+/* Whether the next one can be read, and past it; @plain: by hr_hist_get_plain. */
+bool hr_hist_pass(struct hr_bits *b, bool plain);
 
-/* The pieces of it, for other formats.  @n <= 64 bits of @v, highest first; false: full, or at the
- * end. */
+/*
+ * The pieces of it, for other formats.  @n <= 64 bits of @v, highest first; false: full, or at the
+ * end.
+ */
 bool hr_bits_put(struct hr_bits *b, uint64_t v, unsigned n);
-bool hr_bits_get(struct hr_bits *b, unsigned n, uint64_t *ret);
+bool hr_bits_get_bytewise(struct hr_bits *b, unsigned n, uint64_t *ret);
+
+/* Eight bytes from @p on, the first one highest. */
+static inline uint64_t hr_bits_load(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(v) : v;
+}
+
+static inline bool hr_bits_get(struct hr_bits *b, unsigned n, uint64_t *ret)
+{
+	if (n > 56 || b->at / 8 + 8 > b->cap)
+		return hr_bits_get_bytewise(b, n, ret);
+	/* nearly always: one load, of which 57 bits or more are next */
+	*ret = n == 0 ? 0 : hr_bits_load(b->buf + b->at / 8) << b->at % 8 >> (64 - n);
+	b->at += n;
+	return true;
+}
+
 /* Exp-Golomb of order @k, of v < 2^56. */
 bool hr_bits_put_golomb(struct hr_bits *b, uint64_t v, unsigned k);
 bool hr_bits_get_golomb(struct hr_bits *b, unsigned k, uint64_t *ret);

@@ -79,14 +79,13 @@ enum hr_wire_error hr_wire_check_bits(const Headroom__Summary *m)
 {
 	struct hr_bits b = bits_of(m);
 	enum hr_wire_error e;
-	struct hr_hist h;
 	struct grids g;
 
 	if (!is_form(m))
 		return HR_WIRE_COLUMNS;
 	for (size_t i = 0; i < m->n_dist_set; i++)
 		for (uint32_t set = m->dist_set[i]; set != 0; set &= set - 1)
-			if (!get_dist(m, &b, &h))
+			if (!hr_hist_pass(&b, older(m)))
 				return HR_WIRE_HIST;
 	e = older(m) ? check_older_grids(m) : check_grids(&b, &g);
 	if (e != HR_WIRE_OK)

@@ -142,6 +142,77 @@ static void whatever_is_written_is_read_back(void **state)
 	}
 }
 
+/* Count after count, by the code that is documented. */
+static bool same_counts(struct hr_bits b, const struct hr_hist *h)
+{
+	uint64_t shift, first, len;
+	uint32_t before = 0, n;
+
+	if (!hr_bits_get(&b, 2, &shift) || !hr_bits_get(&b, 8, &first) || !hr_bits_get(&b, 8, &len))
+		return false;
+	for (uint64_t i = first; i <= first + len; i++) {
+		if (!hr_bits_get_count(&b, before, &n) || h->n[i << shift] != n)
+			return false;
+		before = n;
+	}
+	return true;
+}
+
+static void all_counts_at_once_are_one_after_the_other(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("counts");
+	static unsigned char buf[16384];
+	struct hr_hist h, back;
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		struct hr_bits b = {buf, sizeof(buf), 0}, from;
+		size_t more = hr_rand_below(&r, 20); /* what follows: loads may end inside or not */
+
+		random_hist(&r, &h);
+		(void)hr_hist_coarsen(&h, (unsigned)hr_rand_below(&r, 4));
+		assert_true(hr_bits_put(&b, 0, (unsigned)hr_rand_below(&r, 8)));
+		from = b;
+		assert_true(hr_hist_put(&b, &h, 0));
+		from.cap = hr_bits_bytes(&b) + more;
+		memset(&back, 0x55, sizeof(back));
+		assert_true(same_counts(from, &h));
+		assert_true(hr_hist_get(&from, &back));
+		assert_true(hr_same_hist(&h, &back) && from.at == b.at);
+	}
+}
+
+static void passing_one_is_reading_it(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("pass");
+	unsigned char buf[2048] = {0};
+	unsigned refused = 0;
+	struct hr_hist h;
+
+	(void)state;
+	for (int round = 0; round < 4000; round++) {
+		struct hr_bits b = {buf, sizeof(buf), 0};
+		bool plain = round % 5 == 0, taken;
+
+		random_hist(&r, &h);
+		if (!plain)
+			(void)hr_hist_coarsen(&h, (unsigned)hr_rand_below(&r, 4));
+		assert_true(hr_hist_put(&b, &h, 0));
+		b.cap = hr_bits_bytes(&b);
+		for (uint64_t i = hr_rand_below(&r, 3); i > 0; i--)
+			buf[hr_rand_below(&r, b.cap)] ^= (unsigned char)(1 << hr_rand_below(&r, 8));
+		b.at = plain ? 2 : 0; /* the older form has no groups to say */
+		struct hr_bits read = b;
+
+		taken = plain ? hr_hist_get_plain(&read, &h) : hr_hist_get(&read, &h);
+		assert_true(hr_hist_pass(&b, plain) == taken);
+		assert_true(!taken || b.at == read.at);
+		assert_true(!taken || hr_hist_valid(&h));
+		refused += !taken;
+	}
+	assert_true(refused > 200 && refused < 3000);
+}
+
 static void counts_of_any_size_have_a_code(void **state)
 {
 	static const uint32_t n[] = {
@@ -232,6 +303,8 @@ int main(void)
 		cmocka_unit_test(the_older_form_is_read),
 		cmocka_unit_test(maximum_and_sum_take_the_bits_of_their_range),
 		cmocka_unit_test(whatever_is_written_is_read_back),
+		cmocka_unit_test(all_counts_at_once_are_one_after_the_other),
+		cmocka_unit_test(passing_one_is_reading_it),
 		cmocka_unit_test(counts_of_any_size_have_a_code),
 		cmocka_unit_test(what_does_not_fit_is_told),
 		cmocka_unit_test(bits_that_no_histogram_has_are_refused),
