@@ -444,8 +444,9 @@ static bool look_for_change(struct hr_engine *e, uint64_t now)
 		cpu_facts(e);
 		changed = true;
 	} else if (e->probe && hr_core_probe_tick(e->probe, now)) {
+		/* the CPUs are the same, only better known: windows before and after belong
+		 * together */
 		cpu_facts(e);
-		changed = true;
 	}
 	if (names != e->names || now >= e->rescan_ns) {
 		e->names = names;
@@ -561,10 +562,12 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 	hr_host_read_files(e->host, raw->file);
 	raw->self_cpu_us = hr_clock_cpu_us();
 	sample_stats(e, raw->mono_ns);
-	if (e->begun && look_for_change(e, raw->mono_ns))
-		ended = hr_sampler_change(&e->sampler, &e->conf, &early);
-	if (!e->begun || e->ending || ended || hr_sampler_closes(&e->sampler, raw->boot_ns))
+	if (e->begun && look_for_change(e, raw->mono_ns)) {
 		read_slow(e);
+		ended = hr_sampler_change(&e->sampler, &e->conf, raw, &early);
+	} else if (!e->begun || e->ending || hr_sampler_closes(&e->sampler, raw->boot_ns)) {
+		read_slow(e);
+	}
 	e->begun = true;
 	if (e->ending)
 		record(e);

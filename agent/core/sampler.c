@@ -322,10 +322,18 @@ int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret)
 	return closed;
 }
 
-int hr_sampler_change(
-	struct hr_sampler *s, const struct hr_sampler_conf *conf, const struct hr_summary **ret)
+int hr_sampler_change(struct hr_sampler *s, const struct hr_sampler_conf *conf,
+	const struct hr_raw *raw, const struct hr_summary **ret)
 {
-	int closed = close_early(s, ret);
+	int closed;
+
+	if (s->begun && s->ticks > 0) {
+		struct hr_raw last = *raw;
+
+		last.nic = NULL; /* its devices are numbered anew */
+		hr_sampler_slow(s, &last);
+	}
+	closed = close_early(s, ret);
 
 	epoch_begin(s, conf, same_devices(&s->conf, conf));
 	return closed;

@@ -146,10 +146,11 @@ int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret);
 /*
  * CPUs or devices changed: ends the open window at the last tick (as flush) and
  * starts afresh under @conf; call it before the tick that saw the change, which then
- * sets the base.  The second in which it happened is in no window: it was two machines.
+ * sets the base.  The second in which it happened is in no window: it was two machines; but of
+ * @raw, that tick's, what is read once a window (cgroups, threads) is the window's that ends.
  */
-int hr_sampler_change(
-	struct hr_sampler *s, const struct hr_sampler_conf *conf, const struct hr_summary **ret);
+int hr_sampler_change(struct hr_sampler *s, const struct hr_sampler_conf *conf,
+	const struct hr_raw *raw, const struct hr_summary **ret);
 
 /*
  * Internal to the sampler: one tick's texts (sampler_files.c) and devices (sampler_dev.c) into the

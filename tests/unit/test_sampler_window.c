@@ -195,7 +195,7 @@ static void a_change_of_cpus_starts_a_new_epoch_and_window(void **state)
 	c = sampler.conf;
 	c.cpus = 4;
 	c.epoch = 4;
-	assert_int_equal(hr_sampler_change(&sampler, &c, &s), 1);
+	assert_int_equal(hr_sampler_change(&sampler, &c, &feed.raw, &s), 1);
 	assert_int_equal(s->epoch, 3);
 	assert_int_equal(s->cpus, 2);
 	assert_int_equal(s->dur_ms, 4000);
@@ -208,6 +208,36 @@ static void a_change_of_cpus_starts_a_new_epoch_and_window(void **state)
 	assert_int_equal(s->seq_first, 11);
 	assert_int_equal(s->dur_ms, 15000);
 	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 7500);
+}
+
+/* Throttled in the window that a change ends: read when it ends, counted there, and once. */
+static void a_change_takes_no_cgroup_reading_with_it(void **state)
+{
+	struct hr_cgroup_raw g = {.have = BIT(HR_SIG_CPU_QUOTA), .throttled_us = 5000};
+	const struct hr_summary *s = NULL;
+	struct hr_sampler_conf c;
+
+	(void)state;
+	start(true);
+	feed.raw.cgroup = &g;
+	tick_at(100 * S, &s);
+	feed.raw.cgroup = NULL;
+	run(101, 104, &s);
+	c = sampler.conf;
+	c.cpus = 4;
+	c.epoch = 4;
+	g.throttled_us = 9000;
+	feed.raw.cgroup = &g;
+	assert_int_equal(hr_sampler_change(&sampler, &c, &feed.raw, &s), 1);
+	assert_true(hr_has(s, HR_SIG_CPU_QUOTA));
+	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_US], 4000);
+	tick_at(105 * S, &s);
+	feed.raw.cgroup = NULL;
+	run(106, 119, &s);
+	g.throttled_us = 9500;
+	feed.raw.cgroup = &g;
+	assert_int_equal(tick_at(120 * S, &s), 1);
+	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_US], 500);
 }
 
 static void a_step_of_the_wall_clock_changes_only_the_time_shown(void **state)
@@ -241,12 +271,12 @@ static void a_change_keeps_what_was_learned_of_the_devices_that_stay(void **stat
 	c = sampler.conf;
 	c.cpus = 4;
 	c.epoch = 4;
-	(void)hr_sampler_change(&sampler, &c, &s);
+	(void)hr_sampler_change(&sampler, &c, &feed.raw, &s);
 	run(103, 120, &s);
 	assert_int_equal(s->dev[0].ctr[HR_DCTR_L0_WR_US], 300);
 	(void)snprintf(c.dev_name[0], sizeof(c.dev_name[0]), "%s", "vdb");
 	c.epoch = 5;
-	(void)hr_sampler_change(&sampler, &c, &s);
+	(void)hr_sampler_change(&sampler, &c, &feed.raw, &s);
 	assert_int_equal(sampler.fold.win[0].l0_us[1], 0);
 }
 
@@ -274,7 +304,7 @@ static void no_count_is_lost_or_doubled_and_no_number_used_twice(void **state)
 			if (kind == 0)
 				n = hr_sampler_flush(&sampler, &s);
 			else if (kind == 1)
-				n = hr_sampler_change(&sampler, &sampler.conf, &s);
+				n = hr_sampler_change(&sampler, &sampler.conf, &feed.raw, &s);
 			else if (kind == 2)
 				wait += hr_rand_below(&r, 40 * S);
 			else if (kind == 3)
@@ -319,6 +349,7 @@ int main(void)
 		cmocka_unit_test(a_flush_ends_the_window_and_its_number_is_not_used_again),
 		cmocka_unit_test(an_agent_that_restarts_does_not_use_a_number_twice),
 		cmocka_unit_test(a_change_of_cpus_starts_a_new_epoch_and_window),
+		cmocka_unit_test(a_change_takes_no_cgroup_reading_with_it),
 		cmocka_unit_test(a_step_of_the_wall_clock_changes_only_the_time_shown),
 		cmocka_unit_test(a_change_keeps_what_was_learned_of_the_devices_that_stay),
 		cmocka_unit_test(no_count_is_lost_or_doubled_and_no_number_used_twice),
