@@ -37,6 +37,7 @@ struct hr_ctx {
 	const struct hr_limit *limit; /* learned limits by device number, HR_DEVS_MAX; NULL: none */
 	const struct hr_pool *pool;   /* replays of the last hour, @m included; NULL: none */
 	uint64_t peak_anon_bytes;     /* over the lookback, 0: only this minute's */
+	bool part_late; /* of a minute longer than 60 s, 60 s in a row had too many late bursts */
 	uint64_t serial_since_ms;     /* since when its hottest thread is hot; see model_serial.c */
 	struct hr_trace *t;
 };

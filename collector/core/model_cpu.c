@@ -78,7 +78,7 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	if (f.has_bursts) {
 		f.bursts = (double)m->ctr[HR_CTR_BURST_N];
 		f.late = (double)m->ctr[HR_CTR_BURST_LATE_N];
-		f.late_bad = hr_cpu_is_late(x->conf->eps, f.bursts, f.late);
+		f.late_bad = x->part_late || hr_cpu_is_late(x->conf->eps, f.bursts, f.late);
 		f.today = f.bursts >= CHECK_BURSTS
 				  ? hr_vq_today(m->vq_bad[0], m->ctr[HR_CTR_VQ_TOT_N],
 					    f.late / f.bursts)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One VM: windows in, minutes evaluated, lookback kept.  See vm.h. */
+#include "collector/core/model_cpu.h"
 #include "collector/core/vm_state.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ void hr_model_conf_default(struct hr_model_conf *c)
 		.m2_hi = 1.7,
 		.lookback_days = 7,
 		.min_history_h = 30,
+		.minute_ms = MINUTE_MS,
 	};
 }
 
@@ -84,6 +86,26 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index)
 	return e->dev >= 0 ? 5u + (unsigned)e->dev : index;
 }
 
+static bool part_is_late(const struct hr_vm *vm)
+{
+	return vm->part_late ||
+	       hr_cpu_is_late(vm->conf.eps, (double)vm->part_bursts, (double)vm->part_late_n);
+}
+
+/* Of a longer minute each 60 s is judged, too: what is late in one of them is not made good. */
+static void add_part(struct hr_vm *vm, const struct hr_summary *s)
+{
+	if (vm->conf.minute_ms <= MINUTE_MS || !hr_has(s, HR_SIG_BURSTS))
+		return;
+	if (vm->part_ms >= MINUTE_MS) {
+		vm->part_late = part_is_late(vm);
+		vm->part_ms = vm->part_bursts = vm->part_late_n = 0;
+	}
+	vm->part_ms += s->dur_ms;
+	vm->part_bursts += s->ctr[HR_CTR_BURST_N];
+	vm->part_late_n += s->ctr[HR_CTR_BURST_LATE_N];
+}
+
 void hr_vm_eval(
 	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret)
 {
@@ -95,6 +117,7 @@ void hr_vm_eval(
 		.facts = vm->has_facts ? &vm->facts : NULL,
 		.limit = vm->limit,
 		.peak_anon_bytes = vm->peak_anon_bytes,
+		.part_late = m == &vm->open && part_is_late(vm),
 		.t = t,
 	};
 
@@ -432,7 +455,9 @@ static int64_t minute_no(const struct hr_vm *vm, const struct hr_summary *s)
 {
 	int64_t mid = (int64_t)(s->t_end_ms - vm->origin_ms) - (int64_t)s->dur_ms / 2;
 
-	return mid >= 0 ? mid / MINUTE_MS : -((-mid + MINUTE_MS - 1) / MINUTE_MS);
+	int64_t len = (int64_t)vm->conf.minute_ms;
+
+	return mid >= 0 ? mid / len : -((-mid + len - 1) / len);
 }
 
 /*
@@ -489,7 +514,10 @@ void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s)
 	if (vm->open.windows && (no > vm->open_no || !hr_minute_fits(&vm->open, s))) {
 		close_minute(vm, &vm->open);
 		hr_minute_reset(&vm->open);
+		vm->part_ms = vm->part_bursts = vm->part_late_n = 0;
+		vm->part_late = false;
 	}
+	add_part(vm, s);
 	vm->open_no = no;
 	hr_minute_add(&vm->open, s);
 }

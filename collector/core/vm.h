@@ -31,6 +31,7 @@ struct hr_model_conf {
 	double m2_lo, m2_hi;    /* of stage 2: 1.2 near today's load, 1.7 */
 	uint32_t lookback_days; /* 7 */
 	double min_history_h;   /* 30: below it the service answers unknown; measure uses 0 */
+	uint64_t minute_ms;     /* evidence that is judged as one: 60,000; measure 300,000 */
 	uint32_t max_vcpus;     /* largest size there is, 0: not told */
 	uint64_t max_mem_bytes; /* likewise */
 	const struct hr_catalogue *catalogue; /* sizes that exist, NULL: none; outlives the VMs */

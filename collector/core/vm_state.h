@@ -50,8 +50,11 @@ struct hr_vm {
 	struct hr_model_conf conf;
 	bool has_facts;
 	struct hr_facts facts;
-	struct hr_minute open;      /* dev[] allocated here, facts.n_dev long */
-	int64_t open_no;            /* minutes since origin_ms */
+	struct hr_minute open; /* dev[] allocated here, facts.n_dev long */
+	int64_t open_no;       /* minutes since origin_ms */
+	uint64_t part_ms, part_bursts,
+		part_late_n;        /* measure: the 60 s of the open minute that run */
+	bool part_late;             /* an earlier 60 s of it was late */
 	uint64_t origin_ms;         /* start of the first window ever; 0 none */
 	uint64_t first_ms, last_ms; /* of the windows seen */
 	uint64_t covered_ms;        /* sum of durations */

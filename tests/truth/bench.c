@@ -143,6 +143,7 @@ static void ask(
 
 	hr_model_conf_default(&conf);
 	conf.min_history_h = 0;
+	conf.minute_ms = 300000;
 	facts.cpus_possible = cpus;
 	facts.threads_per_core = 1;
 	facts.mem_total_bytes = 4ULL << 30;
