@@ -116,7 +116,7 @@ class Guest:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         on_exit(stop, self.qemu)
         self._rest = b""
-        self._until("@@READY", 400)
+        self._until("@@READY", 1500)
         if modules:
             self.run("for m in /mod/*; do insmod $m; done; rm -r /mod")
         self.run("sleep 10")  # what a fresh kernel does by itself
@@ -143,7 +143,7 @@ class Guest:
     def stop(self):
         stop(self.qemu)
 
-    def run(self, line, timeout=600):
+    def run(self, line, timeout=3000):
         self.qemu.stdin.write(line.encode() + b"\n")
         return self._until("@@DONE", timeout)
 
