@@ -119,6 +119,9 @@ static const struct hr_conf_key keys[] = {
 		"Days an answer looks back: a week has every weekday's peak."),
 	KEY("model", "min_history", HR_CONF_DURATION, min_history_ns, 0, 7.8e15, "30h",
 		"History below which the answer is unknown: a day's peak and some of the next."),
+	KEY("model", "wakeup", HR_CONF_DURATION, wakeup_ns, 0, 1e6, "50us",
+		"CPU time of a wake-up beyond its job, at most, which goes as CPUs fill. 0: work "
+		"grows as the load does."),
 	KEY("model", "max_vcpus", HR_CONF_U64, max_vcpus, 0, 4096, "0",
 		"vCPUs of the largest size there is; 0: not told, then no VM is at its ceiling."),
 	KEY("model", "max_memory", HR_CONF_BYTES, max_mem_bytes, 0, 1.1e15, "0",
@@ -207,6 +210,7 @@ void hr_collector_config_model(const struct hr_collector_config *c, struct hr_mo
 	ret_conf->q = c->q;
 	ret_conf->lookback_days = (uint32_t)c->lookback_days;
 	ret_conf->min_history_h = hr_ns_to_s(c->min_history_ns) / 3600;
+	ret_conf->wakeup_us = (double)c->wakeup_ns / 1e3;
 	ret_conf->max_vcpus = (uint32_t)c->max_vcpus;
 	ret_conf->max_mem_bytes = c->max_mem_bytes;
 }
@@ -226,8 +230,9 @@ bool hr_collector_config_needs_restart(
 	       a->k_target < b->k_target || a->k_target > b->k_target || a->eps < b->eps ||
 	       a->eps > b->eps || a->q < b->q || a->q > b->q ||
 	       a->lookback_days != b->lookback_days || a->min_history_ns != b->min_history_ns ||
-	       a->max_vcpus != b->max_vcpus || a->max_mem_bytes != b->max_mem_bytes ||
-	       strcmp(a->catalogue, b->catalogue) != 0 || strcmp(a->ladder, b->ladder) != 0;
+	       a->wakeup_ns != b->wakeup_ns || a->max_vcpus != b->max_vcpus ||
+	       a->max_mem_bytes != b->max_mem_bytes || strcmp(a->catalogue, b->catalogue) != 0 ||
+	       strcmp(a->ladder, b->ladder) != 0;
 }
 
 /* A dotted quad of four decimal numbers; its first one in *ret_first. */

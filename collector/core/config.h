@@ -49,6 +49,7 @@ struct hr_collector_config {
 	double k_target, eps, q;
 	uint64_t lookback_days;
 	uint64_t min_history_ns;
+	uint64_t wakeup_ns;
 	uint64_t max_vcpus, max_mem_bytes;
 	/* [sizes] */
 	char catalogue[256], ladder[256], prices[256]; /* files; "" none */

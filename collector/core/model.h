@@ -38,7 +38,7 @@ struct hr_ctx {
 	const struct hr_pool *pool;   /* replays of the last hour, @m included; NULL: none */
 	uint64_t peak_anon_bytes;     /* over the lookback, 0: only this minute's */
 	bool part_late; /* of a minute longer than 60 s, 60 s in a row had too many late bursts */
-	uint64_t serial_since_ms;     /* since when its hottest thread is hot; see model_serial.c */
+	uint64_t serial_since_ms; /* since when its hottest thread is hot; see model_serial.c */
 	struct hr_trace *t;
 };
 
@@ -89,6 +89,12 @@ double hr_smt_rate(double n, double c, double g);
 /* Smallest k by work conservation: @work_s CPU seconds in @t_s, @c_eff CPUs, tolerated wait @x_s.
  */
 double hr_work_bound(double c_eff, double t_s, double x_s, double work_s);
+
+/*
+ * Of @work_s, the part at most that idle time added, and that goes as CPUs fill: bursts cost
+ * @wakeup_s more where a CPU idles, of @cpu_s CPU seconds in all, and join others where none does.
+ */
+double hr_work_idle(double work_s, double bursts, double cpu_s, double wakeup_s);
 
 double hr_k_clamp(double k);
 struct hr_opt hr_opt_of(double v);

@@ -9,9 +9,6 @@
 
 #include <math.h>
 
-#define STEAL_BAD    0.05  /* share of wanted CPU that was not delivered (answer-model 2) */
-#define STEAL_FLOOR  0.05  /* less CPU wanted than this share of the VM: steal is not judged */
-#define STEAL_MIN_MS 100   /* ten 10 ms ticks: below it the tick's own error is > 10 % */
 #define QUOTA_BAD    0.05  /* throttled CPU time per second of wall time that decides */
 #define LOSS_MAX     0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
 #define LOSS_IDLE    0.01  /* the same where the busiest second left half of the CPUs idle */
@@ -72,9 +69,6 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 		f.delivered = f.run_s / (f.run_s + f.steal_s);
 		f.steal_share = f.steal_s / (f.run_s + f.steal_s);
 	}
-	f.steal_bad = f.has_steal && f.steal_share > STEAL_BAD &&
-		      m->ctr[HR_CTR_STEAL_MS] >= STEAL_MIN_MS &&
-		      f.run_s + f.steal_s >= STEAL_FLOOR * f.c * f.t_s;
 	if (f.has_bursts) {
 		f.bursts = (double)m->ctr[HR_CTR_BURST_N];
 		f.late = (double)m->ctr[HR_CTR_BURST_LATE_N];
@@ -84,6 +78,7 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 					    f.late / f.bursts)
 				  : 1;
 	}
+	hr_steal_facts(x, &f);
 	f.s2.why = "no bursts were recorded";
 	if (f.has_bursts && x->pool)
 		hr_stage2_of(x->pool, x->conf->eps, &f.s2);
@@ -102,6 +97,8 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	 * end. */
 	f.quota_bad =
 		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= QUOTA_BAD);
+	f.idle_work_s = hr_work_idle(f.work_s, f.bursts, f.c * f.t_s, x->conf->wakeup_us / 1e6);
+	f.stalled = hr_is_stalled(x, &f);
 	*ret_f = f;
 }
 
@@ -221,7 +218,11 @@ static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
 {
 	double c2 = f->c * (z ? 2 : 1), c_eff = c2 * f->delivered;
-	double work = hr_work_bound(c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
+	double x_s = x->conf->x_ms / 1e3;
+	/* If work grows as the load does; if none of what idle CPUs add stays; in between. */
+	double same = hr_work_bound(c_eff, f->t_s, x_s, f->work_s);
+	double work = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - f->idle_work_s);
+	double middle = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - f->idle_work_s / 2);
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
@@ -255,14 +256,18 @@ static void vq_bounds(
 	}
 	if (f->has_slots)
 		hr_trace_say(x->t,
-			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work)",
-			work, c_eff, f->t_s, x->conf->x_ms / 1e3, f->work_s);
-	if (b->at_least.has && b->at_most.has && b->at_most.v < b->likely.v) {
-		/* The work bound cuts the extrapolation: keep the model error below it. */
-		b->likely = b->at_most;
-		b->at_least.v = fmin(b->at_least.v, b->at_most.v * d.at_least / k.m_lo);
-		b->capped = b->capped && b->at_most.v > HR_K_MAX;
+			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work; "
+			"%.3f and %.3f if half and all of the %.3f CPU-s that idle CPUs may add "
+			"stay away)",
+			same, c_eff, f->t_s, x_s, f->work_s, middle, work, f->idle_work_s);
+	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
+		/* The work bound cuts the extrapolation. */
+		b->likely = hr_opt_of(middle);
+		b->capped = b->capped && middle > HR_K_MAX;
 	}
+	if (b->at_least.has && f->has_slots && same < k.apart * d.likely)
+		/* keep the model error below it */
+		b->at_least.v = fmin(b->at_least.v, same * d.at_least / k.m_lo);
 	hr_bounds_tidy(b);
 }
 
@@ -302,8 +307,7 @@ static void say_inputs(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 	if (f->has_bursts)
 		say_stage2(x, f);
 	if (f->has_steal)
-		hr_trace_say(x->t, "  steal = %.3f s of %.3f s wanted (%.2f %%, limit %.0f %%)",
-			f->steal_s, f->run_s + f->steal_s, 100 * f->steal_share, 100 * STEAL_BAD);
+		hr_steal_say(x, f);
 	if (f->throttled > 0)
 		hr_trace_say(x->t,
 			"  throttled by cgroup quotas = %.3f CPU-s per s  (decides from %.2f)",
@@ -450,6 +454,10 @@ static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, stru
 		hr_trace_say(x->t, "  gate cpu quota: fires  (throttled while vCPUs are free)");
 		return;
 	}
+	if (f->stalled) {
+		hr_stalled(x, f, e);
+		return;
+	}
 	if (f->late_bad && !f->steal_bad) {
 		e->r.saturated = true;
 		e->reason = "more wake-ups than tolerated waited for a CPU";
@@ -473,34 +481,6 @@ static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, stru
 		b->at_least.v = fmin(b->at_least.v, 1 / x->conf->m_lo);
 		hr_trace_say(x->t, "  BAD: %s", e->reason);
 	}
-}
-
-static void steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
-	const struct hr_bounds *vq, struct hr_estimate *s)
-{
-	s->r.demand.unit = s->r.capacity.unit = HR_UNIT_RATIO;
-	if (!f->has_steal) {
-		hr_estimate_no_signal(s, x, HR_SIG_STEAL);
-		return;
-	}
-	s->r.demand.mean = hr_opt_of(f->steal_share);
-	s->r.capacity.value = hr_opt_of(STEAL_BAD);
-	s->r.capacity.source = HR_CAP_CONFIGURED;
-	hr_estimate_evidence(
-		s, "steal", f->t_s > 0 ? f->steal_s / f->t_s : 0, HR_UNIT_CORES, "/proc/stat");
-	hr_estimate_evidence(s, "steal_share", f->steal_share, HR_UNIT_RATIO, "/proc/stat");
-	s->r.confidence = HR_CONFIDENCE_MEDIUM; /* tick-counted by the guest */
-	if (!f->steal_bad) {
-		s->reason = "steal is below its limit; cpu is judged with what was delivered";
-		return;
-	}
-	s->reason = "the hypervisor did not deliver the CPU time that was wanted";
-	s->r.saturated = true;
-	s->r.headroom = *vq;
-	hr_bounds_bad(&s->r.headroom);
-	for (unsigned z = 0; z < HR_SIZE_N; z++)
-		s->at[z] = s->r.headroom;
-	hr_trace_say(x->t, "steal: BAD: %s", s->reason);
 }
 
 /*
@@ -539,7 +519,7 @@ void hr_model_cpu(
 	hr_cpu_facts_of(x, &f);
 	say_inputs(x, &f);
 	vq_bounds(x, &f, 0, &e->r.headroom);
-	steal_judge(x, &f, &e->r.headroom, ret_steal);
+	hr_steal_judge(x, &f, &e->r.headroom, ret_steal);
 	if (f.steal_bad) { /* cpu is then judged as if all of it had been delivered (6) */
 		f.delivered = f.delivered > 0 ? f.delivered : 1;
 		if (e->r.headroom.at_least.has)

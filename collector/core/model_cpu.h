@@ -8,6 +8,7 @@ struct hr_cpu_facts {
 	bool has_slots, has_bursts, has_steal;
 	double c, t_s;         /* vCPUs, covered seconds */
 	double work_s;         /* CPU seconds, hogs included */
+	double idle_work_s;    /* of it, what idle CPUs added, at most */
 	double run_s, steal_s; /* delivered and stolen CPU seconds */
 	double delivered;      /* run / (run + steal), 1 when nothing was wanted */
 	double steal_share;
@@ -19,8 +20,30 @@ struct hr_cpu_facts {
 	struct hr_stage2 s2;       /* replay of recorded bursts */
 	double unknown;            /* share of CPU time unaccounted for */
 	double throttled;          /* CPU-s per s */
+	double clump_s;            /* of steal_s, in the one or two worst seconds */
 	bool late_bad, steal_bad, quota_bad;
+	bool clumped; /* more stolen than the limit, but for one clump less */
+	bool stalled; /* the shortage may be all of one clump: none is claimed */
 };
 /* Are @late of @bursts more than the share @eps, by more than chance? */
 bool hr_cpu_is_late(double eps, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
+
+/* --- stolen time (model_steal.c) --------------------------------------------- */
+
+/* Of @steal_s, what lies in one or two seconds, of which the worst had @max_s. */
+double hr_steal_clump_s(double steal_s, double max_s);
+/*
+ * Bursts that a clump of @clump_s, of any CPUs, may have made late: what came meanwhile, and until
+ * the CPUs had caught up, which takes 1 / (1 - busy) as long.
+ */
+double hr_late_of_clump(const struct hr_cpu_facts *f, double clump_s);
+/* Sets clump_s, steal_bad, clumped, delivered of @f, of which c, t_s, run_s, steal_* are known. */
+void hr_steal_facts(const struct hr_ctx *x, struct hr_cpu_facts *f);
+/* Does the minute's shortage rest on a clump?  Not where the work alone shows it. */
+bool hr_is_stalled(const struct hr_ctx *x, const struct hr_cpu_facts *f);
+/* What is left to say of such a minute: no more than today, and the most that fits by work. */
+void hr_stalled(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e);
+void hr_steal_say(const struct hr_ctx *x, const struct hr_cpu_facts *f);
+void hr_steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
+	const struct hr_bounds *vq, struct hr_estimate *s);

@@ -32,6 +32,95 @@ static void steal_on_an_idle_vm_is_not_judged(void **state)
 	assert_false(b->steal.r.headroom.has);
 }
 
+/* 10 s on 2 CPUs: @run_ms of work, @steal_ms stolen, of which @max_ms in one second. */
+static void ran(struct bench *b, uint64_t run_ms, uint64_t steal_ms, uint64_t max_ms)
+{
+	b->m.ctr[HR_CTR_ONCPU_NS] = run_ms * 1000000;
+	b->m.ctr[HR_CTR_STAT_USER_MS] = run_ms;
+	b->m.ctr[HR_CTR_STAT_SYSTEM_MS] = 0;
+	b->m.ctr[HR_CTR_STEAL_MS] = steal_ms;
+	b->m.ctr[HR_CTR_STEAL_MAX_MS] = max_ms;
+	memset(&b->e, 0, sizeof(b->e));
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+}
+
+static void is_held_open(const struct bench *b)
+{
+	assert_false(b->steal.r.saturated || b->steal.r.headroom.has || b->e.r.saturated);
+	assert_true(b->e.r.headroom.at_least.v <= 1); /* no yes */
+	assert_false(b->e.r.headroom.likely.has);
+	assert_true(b->e.r.headroom.at_most.v >= b->conf.k_target); /* and no shortage */
+	assert_int_equal(b->e.r.n_missing, 1);
+	assert_non_null(strstr(b->e.r.missing[0].evidence, "hypervisor"));
+}
+
+/* 6.25 % of 6.4 CPU-s in one second is one event; what lasts is what is left without two seconds.
+ */
+static void one_clump_of_stolen_time_is_neither_the_hosts_nor_the_sizes(void **state)
+{
+	struct bench *b = *state;
+
+	ran(b, 6000, 400, 300);
+	is_held_open(b);
+	/* 500 - 2 x 50 of 6500: 6.2 % */
+	ran(b, 6000, 500, 50);
+	assert_true(b->steal.r.saturated);
+	/* 500 - 2 x 100: 4.6 % */
+	ran(b, 6000, 500, 100);
+	is_held_open(b);
+	/* the most that fits by work: nothing stolen but the clump, 2 x 10.01 / (6 - 0.02 x 0.7) */
+	fx_near(b->e.r.headroom.at_most.v, 2 * (6000.0 / 6300) * 10.01 / (6 - 0.014), 1e-6);
+}
+
+static void what_a_clump_may_have_made_late_is_no_shortage(void **state)
+{
+	struct bench *b = *state;
+	struct hr_cpu_facts f = {.c = 2, .t_s = 10, .work_s = 6, .bursts = 10000};
+
+	fx_near(hr_steal_clump_s(0.4, 0.3), 0.4, 1e-12);
+	fx_near(hr_steal_clump_s(0.4, 0.1), 0.2, 1e-12);
+	/* 60 ms of 10 s, and 1 / 0.7 as long to catch up */
+	fx_near(hr_late_of_clump(&f, 0.06), 10000 * 0.006 / 0.7, 1e-9);
+	f.work_s = 20;
+	fx_near(hr_late_of_clump(&f, 0.06), 10000 * 0.006 / 0.1, 1e-9);
+
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 10000;
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 130; /* more than 100 + 20; without 86 it is not */
+	ran(b, 6000, 60, 60);
+	is_held_open(b);
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 207; /* 207 - 86 = 121 */
+	ran(b, 6000, 60, 60);
+	assert_true(b->e.r.saturated && b->e.r.headroom.at_most.v <= 1);
+	/* stolen in less than the tolerated wait: nothing is late by that */
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 130;
+	ran(b, 6000, 60, 9);
+	assert_true(b->e.r.saturated);
+	/* 2 x 10.01 / 17 = 1.18: short by its work, whatever waited */
+	ran(b, 17000, 60, 60);
+	assert_true(b->e.r.saturated && b->e.r.headroom.at_most.v <= 1);
+	/* late in 60 s of a longer minute, too: not by one clump */
+	b->x.part_late = true;
+	ran(b, 6000, 60, 60);
+	assert_true(b->e.r.saturated);
+}
+
+/* Half of 2 CPUs busy with bursts of 60 us: 3.75 of 10 CPU-s may go as the CPUs fill. */
+static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 160000;
+	ran(b, 10000, 0, 0);
+	fx_near(b->e.r.headroom.at_most.v, 20.02 / (10 - 0.75 * 10 * 0.5), 1e-9);
+	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.75 * 10 * 0.25), 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25, 1e-9); /* as if all of it grew */
+	b->conf.wakeup_us = 0;
+	ran(b, 10000, 0, 0);
+	fx_near(b->e.r.headroom.at_most.v, 2.002, 1e-9);
+	fx_near(b->e.r.headroom.likely.v, 2.002, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25, 1e-9);
+}
+
 static void unaccounted_time_is_forgiven_where_cpus_stood_idle(void **state)
 {
 	struct bench *b = *state;
@@ -123,6 +212,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(steal_of_one_in_thirteen_is_bad),
 		T(steal_on_an_idle_vm_is_not_judged),
+		T(one_clump_of_stolen_time_is_neither_the_hosts_nor_the_sizes),
+		T(what_a_clump_may_have_made_late_is_no_shortage),
+		T(work_that_idle_cpus_add_does_not_grow_with_the_load),
 		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),
 		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
 		T(hidden_siblings_are_named_where_they_alone_withhold_the_yes),

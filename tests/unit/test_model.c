@@ -125,6 +125,19 @@ static void work_cannot_exceed_the_cpus(void **state)
 	fx_near(hr_work_bound(2, 60, 0.010, 40), 3.0005, 1e-12);
 }
 
+static void idle_time_adds_to_short_bursts_only_and_only_while_there_is_some(void **state)
+{
+	(void)state;
+	/* 13.1 of 28 CPU-s: 53.2 % idle; 222,000 x 50 us = 11.1 s, but 75 % of the work at most */
+	fx_near(hr_work_idle(13.1, 222000, 28, 50e-6), 0.75 * 13.1 * (14.9 / 28), 1e-9);
+	/* jobs of 2 ms: 6550 x 50 us */
+	fx_near(hr_work_idle(13.1, 6550, 28, 50e-6), 0.3275 * (14.9 / 28), 1e-9);
+	fx_near(hr_work_idle(28, 222000, 28, 50e-6), 0, 0);
+	fx_near(hr_work_idle(29, 222000, 28, 50e-6), 0, 0);
+	fx_near(hr_work_idle(13.1, 222000, 28, 0), 0, 0);
+	fx_near(hr_work_idle(0, 0, 0, 50e-6), 0, 0);
+}
+
 static void bounds_are_ordered_and_clamped(void **state)
 {
 	struct hr_bounds b = {.at_least = {true, 9}, .likely = {true, 20}, .at_most = {true, 0.01}};
@@ -202,6 +215,7 @@ int main(void)
 		cmocka_unit_test(the_self_check_allows_a_factor_of_two),
 		cmocka_unit_test(siblings_add_g_of_a_core),
 		cmocka_unit_test(work_cannot_exceed_the_cpus),
+		cmocka_unit_test(idle_time_adds_to_short_bursts_only_and_only_while_there_is_some),
 		cmocka_unit_test(bounds_are_ordered_and_clamped),
 		cmocka_unit_test(every_k_is_in_range),
 		cmocka_unit_test(fewer_late_wakes_never_lower_k),
