@@ -15,10 +15,11 @@
 #define BUSY_ALL_BAD 0.95  /* slots with every CPU busy: nothing is left */
 #define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
 #define LATE_SEEN    5     /* late bursts from which on their share is known to +-45 % */
-#define FEW_BURSTS   150   /* bursts from which on at_least needs no more than the model's error */
-#define CHECK_BURSTS 100   /* fewer bursts cannot check a prediction of 1 % */
-#define FAR          2.0   /* growth inside bursts from which on it is extrapolated */
-#define SMT_G_LIKELY 0.16  /* median of 68 types running a database (forecast 8) */
+#define MINUTE_MS    60000
+#define FEW_BURSTS   150  /* bursts from which on at_least needs no more than the model's error */
+#define CHECK_BURSTS 100  /* fewer bursts cannot check a prediction of 1 % */
+#define FAR          2.0  /* growth inside bursts from which on it is extrapolated */
+#define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
 
 static double ctr_s(const struct hr_minute *m, enum hr_ctr c)
 {
@@ -41,6 +42,16 @@ bool hr_cpu_is_late(double eps, double bursts, double late)
 	double limit = eps * bursts;
 
 	return late > fmax(1, limit + 2 * sqrt(limit));
+}
+
+double hr_bursts_wanted(double eps, double bursts, double late)
+{
+	double share = bursts > 0 ? late / bursts : 0;
+
+	if (late <= 1 || share <= eps || hr_cpu_is_late(eps, bursts, late))
+		return fmax(FEW_BURSTS - bursts, 0);
+	/* share n > eps n + 2 sqrt(eps n) from this n on */
+	return fmax(4 * eps / ((share - eps) * (share - eps)) - bursts, 0);
 }
 
 /* A share of 1 % cannot be known from a few dozen bursts: what is promised then shrinks. */
@@ -506,6 +517,24 @@ static void hidden_cores(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 		"are idle at once; threads_per_core tells it)");
 }
 
+/* What a longer measurement of this load would bring: bursts enough to tell. */
+static void measure_longer(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
+{
+	double wanted = hr_bursts_wanted(x->conf->eps, f->bursts, f->late);
+	double more_s = f->bursts > 0 && f->t_s > 0 ? ceil(wanted / f->bursts * f->t_s) : 0;
+
+	/* a minute of the service has its 60 s; beyond one minute of `measure` is another */
+	if (x->conf->minute_ms <= MINUTE_MS || more_s < 1 ||
+		more_s + f->t_s > (double)x->conf->minute_ms / 1e3)
+		return;
+	hr_estimate_missing(e, 0,
+		"some %.0f s more of this load: %.0f of %.0f bursts were late, too few to tell "
+		"from "
+		"%.2g %%",
+		more_s, f->late, f->bursts, 100 * x->conf->eps);
+}
+
 void hr_model_cpu(
 	const struct hr_ctx *x, struct hr_estimate *ret_cpu, struct hr_estimate *ret_steal)
 {
@@ -546,6 +575,8 @@ void hr_model_cpu(
 	cpu_judge(x, &f, e);
 	if (!e->local && !e->r.saturated)
 		hidden_cores(x, &f, &raw, e);
+	if (!e->local && !e->r.saturated && !f.stalled && f.has_bursts)
+		measure_longer(x, &f, e);
 	if (!e->local) {
 		e->at[HR_SIZE_MEMORY] = e->r.headroom;
 		/* A larger size is never worse: k(2c) >= k(c). */

@@ -27,6 +27,11 @@ struct hr_cpu_facts {
 };
 /* Are @late of @bursts more than the share @eps, by more than chance? */
 bool hr_cpu_is_late(double eps, double bursts, double late);
+/*
+ * How many more bursts would tell: as many as at_least needs, or where more than @eps are late, but
+ * not by more than chance, as many as would prove it if the share stayed; 0: none.
+ */
+double hr_bursts_wanted(double eps, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
 
 /* --- stolen time (model_steal.c) --------------------------------------------- */

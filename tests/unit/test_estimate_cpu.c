@@ -154,6 +154,31 @@ static void as_many_late_bursts_as_chance_gives_are_no_shortage(void **state)
 	assert_true(hr_cpu_is_late(0.01, 10, 2));
 }
 
+/* 13 of 1000 are no more than 10 + 6.3; 1.3 % are proof once 0.3 % n > 2 sqrt(1 % n), n > 4444. */
+static void a_measurement_says_how_much_longer_it_should_be(void **state)
+{
+	struct bench *b = *state;
+
+	fx_near(hr_bursts_wanted(0.01, 1000, 13), 40000.0 / 9 - 1000, 1e-6);
+	fx_near(hr_bursts_wanted(0.01, 1000, 17), 0, 0); /* proven */
+	fx_near(hr_bursts_wanted(0.01, 1000, 9), 0, 0);  /* below the limit */
+	fx_near(hr_bursts_wanted(0.01, 60, 1), 90, 0);   /* 150 in all */
+
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 1000;
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 13;
+	for (unsigned g = 2; g < HR_VQ_GRID; g++) /* as the queue expects it */
+		b->m.vq_bad[0][g] = 13;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_int_equal(b->e.r.n_missing, 0); /* a minute of the service is as long as it is */
+	b->conf.minute_ms = 300000;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_int_equal(b->e.r.n_missing, 1);
+	assert_non_null(strstr(b->e.r.missing[0].evidence, "some 35 s more"));
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 9;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_int_equal(b->e.r.n_missing, 0);
+}
+
 /* The queue is late at twice the load (grid 2^((g - 2) / 3)): 2 / 1.25 fits where a vCPU is a core.
  */
 static void hidden_siblings_are_named_where_they_alone_withhold_the_yes(void **state)
@@ -215,6 +240,7 @@ int main(void)
 		T(one_clump_of_stolen_time_is_neither_the_hosts_nor_the_sizes),
 		T(what_a_clump_may_have_made_late_is_no_shortage),
 		T(work_that_idle_cpus_add_does_not_grow_with_the_load),
+		T(a_measurement_says_how_much_longer_it_should_be),
 		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),
 		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
 		T(hidden_siblings_are_named_where_they_alone_withhold_the_yes),
