@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The virtual queue, answer-model.md 4.3.  48 steps per slot, ~119 slots a second. */
+/* The virtual queue, answer-model.md 4.3.  Up to 48 steps per slot, ~119 slots a second. */
 #include "agent/core/vqueue.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* 2^((g-2)/3), written out: correctly rounded constants instead of libm. */
@@ -32,14 +33,23 @@ void hr_vqueue_reset(struct hr_vqueue *q)
 	memset(q, 0, sizeof(*q));
 }
 
-double hr_vqueue_step(double v, double k, double cpus, const struct hr_vqueue_slot *s)
+/* What of @work_ns more than drains is left; less than nothing is nothing. */
+static double left(double v, double work_ns, double fixed_ns, double drained_ns)
+{
+	v += work_ns + fixed_ns - drained_ns;
+	return v > 0 ? v : 0;
+}
+
+static double drained(double cpus, const struct hr_vqueue_slot *s)
 {
 	double cap = cpus - s->lost_cpus;
 
-	if (cap < 0)
-		cap = 0;
-	v += k * s->charge_ns + s->fixed_ns - cap * s->slot_ns;
-	return v > 0 ? v : 0;
+	return (cap > 0 ? cap : 0) * s->slot_ns;
+}
+
+double hr_vqueue_step(double v, double k, double cpus, const struct hr_vqueue_slot *s)
+{
+	return left(v, k * s->charge_ns, s->fixed_ns, drained(cpus, s));
 }
 
 #define COPIES ((unsigned)8) /* at k = 8, the end of the grid */
@@ -56,8 +66,10 @@ static void streams(struct hr_vqueue *q, double charge_ns, double ret_sum[COPIES
 	if (q->slots < HR_VQUEUE_RING)
 		q->slots++;
 	for (unsigned z = 0; z < COPIES; z++) {
-		uint32_t delay = z * HR_VQUEUE_APART % q->slots;
+		uint32_t delay = z * HR_VQUEUE_APART;
 
+		if (delay >= q->slots)
+			delay %= q->slots;
 		sum += (double)q->past[(q->at - delay) % HR_VQUEUE_RING];
 		ret_sum[z] = sum;
 	}
@@ -77,26 +89,48 @@ static double work_of(const double sum[COPIES], double k)
 	return sum[whole - 1] + rest * (sum[whole] - sum[whole - 1]);
 }
 
+#define LAST (HR_VQ_GRID - 1)
+
+/*
+ * More load never leaves less behind: where the largest leaves nothing, no other does.  A row is
+ * empty then, and it is when its last is 0.
+ */
+static bool empties(double v[HR_VQ_GRID], double c, const struct hr_vqueue_slot *s, double most_ns)
+{
+	if (left(v[LAST], most_ns, s->fixed_ns, drained(c, s)) > 0)
+		return false;
+	if (v[LAST] > 0)
+		memset(v, 0, HR_VQ_GRID * sizeof(v[0]));
+	return true;
+}
+
+static void add_row(double v[HR_VQ_GRID], double c, const struct hr_vqueue_slot *s,
+	const double work_ns[HR_VQ_GRID], uint32_t bad[HR_VQ_GRID])
+{
+	double out_ns = drained(c, s);
+
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		v[g] = left(v[g], work_ns[g], s->fixed_ns, out_ns);
+		if (v[g] > HR_VQUEUE_X_NS * c && __builtin_add_overflow(bad[g], s->wakes, &bad[g]))
+			bad[g] = UINT32_MAX;
+	}
+}
+
+/* One step in place of twelve on an idle VM. */
 void hr_vqueue_add(struct hr_vqueue *q, uint32_t cpus, const struct hr_vqueue_slot *s,
 	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID])
 {
-	double sum[COPIES];
+	double sum[COPIES], work_ns[HR_VQ_GRID];
 
 	streams(q, s->charge_ns, sum);
 	for (unsigned r = 0; r < HR_VQ_ROWS; r++) {
 		double c = (double)cpus * (r % HR_VQ_SIZES + 1);
+		bool spread = r >= HR_VQ_SPREAD;
 
-		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-			struct hr_vqueue_slot grown = *s;
-			double v;
-
-			grown.charge_ns =
-				r < HR_VQ_SPREAD ? grid[g] * s->charge_ns : work_of(sum, grid[g]);
-			v = hr_vqueue_step(q->v[r][g], 1, c, &grown);
-			q->v[r][g] = v;
-			if (v > HR_VQUEUE_X_NS * c &&
-				__builtin_add_overflow(bad[r][g], s->wakes, &bad[r][g]))
-				bad[r][g] = UINT32_MAX;
-		}
+		if (empties(q->v[r], c, s, spread ? sum[COPIES - 1] : grid[LAST] * s->charge_ns))
+			continue;
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			work_ns[g] = spread ? work_of(sum, grid[g]) : grid[g] * s->charge_ns;
+		add_row(q->v[r], c, s, work_ns, bad[r]);
 	}
 }

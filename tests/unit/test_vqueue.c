@@ -104,6 +104,41 @@ static void one_pass_fills_the_grid_for_both_sizes(void **state)
 	}
 }
 
+/* Idle stretches, which take one step, and busy ones in any order: as if each step were taken. */
+static void every_queue_is_what_its_own_steps_leave(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("vqueue_steps");
+	static uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID], want_bad[2][HR_VQ_GRID];
+	static double want[2][HR_VQ_GRID];
+	struct hr_vqueue q;
+	unsigned emptied = 0;
+
+	(void)state;
+	hr_vqueue_reset(&q);
+	for (int i = 0; i < 20000; i++) {
+		bool busy = i / 50 % 3 == 0;
+		struct hr_vqueue_slot s = {
+			.charge_ns = (double)hr_rand_below(&r, busy ? 9000000 : 400000),
+			.lost_cpus = hr_rand_below(&r, 20) ? 0 : 1.5,
+			.slot_ns = 8388608,
+			.wakes = (uint32_t)hr_rand_below(&r, 9)};
+		bool was = q.v[0][HR_VQ_GRID - 1] > 0;
+
+		hr_vqueue_add(&q, 2, &s, bad);
+		emptied += was && !(q.v[0][HR_VQ_GRID - 1] > 0);
+		for (unsigned row = 0; row < 2; row++)
+			for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+				double c = 2.0 * (row + 1), *v = &want[row][g];
+
+				*v = hr_vqueue_step(*v, hr_vqueue_k(g), c, &s);
+				want_bad[row][g] += *v > HR_VQUEUE_X_NS * c ? s.wakes : 0;
+				assert_true(fabs(q.v[row][g] - *v) < 1);
+			}
+	}
+	assert_true(emptied > 10);
+	assert_memory_equal(bad, want_bad, sizeof(want_bad));
+}
+
 static void hogs_take_capacity_but_do_not_grow_with_load(void **state)
 {
 	struct hr_vqueue_slot s = {0, 10 * MS, 0, 10 * MS, 1};
@@ -252,6 +287,7 @@ int main(void)
 		cmocka_unit_test(the_limits_of_the_example_are_where_the_first_wake_turns_late),
 		cmocka_unit_test(the_grid_is_two_to_the_thirds),
 		cmocka_unit_test(one_pass_fills_the_grid_for_both_sizes),
+		cmocka_unit_test(every_queue_is_what_its_own_steps_leave),
 		cmocka_unit_test(hogs_take_capacity_but_do_not_grow_with_load),
 		cmocka_unit_test(more_steal_than_cpus_is_no_capacity_not_negative_capacity),
 		cmocka_unit_test(the_late_share_never_falls_with_load_nor_rises_with_size),
