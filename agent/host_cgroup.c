@@ -306,6 +306,17 @@ static void visit(struct hr_host_cgroup *c, enum tree_kind kind, int dir)
 	}
 }
 
+/*
+ * Whether the directory has none below it, by its links: its name, its own dot and one dot-dot for
+ * each.  Listing the files of a control group to see that takes longer than reading its limits.
+ */
+static bool is_leaf(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 2;
+}
+
 /* Opens the child @name of the directory at @depth and looks at it; false when there is no going
  * down. */
 static bool descend(
@@ -324,11 +335,14 @@ static bool descend(
 	fd = openat(c->dir[depth].fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	hr_host_dir_init(&c->dir[depth + 1], fd);
 	c->path_len[depth + 1] = c->path_len[depth] + (size_t)n;
 	c->at_id = e->d_ino;
 	visit(c, kind, fd);
-	return true;
+	hr_host_dir_init(&c->dir[depth + 1], fd);
+	if (!is_leaf(fd))
+		return true;
+	hr_host_dir_done(&c->dir[depth + 1]);
+	return false;
 }
 
 /* Depth first, names in directory order, which is stable while nothing is created or removed. */
