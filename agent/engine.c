@@ -39,9 +39,6 @@
  */
 #define RESCAN_NS (60 * HR_NS_PER_S)
 
-/* File systems fill over hours; 300 s is one value in 30 windows (20 bytes each on the wire). */
-#define FS_EVERY_NS (300 * HR_NS_PER_S)
-
 /* BPF statistics tax every program on the host: 1 s every 10 min (pitfall 12). */
 #define STATS_EVERY_NS (600 * HR_NS_PER_S)
 
@@ -67,8 +64,6 @@ struct hr_engine {
 	struct hr_host_cpus cpus;
 	uint64_t names;     /* hash of device names at the last look */
 	uint64_t rescan_ns; /* when to look again at the latest */
-	uint64_t fs_ns;     /* when file systems are asked again */
-	uint8_t fs_sent;    /* of those in fs */
 	struct hr_host_fs fs;
 
 	struct hr_facts facts;
@@ -214,7 +209,8 @@ static int open_readers(struct hr_engine *e, const struct hr_engine_opts *opts, 
 	cpu_facts(e);
 	open_probe(e, opts);
 	hr_host_facts_devs(&e->devs, &e->facts);
-	hr_host_read_files(e->host, e->raw.file);
+	(void)hr_host_read_stirred(e->host);
+	hr_host_read_files(e->host, HR_TEXTS_ALL, e->raw.file);
 	hr_host_facts_signals(e->raw.file, &e->facts);
 	other_signals(e, cgroup_err, link_err, tcp_err);
 	e->names = hr_host_read_names(e->host);
@@ -355,49 +351,34 @@ static void read_tasks(struct hr_engine *e)
 	raw->task = r < 0 ? NULL : e->task;
 }
 
-static void sample_fs(struct hr_engine *e)
+static void read_all(struct hr_engine *e)
 {
-	char why[HR_REASON_LEN] = "";
-	int r = hr_host_fs_read(&e->fs, e->root);
-
-	if (r < 0) {
-		hr_host_facts_signal(&e->facts, HR_SIG_FS, HR_RUNG_MISSING, strerror(-r));
-		return;
-	}
-	if (e->fs.remote || e->fs.dropped)
-		(void)snprintf(why, sizeof why, "not sampled: %u network or FUSE, %u others",
-			e->fs.remote, e->fs.dropped);
-	hr_host_facts_signal(&e->facts, HR_SIG_FS, HR_RUNG_FILE, why);
+	e->raw.brief = false;
+	hr_host_read_files(e->host, HR_TEXTS_ALL, e->raw.file);
+	e->raw.self_cpu_us = hr_clock_cpu_us();
 }
 
-/*
- * Every fifth minute, at a window's end; the base tick counts nothing and waits for the next.
- * The first sample is sent whole, later ones a file system a window: three of them made a busy
- * window 902 bytes.  What is sent last is HR_FS_MAX windows old, 80 s of five minutes.
- */
-static void read_fs(struct hr_engine *e)
+/* The texts of this tick; returns the hash of device names, as far as they may have changed. */
+static uint64_t read_texts(struct hr_engine *e)
 {
-	bool first = e->fs_ns == 0;
+	bool stirred = hr_host_read_stirred(e->host);
 
-	if (!e->begun)
-		return;
-	if (e->raw.mono_ns >= e->fs_ns) {
-		e->fs_ns = e->raw.mono_ns + FS_EVERY_NS;
-		e->fs_sent = 0;
-		sample_fs(e);
+	if (!e->begun || e->ending || hr_sampler_closes(&e->sampler, e->raw.boot_ns)) {
+		read_all(e);
+		return hr_host_read_names(e->host);
 	}
-	if (e->fs_sent >= e->fs.n)
-		return;
-	e->raw.fs = &e->fs.fs[e->fs_sent];
-	e->raw.n_fs = first ? e->fs.n : 1;
-	e->fs_sent = (uint8_t)(e->fs_sent + e->raw.n_fs);
+	e->raw.brief = true;
+	hr_host_read_files(e->host, stirred ? HR_TEXTS_DEVICES : HR_TEXTS_TICK, e->raw.file);
+	return stirred ? hr_host_read_names(e->host) : e->names;
 }
 
-/* What is read once a window. */
+/* What else is read once a window. */
 static void read_slow(struct hr_engine *e)
 {
 	read_tasks(e);
-	read_fs(e);
+	if (e->begun) /* the base tick counts nothing */
+		e->raw.n_fs =
+			hr_host_fs_window(&e->fs, e->root, e->raw.mono_ns, &e->facts, &e->raw.fs);
 	if (e->cgroup) {
 		(void)hr_host_cgroup_pass(e->cgroup, &e->cgroup_raw);
 		hr_host_cgroup_facts(&e->cgroup_raw, &e->facts);
@@ -410,7 +391,7 @@ static void read_slow(struct hr_engine *e)
 	if (e->bpf)
 		(void)hr_bpf_misses(
 			e->bpf, &e->raw.bpf_missed); /* a kernel that never drops: stays 0 */
-	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host);
+	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host, e->raw.mono_ns);
 }
 
 /* Programs' run time is measured for one second at the start and one every 10 min. */
@@ -429,10 +410,9 @@ static void sample_stats(struct hr_engine *e, uint64_t now)
 	}
 }
 
-/* CPUs or devices changed: true when the facts are of a new epoch now. */
-static bool look_for_change(struct hr_engine *e, uint64_t now)
+/* CPUs or devices changed: true when the facts are of a new epoch now.  @names as in the texts. */
+static bool look_for_change(struct hr_engine *e, uint64_t now, uint64_t names)
 {
-	uint64_t names = hr_host_read_names(e->host);
 	struct hr_host_cpus cpus;
 	bool changed = false;
 
@@ -547,6 +527,7 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 {
 	struct hr_raw *raw = &e->raw;
 	const struct hr_summary *early = NULL, *closed = NULL;
+	uint64_t names;
 	int ended = 0, r;
 
 	raw->mono_ns = hr_clock_mono_ns();
@@ -559,13 +540,14 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 	raw->nic = NULL;
 	raw->rtt = NULL;
 	raw->fs = NULL;
-	hr_host_read_files(e->host, raw->file);
-	raw->self_cpu_us = hr_clock_cpu_us();
+	names = read_texts(e);
 	sample_stats(e, raw->mono_ns);
-	if (e->begun && look_for_change(e, raw->mono_ns)) {
+	if (e->begun && look_for_change(e, raw->mono_ns, names)) {
 		read_slow(e);
 		ended = hr_sampler_change(&e->sampler, &e->conf, raw, &early);
-	} else if (!e->begun || e->ending || hr_sampler_closes(&e->sampler, raw->boot_ns)) {
+		if (raw->brief)
+			read_all(e); /* the base of what begins now */
+	} else if (!raw->brief) {
 		read_slow(e);
 	}
 	e->begun = true;

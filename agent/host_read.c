@@ -13,6 +13,7 @@
 #include "agent/core/machine.h"
 #include "proto/base/fsio.h"
 #include "proto/cleanup.h"
+#include "proto/units.h"
 
 /*
  * Room per file.  The pages come from one anonymous mapping and cost memory only
@@ -23,7 +24,10 @@
 #define OTHER_ROOM (256 * 1024)
 #define ROOM       (STAT_ROOM + (HR_FILE_N - 1) * OTHER_ROOM)
 #define SMALL_ROOM 4096
-#define FNV_START  0xcbf29ce484222325ULL
+/* The start's last trim is 25 s after it. */
+#define MEMORY_FIRST_NS (26 * HR_NS_PER_S)
+#define MEMORY_EVERY_NS (60 * HR_NS_PER_S)
+#define FNV_START       0xcbf29ce484222325ULL
 
 struct hr_host_read {
 	char *room;
@@ -32,8 +36,10 @@ struct hr_host_read {
 	int fd[HR_FILE_N];
 	int err[HR_FILE_N];  /* -errno of the open */
 	long len[HR_FILE_N]; /* of the texts last read */
-	int fd_online, fd_smaps;
-	uint32_t possible; /* CPUs; fixed at boot */
+	int fd_online, fd_smaps, fd_events;
+	uint32_t possible;                 /* CPUs; fixed at boot */
+	uint64_t events;                   /* hash of the text last read there; 0 none */
+	uint64_t memory_ns, private_bytes; /* when the memory is read again; as last read */
 	char small[SMALL_ROOM];
 };
 
@@ -81,7 +87,7 @@ int hr_host_read_open(struct hr_host_read **ret_host, const char *root)
 
 	if (!h)
 		return -ENOMEM;
-	h->fd_online = h->fd_smaps = -1;
+	h->fd_online = h->fd_smaps = h->fd_events = -1;
 	for (int i = 0; i < HR_FILE_N; i++)
 		h->fd[i] = -1;
 	at = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -108,6 +114,7 @@ int hr_host_read_open(struct hr_host_read **ret_host, const char *root)
 	h->fd_online = open_under(root, "/sys/devices/system/cpu/online");
 	h->possible = read_possible(h, root);
 	h->fd_smaps = open_under(root, "/proc/self/smaps_rollup");
+	h->fd_events = open_under(root, "/sys/kernel/uevent_seqnum");
 	*ret_host = h;
 	return 0;
 }
@@ -120,15 +127,26 @@ void hr_host_read_close(struct hr_host_read *h)
 		hr_closep(&h->fd[i]);
 	hr_closep(&h->fd_online);
 	hr_closep(&h->fd_smaps);
+	hr_closep(&h->fd_events);
 	(void)munmap(h->room, ROOM);
 	free(h);
 }
 
-void hr_host_read_files(struct hr_host_read *h, struct hr_text ret_text[HR_FILE_N])
+static bool wanted(enum hr_host_texts which, int file)
+{
+	return which == HR_TEXTS_ALL || file < HR_FILE_VMSTAT ||
+	       (which == HR_TEXTS_DEVICES &&
+		       (file == HR_FILE_DISKSTATS || file == HR_FILE_NET_DEV));
+}
+
+void hr_host_read_files(
+	struct hr_host_read *h, enum hr_host_texts which, struct hr_text ret_text[HR_FILE_N])
 {
 	for (int i = 0; i < HR_FILE_N; i++) {
 		long n = h->err[i];
 
+		if (!wanted(which, i))
+			continue;
 		if (n == 0)
 			n = hr_fs_pread(h->fd[i], h->buf[i], h->cap[i]);
 		h->len[i] = n;
@@ -203,6 +221,15 @@ void hr_host_read_cpus(struct hr_host_read *h, struct hr_host_cpus *ret_cpus)
 		ret_cpus->online_hash = fnv(FNV_START, h->small, (size_t)n);
 }
 
+bool hr_host_read_stirred(struct hr_host_read *h)
+{
+	uint64_t was = h->events;
+	ssize_t n = h->fd_events < 0 ? 0 : hr_fs_pread(h->fd_events, h->small, sizeof h->small);
+
+	h->events = n > 0 ? fnv(FNV_START, h->small, (size_t)n) : 0;
+	return h->events == 0 || h->events != was;
+}
+
 static uint64_t kib_of(const char *text, const char *name)
 {
 	const char *p = strstr(text, name);
@@ -217,11 +244,16 @@ static uint64_t kib_of(const char *text, const char *name)
 	return v;
 }
 
-uint64_t hr_host_read_private_bytes(struct hr_host_read *h)
+uint64_t hr_host_read_private_bytes(struct hr_host_read *h, uint64_t now_ns)
 {
-	if (h->fd_smaps < 0 || hr_fs_pread(h->fd_smaps, h->small, sizeof h->small) <= 0)
-		return 0;
-	return 1024 * (kib_of(h->small, "Private_Clean:") + kib_of(h->small, "Private_Dirty:"));
+	if (now_ns < h->memory_ns)
+		return h->private_bytes;
+	h->memory_ns = now_ns + (h->memory_ns == 0 ? MEMORY_FIRST_NS : MEMORY_EVERY_NS);
+	h->private_bytes = 0;
+	if (h->fd_smaps >= 0 && hr_fs_pread(h->fd_smaps, h->small, sizeof h->small) > 0)
+		h->private_bytes = 1024 * (kib_of(h->small, "Private_Clean:") +
+						  kib_of(h->small, "Private_Dirty:"));
+	return h->private_bytes;
 }
 
 void hr_host_read_line(const char *root, const char *path, char *ret, size_t cap)

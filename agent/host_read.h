@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of one tick, read through descriptors that stay open: pread at 0,
+ * The files of a tick, read through descriptors that stay open: pread at 0,
  * fixed buffers, nothing allocated after the open.  Everything lies under a
  * root path, so that a test hands in another /proc and /sys.  Text only: the
  * pure core parses.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/core/raw.h"
@@ -21,8 +22,22 @@ struct hr_host_read;
 int hr_host_read_open(struct hr_host_read **ret_host, const char *root);
 void hr_host_read_close(struct hr_host_read *h);
 
-/* Reads every file of enum hr_file; the texts are the reader's own and hold until the next call. */
-void hr_host_read_files(struct hr_host_read *h, struct hr_text ret_text[HR_FILE_N]);
+enum hr_host_texts {
+	HR_TEXTS_TICK,    /* those of enum hr_file that are for each tick */
+	HR_TEXTS_DEVICES, /* and those that name devices */
+	HR_TEXTS_ALL,
+};
+
+/* The texts are the reader's own and hold until they are read again; others of @ret_text stay. */
+void hr_host_read_files(
+	struct hr_host_read *h, enum hr_host_texts which, struct hr_text ret_text[HR_FILE_N]);
+
+/*
+ * Whether a device of any kind may have come, gone or been renamed since the last call: the kernel
+ * counts its events (uevent_seqnum), and that is a fifteenth of reading all names.  Call it before
+ * the texts are read.  Always true where the number is not told.
+ */
+bool hr_host_read_stirred(struct hr_host_read *h);
 
 /*
  * Hash of the device names in the texts last read (/proc/diskstats, net/dev):
@@ -39,9 +54,11 @@ void hr_host_read_cpus(struct hr_host_read *h, struct hr_host_cpus *ret_cpus);
 
 /*
  * The agent's private memory in bytes (Private_Clean + Private_Dirty of
- * smaps_rollup), 0 when it cannot be read.  About 0.1 ms: every 10 s, not each tick.
+ * smaps_rollup), 0 when it cannot be read.  That takes 0.5 ms and nothing is allocated after
+ * the start: read at the first call, once what the start needed was dropped (trim.h), and each
+ * minute.
  */
-uint64_t hr_host_read_private_bytes(struct hr_host_read *h);
+uint64_t hr_host_read_private_bytes(struct hr_host_read *h, uint64_t now_ns);
 
 /* One small file under @root, without its trailing newline; "" when it cannot be read. */
 void hr_host_read_line(const char *root, const char *path, char *ret, size_t cap);

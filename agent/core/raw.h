@@ -84,10 +84,13 @@ struct hr_task {
 	char group[HR_GROUP_LEN]; /* last part of the cgroup's path; "" in the root */
 };
 
-/* The files of one tick, as text.  len < 0: -errno of the read. */
+/* Files as text.  len < 0: -errno of the read. */
 enum hr_file {
+	/* each tick: of these a window keeps what a second had at most or at least */
 	HR_FILE_STAT, /* /proc/stat */
 	HR_FILE_MEMINFO,
+	/* once a window, of which only the growth counts: no more of it is known by looking often
+	 */
 	HR_FILE_VMSTAT,
 	HR_FILE_DISKSTATS,
 	HR_FILE_NET_DEV,
@@ -137,6 +140,8 @@ struct hr_raw {
 	uint64_t wall_ms;
 	uint64_t due_ns;            /* when it should have run (monotonic) */
 	const struct hr_take *take; /* NULL: no BPF at all */
+	bool brief; /* what is read once a window was not read: file[] from HR_FILE_VMSTAT on,
+		       self_* */
 	struct hr_text file[HR_FILE_N];
 	const struct hr_task *task; /* only in ticks that ended a window, else NULL */
 	uint32_t n_task;

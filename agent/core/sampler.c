@@ -14,11 +14,23 @@
 /* A first free number further ahead than an hour was not written in this boot: not believed. */
 #define SEQ_AHEAD_MAX (3600 * HR_NS_PER_S / HR_WINDOW_NS)
 
-/* Signals read once a window; every other one must be there at each tick. */
+/* Signals read once a window, each by a function of its own that says so. */
 #define SLOW_SIGNALS                                                                               \
 	(HR_SIG_BIT(HR_SIG_CPU_QUOTA) | HR_SIG_BIT(HR_SIG_MEMCG) | HR_SIG_BIT(HR_SIG_THREADS) |    \
 		HR_SIG_BIT(HR_SIG_QDISC) | HR_SIG_BIT(HR_SIG_EVENT_NS) | HR_SIG_BIT(HR_SIG_FS) |   \
 		HR_SIG_BIT(HR_SIG_TCP_RTT))
+
+/*
+ * Totals read once a window (raw.brief), but for those of them that a hook counts at each tick.
+ * Every other signal must be there at each tick.
+ */
+#define TOTAL_SIGNALS                                                                              \
+	(HR_SIG_BIT(HR_SIG_VMSTAT) | HR_SIG_BIT(HR_SIG_OOM) | HR_SIG_BIT(HR_SIG_PSI_CPU) |         \
+		HR_SIG_BIT(HR_SIG_PSI_MEMORY) | HR_SIG_BIT(HR_SIG_PSI_IO) |                        \
+		HR_SIG_BIT(HR_SIG_NETSTAT) | HR_SIG_BIT(HR_SIG_TCP_RETRANS) |                      \
+		HR_SIG_BIT(HR_SIG_SOFTNET) | HR_SIG_BIT(HR_SIG_DISK_STAT) |                        \
+		HR_SIG_BIT(HR_SIG_NET_STAT) | HR_SIG_BIT(HR_SIG_NET_LOCAL) |                       \
+		HR_SIG_BIT(HR_SIG_COST))
 
 void hr_sampler_conf_facts(struct hr_sampler_conf *conf, const struct hr_facts *facts)
 {
@@ -114,10 +126,10 @@ static void window_begin(struct hr_sampler *s, const struct hr_raw *raw)
 	s->start_mono_ns = raw->mono_ns;
 	s->ticks = 0;
 	s->have = ~0ULL;
-	s->slow_have = 0;
+	s->seen = s->slow_have = 0;
 	for (uint8_t i = 0; i < s->conf.n_dev; i++) {
 		s->dev_have[i] = ~0ULL;
-		s->dev_slow_have[i] = 0;
+		s->dev_seen[i] = s->dev_slow_have[i] = 0;
 	}
 	sum_clear(&s->sum[s->open], s->conf.n_dev);
 }
@@ -144,7 +156,7 @@ static const struct hr_summary *window_close(struct hr_sampler *s, uint64_t end_
 	struct hr_summary *sum = &s->sum[s->open];
 
 	identify(s, end_ns, sum);
-	sum->have = (s->have & ~SLOW_SIGNALS) | s->slow_have;
+	sum->have = (s->have & s->seen & ~SLOW_SIGNALS) | s->slow_have;
 	if (sum->ctr[HR_CTR_SELF_BPF_EVENTS] > 0)
 		sum->have |= HR_SIG_BIT(HR_SIG_EVENT_NS);
 	sum->n_dev = s->conf.n_dev;
@@ -152,7 +164,7 @@ static const struct hr_summary *window_close(struct hr_sampler *s, uint64_t end_
 		struct hr_dev_summary *d = &sum->dev[i];
 
 		d->dev = i;
-		d->have = (s->dev_have[i] & ~SLOW_SIGNALS) | s->dev_slow_have[i];
+		d->have = (s->dev_have[i] & s->dev_seen[i] & ~SLOW_SIGNALS) | s->dev_slow_have[i];
 		hr_devwin_gauges(&s->fold.win[i], d);
 	}
 	s->open ^= 1;
@@ -194,7 +206,7 @@ static uint64_t cost(struct hr_sampler *s, const struct hr_raw *raw)
 {
 	struct hr_summary *sum = &s->sum[s->open];
 	bool ok = true, bpf_ok = true, missed_ok = true;
-	uint64_t us = hr_counter_grow(&s->total[HR_TOTAL_SELF_CPU], true, raw->self_cpu_us, &ok);
+	uint64_t us;
 	/* from the 0, 0 of "not measured" on, too: our programs started at 0 with us */
 	uint64_t ns = hr_counter_grow(&s->total[HR_TOTAL_BPF_NS], true, raw->bpf_run_ns, &bpf_ok);
 	uint64_t n = hr_counter_grow(&s->total[HR_TOTAL_BPF_N], true, raw->bpf_run_n, &bpf_ok);
@@ -208,6 +220,9 @@ static uint64_t cost(struct hr_sampler *s, const struct hr_raw *raw)
 		sum->ctr[HR_CTR_SELF_BPF_NS] += ns;
 		sum->ctr[HR_CTR_SELF_BPF_EVENTS] += n;
 	}
+	if (raw->brief)
+		return 0;
+	us = hr_counter_grow(&s->total[HR_TOTAL_SELF_CPU], true, raw->self_cpu_us, &ok);
 	if (!ok)
 		return 0;
 	sum->ctr[HR_CTR_SELF_CPU_US] += us;
@@ -218,12 +233,13 @@ static uint64_t cost(struct hr_sampler *s, const struct hr_raw *raw)
 /* Everything of one tick into the open summary; growth since the last tick, over @dt_ns. */
 static void fold_tick(struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, bool slots)
 {
-	uint64_t have;
+	uint64_t have, unread = SLOW_SIGNALS | (raw->brief ? TOTAL_SIGNALS : 0);
 	double lost_cpus;
 
 	memset(s->tick_dev, 0, sizeof(s->tick_dev));
 	have = hr_sampler_files(s, raw, dt_ns, &lost_cpus);
-	have |= hr_sampler_devices(s, raw);
+	if (!raw->brief)
+		have |= hr_sampler_devices(s, raw);
 	have |= cost(s, raw);
 	hr_sampler_slow(s, raw);
 	if (raw->take && slots) {
@@ -240,9 +256,12 @@ static void fold_tick(struct hr_sampler *s, const struct hr_raw *raw, uint64_t d
 						       : HR_SIG_BIT(HR_SIG_NET_IO));
 		}
 	}
-	s->have &= have | SLOW_SIGNALS;
-	for (uint8_t i = 0; i < s->conf.n_dev; i++)
-		s->dev_have[i] &= s->tick_dev[i] | SLOW_SIGNALS;
+	s->have &= have | unread;
+	s->seen |= have;
+	for (uint8_t i = 0; i < s->conf.n_dev; i++) {
+		s->dev_have[i] &= s->tick_dev[i] | unread;
+		s->dev_seen[i] |= s->tick_dev[i];
+	}
 }
 
 static void remember(struct hr_sampler *s, const struct hr_raw *raw)

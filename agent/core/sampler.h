@@ -14,8 +14,9 @@
  * suspend, stopped) is in no window.
  *
  * Missing: @have of a summary is the intersection over its ticks.  A signal
- * read every 10 s (cgroups, threads, qdisc) is set when it was read in the
- * window and had a base from an earlier one.
+ * read every 10 s (cgroups, threads, qdisc; totals of which only the growth in the
+ * window counts) is set when it was read in the window and had a base from an earlier
+ * one.  A window that ends early because the machine changed has none of these.
  */
 #pragma once
 
@@ -93,9 +94,10 @@ struct hr_sampler {
 	uint64_t end_boot_ns; /* planned */
 	uint64_t seq_next;    /* first number not used yet */
 	uint32_t ticks;
-	uint64_t have;      /* intersection over the ticks */
+	uint64_t have;      /* intersection over the ticks that read it */
+	uint64_t seen;      /* measured in any tick */
 	uint64_t slow_have; /* signals read once per window */
-	uint64_t dev_have[HR_DEVS_MAX], dev_slow_have[HR_DEVS_MAX];
+	uint64_t dev_have[HR_DEVS_MAX], dev_seen[HR_DEVS_MAX], dev_slow_have[HR_DEVS_MAX];
 	uint64_t tick_dev[HR_DEVS_MAX]; /* of the tick being folded */
 	/* the last tick */
 	uint64_t last_mono_ns, last_boot_ns, last_wall_ms;
@@ -120,7 +122,7 @@ void hr_sampler_init(struct hr_sampler *s, const struct hr_sampler_conf *conf);
  * lie on. */
 uint64_t hr_sampler_next_ns(const struct hr_sampler *s, uint64_t mono_ns, uint64_t boot_ns);
 
-/* Whether a tick at @boot_ns will end the window: what is read every 10 s is read then. */
+/* Whether a tick at @boot_ns will end the window or set a base: what is read every 10 s is then. */
 bool hr_sampler_closes(const struct hr_sampler *s, uint64_t boot_ns);
 
 /*

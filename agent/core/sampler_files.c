@@ -328,8 +328,10 @@ uint64_t hr_sampler_files(
 
 	*ret_lost_cpus = 0;
 	have = stat_file(s, raw, dt_ns, ret_lost_cpus);
-	have |= vmstat_file(s, raw);
 	have |= meminfo_file(s, raw);
+	if (raw->brief)
+		return have;
+	have |= vmstat_file(s, raw);
 	have |= psi_files(s, raw);
 	have |= netstat_files(s, raw);
 	have |= softnet_file(s, raw);

@@ -105,6 +105,8 @@ static inline int tick_at(uint64_t at, const struct hr_summary **ret)
 	feed.raw.bpf_missed = 3 * feed.ticks;
 	feed.raw.self_rss_bytes = 3 << 20;
 	texts(feed.ticks++);
+	for (int f = HR_FILE_VMSTAT; feed.raw.brief && f < HR_FILE_N; f++)
+		feed.raw.file[f] = (struct hr_text){NULL, -2};
 	return hr_sampler_tick(&sampler, &feed.raw, ret);
 }
 

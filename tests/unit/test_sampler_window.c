@@ -240,6 +240,75 @@ static void a_change_takes_no_cgroup_reading_with_it(void **state)
 	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_US], 500);
 }
 
+/* From @from_s to @to_s as the agent does it: all is read at both ends, a part in between. */
+static int run_brief(uint64_t from_s, uint64_t to_s, const struct hr_summary **ret)
+{
+	int closed = 0;
+
+	for (uint64_t t = from_s; t <= to_s; t++) {
+		feed.raw.brief = t != from_s && t != to_s;
+		closed += tick_at(t * S, ret);
+	}
+	return closed;
+}
+
+static void totals_read_once_a_window_say_what_each_tick_would(void **state)
+{
+	static struct hr_summary full;
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	for (int hook = 0; hook < 2; hook++) {
+		start(true);
+		feed.take.have = BIT(HR_SIG_OOM) | BIT(HR_SIG_TCP_RETRANS);
+		feed.take.mem.retransmits = 7;
+		feed.raw.take = hook ? &feed.take : NULL;
+		assert_int_equal(run(100, 110, &s), 1);
+		full = *s;
+		start(true);
+		feed.take.have = BIT(HR_SIG_OOM) | BIT(HR_SIG_TCP_RETRANS);
+		feed.take.mem.retransmits = 7;
+		feed.raw.take = hook ? &feed.take : NULL;
+		assert_int_equal(run_brief(100, 110, &s), 1);
+		assert_int_equal(s->ctr[HR_CTR_TCP_RETRANS_N], hook ? 70 : 20);
+		assert_int_equal(s->have, full.have);
+		assert_memory_equal(s->ctr, full.ctr, sizeof(full.ctr));
+		assert_int_equal(s->n_dev, full.n_dev);
+		for (uint8_t i = 0; i < full.n_dev; i++) {
+			assert_int_equal(s->dev[i].have, full.dev[i].have);
+			assert_memory_equal(
+				s->dev[i].ctr, full.dev[i].ctr, sizeof(full.dev[i].ctr));
+		}
+	}
+}
+
+/* What grew since the window began was not read: that is missing, and in no later window either. */
+static void a_window_that_a_change_ends_lacks_what_is_read_at_its_end(void **state)
+{
+	const uint64_t seconds = BIT(HR_SIG_CPU_STAT) | BIT(HR_SIG_STEAL) | BIT(HR_SIG_SOFTIRQ) |
+				 BIT(HR_SIG_MEMINFO);
+	struct hr_sampler_conf c;
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	tick_at(100 * S, &s);
+	feed.raw.brief = true;
+	run(101, 104, &s);
+	c = sampler.conf;
+	c.epoch = 4;
+	assert_int_equal(hr_sampler_change(&sampler, &c, &feed.raw, &s), 1);
+	assert_int_equal(s->have, seconds);
+	assert_int_equal(s->dev[0].have | s->dev[1].have, 0);
+	assert_int_equal(s->ctr[HR_CTR_STAT_USER_MS], 2000);
+	assert_int_equal(run_brief(105, 120, &s), 1);
+	assert_true(hr_has(s, HR_SIG_VMSTAT) && hr_has(s, HR_SIG_NET_LOCAL));
+	assert_int_equal(s->ctr[HR_CTR_REFAULT_ANON_N], 15);
+	assert_int_equal(s->ctr[HR_CTR_SELF_CPU_US], 7500);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_TX_PACKETS], 300);
+	assert_true(s->dev[1].have & BIT(HR_SIG_NET_STAT));
+}
+
 static void a_step_of_the_wall_clock_changes_only_the_time_shown(void **state)
 {
 	const struct hr_summary *s = NULL;
@@ -350,6 +419,8 @@ int main(void)
 		cmocka_unit_test(an_agent_that_restarts_does_not_use_a_number_twice),
 		cmocka_unit_test(a_change_of_cpus_starts_a_new_epoch_and_window),
 		cmocka_unit_test(a_change_takes_no_cgroup_reading_with_it),
+		cmocka_unit_test(totals_read_once_a_window_say_what_each_tick_would),
+		cmocka_unit_test(a_window_that_a_change_ends_lacks_what_is_read_at_its_end),
 		cmocka_unit_test(a_step_of_the_wall_clock_changes_only_the_time_shown),
 		cmocka_unit_test(a_change_keeps_what_was_learned_of_the_devices_that_stay),
 		cmocka_unit_test(no_count_is_lost_or_doubled_and_no_number_used_twice),
