@@ -372,6 +372,19 @@ static uint64_t read_texts(struct hr_engine *e)
 	return stirred ? hr_host_read_names(e->host) : e->names;
 }
 
+/*
+ * The kernel walks its whole table of connections for it: 2.8 ms for the 262,144 entries of a VM
+ * with 24 GB, however few there are.  Where next to nothing is sent, nothing could be told by it.
+ */
+static void read_rtt(struct hr_engine *e)
+{
+	if (!e->tcp)
+		return;
+	e->rtt_raw = (struct hr_rtt_raw){0};
+	if (hr_sampler_quiet(&e->sampler, &e->raw) || hr_host_tcp_read(e->tcp, &e->rtt_raw) == 0)
+		e->raw.rtt = &e->rtt_raw;
+}
+
 /* What else is read once a window. */
 static void read_slow(struct hr_engine *e)
 {
@@ -386,8 +399,7 @@ static void read_slow(struct hr_engine *e)
 	}
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
 		e->raw.nic = e->nic_raw;
-	if (e->tcp && hr_host_tcp_read(e->tcp, &e->rtt_raw) == 0)
-		e->raw.rtt = &e->rtt_raw;
+	read_rtt(e);
 	if (e->bpf)
 		(void)hr_bpf_misses(
 			e->bpf, &e->raw.bpf_missed); /* a kernel that never drops: stays 0 */

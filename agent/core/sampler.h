@@ -126,6 +126,12 @@ uint64_t hr_sampler_next_ns(const struct hr_sampler *s, uint64_t mono_ns, uint64
 bool hr_sampler_closes(const struct hr_sampler *s, uint64_t boot_ns);
 
 /*
+ * Whether the NICs have sent so little since the window began, up to the texts of @raw, that no
+ * rate of theirs can be at a plateau: then round trips tell of no shaper (MODEL.md, section 5).
+ */
+bool hr_sampler_quiet(const struct hr_sampler *s, const struct hr_raw *raw);
+
+/*
  * One tick.  1: a window closed, *ret points at it (the sampler's own, valid until
  * the next close); 0: none.  The first tick after init or change only sets the base.
  */

@@ -61,6 +61,8 @@ static bool disk_rows(struct hr_sampler *s, const struct hr_raw *raw, uint32_t *
 	return r == 0;
 }
 
+#define NIC_TX_BYTES 1 /* place among the totals of a NIC */
+
 static bool net_rows(struct hr_sampler *s, const struct hr_raw *raw, uint32_t *seen, bool *ret_lo)
 {
 	static const uint16_t ctr[] = {HR_DCTR_RX_BYTES, HR_DCTR_TX_BYTES, HR_DCTR_RX_PACKETS,
@@ -95,6 +97,35 @@ static bool net_rows(struct hr_sampler *s, const struct hr_raw *raw, uint32_t *s
 		dev_totals(s, i, HR_SIG_NET_STAT, v, ctr, sizeof(ctr) / sizeof(ctr[0]));
 	}
 	return r == 0;
+}
+
+/*
+ * A plateau is a median of the 100 ms rates that lies near their P99, and a rate below 1 KiB counts
+ * as 0: at least half of them are 1 KiB, which is 5 KiB/s.
+ */
+#define QUIET_BYTES_PER_S 4096
+
+bool hr_sampler_quiet(const struct hr_sampler *s, const struct hr_raw *raw)
+{
+	const struct hr_text *t = &raw->file[HR_FILE_NET_DEV];
+	struct hr_procfs_rows rows;
+	struct hr_procfs_netdev d;
+	uint64_t sent = 0;
+	int r;
+
+	if (raw->brief || !t->p || t->len < 0)
+		return false;
+	rows = hr_procfs_rows(t->p, (size_t)t->len);
+	while ((r = hr_procfs_netdev_next(&rows, &d)) > 0) {
+		int i = dev_of(s, HR_DEV_NIC, d.name);
+		const struct hr_counter *c = i < 0 ? NULL : &s->dev_total[i][NIC_TX_BYTES];
+
+		if (c && (!c->seen || d.tx_bytes < c->last))
+			return false;
+		sent += c ? d.tx_bytes - c->last : 0;
+	}
+	return r == 0 &&
+	       sent < hr_ns_to_ms(raw->mono_ns - s->start_mono_ns) * QUIET_BYTES_PER_S / 1000;
 }
 
 /* A text that broke off in the middle proves nothing about the devices before the break. */

@@ -361,6 +361,39 @@ static void each_kind_of_vm_has_what_its_files_offer(void **state)
 							  BIT(HR_SIG_SOFTIRQ) | BIT(HR_SIG_COST)));
 }
 
+/* 10 s after the base at 100 s, of which the feed's eth0 had sent nothing yet. */
+static bool quiet_after(unsigned long long tx, unsigned long long lo)
+{
+	put(HR_FILE_NET_DEV,
+		"Inter-|\n face |\n    lo: %llu 1 0 0 0 0 0 0 %llu 1 0 0 0 0 0 0\n"
+		" docker0: 9 9 0 0 0 0 0 0 %llu 9 0 0 0 0 0 0\n"
+		"  eth0: 9000000 9 0 0 0 0 0 0 %llu 9 0 0 0 0 0 0\n",
+		lo, lo, lo, tx);
+	feed.raw.mono_ns = 103 * S;
+	return hr_sampler_quiet(&sampler, &feed.raw);
+}
+
+static void a_window_is_quiet_below_4_kib_a_second_sent_by_its_nics(void **state)
+{
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	texts(0);
+	assert_false(hr_sampler_quiet(&sampler, &feed.raw)); /* no base: not known */
+	tick_at(100 * S, &s);
+	assert_true(quiet_after(0, 0));
+	assert_true(quiet_after(40959, 1 << 30));
+	assert_false(quiet_after(40960, 0));
+	feed.raw.file[HR_FILE_NET_DEV].len = -5;
+	assert_false(hr_sampler_quiet(&sampler, &feed.raw));
+	feed.raw.brief = true;
+	run(101, 109, &s);
+	feed.raw.brief = false;
+	tick_at(110 * S, &s); /* 20 000 sent: less than that is a device that began anew */
+	assert_false(quiet_after(19999, 0));
+}
+
 static void facts_become_the_device_table(void **state)
 {
 	static struct hr_facts f = {.epoch = 7, .cpus_online = 8, .n_dev = 1};
@@ -394,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_take_in_every_tick_gives_the_slot_signals),
 		cmocka_unit_test(a_device_the_hooks_do_not_count_has_no_hook_signals),
 		cmocka_unit_test(each_kind_of_vm_has_what_its_files_offer),
+		cmocka_unit_test(a_window_is_quiet_below_4_kib_a_second_sent_by_its_nics),
 		cmocka_unit_test(facts_become_the_device_table),
 	};
 
