@@ -8,7 +8,7 @@ exec /usr/bin/python3 - <<'EOF'
 import glob, os, re, sys
 
 SHORT = {"cpu": "tests/bpf/test_cpu.c", "io": "tests/bpf/test_io.c", "life": "tests/bpf/test_life.c",
-         "accuracy": "tests/bpf/accuracy.c", "boot": "tests/kernels/boot.sh"}
+         "accuracy": "tests/bpf/accuracy.c", "boot": "tests/kernels/boot.sh", "host_read": "tests/io/test_host_read.c"}
 CODE = [f for d in ("bpf", "agent", "agent/core", "collector/core", "proto", "proto/base") for f in glob.glob(d + "/*.[ch]")]
 TEXT = "\n".join(open(f, encoding="utf-8").read() for f in CODE)
 KERNEL = {"prev", "preempt", "__state", "recursion_misses", "unknown", "error != 0", "HR_FORCE"}
