@@ -185,7 +185,9 @@ enum hr_dist {
 	X(WIN_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
 	X(SEC_CLEAN_OPS_MAX, DISK_IO, M, n) /* best second without a queued window */              \
 	X(SEC_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
-	X(IO_SYNC_NS, DISK_SYNC, S, ns) /* residence of requests that somebody asked for */
+	X(IO_SYNC_NS, DISK_SYNC, S, ns) /* residence of requests that somebody asked for */        \
+	/* of IO_RD_N + IO_WR_N: not timed, for others of the sample stand for them */             \
+	X(IO_UNTIMED_N, DISK_IO, S, n)
 
 enum hr_dctr {
 #define X(id, sig, kind, unit) HR_DCTR_##id,

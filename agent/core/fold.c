@@ -25,6 +25,7 @@ void hr_fold_init(
 	f->sec_slots = 0;
 	f->sec_oncpu_ns = 0;
 	f->begun = false;
+	memset(f->untimed, 0, sizeof(f->untimed));
 	for (uint8_t i = 0; i < n_dev; i++)
 		if (keep & 1u << i)
 			hr_devwin_gap(&f->win[i]);
@@ -159,6 +160,17 @@ static void cpu_counters(const struct hr_take *t, struct hr_summary *s)
 	}
 }
 
+/* Requests are read before the timed ones among them: what comes in between evens out later. */
+static uint64_t untimed(int64_t *owed, const struct hr_take_disk *k)
+{
+	int64_t n;
+
+	*owed += (int64_t)(k->n[0] + k->n[1] - k->measured[0] - k->measured[1]);
+	n = *owed > 0 ? *owed : 0;
+	*owed -= n;
+	return (uint64_t)n;
+}
+
 static void disk_counters(uint64_t have, const struct hr_take_disk *k, struct hr_dev_summary *d)
 {
 	for (int i = 0; i < 2; i++) {
@@ -196,7 +208,10 @@ uint64_t hr_fold_take(
 	cpu_counters(take, s);
 	mem_counters(take, s);
 	for (uint8_t i = 0; i < f->n_dev; i++)
-		if (f->win[i].kind == HR_DEV_DISK && has(take->have, HR_SIG_DISK_IO))
+		if (f->win[i].kind == HR_DEV_DISK && has(take->have, HR_SIG_DISK_IO)) {
 			disk_counters(take->have, &take->disk[i], &s->dev[i]);
+			s->dev[i].ctr[HR_DCTR_IO_UNTIMED_N] +=
+				untimed(&f->untimed[i], &take->disk[i]);
+		}
 	return whole ? take->have : take->have & ~SLOT_SIGNALS;
 }

@@ -24,7 +24,8 @@ struct hr_fold {
 	uint8_t n_dev;
 	struct hr_vqueue vq;
 	struct hr_devwin win[HR_DEVS_MAX];
-	uint32_t sec_slots; /* slots in the open second */
+	int64_t untimed[HR_DEVS_MAX]; /* requests not timed that no window counts yet */
+	uint32_t sec_slots;           /* slots in the open second */
 	uint64_t sec_oncpu_ns;
 	bool begun;         /* next_slot means something */
 	uint64_t next_slot; /* the slot that must come next */

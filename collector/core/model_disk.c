@@ -22,6 +22,7 @@ struct disk {
 	double t_s, ops, bytes, inflight; /* means per second, mean concurrency */
 	double write_share;
 	double late_share, psi_io, sync;
+	double timed; /* share of the requests that latencies are made of */
 	bool l0_known, has_psi, has_sync, waited, late_bad, queue_bad;
 };
 
@@ -38,6 +39,7 @@ static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, st
 	k->ops = n / k->t_s;
 	k->bytes = (double)(c[HR_DCTR_IO_RD_BYTES] + c[HR_DCTR_IO_WR_BYTES]) / k->t_s;
 	k->inflight = (double)c[HR_DCTR_IO_INFLIGHT_NS] / 1e9 / k->t_s;
+	k->timed = n > 0 ? fmax(0, 1 - (double)c[HR_DCTR_IO_UNTIMED_N] / n) : 1;
 	k->write_share = n > 0 ? (double)c[HR_DCTR_IO_WR_N] / n : 0;
 	k->has_psi = hr_minute_has(x->m, HR_SIG_PSI_IO);
 	k->psi_io = k->has_psi ? (double)x->m->ctr[HR_CTR_PSI_IO_SOME_US] / 1e6 / k->t_s : 0;
@@ -117,6 +119,8 @@ static void disk_report(const struct hr_ctx *x, const struct disk *k, struct hr_
 	hr_estimate_evidence(e, "bytes", k->bytes, HR_UNIT_BYTES_PER_S, src);
 	hr_estimate_evidence(e, "in_flight_mean", k->inflight, HR_UNIT_COUNT, src);
 	hr_estimate_evidence(e, "late_share", k->late_share, HR_UNIT_RATIO, src);
+	if (k->timed < 1)
+		hr_estimate_evidence(e, "requests_timed", k->timed, HR_UNIT_RATIO, src);
 	for (unsigned w = 0; w < 2; w++) {
 		const struct hr_spread *lat = &k->d->dist[HR_DDIST_RD_LAT + w];
 

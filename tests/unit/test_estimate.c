@@ -186,6 +186,27 @@ static void a_disk_that_never_met_its_limit_has_a_lower_bound_only(void **state)
 	assert_true(b->e.r.n_missing > 0);
 }
 
+/* -1: it is not told. */
+static double evidence(const struct bench *b, const char *signal)
+{
+	for (uint8_t i = 0; i < b->e.r.n_evidence; i++)
+		if (strcmp(b->e.r.evidence[i].signal, signal) == 0)
+			return b->e.r.evidence[i].value;
+	return -1;
+}
+
+static void the_share_of_requests_that_were_timed_is_told(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 320, 0.5);
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(evidence(b, "requests_timed"), -1, 1e-9);
+	b->dev[0].ctr[HR_DCTR_IO_UNTIMED_N] = 2400; /* of 3200 */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(evidence(b, "requests_timed"), 0.25, 1e-9);
+}
+
 static void late_requests_saturate_a_disk(void **state)
 {
 	struct bench *b = *state;
@@ -452,6 +473,7 @@ int main(void)
 		T(memory_reaches_as_far_as_available_over_anonymous),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
 		T(a_disk_that_never_met_its_limit_has_a_lower_bound_only),
+		T(the_share_of_requests_that_were_timed_is_told),
 		T(late_requests_saturate_a_disk),
 		T(late_write_back_that_nobody_waits_for_is_not_bad),
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),

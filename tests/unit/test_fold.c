@@ -156,6 +156,22 @@ static void counters_and_histograms_add(void **state)
 	assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_SYNC_NS], 700);
 }
 
+/* Of 11 requests in two directions; what was timed ahead of being counted is taken off later. */
+static void requests_that_were_not_timed_are_counted(void **state)
+{
+	const uint64_t timed[] = {5, 12, 10, 11};
+	const uint64_t want[] = {6, 6, 6, 6};
+
+	(void)state;
+	start(2);
+	for (unsigned i = 0; i < 4; i++) {
+		t.disk[0] = (struct hr_take_disk){.n = {5, 6}, .measured = {1, timed[i] - 1}};
+		(void)hr_fold_take(&f, &t, 0, &s);
+		assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_UNTIMED_N], want[i]);
+	}
+	assert_int_equal(s.dev[0].ctr[HR_DCTR_IO_RD_N] + s.dev[0].ctr[HR_DCTR_IO_WR_N], 44);
+}
+
 static void device_slots_go_to_their_device(void **state)
 {
 	(void)state;
@@ -249,6 +265,7 @@ int main(void)
 		cmocka_unit_test(bursts_feed_the_virtual_queue_with_the_capacity_left),
 		cmocka_unit_test(busy_seconds_are_119_slots_whatever_the_ticks),
 		cmocka_unit_test(counters_and_histograms_add),
+		cmocka_unit_test(requests_that_were_not_timed_are_counted),
 		cmocka_unit_test(device_slots_go_to_their_device),
 		cmocka_unit_test(lost_slots_clear_the_slot_signals_and_empty_the_queue),
 		cmocka_unit_test(a_slot_told_twice_counts_once),
