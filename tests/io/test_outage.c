@@ -33,7 +33,7 @@
 static uint64_t now_ns;
 
 /* What a POST meets. */
-static enum {
+static enum there {
 	COLLECTOR,
 	NOBODY,
 	SILENCE, /* it may be stored */
@@ -283,7 +283,7 @@ static size_t file_bytes(const struct world *w)
 	return (size_t)st.st_size;
 }
 
-static void bear_the_outage(struct world *w, int first, int then)
+static void bear_the_outage(struct world *w, enum there first, enum there then)
 {
 	size_t most = 0;
 
@@ -356,7 +356,7 @@ static void catch_up(struct world *w)
 		(unsigned long)(w->seq - seq));
 }
 
-static void bridge(struct world *w, int first, int then)
+static void bridge(struct world *w, enum there first, enum there then)
 {
 	bear_the_outage(w, first, then);
 	check_resolution(w);
