@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Threads: the writer owns store and models; one HTTP thread per address; the scribe of long
- * documents; one that follows other collectors and looks at alerts; one per receiver of alerts,
- * which owns its queue; this one has signals, the clock of the deadlines, and the word to the
- * service manager, and waits for nobody.
+ * Threads: the writer owns store and models; one moves the log into the database, by a connection
+ * of its own; one HTTP thread per address; the scribe of long documents; one that follows other
+ * collectors and looks at alerts; one per receiver of alerts, which owns its queue; this one has
+ * signals, the clock of the deadlines, and the word to the service manager, and waits for nobody.
  */
 #include "collector/daemon.h"
 
@@ -110,8 +110,10 @@ static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_C
 static bool open_store(struct program *p, struct hr_store **ret, char err[HR_CONF_ERR_LEN])
 {
 	char db[sizeof(p->conf.state) + 16], note[HR_STORE_ERROR_LEN];
-	struct hr_store_sqlite_conf conf = {
-		.path = db, .max_bytes = p->conf.file_bytes, .cache_bytes = p->conf.cache_bytes};
+	struct hr_store_sqlite_conf conf = {.path = db,
+		.max_bytes = p->conf.file_bytes,
+		.cache_bytes = p->conf.cache_bytes,
+		.mover = true};
 	int r = hr_fs_mkdirs(p->conf.state, 0750);
 
 	if (r < 0) {

@@ -268,6 +268,7 @@ struct hr_store_sqlite_conf {
 	const char *path;
 	uint64_t max_bytes;   /* quota of the file; 0: none */
 	uint64_t cache_bytes; /* 0: 64 MiB */
+	bool mover; /* a thread of its own moves the log into the file, beside the owner's work */
 };
 #define HR_STORE_ERROR_LEN 512
 /*

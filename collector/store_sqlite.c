@@ -16,10 +16,8 @@
 
 #include "collector/core/crc32.h"
 
-#define WAL_PAGES_DUE  4000                  /* 16 MiB: checkpoint outside the commits */
-#define WAL_BYTES_HIGH (64ULL * 1024 * 1024) /* then wait for readers and cut the file */
-#define OVERDUE_SLOTS  360 /* an hour: by then those that came together are all old */
-#define ROW_COLS       "id,boot,seq,last,n,body"
+#define OVERDUE_SLOTS 360 /* an hour: by then those that came together are all old */
+#define ROW_COLS      "id,boot,seq,last,n,body"
 
 const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -112,14 +110,13 @@ const char *const hr_sql_text[HR_SQL_N] = {
 				"+(SELECT ifnull(sum(last-seq+1),0) FROM w10x WHERE id>=?1)",
 };
 
-int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
+int hr_sqlite_result_of(struct hr_store_sqlite *q, int rc, const char *what, const char *words)
 {
 	int prim = rc & 0xff;
 
 	if (prim == SQLITE_OK || prim == SQLITE_ROW || prim == SQLITE_DONE)
 		return 0;
-	snprintf(q->base.error, sizeof(q->base.error), "%s: %s (SQLite %d)", what,
-		sqlite3_errmsg(q->db), rc);
+	snprintf(q->base.error, sizeof(q->base.error), "%s: %s (SQLite %d)", what, words, rc);
 	if (prim == SQLITE_CORRUPT || prim == SQLITE_NOTADB)
 		q->corrupt = true;
 	if (prim == SQLITE_FULL)
@@ -127,6 +124,11 @@ int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
 	if (prim == SQLITE_BUSY || prim == SQLITE_LOCKED)
 		return HR_STORE_BUSY;
 	return HR_STORE_FAILED;
+}
+
+int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what)
+{
+	return hr_sqlite_result_of(q, rc, what, sqlite3_errmsg(q->db));
 }
 
 static void text(struct hr_sql_bound *b, const char *t)
@@ -160,7 +162,7 @@ int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q)
  * The log is one file, written in order: the fsync of the next FULL commit makes the lazy ones
  * before it durable too.  Only between transactions.
  */
-static int set_lazy(struct hr_store_sqlite *q, bool lazy)
+int hr_sqlite_set_lazy(struct hr_store_sqlite *q, bool lazy)
 {
 	int r;
 
@@ -179,7 +181,7 @@ static int begin_as(struct hr_store *s, bool lazy)
 {
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 	struct hr_sql_bound b;
-	int r = set_lazy(q, lazy);
+	int r = hr_sqlite_set_lazy(q, lazy);
 
 	if (r != 0)
 		return r;
@@ -468,7 +470,7 @@ static int last_n(struct hr_store *s, uint64_t *ret_n)
 	return 0;
 }
 
-static uint64_t size_of(const char *path, const char *suffix)
+uint64_t hr_sqlite_size_of(const char *path, const char *suffix)
 {
 	char name[4096];
 	struct stat st;
@@ -484,37 +486,17 @@ static int stats(struct hr_store *s, struct hr_store_stats *ret_stats)
 {
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 
-	*ret_stats = (struct hr_store_stats){.file_bytes = size_of(q->path, ""),
-		.wal_bytes = size_of(q->path, "-wal"),
+	*ret_stats = (struct hr_store_stats){.file_bytes = hr_sqlite_size_of(q->path, ""),
+		.wal_bytes = hr_sqlite_size_of(q->path, "-wal"),
 		.quarantined = q->quarantined};
 	return 0;
-}
-
-static int maintain(struct hr_store *s)
-{
-	struct hr_store_sqlite *q = hr_sqlite_of(s);
-	int mode, rc;
-
-	if (q->wal_pages < WAL_PAGES_DUE)
-		return 0;
-	rc = set_lazy(q, false);
-	if (rc != 0)
-		return rc;
-	/* a reader that stays keeps PASSIVE from ending; TRUNCATE then reports BUSY and is tried
-	 * again */
-	mode = size_of(q->path, "-wal") > WAL_BYTES_HIGH ? SQLITE_CHECKPOINT_TRUNCATE
-							 : SQLITE_CHECKPOINT_PASSIVE;
-	rc = sqlite3_wal_checkpoint_v2(q->db, NULL, mode, NULL, NULL);
-	if ((rc & 0xff) == SQLITE_BUSY)
-		return 0;
-	q->wal_pages = 0; /* counted anew by the hook after the next commit */
-	return hr_sqlite_result(q, rc, "checkpoint");
 }
 
 static void close_store(struct hr_store *s)
 {
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 
+	hr_sqlite_mover_stop(q->mover);
 	for (size_t i = 0; i < HR_SQL_N; i++)
 		sqlite3_finalize(q->st[i]);
 	sqlite3_close(q->db);
@@ -562,6 +544,6 @@ const struct hr_store_ops hr_store_sqlite_ops = {
 	.windows_from = hr_sqlite_windows_from,
 	.last_n = last_n,
 	.stats = stats,
-	.maintain = maintain,
+	.maintain = hr_sqlite_maintain,
 	.close = close_store,
 };

@@ -58,12 +58,16 @@ enum hr_sql {
 };
 extern const char *const hr_sql_text[HR_SQL_N];
 
+struct hr_sqlite_mover;
+
 struct hr_store_sqlite {
 	struct hr_store base;
 	sqlite3 *db;
 	sqlite3_stmt *st[HR_SQL_N];
 	char *path;
-	int wal_pages; /* as the last commit left it */
+	int wal_pages;                 /* as the last commit left it */
+	struct hr_sqlite_mover *mover; /* NULL: the log is moved by who calls maintain() */
+	unsigned moves;                /* of the mover, since the log began */
 	uint64_t quarantined;
 	uint64_t last_n;  /* largest n given, as of the last commit: the journal's, or marked */
 	uint64_t group_n; /* and in the open transaction; 0: none */
@@ -80,7 +84,9 @@ extern const struct hr_store_ops hr_store_sqlite_ops;
  */
 void hr_sqlite_suspect(const struct hr_store_sqlite *q);
 
-/* Maps a result code and keeps its words; 0 for OK, ROW, DONE. */
+/* Maps a result code and keeps its words; 0 for OK, ROW, DONE.  _of: words of another connection.
+ */
+int hr_sqlite_result_of(struct hr_store_sqlite *q, int rc, const char *what, const char *words);
 int hr_sqlite_result(struct hr_store_sqlite *q, int rc, const char *what);
 
 static inline struct hr_store_sqlite *hr_sqlite_of(struct hr_store *s)
@@ -93,6 +99,26 @@ static inline struct hr_store_sqlite *hr_sqlite_of(struct hr_store *s)
  * in the page cache becomes durable here, or this fails.  0 or enum hr_store_result.
  */
 int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q);
+
+/* Between transactions: the next ones are worth no fsync of their own. */
+int hr_sqlite_set_lazy(struct hr_store_sqlite *q, bool lazy);
+/* Of the file, or "-wal" beside it; 0: it is not there. */
+uint64_t hr_sqlite_size_of(const char *path, const char *suffix);
+
+int hr_sqlite_maintain(struct hr_store *s); /* store_sqlite_move.c */
+/*
+ * A thread and a connection of its own that move the log into the file.  NULL: they cannot be had.
+ */
+struct hr_sqlite_mover *hr_sqlite_mover_start(const char *path);
+void hr_sqlite_mover_stop(struct hr_sqlite_mover *v); /* NULL is fine */
+struct hr_sqlite_moved {
+	int rc;    /* extended; SQLITE_OK also when another process was at it */
+	int pages; /* of the log that are in the file */
+	char words[128];
+};
+/* Whether a move has ended, with what it did; when none is under way one is begun. */
+bool hr_sqlite_mover_take(struct hr_sqlite_mover *v, struct hr_sqlite_moved *ret_moved);
+void hr_sqlite_mover_ask(struct hr_sqlite_mover *v); /* after _take was true: another one */
 
 /* A statement with its parameters; binding fails only when memory is gone, which run() then meets.
  */

@@ -358,6 +358,8 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 	if (r != 0 && r != HR_STORE_FULL)
 		return fail(q->db, sqlite3_extended_errcode(q->db), "first checkpoint", error);
 	sqlite3_wal_hook(q->db, on_wal, q);
+	if (conf->mover) /* without memory or threads for it the writer does its work */
+		q->mover = hr_sqlite_mover_start(conf->path);
 	return OPENED;
 }
 

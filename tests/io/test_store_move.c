@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log that a thread of its own moves into the file, against real files. */
+#include "tests/io/store_world.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <time.h>
+
+#include "collector/store_sqlite.h"
+
+#define ROWS     400
+#define BODY_LEN 2000
+#define MIB      (1024ULL * 1024)
+
+static const char body[BODY_LEN] = "a window";
+
+/* One group of ROWS rows, the @i-th; about 1 MiB of the log. */
+static void group(struct world *w, uint64_t i)
+{
+	assert_int_equal(w->s->ops->begin(w->s), 0);
+	for (uint64_t k = i * ROWS + 1; k <= (i + 1) * ROWS; k++) {
+		const struct hr_store_row r = {.n = k,
+			.host_no = 1,
+			.slot = 1000 + k,
+			.boot_ord = 1,
+			.seq_first = k,
+			.seq_last = k,
+			.body = (const uint8_t *)body,
+			.len = sizeof(body)};
+
+		assert_int_equal(w->s->ops->put_row(w->s, &r), 0);
+	}
+	assert_int_equal(w->s->ops->commit(w->s), 0);
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec t = {.tv_nsec = ms * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+/* What another program finds in @path. */
+static uint64_t count(const char *path)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	uint64_t n;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "SELECT count(*) FROM w10", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+static struct hr_sqlite_moved moved(struct hr_sqlite_mover *v)
+{
+	struct hr_sqlite_moved m;
+
+	hr_sqlite_mover_ask(v);
+	while (!hr_sqlite_mover_take(v, &m))
+		pause_ms(1);
+	return m;
+}
+
+/* The file without its log has every row that was committed before the move began. */
+static void what_was_moved_is_in_the_file(void **state)
+{
+	struct world *w = *state;
+	struct hr_sqlite_mover *v = hr_sqlite_mover_start(w->path);
+	char cmd[600], alone[280];
+	struct hr_sqlite_moved m;
+
+	assert_non_null(v);
+	for (uint64_t i = 0; i < 3; i++)
+		group(w, i);
+	(void)snprintf(alone, sizeof(alone), "%s/alone.db", w->dir);
+	(void)snprintf(cmd, sizeof(cmd), "cp '%s' '%s'", w->path, alone);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(count(alone), 0);
+	m = moved(v);
+	assert_int_equal(m.rc, SQLITE_OK);
+	assert_true(m.pages > 500);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(count(alone), 3 * ROWS);
+	hr_sqlite_mover_stop(v);
+}
+
+/* Who reads holds the log: what came after it stays there, and nothing is lost or refused. */
+static void a_reader_keeps_the_rest_in_the_log(void **state)
+{
+	struct world *w = *state;
+	struct hr_sqlite_mover *v = hr_sqlite_mover_start(w->path);
+	struct hr_sqlite_moved before, m;
+	sqlite3 *db = NULL;
+
+	assert_non_null(v);
+	group(w, 0);
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "BEGIN; SELECT count(*) FROM w10", NULL, NULL, NULL), SQLITE_OK);
+	before = moved(v);
+	group(w, 1);
+	m = moved(v);
+	assert_int_equal(m.rc, SQLITE_OK);
+	assert_int_equal(m.pages, before.pages);
+	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	sqlite3_close(db);
+	m = moved(v);
+	assert_true(m.pages > before.pages);
+	assert_int_equal(count(w->path), 2 * ROWS);
+	hr_sqlite_mover_stop(v);
+}
+
+/* As the collector does it: groups without an end, and the log begins anew again and again. */
+static void the_log_begins_anew_under_constant_writing(void **state)
+{
+	struct world *w = *state;
+	const struct hr_store_sqlite_conf conf = {.path = w->path, .mover = true};
+	uint64_t groups = 160, longest = 0;
+	struct hr_store_stats st;
+
+	w->s->ops->close(w->s);
+	w->s = hr_store_sqlite_open(&conf, w->note, w->error);
+	assert_non_null(w->s);
+	assert_non_null(hr_sqlite_of(w->s)->mover);
+	for (uint64_t i = 0; i < groups; i++) {
+		group(w, i);
+		assert_int_equal(w->s->ops->maintain(w->s), 0);
+		pause_ms(2);
+		assert_int_equal(w->s->ops->stats(w->s, &st), 0);
+		longest = st.wal_bytes > longest ? st.wal_bytes : longest;
+	}
+	assert_true(longest > 16 * MIB); /* the log was long enough for a move */
+	assert_true(longest < 80 * MIB); /* of some 160 */
+	assert_true(st.file_bytes > 100 * MIB);
+	assert_int_equal(count(w->path), groups * ROWS);
+	reopen(w);
+	assert_int_equal(count(w->path), groups * ROWS);
+}
+
+/* A move that ends while nobody asks, and a close in the middle of one. */
+static void a_close_waits_for_a_move(void **state)
+{
+	struct world *w = *state;
+	struct hr_sqlite_mover *v = hr_sqlite_mover_start(w->path);
+
+	assert_non_null(v);
+	for (uint64_t i = 0; i < 8; i++)
+		group(w, i);
+	hr_sqlite_mover_ask(v);
+	hr_sqlite_mover_stop(v);
+	hr_sqlite_mover_stop(NULL);
+	assert_null(hr_sqlite_mover_start("/nonexistent/dir/x.db"));
+	reopen(w);
+	assert_int_equal(count(w->path), 8 * ROWS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SQLITE(what_was_moved_is_in_the_file),
+		SQLITE(a_reader_keeps_the_rest_in_the_log),
+		SQLITE(the_log_begins_anew_under_constant_writing),
+		SQLITE(a_close_waits_for_a_move),
+	};
+
+	return run_world("store_move", tests, sizeof(tests) / sizeof(tests[0]));
+}
