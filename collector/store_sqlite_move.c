@@ -59,7 +59,8 @@ static struct hr_sqlite_moved move(sqlite3 *db)
 		m.rc = SQLITE_OK;
 		m.pages = 0;
 	}
-	(void)snprintf(m.words, sizeof(m.words), "%s", sqlite3_errmsg(db));
+	/* of the code: the connection has no words for a failed xSync */
+	(void)snprintf(m.words, sizeof(m.words), "%s", sqlite3_errstr(m.rc));
 	return m;
 }
 

@@ -84,6 +84,7 @@ static void what_was_moved_is_in_the_file(void **state)
 	assert_int_equal(count(alone), 0);
 	m = moved(v);
 	assert_int_equal(m.rc, SQLITE_OK);
+	assert_string_equal(m.words, sqlite3_errstr(SQLITE_OK));
 	assert_true(m.pages > 500);
 	assert_int_equal(system(cmd), 0);
 	assert_int_equal(count(alone), 3 * ROWS);
