@@ -16,7 +16,7 @@
  * Missing: @have of a summary is the intersection over its ticks.  A signal
  * read every 10 s (cgroups, threads, qdisc; totals of which only the growth in the
  * window counts) is set when it was read in the window and had a base from an earlier
- * one.  A window that ends early because the machine changed has none of these.
+ * one.  A window that ends early because the machine changed has no such totals.
  */
 #pragma once
 

@@ -101,12 +101,18 @@ void hr_steal_say(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 void hr_steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 	const struct hr_bounds *vq, struct hr_estimate *s)
 {
+	bool unjudged;
+
 	s->r.demand.unit = s->r.capacity.unit = HR_UNIT_RATIO;
 	if (!f->has_steal) {
 		hr_estimate_no_signal(s, x, HR_SIG_STEAL);
 		return;
 	}
-	s->r.demand.mean = hr_opt_of(f->steal_share);
+	/* a share of next to nothing says nothing: demand is what was stolen a second, as over
+	 * longer times (vm_answer.c) */
+	unjudged = f->steal_share > STEAL_BAD && !f->steal_bad && !f->clumped;
+	if (!unjudged)
+		s->r.demand.mean = hr_opt_of(f->steal_share);
 	s->r.capacity.value = hr_opt_of(STEAL_BAD);
 	s->r.capacity.source = HR_CAP_CONFIGURED;
 	hr_estimate_evidence(
@@ -115,9 +121,11 @@ void hr_steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 	s->r.confidence = HR_CONFIDENCE_MEDIUM; /* tick-counted by the guest */
 	if (!f->steal_bad) {
 		s->reason =
-			f->clumped
-				? "stolen in one clump: no share that lasts"
-				: "steal is below its limit; cpu is judged with what was delivered";
+			f->clumped ? "stolen in one clump: no share that lasts"
+			: unjudged
+				? "so little CPU time was wanted that a share of it is not judged"
+				: "steal is below its limit; cpu is judged with what was "
+				  "delivered";
 		return;
 	}
 	s->reason = "the hypervisor did not deliver the CPU time that was wanted";
