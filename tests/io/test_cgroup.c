@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The walk of a cgroup tree that this test writes: which group is held back, and what it may use.
  */
-#include "tests/unit/hr_cmocka.h"
+#include "tests/io/root_dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,28 +10,6 @@
 #include <unistd.h>
 
 #include "agent/host_cgroup.h"
-
-static char root[32];
-
-static void put(const char *path, const char *text)
-{
-	char full[256];
-	FILE *f;
-
-	(void)snprintf(full, sizeof(full), "%s/%s", root, path);
-	f = fopen(full, "w");
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void dir(const char *path)
-{
-	char full[256];
-
-	(void)snprintf(full, sizeof(full), "%s/%s", root, path);
-	assert_int_equal(mkdir(full, 0755), 0);
-}
 
 static void cpu(const char *group, const char *max, unsigned throttled_us)
 {
@@ -62,8 +40,7 @@ static int begin(void **state)
 {
 	struct hr_host_cgroup *c = NULL;
 
-	(void)snprintf(root, sizeof(root), "/tmp/hr-cgroup-XXXXXX");
-	assert_non_null(mkdtemp(root));
+	make_root();
 	dir("proc");
 	dir("proc/self");
 	dir("cg");
@@ -81,11 +58,9 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	char command[64];
-
 	hr_host_cgroup_close(*state);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", root);
-	return system(command); /* NOLINT(cert-env33-c): a path of this test */
+	remove_root();
+	return 0;
 }
 
 static void expect(struct hr_host_cgroup *c, struct hr_facts *f, const char *group, uint32_t cpu_m,

@@ -1,71 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which files of another root are read when, and how a device that comes is noticed. */
-#include "tests/unit/hr_cmocka.h"
+#include "tests/io/root_dir.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/host_read.h"
 
-static char root[64];
 static struct hr_host_read *host;
 static struct hr_text text[HR_FILE_N];
-
-static void put(const char *path, const char *content)
-{
-	char full[128];
-	FILE *f;
-
-	(void)snprintf(full, sizeof(full), "%s%s", root, path);
-	f = fopen(full, "we");
-	assert_non_null(f);
-	assert_true(fputs(content, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void make_dir(const char *path)
-{
-	char full[128];
-
-	(void)snprintf(full, sizeof(full), "%s%s", root, path);
-	assert_int_equal(mkdir(full, 0700), 0);
-}
 
 /* A root with some of the files; @events: the kernel's count of them, NULL for none. */
 static int setup(const char *events)
 {
-	(void)snprintf(root, sizeof(root), "/tmp/hr-test-read-XXXXXX");
-	assert_non_null(mkdtemp(root));
-	make_dir("/proc");
-	make_dir("/proc/net");
-	make_dir("/sys");
-	make_dir("/sys/kernel");
-	put("/proc/stat", "cpu 1\n");
-	put("/proc/meminfo", "MemTotal: 1 kB\n");
-	put("/proc/vmstat", "pswpin 1\n");
-	put("/proc/diskstats", "254 0 vda 1\n");
-	put("/proc/net/dev", "eth0: 1\n");
+	make_root();
+	dir("proc");
+	dir("proc/net");
+	dir("sys");
+	dir("sys/kernel");
+	put("proc/stat", "cpu 1\n");
+	put("proc/meminfo", "MemTotal: 1 kB\n");
+	put("proc/vmstat", "pswpin 1\n");
+	put("proc/diskstats", "254 0 vda 1\n");
+	put("proc/net/dev", "eth0: 1\n");
 	if (events)
-		put("/sys/kernel/uevent_seqnum", events);
+		put("sys/kernel/uevent_seqnum", events);
 	memset(text, 0, sizeof(text));
 	return hr_host_read_open(&host, root);
 }
 
 static void done(void)
 {
-	static const char *const gone[] = {"/sys/kernel/uevent_seqnum", "/sys/kernel", "/sys",
-		"/proc/net/dev", "/proc/net", "/proc/diskstats", "/proc/vmstat", "/proc/meminfo",
-		"/proc/stat", "/proc", ""};
-
 	hr_host_read_close(host);
-	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
-		char full[128];
-
-		(void)snprintf(full, sizeof(full), "%s%s", root, gone[i]);
-		(void)remove(full);
-	}
+	remove_root();
 }
 
 static bool is(enum hr_file f, const char *want)
@@ -100,8 +66,8 @@ static void an_event_of_a_device_is_seen_once(void **state)
 	hr_host_read_files(host, HR_TEXTS_ALL, text);
 	names = hr_host_read_names(host);
 	assert_false(hr_host_read_stirred(host));
-	put("/proc/net/dev", "eth0: 5\neth1: 1\n");
-	put("/sys/kernel/uevent_seqnum", "9\n");
+	put("proc/net/dev", "eth0: 5\neth1: 1\n");
+	put("sys/kernel/uevent_seqnum", "9\n");
 	assert_true(hr_host_read_stirred(host));
 	hr_host_read_files(host, HR_TEXTS_DEVICES, text);
 	assert_true(hr_host_read_names(host) != names);
