@@ -162,13 +162,17 @@ struct hr_disk_slot {         /* [0] read, [1] write */
  * At a high rate the clock is read for some requests only, and those are measured.  Each direction
  * of a cell is cut into runs of 2^k requests, of which one at random counts 2^k times in residence,
  * latency and in-flight time: each is measured with a probability of 2^-k, so all sums are
- * unbiased, whatever the pattern.  Few slow requests would make them noisy: one that had taken four
- * times the mean when the clock was read last is in no run, is always measured and counts once, and
- * so does the first one in a tick.  k is chosen about once a tick so that a slot of 8.39 ms holds
- * 32 measured requests or more: 0, every request, below 7,600 a second on a CPU, 3 from 30,000 on.
- * A run that ends early, since the rate fell, is not made up for: the histogram's total is the
- * number of requests but for a few.  Numbers of requests and bytes are exact always; the slot of a
- * request that is not measured is that of the last reading in the same tick.
+ * unbiased, whatever the pattern.  Few slow requests would make them noisy: one that is slow is in
+ * no run, is always measured and counts once, and so does the first one in a tick.  Slow is what
+ * began four times the mean before the latest of those that came before it.  The last reading
+ * tells the time too, but also whether the one of the run is past: those behind it would be found
+ * slow more often than those before it, for which it stands as well (3 % of the mean too much where
+ * one in eight takes about that long: unit/gate).  For the same reason the limit stays all tick.
+ * k is chosen about once a tick so that a slot of 8.39 ms holds 32 measured requests or more: 0,
+ * every request, below 7,600 a second on a CPU, 3 from 30,000 on.  A run that ends early, since the
+ * rate fell, is not made up for: the histogram's total is the number of requests but for a few.
+ * Numbers of requests and bytes are exact always; the slot of a request that is not measured is
+ * that of the last reading in the same tick.
  */
 #define HR_RUN_MAX      4  /* k */
 #define HR_RUN_REQUESTS 32 /* measured in a slot, at least */
@@ -183,18 +187,17 @@ struct hr_disk_slot {         /* [0] read, [1] write */
 #define HR_GATE_REST_SHIFT 8
 #define HR_GATE_RUN_SHIFT  16
 
-/* at: jiffies of the last reading of the clock in the upper half, k of the runs that begin now
- * below */
-#define HR_AT_TICK_SHIFT 32
-
 /* Bytes have no total: the slots have them. */
 struct hr_disk_cell {
 	/* all that a request touches which is not measured, but for its slot */
 	uint64_t gate[2];
-	uint64_t at;
-	uint64_t now;  /* the last reading, ns */
-	uint64_t mean; /* ns of residence: of some thirty, none taken for more than slow */
-	uint64_t rate; /* when k was chosen (1.024 us) in the upper half, requests by then below */
+	uint64_t latest; /* start of a request, or the reading for the first one in a tick */
+	uint64_t rate;  /* when k was chosen (1.024 us) in the upper half, requests by then below */
+	uint32_t tick;  /* jiffies of the last reading */
+	uint32_t last;  /* the slot of that reading, modulo 2^32 */
+	uint32_t limit; /* ns: what is longer under way is slow; by the mean when the tick began */
+	uint32_t k : 3; /* of the runs that begin now */
+	uint32_t mean : 29; /* ns of residence: of some thirty, none taken for more than slow */
 
 	uint64_t res_ns[2]; /* residence, start to completion */
 	uint64_t lazy_ns;   /* of the requests nobody asked for: hr_flags_sync */

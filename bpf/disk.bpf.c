@@ -209,7 +209,7 @@ static __always_inline int on_complete(
 		how |= op == HR_OP_WRITE;
 		start = HR_READ(typed, rq, start_time_ns);
 		if (alone && !(how & PART) && hr_gate_skips(c, how & WRITE, tick, start)) {
-			c->slot[(c->now >> HR_SLOT_SHIFT) & HR_RING_MASK].sum[how & WRITE] +=
+			c->slot[c->last & HR_RING_MASK].sum[how & WRITE] +=
 				1ULL << HR_DISK_OPS_SHIFT | len >> 9;
 			return 0;
 		}

@@ -10,24 +10,19 @@
 /* k is chosen by the rate over this long at least: with 1,000 ticks a second some three of them. */
 #define HR_GATE_LEAST_US 2048
 
-#define HR_GATE_RUN (HR_GATE_ONE - 1) /* all that concerns the run under way */
+#define HR_GATE_RUN  (HR_GATE_ONE - 1) /* all that concerns the run under way */
+#define HR_GATE_MEAN ((1u << 29) - 1)
 
 #define HR_GATE_INLINE static inline __attribute__((always_inline))
 
-/* Longer under way than this is slow. */
-HR_GATE_INLINE uint64_t hr_gate_slow_ns(const struct hr_disk_cell *c)
-{
-	return 4 * c->mean + 8192;
-}
-
-/* A request of that start is measured anyhow: it was slow when the clock was read last. */
+/* A request of that start is measured anyhow. */
 HR_GATE_INLINE _Bool hr_gate_is_slow(const struct hr_disk_cell *c, uint64_t start)
 {
-	return start + hr_gate_slow_ns(c) < c->now;
+	return start + c->limit < c->latest;
 }
 
 /*
- * True: the request is counted and not measured, and its slot is that of c->now.  Without the
+ * True: the request is counted and not measured, and its slot is c->last.  Without the
  * clock.
  */
 HR_GATE_INLINE _Bool hr_gate_skips(
@@ -35,10 +30,11 @@ HR_GATE_INLINE _Bool hr_gate_skips(
 {
 	uint64_t gate = c->gate[dir];
 
-	if (!(gate & HR_GATE_LEFT) || c->at >> HR_AT_TICK_SHIFT != tick ||
-		hr_gate_is_slow(c, start))
+	if (!(gate & HR_GATE_LEFT) || c->tick != tick || hr_gate_is_slow(c, start))
 		return 0;
 	c->gate[dir] = gate + HR_GATE_ONE - 1;
+	if (start > c->latest)
+		c->latest = start;
 	return 1;
 }
 
@@ -69,6 +65,18 @@ HR_GATE_INLINE uint32_t hr_gate_die(uint64_t now, uint64_t gate)
 	return (uint32_t)(h >> 33);
 }
 
+/* The clock was read for the first one in a tick. */
+HR_GATE_INLINE void hr_gate_tick(struct hr_disk_cell *c, uint32_t tick, uint64_t now)
+{
+	c->tick = tick;
+	c->latest = now;
+	c->limit = 4 * (uint32_t)c->mean + 8192;
+	c->k = hr_gate_run(c, now, c->k) & 7;
+	if (c->k == 0) /* runs end here, whether their one was measured or not */
+		for (uint32_t d = 0; d < 2; d++)
+			c->gate[d] &= ~HR_GATE_RUN;
+}
+
 /*
  * The clock was read: counts the request, which is measured.  How often it counts in that.  The
  * first one in a tick is in no run and counts once, like a slow one: whether it is does not depend
@@ -77,28 +85,24 @@ HR_GATE_INLINE uint32_t hr_gate_die(uint64_t now, uint64_t gate)
 HR_GATE_INLINE uint32_t hr_gate_pass(
 	struct hr_disk_cell *c, uint32_t dir, uint32_t tick, uint64_t start, uint64_t now)
 {
-	uint64_t gate = c->gate[dir], at = c->at;
-	uint32_t k = (uint32_t)at & 7, last, next;
-	_Bool apart = hr_gate_is_slow(c, start);
+	_Bool first = c->tick != tick, apart = first || hr_gate_is_slow(c, start);
+	uint32_t last, next;
+	uint64_t gate;
 
-	if (at >> HR_AT_TICK_SHIFT != tick) {
-		apart = 1;
-		k = hr_gate_run(c, now, k);
-		if (k == 0) { /* runs end here, whether their one was measured or not */
-			c->gate[!dir] &= ~HR_GATE_RUN;
-			gate &= ~HR_GATE_RUN;
-		}
-		c->at = (uint64_t)tick << HR_AT_TICK_SHIFT | k;
-	}
-	c->now = now;
+	c->last = (uint32_t)(now >> HR_SLOT_SHIFT);
+	if (first)
+		hr_gate_tick(c, tick, now);
+	gate = c->gate[dir];
 	if (apart) {
 		c->gate[dir] = gate + HR_GATE_ONE;
 		return 1;
 	}
-	last = (1u << k) - 1;
+	if (start > c->latest)
+		c->latest = start;
+	last = (1u << c->k) - 1;
 	next = hr_gate_die(now, gate) & last;
 	c->gate[dir] = (gate & ~HR_GATE_RUN) + HR_GATE_ONE +
-		       (k << HR_GATE_RUN_SHIFT | (last - next) << HR_GATE_REST_SHIFT |
+		       ((uint32_t)c->k << HR_GATE_RUN_SHIFT | (last - next) << HR_GATE_REST_SHIFT |
 			       ((uint32_t)(gate >> HR_GATE_REST_SHIFT & 0xff) + next));
 	return 1u << (gate >> HR_GATE_RUN_SHIFT & 7);
 }
@@ -106,7 +110,8 @@ HR_GATE_INLINE uint32_t hr_gate_pass(
 /* The mean, after one more was measured. */
 HR_GATE_INLINE void hr_gate_mean(struct hr_disk_cell *c, uint64_t ns)
 {
-	uint64_t slow = hr_gate_slow_ns(c);
+	uint32_t mean = c->mean, part = (uint32_t)(ns < c->limit ? ns : c->limit);
 
-	c->mean += ((ns < slow ? ns : slow) >> 5) - (c->mean >> 5);
+	mean += (part >> 5) - (mean >> 5);
+	c->mean = (mean < HR_GATE_MEAN ? mean : HR_GATE_MEAN) & HR_GATE_MEAN;
 }
