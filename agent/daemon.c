@@ -127,6 +127,32 @@ static int open_all(struct program *p, char err[512])
 	return r;
 }
 
+static bool is_missing_for(const struct hr_signal_state *s, const char *why)
+{
+	return s->rung == HR_RUNG_MISSING && strcmp(s->reason, why) == 0;
+}
+
+/* What is not measured, a line for each reason. */
+static void tell_missing(const struct hr_signal_state signal[HR_SIG_N])
+{
+	for (unsigned i = 0; i < HR_SIG_N; i++) {
+		const char *why = signal[i].reason;
+		char names[512] = "";
+		size_t len = 0;
+		unsigned k = 0;
+
+		while (k < i && !is_missing_for(&signal[k], why))
+			k++;
+		if (k < i || !is_missing_for(&signal[i], why))
+			continue;
+		for (; k < HR_SIG_N && len < sizeof names; k++)
+			if (is_missing_for(&signal[k], why))
+				len += (size_t)snprintf(names + len, sizeof names - len, "%s%s",
+					len ? "," : "", hr_signal_name(k));
+		hr_log(HR_LOG_NOTICE, "not-measured", "signals=%s why=\"%s\"", names, why);
+	}
+}
+
 int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool must_exist,
 	char err[HR_CONF_ERR_LEN])
 {
@@ -141,6 +167,7 @@ int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool mus
 	p.loop.reload = reload;
 	p.loop.reload_arg = &p;
 	if (r == 0) {
+		tell_missing(hr_engine_facts(p.loop.engine)->signal);
 		hr_log(HR_LOG_NOTICE, "started", "version=%s", HR_VERSION);
 		r = hr_loop_run(&p.loop);
 		if (r < 0)
