@@ -38,9 +38,11 @@
 #define CONNECT_RATE 200 /* new connections per turn: SYN queues are finite */
 
 struct agent {
-	uint64_t acked;  /* windows */
-	uint64_t due_ns; /* when its POST was due */
+	uint64_t acked;   /* windows */
+	uint64_t due_ns;  /* when its POST was due */
+	uint64_t last_ms; /* its POST of this period was due, since the start */
 	uint32_t phase_ms;
+	uint32_t at;   /* in heap[] */
 	uint32_t next; /* in a queue: agent + 1 */
 	bool waits;    /* in a queue or under way */
 	bool heard;    /* acknowledged in this run */
@@ -248,15 +250,55 @@ static void next_post(struct conn *c)
 	send_more(c, scratch, len);
 }
 
-/* "phase=N" of the acknowledgement. */
+static void place(uint32_t i, struct due d)
+{
+	heap[i] = d;
+	agent[d.agent].at = i;
+}
+
+/* Entry @i was changed: to its place. */
+static void sift(uint32_t i)
+{
+	struct due moved = heap[i];
+
+	for (; i > 0 && moved.ms < heap[(i - 1) / 2].ms; i = (i - 1) / 2)
+		place(i, heap[(i - 1) / 2]);
+	for (;;) {
+		uint32_t least = 2 * i + 1;
+
+		if (least + 1 < arg.agents && heap[least + 1].ms < heap[least].ms)
+			least++;
+		if (least >= arg.agents || heap[least].ms >= moved.ms)
+			break;
+		place(i, heap[least]);
+		i = least;
+	}
+	place(i, moved);
+}
+
+/* Its next POST: the first time of its phase, half a period behind the last or more. */
+static void plan(struct agent *a)
+{
+	uint64_t period = arg.period_ms, next = a->last_ms + period / 2;
+
+	/* the told phase is of wall time */
+	next += (a->phase_ms % period + period - (base_ms + next) % period) % period;
+	heap[a->at].ms = next;
+	sift(a->at);
+}
+
+/* "phase=N" of the acknowledgement: as an agent does, it keeps to it from the next POST on. */
 static void take_phase(struct agent *a, const char *reply)
 {
 	const char *p = strstr(reply, "phase=");
 	uint64_t ms;
 
-	if (p && !arg.random_phase && hr_num_u64_n(p + 6, strspn(p + 6, "0123456789"), &ms) &&
-		ms <= UINT32_MAX)
-		a->phase_ms = (uint32_t)ms;
+	if (!p || arg.random_phase || arg.flood ||
+		!hr_num_u64_n(p + 6, strspn(p + 6, "0123456789"), &ms) || ms > UINT32_MAX ||
+		ms == a->phase_ms)
+		return;
+	a->phase_ms = (uint32_t)ms;
+	plan(a);
 }
 
 static void answered(struct conn *c)
@@ -332,42 +374,23 @@ static void on_event(const struct epoll_event *e)
 		readable(c);
 }
 
-static void sift(uint32_t i)
-{
-	for (;;) {
-		uint32_t least = i;
-
-		for (uint32_t k = 2 * i + 1; k <= 2 * i + 2 && k < arg.agents; k++)
-			least = heap[k].ms < heap[least].ms ? k : least;
-		if (least == i)
-			return;
-		struct due t = heap[i];
-		heap[i] = heap[least];
-		heap[least] = t;
-		i = least;
-	}
-}
-
 /* Agents whose time has come; one that still waits for its last answer misses a turn. */
 static void make_due(uint64_t now_ms)
 {
 	while (heap[0].ms <= now_ms) {
 		uint32_t i = heap[0].agent;
 		struct agent *a = &agent[i];
-		uint64_t period = arg.period_ms, next = heap[0].ms + period / 2;
 
+		a->last_ms = heap[0].ms;
 		if (!a->waits) {
 			struct conn *c = &conn[i % arg.conns];
 
-			a->due_ns = start_ns + heap[0].ms * 1000000;
+			a->due_ns = start_ns + a->last_ms * 1000000;
 			a->waits = true;
 			push(c, i);
 			next_post(c);
 		}
-		/* the told phase is of wall time */
-		next += (a->phase_ms % period + period - (base_ms + next) % period) % period;
-		heap[0].ms = next;
-		sift(0);
+		plan(a);
 	}
 }
 
@@ -383,7 +406,7 @@ static void start_fleet(void)
 	for (uint32_t i = 0; i < arg.agents; i++) {
 		agent[i].phase_ms = (uint32_t)(rnd() % arg.period_ms);
 		/* the first round in order, so that host numbers follow the agents' */
-		heap[i] = (struct due){.ms = 1 + arg.period_ms * i / arg.agents, .agent = i};
+		place(i, (struct due){.ms = 1 + arg.period_ms * i / arg.agents, .agent = i});
 	}
 	if (arg.acked_path) {
 		int fd = open(arg.acked_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
