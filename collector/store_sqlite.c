@@ -74,6 +74,9 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_FACTS] = "SELECT facts,facts_ms FROM host WHERE no=?1 AND facts IS NOT NULL",
 	[HR_SQL_ROW] = "SELECT " ROW_COLS " FROM w10 WHERE id=?1 UNION ALL SELECT " ROW_COLS
 		       " FROM w10x WHERE id=?1",
+	/* one look-up per slot: a scan would read the rows of every other host too */
+	[HR_SQL_ROWS] = "WITH RECURSIVE s(i) AS (VALUES(?1) UNION ALL SELECT i+16777216 FROM s"
+			" WHERE i<?2) SELECT " ROW_COLS " FROM s CROSS JOIN w10 ON id=i",
 	[HR_SQL_RANGE] = "SELECT " ROW_COLS " FROM w10 WHERE id BETWEEN ?1 AND ?2"
 			 " UNION ALL SELECT " ROW_COLS " FROM w10x WHERE id BETWEEN ?1 AND ?2"
 			 " ORDER BY 1,5",

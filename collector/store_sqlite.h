@@ -37,6 +37,7 @@ enum hr_sql {
 	HR_SQL_VIEWS,
 	HR_SQL_FACTS,
 	HR_SQL_ROW,
+	HR_SQL_ROWS,
 	HR_SQL_RANGE,
 	HR_SQL_TALLY,
 	HR_SQL_PUT_TALLY,
@@ -71,6 +72,7 @@ struct hr_store_sqlite {
 	uint64_t quarantined;
 	uint64_t last_n;  /* largest n given, as of the last commit: the journal's, or marked */
 	uint64_t group_n; /* and in the open transaction; 0: none */
+	bool older;       /* w10x has rows: of a version before this one, and fewer each hour */
 	bool lazy;        /* the open transaction is not worth an fsync of its own */
 	bool corrupt;     /* damage was met: the next start looks at all of the file */
 	bool first_due;   /* the first checkpoint met a full disk: no write before it is done */

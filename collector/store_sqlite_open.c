@@ -276,7 +276,9 @@ static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_L
 
 		if (rc != SQLITE_OK || !hr_num_u64(text, 0, UINT64_MAX, &q->quarantined))
 			return fail(q->db, rc, "quarantine", error);
-		return OPENED;
+		rc = query_text(q->db, "SELECT EXISTS(SELECT 1 FROM w10x)", text);
+		q->older = text[0] != '0';
+		return rc == SQLITE_OK ? OPENED : fail(q->db, rc, "older windows", error);
 	}
 	snprintf(error, HR_STORE_ERROR_LEN, "%s", s->error);
 	/* an entry of ours that contradicts itself has no SQLite code: damage as well */

@@ -266,7 +266,15 @@ int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_
 		hr_sql_u64(&b, hr_store_id(HR_STORE_HOST_MAX, to));
 		return hr_sql_walk(&b, each_row, &w);
 	}
-	/* one look-up per slot: a scan would read the rows of every other host too */
+	if (!hr_sqlite_of(s)->older) {
+		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROWS);
+
+		if (from > to)
+			return 0;
+		hr_sql_u64(&b, hr_store_id(host_no, from));
+		hr_sql_u64(&b, hr_store_id(host_no, to));
+		return hr_sql_walk(&b, each_row, &w);
+	}
 	for (uint64_t slot = from; slot <= to; slot++) {
 		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROW);
 		int r;

@@ -194,6 +194,16 @@ static void a_file_of_an_older_version_is_brought_up_to_this_one_once(void **sta
 	memset(&v, 0, sizeof(v));
 	assert_int_equal(w->s->ops->range(w->s, 7, 90, 210, see_row, &v), 0);
 	assert_int_equal(v.n, 2);
+	/* nothing lies by place any more: it is not looked for there */
+	reopen(w);
+	memset(&v, 0, sizeof(v));
+	assert_int_equal(w->s->ops->range(w->s, 7, 90, 210, see_row, &v), 0);
+	assert_int_equal(v.n, 2);
+	memset(&v, 0, sizeof(v));
+	assert_int_equal(w->s->ops->range(w->s, 7, 201, 201, see_row, &v), 0);
+	assert_int_equal(v.n, 1);
+	assert_int_equal(w->s->ops->range(w->s, 7, 202, 201, see_row, &v), 0);
+	assert_int_equal(v.n, 1);
 }
 
 static void windows_of_a_clock_that_was_ahead_keep_no_others_from_expiring(void **state)
