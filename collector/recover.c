@@ -4,7 +4,7 @@
  * state ends.  A state that cannot be read (older version, damage) is rebuilt
  * from the windows still stored, and counted.  Out of memory is no damage: the start fails, and
  * the next one finds everything where it was.  Of a fleet whose models do not fit in
- * memory nothing is read but what it showed last (turns.c).
+ * memory nothing is read but what it showed last (turns_start.c).
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,13 +6,11 @@
  * which it was stored, answers, is saved and leaves memory.  So a model has seen each window
  * exactly once: the state says up to which n, the journal has the rest.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
-#include "proto/base/identity.h"
 #include "proto/base/log.h"
 #include "proto/units.h"
 
@@ -23,7 +21,7 @@
 #define TURN_HOST_NS 3000000ULL
 #define MODEL_BYTES  16384 /* of one, as long as none is known */
 #define FEW_HOT      4     /* times what there is room for: whoever is in memory is an exception */
-#define SCAN_ROWS    20000 /* entries of the journal in a pass */
+#define FACTS_ROWS   20000 /* entries of the journal in a pass */
 #define SLOTS_NONE   UINT32_MAX
 
 /* One event that waits: a window, or facts (body NULL). */
@@ -261,7 +259,7 @@ static int read_many_facts(struct turn *t)
 
 		t->seen_n = 0;
 		r = ops->journal_heads(t->w->store, from,
-			left < SCAN_ROWS ? (uint32_t)left : SCAN_ROWS, take_facts, t);
+			left < FACTS_ROWS ? (uint32_t)left : FACTS_ROWS, take_facts, t);
 		if (t->seen_n < from)
 			break; /* nothing is behind it */
 		from = t->seen_n + 1;
@@ -435,20 +433,17 @@ static int put_one(struct hr_writer *w, const struct taken *t)
 	return r == 0 ? hr_writer_put_view(w, t->view) : r;
 }
 
+/* In the transaction in which they were read. */
 static int put_all(struct batch *b)
 {
 	struct hr_store *s = b->w->store;
-	int r = hr_store_begin_lazy(s);
+	int r = 0;
 
 	for (uint32_t i = 0; i < b->n && r == 0; i++)
 		r = put_one(b->w, &b->t[i]);
 	for (uint32_t i = 0; i < b->n_bad && r == 0; i++)
 		r = s->ops->quarantine(s, &b->bad[i]);
-	if (r == 0)
-		r = s->ops->commit(s);
-	if (r != 0)
-		s->ops->rollback(s);
-	return r;
+	return r ? r : s->ops->commit(s);
 }
 
 /* Durable, or as if nothing had been. */
@@ -497,90 +492,56 @@ static bool is_due(const struct hr_writer *w, const struct hr_host *host, uint64
 	return !host->view || c->turned_ns == 0 || now - c->turned_ns >= interval;
 }
 
-/* --- the journal at a start --- */
-
-static int note_event(void *arg, const struct hr_store_event *e)
+/* The next host that is due, looking at *@look more.  NULL: none. */
+static struct hr_host *next_due(struct hr_writer *w, uint64_t now, uint32_t *look)
 {
-	struct hr_writer *w = arg;
-	struct hr_host *host = hr_hosts_by_no(&w->hosts, e->row.host_no);
-
-	w->scan_n = e->row.n + 1;
-	if (!host || !host->cold.is)
-		return 0; /* forgotten; or new, and not of the old journal */
-	if (!e->facts)
-		hr_turn_note_row(host, e->row.n, e->row.slot);
-	else if (host->cold.n_facts == 0 || host->cold.facts_n[host->cold.n_facts - 1] < e->row.n)
-		hr_turn_note_facts(host, e->row.n);
-	return 0;
-}
-
-/* A piece of it.  Windows that came since the start are noted already: ranges do not mind. */
-static void scan(struct hr_writer *w)
-{
-	uint64_t from = w->scan_n;
-	int r = w->store->ops->journal_heads(w->store, from, SCAN_ROWS, note_event, w);
-
-	if (r != 0) {
-		hr_writer_failed(w, r, "reading the journal");
-		return;
+	while (*look > 0) {
+		--*look;
+		w->turn_at = w->turn_at + 1 < w->hosts.n ? w->turn_at + 1 : 0;
+		if (is_due(w, w->hosts.by_no[w->turn_at], now))
+			return w->hosts.by_no[w->turn_at];
 	}
-	if (w->scan_n == from) {
-		w->scan_n = 0; /* nothing was left */
-		hr_log(HR_LOG_INFO, "journal_read", "took_ms=%" PRIu64,
-			hr_ns_to_ms(hr_clock_mono_ns() - w->open_ns));
+	return NULL;
+}
+
+/* @host and those behind it, for a slice of time. */
+static int take_some(struct batch *b, struct hr_host *host, uint64_t now, uint32_t look)
+{
+	int r = 0;
+
+	for (; host && r == 0; host = next_due(b->w, now, &look)) {
+		r = take(b, host);
+		if (b->n == TURNS_AT_ONCE ||
+			(b->n > 0 && hr_clock_mono_ns() >= now + TURN_SLICE_NS))
+			break;
 	}
-	w->behind = true;
-}
-
-static int show(void *arg, const struct hr_store_view *v)
-{
-	struct hr_writer *w = arg;
-	struct hr_host *host = hr_hosts_by_no(&w->hosts, v->host_no);
-	struct hr_fleet_row row;
-
-	if (!host || !hr_fleet_row_get(v->bytes, v->len, &row))
-		return 0; /* its turn makes it anew */
-	hr_host_id_print(host->id, row.id);
-	memcpy(row.name, host->name, sizeof(row.name));
-	host->view = hr_view_of_row(host->no, &row);
-	return host->view ? 0 : HR_STORE_FAILED;
-}
-
-int hr_turn_recover(struct hr_writer *w)
-{
-	for (uint32_t i = 0; i < w->hosts.n; i++)
-		w->hosts.by_no[i]->cold.is = true;
-	w->scan_n = 1;
-	return w->store->ops->views(w->store, show, w);
+	return r == HR_STORE_FULL ? 0 : r; /* no memory for one: the others go on */
 }
 
 void hr_writer_turns(struct hr_writer *w)
 {
-	uint64_t now = hr_clock_mono_ns(), end = now + TURN_SLICE_NS;
+	uint64_t now = hr_clock_mono_ns();
 	uint32_t look = w->hosts.n < TURN_LOOK ? w->hosts.n : TURN_LOOK;
 	struct batch b = {.w = w};
-	int r = 0;
+	struct hr_host *host;
+	int r;
 
 	if (w->scan_n) {
-		scan(w);
+		hr_turn_scan(w);
 		return;
 	}
-	if (w->n_hot == w->hosts.n)
+	host = w->n_hot < w->hosts.n ? next_due(w, now, &look) : NULL;
+	if (!host)
 		return;
-	for (; look > 0 && r == 0 && b.n < TURNS_AT_ONCE && (b.n == 0 || hr_clock_mono_ns() < end);
-		look--) {
-		struct hr_host *host;
-
-		w->turn_at = w->turn_at + 1 < w->hosts.n ? w->turn_at + 1 : 0;
-		host = w->hosts.by_no[w->turn_at];
-		if (is_due(w, host, now))
-			r = take(&b, host);
-	}
-	if (r == HR_STORE_FULL)
-		r = 0; /* no memory for one: the others go on */
+	/* around the reading too: alone each of some ten reads of a host locks the file */
+	r = hr_store_begin_lazy(w->store);
+	if (r == 0)
+		r = take_some(&b, host, now, look);
+	if (r == 0)
+		r = put_all(&b);
+	if (r != 0)
+		w->store->ops->rollback(w->store);
 	if (b.n > 0) {
-		if (r == 0)
-			r = put_all(&b);
 		settle(&b, r == 0);
 		w->behind = true;
 	}

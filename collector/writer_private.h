@@ -141,6 +141,9 @@ void hr_turn_weigh(struct hr_writer *w, struct hr_host *host);
 void hr_turn_cool(struct hr_writer *w, struct hr_host *host);
 /* A start that reads no models: the last shown answers, and then the journal in pieces. */
 int hr_turn_recover(struct hr_writer *w);
+/* A piece of the journal.  Windows that came since the start are noted already: ranges do not mind.
+ */
+void hr_turn_scan(struct hr_writer *w);
 /* The bytes of put_view for @host's view, in the open transaction. */
 int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v);
 /* A view of what @vm says now; NULL: out of memory. */

@@ -278,6 +278,61 @@ static void facts_that_came_often_between_two_turns_are_all_learned(void **state
 	assert_same(t);
 }
 
+static struct {
+	const struct hr_store_ops *real;
+	unsigned transactions, read, read_outside;
+	bool open, broken;
+} watched;
+
+static int watch_begin(struct hr_store *s)
+{
+	watched.transactions++;
+	watched.open = true;
+	return watched.real->begin_lazy(s);
+}
+
+static int watch_commit(struct hr_store *s)
+{
+	watched.open = false;
+	return watched.real->commit(s);
+}
+
+static int watch_state(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg)
+{
+	watched.read++;
+	watched.read_outside += !watched.open;
+	return watched.broken ? HR_STORE_BUSY : watched.real->state(s, host_no, fn, arg);
+}
+
+/* Each read outside one takes the file's locks by itself, a tenth of the collector's CPU. */
+static void hosts_whose_turns_come_together_are_read_in_the_transaction_that_saves_them(
+	void **state)
+{
+	struct world *t = *state;
+	struct hr_store *store = t->cold.w->store;
+	struct hr_store_ops ops = *store->ops;
+
+	watched.real = store->ops;
+	ops.begin_lazy = watch_begin;
+	ops.commit = watch_commit;
+	ops.state = watch_state;
+	for (uint8_t h = 1; h <= HOSTS; h++)
+		send(t, h, 1, 10000, true);
+	store->ops = &ops;
+	watched.broken = true;
+	hr_writer_turns(t->cold.w);
+	assert_int_equal(watched.read, 1);
+	watched.broken = watched.open = false;
+	watched.transactions = watched.read = 0;
+	for (int i = 0; i < HOSTS && watched.read < HOSTS; i++) /* nothing is left open */
+		hr_writer_turns(t->cold.w);
+	assert_int_equal(watched.read, HOSTS);
+	assert_int_equal(watched.read_outside, 0);
+	assert_in_range(watched.transactions, 1, HOSTS);
+	store->ops = watched.real;
+	assert_same(t);
+}
+
 /* store.h: all four calls or none; a limit of models means nothing then. */
 static void a_store_that_gives_no_single_state_keeps_every_model(void **state)
 {
@@ -345,6 +400,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			facts_that_came_often_between_two_turns_are_all_learned, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			hosts_whose_turns_come_together_are_read_in_the_transaction_that_saves_them,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_store_that_gives_no_single_state_keeps_every_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(
