@@ -270,6 +270,22 @@ static void the_coarser_resolution_wins(void **state)
 	assert_true(hr_same_hist(&sum, &coarse));
 }
 
+static void more_samples_than_32_bits_count_merge_as_long_as_each_bucket_fits(void **state)
+{
+	struct hr_hist full = {0}, more = {0};
+
+	(void)state;
+	assert_true(hr_hist_add(&full, 3, UINT32_MAX - 1));
+	assert_true(hr_hist_add(&more, 3, 1));
+	assert_true(hr_hist_merge(&full, &more)); /* the last that fits */
+	assert_int_equal(full.n[3], UINT32_MAX);
+	assert_false(hr_hist_mergeable(&full, &more));
+	more = (struct hr_hist){0};
+	assert_true(hr_hist_add(&more, 40, UINT32_MAX));
+	assert_true(hr_hist_merge(&full, &more));
+	assert_true(full.total == 2ULL * UINT32_MAX && hr_hist_valid(&full));
+}
+
 static void a_group_beyond_32_bits_is_refused(void **state)
 {
 	struct hr_hist h = {0}, other = {0}, before;
@@ -300,6 +316,7 @@ int main(void)
 		cmocka_unit_test(order_and_grouping_of_merges_do_not_matter),
 		cmocka_unit_test(buckets_that_count_as_one_keep_every_count),
 		cmocka_unit_test(the_coarser_resolution_wins),
+		cmocka_unit_test(more_samples_than_32_bits_count_merge_as_long_as_each_bucket_fits),
 		cmocka_unit_test(a_group_beyond_32_bits_is_refused),
 	};
 
