@@ -304,7 +304,7 @@ static int watch_state(struct hr_store *s, uint32_t host_no, hr_store_state_fn f
 	return watched.broken ? HR_STORE_BUSY : watched.real->state(s, host_no, fn, arg);
 }
 
-/* Each read outside one takes the file's locks by itself, a tenth of the collector's CPU. */
+/* Each read outside one takes the file's locks by itself. */
 static void hosts_whose_turns_come_together_are_read_in_the_transaction_that_saves_them(
 	void **state)
 {
