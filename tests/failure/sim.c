@@ -8,10 +8,13 @@
  * "sim --one --seed S --verbose" shows it again.
  */
 #include <errno.h>
+#include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,6 +28,7 @@
 
 struct sim sim;
 static uint64_t seed_now;
+static volatile sig_atomic_t told_to_end;
 
 /* What one process has seen; all of them see it. */
 struct share {
@@ -143,6 +147,26 @@ static void happen(struct sim_event *e)
 	}
 }
 
+static void on_end(int sig)
+{
+	told_to_end = sig;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+/* No rm of its own process: what ends this one may end all of its group. */
+static void remove_dir(void)
+{
+	if (nftw(sim.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
+		printf("left: %s\n", sim.dir);
+}
+
 /* After the weather everything heals, and what can arrive has to within hours. */
 static void live(void)
 {
@@ -152,6 +176,10 @@ static void live(void)
 	struct sim_event e;
 
 	while (sim_next(&e)) {
+		if (told_to_end) { /* a folder in memory would stay for good */
+			remove_dir();
+			exit(128 + told_to_end);
+		}
 		sim.now_ns = e.at_ns;
 		if (!sim.healed && sim.now_ns >= heal_ns) {
 			sim.healed = true;
@@ -173,7 +201,6 @@ static void live(void)
 
 static void history(uint64_t seed)
 {
-	char cmd[128];
 	struct sim_totals keep = sim.total;
 	uint64_t before[3] = {keep.stored, keep.dropped, keep.waiting};
 	bool verbose = sim.verbose;
@@ -188,6 +215,8 @@ static void history(uint64_t seed)
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!mkdtemp(sim.dir))
 		sim_fail("mkdtemp: %s", strerror(errno));
+	if (sim.verbose)
+		printf("in %s\n", sim.dir);
 	sim_agents_begin();
 	sim_collector_begin();
 	sim_schedule(60 * SECOND, (struct sim_event){.kind = SIM_WEATHER});
@@ -201,9 +230,7 @@ static void history(uint64_t seed)
 	sim.total.waiting += before[2];
 	sim_agents_end();
 	sim_forget_events();
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", sim.dir);
-	if (system(cmd) != 0)
-		printf("left: %s\n", sim.dir);
+	remove_dir();
 }
 
 /* Sums, of this program's processes. */
@@ -240,10 +267,13 @@ static void tell(const char *verdict)
 /* The seeds are dealt out: process @job has each arg.jobs-th of one sequence. */
 static void work(uint32_t job)
 {
+	const struct sigaction end = {.sa_handler = on_end};
 	struct share *mine = &arg.share[job];
 	struct hr_rand base = {.s = arg.seed};
 	time_t told = arg.began;
 
+	(void)sigaction(SIGINT, &end, NULL);
+	(void)sigaction(SIGTERM, &end, NULL);
 	for (uint64_t i = 0; !arg.one; i++) {
 		uint64_t seed = hr_rand_u64(&base);
 
@@ -276,6 +306,7 @@ static bool work_in_jobs(void)
 		pid_t pid = fork();
 
 		if (pid == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* ends with who began it */
 			work(i);
 			exit(0);
 		}
