@@ -9,6 +9,7 @@
 #define HR_SCHEMA 1 /* SummaryBatch.schema */
 
 #define HR_WINDOW_NS  10000000000ULL /* one summary: 10 s */
+#define HR_REST_MS    2000           /* a shorter window is a rest: the agent begins with none */
 #define HR_TICK_NS    1000000000ULL  /* the agent wakes once a second */
 #define HR_SLOT_SHIFT 23             /* a slot is 2^23 ns = 8.388608 ms */
 #define HR_SLOT_NS    (1ULL << HR_SLOT_SHIFT)

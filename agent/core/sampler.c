@@ -117,7 +117,8 @@ static void window_begin(struct hr_sampler *s, const struct hr_raw *raw)
 		if (s->seq_next > now_seq + SEQ_AHEAD_MAX)
 			s->seq_next = 0;
 	}
-	end = grid_up(s, raw->boot_ns + HR_SAMPLER_MIN_NS);
+	/* a first window that would be a rest joins the next */
+	end = grid_up(s, raw->boot_ns + HR_REST_MS * HR_NS_PER_MS);
 	seq = seq_of_end(end);
 	if (seq < s->seq_next)
 		end += (s->seq_next - seq) * HR_WINDOW_NS;

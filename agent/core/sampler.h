@@ -33,7 +33,6 @@
 
 #define HR_SAMPLER_GAP_NS  60000000000ULL /* a longer pause ends the window at the last tick */
 #define HR_SAMPLER_LATE_NS 500000000ULL   /* a tick later than this counts in SELF_TICK_LATE_N */
-#define HR_SAMPLER_MIN_NS  2000000000ULL  /* a first window shorter than this joins the next */
 
 struct hr_sampler_conf {
 	bool align;        /* windows end at multiples of 10 s of boot time */

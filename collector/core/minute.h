@@ -15,11 +15,10 @@
 #include "proto/summary.h"
 
 /*
- * A window shorter than this is a rest: what an end of the measurement left over, some ms as a
- * rule. Its counts are counts like others; its share, rate or P99 says nothing, and is taken only
- * where the minute has none.  (The agent's first window is never shorter: agent/core/sampler.h.)
+ * A window shorter than HR_REST_MS is what an end of the measurement left over, some ms as a rule.
+ * Its counts are counts like others; its share, rate or P99 says nothing, and is taken only where
+ * the minute has none.
  */
-#define HR_REST_MS 2000
 
 /* Of one distribution; total 0 = nothing counted. */
 struct hr_spread {
