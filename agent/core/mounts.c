@@ -85,17 +85,24 @@ static bool device(const struct field *f, uint64_t *ret)
 	return true;
 }
 
+static bool octal(unsigned char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* Space, tab, newline and backslash stand there as three octal digits. */
 static bool path_of(const struct field *f, char to[HR_MOUNT_PATH_MAX])
 {
+	const unsigned char *s = (const unsigned char *)f->p;
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->len; i++) {
-		unsigned char c = (unsigned char)f->p[i];
+		unsigned char c = s[i];
 
-		if (c == '\\' && i + 3 < f->len && f->p[i + 1] >= '0' && f->p[i + 1] <= '3') {
-			c = (unsigned char)((f->p[i + 1] - '0') << 6 | (f->p[i + 2] - '0') << 3 |
-					    (f->p[i + 3] - '0'));
+		if (c == '\\' && i + 3 < f->len && octal(s[i + 1]) && s[i + 1] <= '3' &&
+			octal(s[i + 2]) && octal(s[i + 3])) {
+			c = (unsigned char)((s[i + 1] - '0') << 6 | (s[i + 2] - '0') << 3 |
+					    (s[i + 3] - '0'));
 			i += 3;
 		}
 		if (n + 1 >= HR_MOUNT_PATH_MAX || c == '\0')

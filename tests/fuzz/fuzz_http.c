@@ -11,6 +11,7 @@
 
 #include "collector/core/http_check.h"
 #include "collector/core/query.h"
+#include "proto/text.h"
 
 #define BODY_MAX 65536
 #define NOW_MS   1795528800000ULL
@@ -73,6 +74,24 @@ static void check_request(const struct hr_http_request *r)
 		check_id(v.id);
 }
 
+static void check_writes(const struct hr_query_arg *arg, size_t n)
+{
+	struct hr_query_enrol e;
+	struct hr_query_token t;
+	char err[HR_QUERY_ERR_LEN] = "";
+
+	if (hr_query_enrol(arg, n, &e, err))
+		HR_FUZZ_CHECK(hr_text_ok(e.name, strlen(e.name)));
+	else
+		HR_FUZZ_CHECK(err[0]);
+	err[0] = '\0';
+	if (hr_query_token(arg, n, &t, err))
+		HR_FUZZ_CHECK((!t.enrol || (t.ttl_ms > 0 && t.uses > 0)) &&
+			      hr_text_ok(t.name, strlen(t.name)));
+	else
+		HR_FUZZ_CHECK(err[0]);
+}
+
 static void check_query(const char *text, size_t len)
 {
 	struct hr_query_arg arg[HR_QUERY_ARGS_MAX];
@@ -102,6 +121,7 @@ static void check_query(const char *text, size_t len)
 			      h.step_ms >= HR_QUERY_STEP_MIN_MS &&
 			      h.step_ms % HR_QUERY_STEP_MIN_MS == 0 && h.resource < HR_RES_N);
 	HR_FUZZ_CHECK(hr_query_none(arg, n, err) == (n == 0));
+	check_writes(arg, n);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
