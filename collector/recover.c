@@ -2,9 +2,11 @@
 /*
  * Start: hosts, boots, saved model states, then the journal from where each
  * state ends.  A state that cannot be read (older version, damage) is rebuilt
- * from the windows still stored, and counted.  Out of memory is no damage: the start fails, and
- * the next one finds everything where it was.  Of a fleet whose models do not fit in
- * memory nothing is read but what it showed last (turns_start.c).
+ * from the windows still stored, and counted: a day of them takes a second for each host, so the
+ * start does not wait for it where the host can have its turn (turns.c).  Out of memory is no
+ * damage: the start fails, and the next one finds everything where it was.  Of a fleet whose
+ * models do not fit in memory nothing is read but what it showed last
+ * (turns_start.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 struct loading {
 	struct hr_writer *w;
 	bool out_of_memory;
+	bool lost; /* a state that cannot be read: its host is cold */
 	struct hr_host *rebuilding;
 	uint64_t rebuilt_n; /* largest n it was given */
 	uint32_t *gone; /* tombstones: hosts whose forgetting was cut short, or the last of all */
@@ -95,8 +98,10 @@ static int load_state(void *arg, const struct hr_store_state *s)
 	host->vm = hr_vm_decode(&l->w->conf.model, s->bytes, s->len, &l->out_of_memory);
 	if (l->out_of_memory)
 		return no_memory(l); /* rebuilt it would lack all that expired */
-	host->has_state = true;      /* one was there; without vm it is rebuilt below */
+	host->has_state = true;      /* one was there; without vm it is rebuilt */
 	host->upto = s->upto;
+	if (!host->vm && l->w->store->ops->state)
+		host->cold.is = l->lost = true;
 	return 0;
 }
 
@@ -138,7 +143,7 @@ static int replay_event(void *arg, const struct hr_store_event *e)
 	struct hr_host *host = hr_hosts_by_no(&l->w->hosts, e->row.host_no);
 	int r;
 
-	if (!host || e->row.n <= host->upto)
+	if (!host || host->cold.is || e->row.n <= host->upto)
 		return 0;
 	r = e->facts ? replay_facts(l, host, e) : replay(l, host, &e->row);
 	if (r != 0)
@@ -223,14 +228,18 @@ int hr_recover(struct hr_writer *w, char error[HR_STORE_ERROR_LEN])
 		r = s->ops->boots(s, load_boot, &l);
 	cold = w->conf.model_bytes &&
 	       (w->hosts.n > LOAD_ALL || w->hosts.n * MODEL_BYTES > w->conf.model_bytes);
-	if (r == 0)
-		r = cold ? hr_turn_recover(w) : s->ops->states(s, load_state, &l);
+	for (uint32_t i = 0; i < w->hosts.n && r == 0 && cold; i++)
+		w->hosts.by_no[i]->cold.is = true;
+	if (r == 0 && !cold)
+		r = s->ops->states(s, load_state, &l);
+	if (r == 0 && (cold || l.lost))
+		r = hr_turn_recover(w);
 	if (r == 0)
 		r = s->ops->last_n(s, &w->last_n);
 	for (uint32_t i = 0; i < w->hosts.n && r == 0; i++) {
 		struct hr_host *host = w->hosts.by_no[i];
 
-		if (host->has_state && !host->vm)
+		if (host->has_state && !host->vm && !host->cold.is)
 			r = rebuild(&l, host);
 	}
 	if (r == 0 && !cold)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A start that reads no models: the fleet's list as it was shown last, and then, between groups,
- * the journal in pieces, which says what waits for whose turn.
+ * A start with hosts whose models are not read: the fleet's list as it was shown last, and then,
+ * between groups, the journal in pieces, which says what waits for whose turn.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -52,8 +52,8 @@ static int show(void *arg, const struct hr_store_view *v)
 	struct hr_host *host = hr_hosts_by_no(&w->hosts, v->host_no);
 	struct hr_fleet_row row;
 
-	if (!host || !hr_fleet_row_get(v->bytes, v->len, &row))
-		return 0; /* its turn makes it anew */
+	if (!host || !host->cold.is || !hr_fleet_row_get(v->bytes, v->len, &row))
+		return 0; /* has a model; or its turn makes it anew */
 	hr_host_id_print(host->id, row.id);
 	memcpy(row.name, host->name, sizeof(row.name));
 	host->view = hr_view_of_row(host->no, &row);
@@ -62,8 +62,6 @@ static int show(void *arg, const struct hr_store_view *v)
 
 int hr_turn_recover(struct hr_writer *w)
 {
-	for (uint32_t i = 0; i < w->hosts.n; i++)
-		w->hosts.by_no[i]->cold.is = true;
 	w->scan_n = 1;
 	return w->store->ops->views(w->store, show, w);
 }

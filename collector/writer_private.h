@@ -139,7 +139,7 @@ uint64_t hr_turn_room(struct hr_writer *w);
 void hr_turn_weigh(struct hr_writer *w, struct hr_host *host);
 /* @host's model, whose state is stored as it is here, leaves memory. */
 void hr_turn_cool(struct hr_writer *w, struct hr_host *host);
-/* A start that reads no models: the last shown answers, and then the journal in pieces. */
+/* A start with cold hosts: what they showed last, and then the journal in pieces. */
 int hr_turn_recover(struct hr_writer *w);
 /* A piece of the journal.  Windows that came since the start are noted already: ranges do not mind.
  */

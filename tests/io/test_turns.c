@@ -254,6 +254,48 @@ static void a_state_that_is_damaged_is_made_anew_from_the_stored_windows(void **
 	assert_same(t);
 }
 
+/* As after an update of the program: of a day of windows that took a second for each host. */
+static void a_start_does_not_wait_for_models_whose_state_cannot_be_read(void **state)
+{
+	static uint8_t a[1 << 20], b[1 << 20];
+	struct world *t = *state;
+	struct hr_host *host;
+	sqlite3 *db;
+	size_t len;
+
+	for (uint64_t k = 0; k < 30; k++) {
+		send(t, 1, k, k * 10000, k == 0);
+		send(t, 2, k, k * 10000, k == 0);
+	}
+	for (int i = 0; i < 4; i++)
+		hr_writer_turns(t->cold.w);
+	hr_writer_close(t->cold.w);
+	assert_int_equal(sqlite3_open(t->cold.path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "UPDATE state SET body=x'00' WHERE host=1", NULL, NULL, NULL), 0);
+	sqlite3_close(db);
+	t->cold.conf.model_bytes = 0; /* there is room for all */
+	open_side(&t->cold);
+	assert_int_equal(atomic_load(&t->cold.count.v[HR_COUNT_REPLAYED]), 0);
+	assert_int_equal(t->cold.board.current->n, 2); /* the answers it had */
+	host = t->cold.w->hosts.by_no[0];
+	assert_true(host->cold.is && host->view);
+	assert_false(t->cold.w->hosts.by_no[1]->cold.is);
+	while (t->cold.w->scan_n)
+		hr_writer_turns(t->cold.w);
+	send(t, 1, 30, 300000, false);
+	send(t, 2, 30, 300000, false);
+	hr_writer_turns(t->cold.w);
+	assert_int_equal(atomic_load(&t->cold.count.v[HR_COUNT_STATES_LOST]), 1);
+	for (uint32_t i = 0; i < 2; i++) { /* and both are in memory again */
+		host = t->cold.w->hosts.by_no[i];
+		assert_false(host->cold.is);
+		len = hr_vm_encode(t->kept.w->hosts.by_no[i]->vm, a, sizeof(a));
+		assert_int_equal(hr_vm_encode(host->vm, b, sizeof(b)), len);
+		assert_memory_equal(a, b, len);
+	}
+}
+
 /* More of them than a cold host remembers the numbers of, and each is another machine. */
 static void facts_that_came_often_between_two_turns_are_all_learned(void **state)
 {
@@ -397,6 +439,9 @@ int main(void)
 			a_start_shows_the_last_answers_before_it_reads_a_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_state_that_is_damaged_is_made_anew_from_the_stored_windows, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_start_does_not_wait_for_models_whose_state_cannot_be_read, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			facts_that_came_often_between_two_turns_are_all_learned, setup, teardown),
