@@ -88,7 +88,9 @@ static void draw_hosts(const struct hr_fleet *f, const struct hr_fleet_row *cons
 	for (size_t i = 0; i < n; i++) {
 		const struct hr_fleet_row *r = rows[i];
 
-		hr_out_say(o, "%-32s %-24.24s ", r->id, r->name);
+		hr_out_say(o, "%-32s ", r->id);
+		hr_out_cell(o, r->name, 24, 24);
+		hr_out_say(o, " ");
 		if (!r->heard_ms)
 			hr_out_say(o, "not since the collector started\n");
 		else

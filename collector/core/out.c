@@ -30,6 +30,21 @@ void hr_out_say(struct hr_out *o, const char *fmt, ...)
 		o->len += (size_t)n < room ? (size_t)n : room - 1;
 }
 
+void hr_out_cell(struct hr_out *o, const char *s, unsigned least, unsigned most)
+{
+	unsigned at = 0;
+	size_t len = 0;
+
+	for (; s[len]; len++) {
+		bool begins = ((unsigned char)s[len] & 0xc0) != 0x80;
+
+		if (begins && at == most)
+			break;
+		at += begins;
+	}
+	hr_out_say(o, "%.*s%*s", (int)len, s, at < least ? (int)(least - at) : 0, "");
+}
+
 void hr_out_tone(struct hr_out *o, enum hr_tone tone)
 {
 	static const char *const code[] = {

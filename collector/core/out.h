@@ -24,6 +24,10 @@ void hr_out_init(struct hr_out *o, char *buf, size_t cap, unsigned width, bool c
 
 __attribute__((format(printf, 2, 3))) void hr_out_say(struct hr_out *o, const char *fmt, ...);
 
+/* @s in a column: filled up to @least columns, cut after @most; a character is whole or left out.
+ */
+void hr_out_cell(struct hr_out *o, const char *s, unsigned least, unsigned most);
+
 /* Colours by meaning; nothing without color. */
 enum hr_tone {
 	HR_TONE_PLAIN = 0,

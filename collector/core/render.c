@@ -134,7 +134,9 @@ static void resource_line(
 	snprintf(name, sizeof(name), "%s%s%s", hr_resource_name(r->resource),
 		r->device[0] ? " " : "", r->device);
 	demand(r, used, sizeof(used));
-	hr_out_say(o, "%c %-14.24s ", binds(a, r) ? '>' : ' ', name);
+	hr_out_say(o, "%c ", binds(a, r) ? '>' : ' ');
+	hr_out_cell(o, name, 14, 24);
+	hr_out_say(o, " ");
 	if (r->headroom.has && !hr_render_unproven(a, r)) {
 		hr_out_say(o, "%8s %8s %8s  ", hr_render_factor(&r->headroom.at_least, lo),
 			hr_render_factor(&r->headroom.likely, mid),

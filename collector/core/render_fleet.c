@@ -46,13 +46,15 @@ static void line(const struct hr_fleet_row *r, uint64_t now_ms, struct hr_out *o
 			r->device[0] ? " " : "", r->device);
 	if (r->has_days && r->days_likely.has)
 		snprintf(days, sizeof(days), "%.0f", r->days_likely.v);
-	hr_out_say(o, "%-18.18s ", r->name);
+	hr_out_cell(o, r->name, 18, 18);
+	hr_out_say(o, " ");
 	hr_out_tone(o, tone_of(r->kind));
 	hr_out_say(o, "%-7s", hr_answer_kind_name(r->kind));
 	hr_out_tone(o, HR_TONE_PLAIN);
-	hr_out_say(o, " %7s %7s %-12.12s %4s %s%s\n", hr_render_factor(&r->headroom.at_least, lo),
-		hr_render_factor(&r->headroom.likely, mid), binds, days, hr_reason_name(r->reason),
-		silent ? " (silent)" : "");
+	hr_out_say(o, " %7s %7s ", hr_render_factor(&r->headroom.at_least, lo),
+		hr_render_factor(&r->headroom.likely, mid));
+	hr_out_cell(o, binds, 12, 12);
+	hr_out_say(o, " %4s %s%s\n", days, hr_reason_name(r->reason), silent ? " (silent)" : "");
 }
 
 void hr_render_fleet(const struct hr_fleet *f, const struct hr_fleet_row *const *rows, size_t n,

@@ -58,8 +58,9 @@ static void resource(const struct hr_answer *a, const struct hr_res_answer *r, s
 	if (r->capacity.value.has && r->capacity.unit == r->demand.unit && r->demand.mean.has &&
 		r->capacity.source != HR_CAP_LOWER_BOUND)
 		hr_render_quantity(r->capacity.value.v, r->capacity.unit, of);
-	hr_out_say(o, "%c%-13.13s %7s %7s ", binds ? '>' : ' ', name,
-		claim ? hr_render_factor(&r->headroom.at_least, lo) : "-",
+	hr_out_say(o, "%c", binds ? '>' : ' ');
+	hr_out_cell(o, name, 13, 13);
+	hr_out_say(o, " %7s %7s ", claim ? hr_render_factor(&r->headroom.at_least, lo) : "-",
 		claim ? hr_render_factor(&r->headroom.likely, mid) : "-");
 	hr_out_tone(o, r->saturated ? HR_TONE_BAD : binds ? HR_TONE_BOLD : HR_TONE_DIM);
 	hr_out_say(o, "%s", bar);

@@ -61,6 +61,22 @@ static void columns_are_characters_not_bytes(void **state)
 	assert_ptr_equal(strchr(buf, '\n'), buf + o.len - 1);
 }
 
+static void a_cell_holds_whole_characters_and_is_as_wide_as_asked(void **state)
+{
+	char buf[128];
+	struct hr_out o;
+
+	(void)state;
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_out_cell(&o, "vm", 4, 4);
+	hr_out_say(&o, "|");
+	hr_out_cell(&o, "m\xc3\xbcller", 4, 4);
+	hr_out_say(&o, "|");
+	hr_out_cell(&o, "ab\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 2, 4);
+	hr_out_say(&o, "|");
+	assert_string_equal(buf, "vm  |m\xc3\xbcll|ab\xe2\x82\xac\xe2\x82\xac|");
+}
+
 static void a_word_longer_than_the_line_stands_alone(void **state)
 {
 	char buf[256], text[64];
@@ -97,6 +113,7 @@ int main(void)
 		cmocka_unit_test(widths_are_brought_into_range),
 		cmocka_unit_test(paragraphs_wrap_at_the_width_under_their_indent),
 		cmocka_unit_test(columns_are_characters_not_bytes),
+		cmocka_unit_test(a_cell_holds_whole_characters_and_is_as_wide_as_asked),
 		cmocka_unit_test(a_word_longer_than_the_line_stands_alone),
 		cmocka_unit_test(colour_only_where_it_is_allowed),
 	};
