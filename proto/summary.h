@@ -183,8 +183,8 @@ enum hr_dist {
 	X(WIN_EPISODES, DISK_IO, S, n)      /* queued runs begun after >= 1 s clean */             \
 	X(WIN_CLEAN_OPS_MAX, DISK_IO, M, n) /* best 100 ms window that was not queued */           \
 	X(WIN_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
-	X(SEC_CLEAN_OPS_MAX, DISK_IO, M, n) /* best second without a queued window */              \
-	X(SEC_CLEAN_KIB_MAX, DISK_IO, M, KiB)                                                      \
+	X(SEC_OPS_MAX, DISK_IO, M, n) /* best whole second, queued or not */                       \
+	X(SEC_KIB_MAX, DISK_IO, M, KiB)                                                            \
 	X(IO_SYNC_NS, DISK_SYNC, S, ns) /* residence of requests that somebody asked for */        \
 	/* of IO_RD_N + IO_WR_N: not timed, for others of the sample stand for them */             \
 	X(IO_UNTIMED_N, DISK_IO, S, n)

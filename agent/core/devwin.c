@@ -32,7 +32,6 @@ static void window_clear(struct hr_devwin *w)
 static void second_clear(struct hr_devwin *w)
 {
 	w->sec_windows = 0;
-	w->sec_dirty = false;
 	w->sec_ops = 0;
 	w->sec_bytes = 0;
 }
@@ -145,17 +144,14 @@ static void max_to(uint64_t *to, uint64_t v)
 		*to = v;
 }
 
-static void second_add(struct hr_devwin *w, bool clean, struct hr_dev_summary *d)
+static void second_add(struct hr_devwin *w, struct hr_dev_summary *d)
 {
-	w->sec_dirty |= !clean;
 	w->sec_ops += w->ops[0] + w->ops[1];
 	w->sec_bytes += w->bytes[0] + w->bytes[1];
 	if (++w->sec_windows < HR_DEVWIN_SECOND)
 		return;
-	if (!w->sec_dirty) {
-		max_to(&d->ctr[HR_DCTR_SEC_CLEAN_OPS_MAX], w->sec_ops);
-		max_to(&d->ctr[HR_DCTR_SEC_CLEAN_KIB_MAX], w->sec_bytes >> 10);
-	}
+	max_to(&d->ctr[HR_DCTR_SEC_OPS_MAX], w->sec_ops);
+	max_to(&d->ctr[HR_DCTR_SEC_KIB_MAX], w->sec_bytes >> 10);
 	second_clear(w);
 }
 
@@ -182,7 +178,7 @@ static void disk_window(struct hr_devwin *w, struct hr_dev_summary *d)
 		max_to(&d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX], ops);
 		max_to(&d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX], kib);
 	}
-	second_add(w, v == CLEAN, d);
+	second_add(w, d);
 	if (v != CLEAN)
 		w->clean_run = 0;
 	else if (w->clean_run < HR_DEVWIN_SECOND)

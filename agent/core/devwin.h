@@ -15,7 +15,7 @@
 #include "proto/summary.h"
 
 #define HR_DEVWIN_SLOTS     12  /* slots in a 100 ms window */
-#define HR_DEVWIN_SECOND    10  /* windows in the "second" of SEC_CLEAN_* and of an episode's gap */
+#define HR_DEVWIN_SECOND    10  /* windows in the "second" of SEC_* and of an episode's gap */
 #define HR_DEVWIN_RUN_SLOTS 119 /* longest busy period l0 learns from, 1 s */
 #define HR_DEVWIN_L0_MIN    32  /* requests at in-flight <= 1 before l0 is told: P10 needs a few */
 #define HR_DEVWIN_DAY_SLOTS (86400ULL * 1000000000ULL >> HR_SLOT_SHIFT)
@@ -27,7 +27,6 @@ struct hr_devwin {
 	uint64_t ops[2], bytes[2], inflight_ns[2];
 	/* the open second: ten windows in a row */
 	uint32_t sec_windows;
-	bool sec_dirty; /* holds a queued or unjudged window */
 	uint64_t sec_ops, sec_bytes;
 	/* episodes: queued runs begun after >= 1 s clean */
 	uint32_t clean_run; /* clean windows in a row, saturating at HR_DEVWIN_SECOND */

@@ -115,8 +115,8 @@ bool hr_limit_add(
 	max_u32(&l->best_kib, d->dist[HR_DDIST_KIB_100MS].max);
 	max_u32(&l->clean_ops, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);
 	max_u32(&l->clean_kib, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX]);
-	max_u32(&l->clean_ops_s, d->ctr[HR_DCTR_SEC_CLEAN_OPS_MAX]);
-	max_u32(&l->clean_kib_s, d->ctr[HR_DCTR_SEC_CLEAN_KIB_MAX]);
+	max_u32(&l->best_ops_s, d->ctr[HR_DCTR_SEC_OPS_MAX]);
+	max_u32(&l->best_kib_s, d->ctr[HR_DCTR_SEC_KIB_MAX]);
 	return outgrown;
 }
 

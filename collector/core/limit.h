@@ -18,7 +18,7 @@ struct hr_limit {
 	uint32_t clean_ops, clean_kib; /* best 100 ms window that was not queued */
 	uint32_t best_ops,
 		best_kib; /* best 100 ms window of all: carried, so the limit is not below it */
-	uint32_t clean_ops_s, clean_kib_s; /* best whole second without a queued window */
+	uint32_t best_ops_s, best_kib_s; /* best whole second of all */
 };
 
 enum hr_limit_kind {

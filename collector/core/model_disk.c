@@ -64,7 +64,11 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	const struct hr_dev_facts *f =
 		x->facts && e->dev < x->facts->n_dev ? &x->facts->dev[e->dev] : NULL;
 	const struct hr_limit none = {0}, *l = x->limit ? &x->limit[e->dev] : &none;
-	/* Write-back comes in bursts that nobody waits for: then the window's mean is the need. */
+	/*
+	 * Write-back comes in bursts that nobody waits for: then the window's mean is the need, and
+	 * a second shows what can be carried.  A queue in it takes nothing from that; what a
+	 * throttle had saved for it, 0.1 s worth, is the bound's margin.
+	 */
 	bool deferred = k->write_share > 0.5 && !k->waited;
 	struct hr_rate r[2] = {
 		{.unit = HR_UNIT_IOPS, .what = "requests", .source = HR_CAP_LEARNED},
@@ -76,9 +80,9 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	r[0].demand = deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
 	r[1].demand =
 		deferred ? 1024 * k->d->rate_kib : 10240.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi;
-	r[0].clean = deferred ? fmax(l->clean_ops_s, k->d->rate_ops)
+	r[0].clean = deferred ? fmax(l->best_ops_s, k->d->rate_ops)
 			      : 10.0 * fmax(l->clean_ops, l->best_ops);
-	r[1].clean = deferred ? fmax(1024.0 * l->clean_kib_s, 1024 * k->d->rate_kib)
+	r[1].clean = deferred ? fmax(1024.0 * l->best_kib_s, 1024 * k->d->rate_kib)
 			      : 10240.0 * fmax(l->clean_kib, l->best_kib);
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;

@@ -263,8 +263,8 @@ static void limit(struct codec *c, struct hr_limit *l)
 	FIELD(c, l->best_kib, UINT32_MAX);
 	FIELD(c, l->clean_ops, UINT32_MAX);
 	FIELD(c, l->clean_kib, UINT32_MAX);
-	FIELD(c, l->clean_ops_s, UINT32_MAX);
-	FIELD(c, l->clean_kib_s, UINT32_MAX);
+	FIELD(c, l->best_ops_s, UINT32_MAX);
+	FIELD(c, l->best_kib_s, UINT32_MAX);
 }
 
 static void lookback(struct codec *c, struct hr_lookback *l)

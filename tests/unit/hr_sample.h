@@ -145,8 +145,8 @@ static inline void hr_sample_disk(
 	d->ctr[HR_DCTR_WIN_N] = 99;
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = (rd + wr) / 40;
 	d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX] = (rd + wr) / 2;
-	d->ctr[HR_DCTR_SEC_CLEAN_OPS_MAX] = (rd + wr) / 7;
-	d->ctr[HR_DCTR_SEC_CLEAN_KIB_MAX] = (rd + wr) * 3;
+	d->ctr[HR_DCTR_SEC_OPS_MAX] = (rd + wr) / 7;
+	d->ctr[HR_DCTR_SEC_KIB_MAX] = (rd + wr) * 3;
 	hr_sample_lognormal(r, &d->dist[HR_DDIST_RD_LAT], rd, 300, 0.6);
 	hr_sample_lognormal(r, &d->dist[HR_DDIST_WR_LAT], wr, 800, 0.7);
 	hr_sample_lognormal(r, &d->dist[HR_DDIST_INFLIGHT], HR_SAMPLE_SLOTS,

@@ -232,6 +232,42 @@ static void late_write_back_that_nobody_waits_for_is_not_bad(void **state)
 	assert_false(b->e.r.saturated);
 }
 
+/* 1200 writes of 10 s went out within two seconds, at most 800 in one of them, and queued there. */
+static void write_back_in_one_clump_shows_by_its_best_second_what_is_carried(void **state)
+{
+	struct bench *b = *state;
+	struct hr_dev_summary s = {.have = HR_SIG_BIT(HR_SIG_DISK_IO)};
+	struct hr_minute_dev *d = &b->dev[0];
+
+	d->ctr[HR_DCTR_IO_WR_N] = 1200;
+	d->ctr[HR_DCTR_IO_WR_BYTES] = 1200 * 4096;
+	d->ctr[HR_DCTR_IO_INFLIGHT_NS] = 10000000000; /* 1 on average, 5 and more in the clump */
+	d->rate_ops = 120;
+	d->rate_kib = 480;
+	d->very_late = 600;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000; /* 0.01 %: nobody waits */
+	s.ctr[HR_DCTR_SEC_OPS_MAX] = 800;
+	s.ctr[HR_DCTR_SEC_KIB_MAX] = 3200;
+	hr_limit_add(&b->limit[0], &s, false, b->m.to_ms);
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_false(b->e.quiet);
+	assert_false(b->e.r.saturated);
+	fx_near(b->e.r.headroom.at_least.v, 800.0 / 120 / 1.1, 1e-9);
+	assert_false(b->e.r.headroom.likely.has);
+	/* spread evenly over the window it shows nothing beyond itself */
+	b->limit[0].best_ops_s = 120;
+	b->limit[0].best_kib_s = 480;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+	/* and where somebody waits for it, its best 100 ms are its need */
+	b->limit[0].best_ops_s = 800;
+	d->dist[HR_DDIST_OPS_100MS] = (struct hr_spread){.total = 100, .p99_hi = 100, .max = 100};
+	b->limit[0].best_ops = 100;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000000;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+}
+
 /* libaio and io_uring: the queue is one of asked-for requests, and no task sleeps for I/O. */
 static void late_requests_that_were_asked_for_are_bad_without_a_sleeper(void **state)
 {
@@ -476,6 +512,7 @@ int main(void)
 		T(the_share_of_requests_that_were_timed_is_told),
 		T(late_requests_saturate_a_disk),
 		T(late_write_back_that_nobody_waits_for_is_not_bad),
+		T(write_back_in_one_clump_shows_by_its_best_second_what_is_carried),
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
 		T(a_quiet_disk_of_unknown_limit_does_not_decide),
