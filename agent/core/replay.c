@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "agent/core/reach.h"
 #include "agent/core/vqueue.h"
 
 #define ORDER_BITS 17
@@ -29,24 +30,26 @@ static double share(uint64_t bits)
 	return (double)(bits >> 11) * 0x1p-53;
 }
 
-static uint64_t arrival(
-	const struct hr_replay_in *in, uint32_t i, uint32_t copy, enum hr_replay_mode mode)
+/* @reach: how far off a copy lies, to either side, where growth is inside today's bursts. */
+static uint64_t arrival(const struct hr_replay_in *in, uint32_t i, uint32_t copy,
+	enum hr_replay_mode mode, uint32_t reach)
 {
 	uint64_t at = in->burst[i].wake_ns < in->length_ns ? in->burst[i].wake_ns : in->length_ns;
-	uint64_t gap;
+	double to;
 
 	if (copy == 0)
 		return at;
 	if (mode == HR_REPLAY_S)
 		return in->length_ns == 0 ? 0
 					  : (at + in->length_ns * 37 / 100 * copy) % in->length_ns;
-	gap = HR_REPLAY_NEAR_NS;
-	if (i > 0 && at - in->burst[i - 1].wake_ns < gap)
-		gap = at - in->burst[i - 1].wake_ns;
-	if (i + 1 < in->n && in->burst[i + 1].wake_ns - at < gap)
-		gap = in->burst[i + 1].wake_ns - at;
-	at += (uint64_t)(share(mix(in->seed ^ ((uint64_t)copy << 32 | i))) * (double)gap);
-	return at < in->length_ns ? at : in->length_ns;
+	to = 2 * share(mix(in->seed ^ ((uint64_t)copy << 32 | i))) - 1;
+	to = (double)at + to * (double)reach;
+	/* what would lie outside comes back in: at the edge it would be a batch */
+	if (to < 0)
+		to = -to;
+	if (to > (double)in->length_ns)
+		to = 2 * (double)in->length_ns - to;
+	return to > 0 ? (uint64_t)to : 0;
 }
 
 /* By arrival; equal ones stay in the order of copies, then of bursts. */
@@ -117,8 +120,8 @@ static uint32_t fill(
 			if (in->burst[i].fixed ? copy > 0
 					       : copy == whole && share(mix(in->seed + i)) >= rest)
 				continue;
-			w->key[0][n++] =
-				arrival(in, i, copy, mode) << ORDER_BITS | (copy * in->n + i);
+			w->key[0][n++] = arrival(in, i, copy, mode, w->reach[i]) << ORDER_BITS |
+					 (copy * in->n + i);
 		}
 	sort(w, n);
 	for (uint32_t p = 0; p < n; p++) {
@@ -263,13 +266,20 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 	return late + (n - done) - (all_fixed - fixed);
 }
 
-void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
+static void replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
 	uint32_t servers, struct hr_replay_work *w, uint32_t ret[2])
 {
 	uint32_t n = fill(in, k, mode, w);
 
 	ret[0] = n > 0 ? simulate(in, n, mode, servers, w) : 0;
 	ret[1] = n - count_fixed(in);
+}
+
+void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,
+	uint32_t servers, struct hr_replay_work *w, uint32_t ret[2])
+{
+	hr_reach(in, w);
+	replay_at(in, k, mode, servers, w, ret);
 }
 
 void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
@@ -279,8 +289,9 @@ void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
 
 	if (servers > HR_REPLAY_SERVERS_MAX)
 		return;
+	hr_reach(in, w);
 	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-		hr_replay_at(in, hr_vqueue_k(g), row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S,
+		replay_at(in, hr_vqueue_k(g), row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S,
 			servers, w, r);
 		sum->late[row][g] += r[0];
 		sum->tot[row][g] += r[1];

@@ -5,10 +5,10 @@
  * than max(X, own CPU time), on the grid of the virtual queue, so that the counts of
  * slices add.  No clock, no random numbers but those of the seed.
  *
- * Growth inside today's bursts (mode A): further wake-ups come as close to one as its nearest
- * neighbour, at most 10 ms later; they take their CPU times from the bursts that follow, so that
- * every size comes as often as it did.  Independent growth (mode S): the whole slice again, 0.37 of
- * its length later for each copy, around the end to its begin.
+ * Growth inside today's bursts (mode A): further wake-ups come before and after one, as far off as
+ * reach.h says; they take their CPU times from the bursts that follow, so that every size comes as
+ * often as it did.  Independent growth (mode S): the whole slice again, 0.37 of its length later
+ * for each copy, around the end to its begin.
  */
 #pragma once
 
@@ -17,8 +17,7 @@
 #include "agent/core/stints.h"
 #include "proto/summary.h"
 
-#define HR_REPLAY_SLICE_NS    3000000ULL /* 1 and 3 ms: no difference */
-#define HR_REPLAY_NEAR_NS     10000000ULL
+#define HR_REPLAY_SLICE_NS    3000000ULL     /* 1 and 3 ms: no difference */
 #define HR_REPLAY_TAIL_NS     20000000000ULL /* after the last arrival; unfinished is late */
 #define HR_REPLAY_COPIES_MAX  (9 * HR_BURSTS_MAX)
 #define HR_REPLAY_SERVERS_MAX 512
@@ -40,8 +39,9 @@ struct hr_replay_in {
 
 /* Scratch of one replay: 1.1 MB, nothing kept between calls. */
 struct hr_replay_work {
-	uint64_t key[2][HR_REPLAY_COPIES_MAX]; /* arrival << 17 | copy x n + burst */
-	uint32_t left[HR_REPLAY_COPIES_MAX];   /* ns, by place in key[] */
+	uint64_t key[2][HR_REPLAY_COPIES_MAX];               /* arrival << 17 | copy x n + burst */
+	uint32_t left[HR_REPLAY_COPIES_MAX];                 /* ns, by place in key[] */
+	uint32_t reach[HR_BURSTS_MAX], heavy[HR_BURSTS_MAX]; /* reach.h */
 	uint32_t queue[HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX];
 	struct {
 		uint64_t end;

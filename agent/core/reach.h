@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Growth inside today's bursts of arrivals: how far from a wake-up further ones lie, to either
+ * side. Only bursts that hold work are looked at: what wakes others (an acceptor, a timer's thread)
+ * comes beside each request and would make a batch of every one.
+ *
+ * - Arrivals that no window of 2 to 537 ms can tell from chance have no bursts to grow inside: as
+ *   far as HR_REACH_EVEN_NS.
+ * - Else as far as the third nearest neighbour, at most HR_REACH_MAX_NS; where the nearest is
+ * sixteen times closer than that the two are a clump, and further ones come as close as it.
+ */
+#pragma once
+
+#include "agent/core/replay.h"
+
+#define HR_REACH_MAX_NS  10000000U
+#define HR_REACH_EVEN_NS 100000000U
+
+/* Into @w->reach, ns, one for each of in->burst. */
+void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Distances below are worked out by hand from the rules of reach.h. */
+#include "tests/unit/hr_cmocka.h"
+
+#include <stdlib.h>
+
+#include "agent/core/reach.h"
+
+#define US 1000ULL
+#define MS 1000000ULL
+
+static struct hr_replay_work work;
+static struct hr_burst burst[HR_BURSTS_MAX];
+static struct hr_replay_in in;
+
+static void start(unsigned length_ms)
+{
+	in = (struct hr_replay_in){.burst = burst, .length_ns = length_ms * MS, .seed = 1};
+}
+
+/* In the order of time. */
+static void wake(uint64_t at_us, uint64_t cpu_us)
+{
+	burst[in.n++] = (struct hr_burst){at_us * US, cpu_us * US, 0, false};
+}
+
+static uint64_t reach_us(uint32_t i)
+{
+	hr_reach(&in, &work);
+	return work.reach[i] / US;
+}
+
+static void it_is_the_distance_of_the_third_nearest(void **state)
+{
+	static const unsigned at[] = {0, 2000, 5000, 9000};
+
+	(void)state;
+	start(5000);
+	for (unsigned i = 0; i < 4; i++)
+		wake(at[i], 5000);
+	assert_int_equal(reach_us(0), 9000); /* 2, 5, 9 */
+	assert_int_equal(reach_us(1), 7000); /* 2, 3, 7 */
+	assert_int_equal(reach_us(2), 5000); /* 3, 4, 5 */
+	assert_int_equal(reach_us(3), 9000); /* 4, 7, 9 */
+	wake(40000, 5000);
+	assert_int_equal(reach_us(4), 10000); /* 31 and more: the most there is */
+	in.n = 1;                             /* alone */
+	assert_int_equal(reach_us(0), 10000);
+	in.n = 0;
+	hr_reach(&in, &work);
+}
+
+static void what_came_together_stays_together(void **state)
+{
+	(void)state;
+	start(5000);
+	wake(0, 5000);
+	wake(100, 5000);
+	wake(5000, 5000);
+	wake(9000, 5000);
+	assert_int_equal(reach_us(0), 100);  /* 0.1 of 9: a clump */
+	assert_int_equal(reach_us(1), 100);  /* of 8.9 */
+	assert_int_equal(reach_us(2), 5000); /* 4, 4.9, 5 */
+	burst[1].wake_ns = 600 * US;         /* 0.6 of 9, more than a sixteenth (0.5625) */
+	assert_int_equal(reach_us(0), 9000);
+}
+
+/* A thread that takes each request and wakes one that works is no second request. */
+static void those_that_hold_next_to_no_work_are_no_neighbours(void **state)
+{
+	static const unsigned at[] = {0, 2000, 5000, 9000};
+
+	(void)state;
+	start(5000);
+	for (unsigned i = 0; i < 4; i++) {
+		wake(at[i], 20); /* 80 us of 20 ms */
+		wake(at[i] + 50, 5000);
+	}
+	assert_int_equal(reach_us(1), 9000);
+	assert_int_equal(reach_us(3), 7000);
+	assert_int_equal(reach_us(5), 5000);
+	assert_int_equal(reach_us(4), 50); /* itself beside its work: 0.05 of 4.05 */
+	/* the agent's own neither, whatever it costs */
+	for (unsigned i = 0; i < 8; i += 2) {
+		burst[i].cpu_ns = 20 * MS;
+		burst[i].fixed = true;
+	}
+	assert_int_equal(reach_us(3), 7000);
+}
+
+static uint64_t seed;
+
+static uint64_t draw_us(double mean_us) /* uniform in [0, 2 mean) */
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint64_t)(2 * mean_us * (double)(seed >> 11) * 0x1p-53);
+}
+
+static int by_wake(const void *a, const void *b)
+{
+	const struct hr_burst *x = a, *y = b;
+
+	return x->wake_ns < y->wake_ns ? -1 : x->wake_ns > y->wake_ns;
+}
+
+/* @n times @each at one instant, the instants anywhere in 5 s. */
+static void scatter(unsigned n, unsigned each)
+{
+	start(5000);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t at = draw_us(2500e3);
+
+		for (unsigned j = 0; j < each; j++)
+			wake(at, 2000);
+	}
+	qsort(burst, in.n, sizeof(*burst), by_wake);
+}
+
+/* Five windows, each beyond two deviations once in forty: seven of eight and more pass. */
+static void arrivals_by_chance_have_no_bursts_to_grow_in(void **state)
+{
+	unsigned even = 0, light = 0;
+
+	(void)state;
+	seed = 7;
+	for (unsigned i = 0; i < 100; i++) {
+		scatter(500, 1);
+		even += reach_us(i) == 100000;
+		in.n = 49; /* too few to tell, whatever they look like */
+		light += reach_us(i % 49) == 100000;
+	}
+	assert_true(even >= 80);
+	assert_int_equal(light, 0);
+}
+
+static void batches_phases_and_timers_are_not_even(void **state)
+{
+	(void)state;
+	seed = 11;
+	for (unsigned i = 0; i < 20; i++) {
+		scatter(250, 2); /* pairs: variance twice the mean at every length */
+		assert_int_equal(reach_us(i), 0);
+	}
+	scatter(500, 1); /* all in the first half of every second */
+	for (unsigned i = 0; i < in.n; i++)
+		burst[i].wake_ns -= burst[i].wake_ns % (1000 * MS) / 2;
+	assert_true(reach_us(100) <= 10000);
+	start(5000); /* a timer's, every 10 ms */
+	for (unsigned i = 0; i < 500; i++)
+		wake(i * 10000, 2000);
+	assert_int_equal(reach_us(100), 10000);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_the_distance_of_the_third_nearest),
+		cmocka_unit_test(what_came_together_stays_together),
+		cmocka_unit_test(those_that_hold_next_to_no_work_are_no_neighbours),
+		cmocka_unit_test(arrivals_by_chance_have_no_bursts_to_grow_in),
+		cmocka_unit_test(batches_phases_and_timers_are_not_even),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
