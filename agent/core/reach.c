@@ -75,12 +75,11 @@ static bool is_even(const struct hr_replay_in *in, const uint32_t *heavy, uint32
 	return true;
 }
 
-/* @next: the first of heavy[] that is not before burst @i. */
-static uint32_t reach(
-	const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n, uint32_t next, uint32_t i)
+/* Of heavy[@p]. */
+static uint32_t reach(const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n, uint32_t p)
 {
-	uint64_t at = in->burst[i].wake_ns, nearest = 0, far = 0;
-	uint32_t first = next, last = next + (next < n && heavy[next] == i);
+	uint64_t at = in->burst[heavy[p]].wake_ns, nearest = 0, far = 0;
+	uint32_t first = p, last = p + 1;
 
 	for (unsigned k = 0; k < NEIGHBOURS; k++) {
 		uint64_t before = first > 0 ? at - in->burst[heavy[first - 1]].wake_ns : UINT64_MAX;
@@ -98,6 +97,20 @@ static uint32_t reach(
 	return far < HR_REACH_MAX_NS ? (uint32_t)far : HR_REACH_MAX_NS;
 }
 
+/* @next: the first of heavy[] that is not before burst @i.  That one, or the one before it. */
+static uint32_t closest(
+	const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n, uint32_t next, uint32_t i)
+{
+	uint64_t at = in->burst[i].wake_ns;
+
+	if (next == n)
+		return next - 1;
+	if (next == 0 ||
+		in->burst[heavy[next]].wake_ns - at < at - in->burst[heavy[next - 1]].wake_ns)
+		return next;
+	return heavy[next] == i ? next : next - 1;
+}
+
 void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w)
 {
 	uint32_t n = find_heavy(in, w->heavy), next = 0;
@@ -106,6 +119,8 @@ void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w)
 	for (uint32_t i = 0; i < in->n; i++) {
 		while (next < n && w->heavy[next] < i)
 			next++;
-		w->reach[i] = even ? HR_REACH_EVEN_NS : reach(in, w->heavy, n, next, i);
+		w->reach[i] = even     ? HR_REACH_EVEN_NS
+			      : n == 0 ? HR_REACH_MAX_NS
+				       : reach(in, w->heavy, n, closest(in, w->heavy, n, next, i));
 	}
 }

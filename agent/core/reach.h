@@ -2,12 +2,13 @@
 /*
  * Growth inside today's bursts of arrivals: how far from a wake-up further ones lie, to either
  * side. Only bursts that hold work are looked at: what wakes others (an acceptor, a timer's thread)
- * comes beside each request and would make a batch of every one.
+ * comes beside each request and would make a batch of every one. It grows as far off as that
+ * request.
  *
  * - Arrivals that no window of 2 to 537 ms can tell from chance have no bursts to grow inside: as
  *   far as HR_REACH_EVEN_NS.
  * - Else as far as the third nearest neighbour, at most HR_REACH_MAX_NS; where the nearest is
- * sixteen times closer than that the two are a clump, and further ones come as close as it.
+ *   sixteen times closer than that the two are a clump, and further ones come as close as it.
  */
 #pragma once
 

@@ -79,7 +79,8 @@ static void those_that_hold_next_to_no_work_are_no_neighbours(void **state)
 	assert_int_equal(reach_us(1), 9000);
 	assert_int_equal(reach_us(3), 7000);
 	assert_int_equal(reach_us(5), 5000);
-	assert_int_equal(reach_us(4), 50); /* itself beside its work: 0.05 of 4.05 */
+	assert_int_equal(reach_us(4), 5000); /* as what it wakes */
+	assert_int_equal(reach_us(0), 9000);
 	/* the agent's own neither, whatever it costs */
 	for (unsigned i = 0; i < 8; i += 2) {
 		burst[i].cpu_ns = 20 * MS;
