@@ -189,8 +189,9 @@ static void broken(struct hr_writer *w, const char *where, uint64_t is, uint64_t
 static int put_sum(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, uint64_t bin)
 {
 	struct hr_rollup *u = w->rollup;
+	/* the two tiers of sums; lean: each keeps what else the next one has */
 	enum hr_digest_detail detail =
-		tier == HR_TIER_HOUR || w->conf.brief ? HR_DIGEST_BRIEF : HR_DIGEST_FULL;
+		(tier == HR_TIER_HOUR ? HR_DIGEST_BRIEF : HR_DIGEST_FULL) + (w->conf.brief ? 1 : 0);
 	size_t len = hr_digest_encode(&u->sum, detail, u->buf, HR_DIGEST_MAX);
 
 	hr_digest_clear(&u->check);

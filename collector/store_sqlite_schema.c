@@ -64,6 +64,8 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"ALTER TABLE w10 RENAME TO w10_by_place;"
 	"ALTER TABLE w10x RENAME TO w10;"
 	"ALTER TABLE w10_by_place RENAME TO w10x;",
+	/* 6: no table changes, but what is summed from now on no collector before it can read */
+	"",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many windows of one VM as one: what the store keeps when 10 s are too fine.
- * Counters, sums and maxima of distributions stay exact and every count stays;
- * what goes is resolution in time and of the buckets, hot threads, the virtual
- * queue and the replays.
+ * The numbers of windows and of samples and the maxima of distributions stay exact, of a full
+ * digest counters and every count too; what goes is resolution in time and of the buckets, hot
+ * threads, the virtual queue and the replays.
  *
  * A digest is a list of pieces: windows that measured the same signals of the
  * same devices in one boot add up without losing a count (hr_summary_fold),
@@ -24,7 +24,8 @@
 /* How much of a window is kept; a digest of less detail cannot get it back. */
 enum hr_digest_detail {
 	HR_DIGEST_FULL = 1, /* all counters and distributions, 4 buckets an octave */
-	HR_DIGEST_BRIEF,    /* those of the answer's resources, 2 buckets an octave */
+	HR_DIGEST_BRIEF,    /* those of the answer's resources, 2 an octave; rounded (rounded.h) */
+	HR_DIGEST_LEAN,     /* demand and its excess; of waits and latencies 1 an octave; rounded */
 };
 
 struct hr_digest_piece {
@@ -67,6 +68,6 @@ enum hr_digest_result {
 	HR_DIGEST_DAMAGED, /* not what encode writes; @d may hold a part of it */
 	HR_DIGEST_MEMORY,
 };
-/* Adds what @bytes hold.  Distributions come back in groups of 2 (full), 4 (brief) buckets or more.
- */
+/* Adds what @bytes hold.  Distributions come back in groups of 2 (full), 4 or 8 buckets,
+ * or more. */
 enum hr_digest_result hr_digest_decode(struct hr_digest *d, const void *bytes, size_t len);

@@ -111,7 +111,8 @@ static void put_raw(struct hr_store *s, int kind, uint64_t slots)
 	}
 }
 
-static void put_tier(struct hr_store *s, enum hr_tier tier, int kind, uint64_t bins, bool brief)
+static void put_tier(struct hr_store *s, enum hr_tier tier, int kind, uint64_t bins,
+	enum hr_digest_detail detail)
 {
 	static uint8_t buf[HR_DIGEST_MAX], part[HR_DIGEST_MAX];
 	uint64_t bin_ms = tier == HR_TIER_HOUR ? HR_HOUR_MS : HR_5MIN_MS;
@@ -127,8 +128,7 @@ static void put_tier(struct hr_store *s, enum hr_tier tier, int kind, uint64_t b
 				part, sizeof(part));
 			must(hr_digest_decode(&d, part, len) == HR_DIGEST_OK, "digest");
 		}
-		len = hr_digest_encode(
-			&d, brief ? HR_DIGEST_BRIEF : HR_DIGEST_FULL, buf, sizeof(buf));
+		len = hr_digest_encode(&d, detail, buf, sizeof(buf));
 		must(s->ops->put_tier(s, tier,
 			     &(struct hr_tier_row){.host_no = 1,
 				     .bin = 400000 + i,
@@ -165,9 +165,11 @@ static void size_of(const char *dir, int kind, bool lean)
 		if (step == 1)
 			put_raw(s, kind, lean ? 720 : 8640);
 		else if (step == 2)
-			put_tier(s, HR_TIER_5MIN, kind, DAYS5 * 288, lean);
+			put_tier(s, HR_TIER_5MIN, kind, DAYS5 * 288,
+				lean ? HR_DIGEST_BRIEF : HR_DIGEST_FULL);
 		else if (step == 3)
-			put_tier(s, HR_TIER_HOUR, kind, HOURS, true);
+			put_tier(s, HR_TIER_HOUR, kind, HOURS,
+				lean ? HR_DIGEST_LEAN : HR_DIGEST_BRIEF);
 		must(s->ops->commit(s) == 0, "commit");
 		s->ops->close(s);
 		mb[step] = megabytes(path);

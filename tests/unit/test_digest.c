@@ -82,10 +82,42 @@ static void add_all(struct world *w, struct hr_digest *d)
 		assert_true(hr_digest_add(d, 1, 1, &w->win[i]));
 }
 
-static void every_count_is_kept_at_either_detail(void **state)
+/* Exact: windows, samples, maxima.  Near: counters, sums. */
+static void assert_near(const struct hr_digest *is, const struct hr_digest *was)
+{
+	assert_int_equal(is->n, was->n);
+	assert_int_equal(is->windows, was->windows);
+	assert_true(is->samples == was->samples);
+	for (uint32_t i = 0; i < is->n; i++) {
+		const struct hr_summary *a = is->piece[i].s, *b = was->piece[i].s;
+		const struct hr_hist *wait = &a->dist[HR_DIST_RUNQ_WAIT];
+		const struct hr_hist *lat = &a->dev[0].dist[HR_DDIST_WR_LAT];
+
+		assert_true(hr_hist_valid(wait) && hr_hist_valid(lat));
+		assert_true(wait->total == b->dist[HR_DIST_RUNQ_WAIT].total);
+		assert_true(wait->max == b->dist[HR_DIST_RUNQ_WAIT].max);
+		assert_true(lat->total == b->dev[0].dist[HR_DDIST_WR_LAT].total);
+		assert_true(lat->max == b->dev[0].dist[HR_DDIST_WR_LAT].max);
+		assert_int_equal(a->have, b->have & ~HR_SIG_BIT(HR_SIG_FS));
+		assert_int_equal(a->dur_ms, b->dur_ms);
+		assert_int_equal(a->epoch, b->epoch);
+		assert_int_equal(a->cpus, b->cpus);
+		assert_int_equal(a->dev[1].have, b->dev[1].have);
+		assert_true(fabs((double)a->ctr[HR_CTR_ONCPU_NS] / (double)b->ctr[HR_CTR_ONCPU_NS] -
+				    1) < 1e-3);
+		assert_true(fabs((double)a->dev[1].ctr[HR_DCTR_RX_BYTES] /
+					    (double)b->dev[1].ctr[HR_DCTR_RX_BYTES] -
+				    1) < 1e-3);
+		assert_true(fabs((double)wait->sum / (double)b->dist[HR_DIST_RUNQ_WAIT].sum - 1) <
+			    0.05);
+	}
+}
+
+/* Full -> brief -> lean, each from the one before it as an upkeep with other settings would. */
+static void every_sample_is_kept_at_any_detail(void **state)
 {
 	struct world *w = *state;
-	size_t full, brief;
+	size_t full, brief, lean;
 
 	add_all(w, &w->a);
 	assert_int_equal(w->a.n, 1);
@@ -99,11 +131,19 @@ static void every_count_is_kept_at_either_detail(void **state)
 	assert_true(brief > 0 && brief < full);
 	hr_digest_clear(&w->b);
 	assert_int_equal(hr_digest_decode(&w->b, w->buf, brief), HR_DIGEST_OK);
-	assert_sums(w, &w->b);
-	assert_true(w->b.samples == w->a.samples);
+	assert_near(&w->b, &w->a);
 	/* what only the full one keeps */
 	assert_int_equal(w->b.piece[0].s->ctr[HR_CTR_SWITCHES], 0);
 	assert_true(w->a.piece[0].s->ctr[HR_CTR_SWITCHES] > 0);
+	lean = hr_digest_encode(&w->b, HR_DIGEST_LEAN, w->buf, sizeof(w->buf));
+	assert_true(lean > 0 && lean < brief);
+	assert_true(w->b.piece[0].s->ctr[HR_CTR_MEM_ANON_BYTES] > 0);
+	hr_digest_clear(&w->b);
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, lean), HR_DIGEST_OK);
+	assert_near(&w->b, &w->a);
+	assert_int_equal(w->b.piece[0].s->ctr[HR_CTR_MEM_ANON_BYTES], 0);
+	assert_int_equal(w->b.piece[0].s->dist[HR_DIST_RUNQ_WAIT].shift, 3);
+	assert_int_equal(w->b.piece[0].s->dist[HR_DIST_BUSY_1S].shift, 2);
 }
 
 static void order_and_grouping_change_no_byte(void **state)
@@ -175,17 +215,54 @@ static void counts_stay_when_pieces_cannot(void **state)
 	assert_true(w->b.n < HR_DIGEST_PIECES && w->b.n > 0);
 }
 
+/* A brief digest as the collectors up to schema 5 wrote it: of two windows of an idle VM. */
+static const char version_2[] =
+	"221e1852810420210f3898085cffffffed9c758d360763fa4c2a08c78c5a0712c135e9096084a220"
+	"060544fb1cd7740f7f8e368c003001ba06240af904450858a52be7c6f000435af1bc000054030000"
+	"1500080f80011615080002ca4cb8030c10d09e9ba1c465de00000638000ac180009c0009f0000600"
+	"00063800600000638000";
+
+static void rows_of_older_collectors_are_read_and_kept_on_with(void **state)
+{
+	struct world *w = *state;
+	const struct hr_hist *wait;
+	size_t len = strlen(version_2) / 2;
+
+	for (size_t i = 0; i < len; i++)
+		w->buf[i] = (uint8_t)strtol(
+			(char[]){version_2[2 * i], version_2[2 * i + 1], 0}, NULL, 16);
+	assert_int_equal(hr_digest_decode(&w->a, w->buf, len), HR_DIGEST_OK);
+	assert_int_equal(w->a.windows, 2);
+	assert_int_equal(w->a.samples, 5678);
+	assert_int_equal(w->a.piece[0].s->ctr[HR_CTR_ONCPU_NS], 82029673);
+	wait = &w->a.piece[0].s->dist[HR_DIST_RUNQ_WAIT];
+	assert_true(wait->total == 5000 && wait->sum == 27483 && wait->max == 46);
+	assert_int_equal(w->a.piece[0].s->dev[0].dist[HR_DDIST_WR_LAT].total, 24);
+	/* a window that comes late: one piece still */
+	assert_true(hr_digest_add(&w->a, 1, 1, &w->win[1]));
+	assert_int_equal(w->a.n, 1);
+	len = hr_digest_encode(&w->a, HR_DIGEST_BRIEF, w->buf, sizeof(w->buf));
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, len), HR_DIGEST_OK);
+	assert_near(&w->b, &w->a);
+}
+
 /* Bytes from the file are input: any change is refused or gives a digest, never a crash. */
 static void damaged_bytes_do_no_harm(void **state)
 {
 	struct world *w = *state;
-	size_t len;
+	size_t len = 0;
 
 	add_all(w, &w->a);
-	len = hr_digest_encode(&w->a, HR_DIGEST_FULL, w->buf, sizeof(w->buf));
-	assert_int_equal(hr_digest_decode(&w->b, w->buf, len - 1), HR_DIGEST_DAMAGED);
-	assert_int_equal(hr_digest_decode(&w->b, w->buf, 0), HR_DIGEST_DAMAGED);
-	for (uint32_t i = 0; i < 2000; i++) {
+	for (uint32_t i = 0; i < 3000; i++) {
+		enum hr_digest_detail detail = HR_DIGEST_FULL + i / 1000;
+
+		if (i % 1000 == 0) {
+			len = hr_digest_encode(&w->a, detail, w->buf, sizeof(w->buf));
+			hr_digest_clear(&w->b);
+			assert_int_equal(
+				hr_digest_decode(&w->b, w->buf, len - 1), HR_DIGEST_DAMAGED);
+			assert_int_equal(hr_digest_decode(&w->b, w->buf, 0), HR_DIGEST_DAMAGED);
+		}
 		memcpy(w->buf2, w->buf, len);
 		for (uint32_t k = 0; k <= i % 4; k++)
 			w->buf2[hr_rand_u64(&w->r) % len] ^=
@@ -199,11 +276,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			every_count_is_kept_at_either_detail, setup, teardown),
+			every_sample_is_kept_at_any_detail, setup, teardown),
 		cmocka_unit_test_setup_teardown(order_and_grouping_change_no_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_measured_other_things_stands_beside_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(counts_stay_when_pieces_cannot, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			rows_of_older_collectors_are_read_and_kept_on_with, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged_bytes_do_no_harm, setup, teardown),
 	};
 
