@@ -242,6 +242,8 @@ bool hr_hostseq_decode(struct hr_hostseq *ret_h, uint64_t high, uint64_t bits, u
 		len > HR_HOSTSEQ_BLOB_MAX)
 		return false;
 	low = window_low(&h);
+	if (floor > low)
+		return false; /* what was given up lies below the bitmap */
 	if (high < WINDOW - 1 && bits >> (high + 1) != 0)
 		return false; /* bits of sequences below 0 */
 	h.n_gaps = (uint16_t)(len / 16);

@@ -203,6 +203,9 @@ static void damaged_state_is_refused(void **state)
 	assert_true(hr_hostseq_decode(&h, 73, 1, 0, one, 16));    /* 73 - 63 = 10 */
 	assert_false(hr_hostseq_decode(&h, 3, 0x11, 0, NULL, 0)); /* a bit of sequence -1 */
 	assert_false(hr_hostseq_decode(&h, UINT64_MAX, 1, 0, NULL, 0));
+	/* windows that fall out of the bitmap would become gaps that were given up already */
+	assert_false(hr_hostseq_decode(&h, 1000, 1, 938, NULL, 0));
+	assert_true(hr_hostseq_decode(&h, 1000, 1, 937, NULL, 0));
 	two[16] = 10, two[24] = 12; /* adjacent: should have been one gap */
 	assert_false(hr_hostseq_decode(&h, 1000, 1, 0, two, 32));
 	two[16] = 11;
