@@ -546,7 +546,7 @@ static void get_head(struct coder *c, struct hr_digest *d)
 	if (get(c, 1)) {
 		uint64_t windows = get_num(c), samples = get_num(c);
 
-		c->ok = c->ok && windows < COUNT_MAX && samples < COUNT_MAX;
+		c->ok = c->ok && windows > 0 && windows < COUNT_MAX && samples < COUNT_MAX;
 		if (!c->ok)
 			return;
 		d->windows += windows;
