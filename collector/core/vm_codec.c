@@ -377,7 +377,9 @@ static void hours(struct codec *c, struct hr_hours *h)
 			if (run == 0 || last < HR_HOURS)
 				c->bad = true;
 			for (uint32_t r = 0; !c->encode && !c->bad && r < run; r++)
-				if (!hr_hours_set(h, (enum hr_bound_kind)k, at + r, code))
+				if (at + r < HR_HOURS) /* January 1970 */
+					c->bad = code != HR_HOURS_NONE;
+				else if (!hr_hours_set(h, (enum hr_bound_kind)k, at + r, code))
 					c->bad = c->no_memory = true; /* all are within reach */
 			i += run;
 		}
