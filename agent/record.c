@@ -137,7 +137,7 @@ static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sample
 		.n = s->n,
 		.length_ns = s->until - s->from,
 		.hogs = s->hogs,
-		.seed = r->seed};
+		.seed = r->seed ^ s->from};
 
 	if (r->row == 0) {
 		memset(&r->out, 0, sizeof r->out);

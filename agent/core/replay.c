@@ -108,17 +108,40 @@ static uint32_t count_fixed(const struct hr_replay_in *in)
 	return n;
 }
 
+/*
+ * A random order of the bursts.  Each drawn by itself, their number would err by chance, and that
+ * of slices with the same seed by the same chance: it then looked as if slices had ended early.
+ */
+static void take_turns(const struct hr_replay_in *in, struct hr_replay_work *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < in->n; i++) {
+		uint32_t other;
+
+		if (in->burst[i].fixed)
+			continue;
+		/* as Fisher and Yates: a place among those so far, whose burst goes to the end */
+		other = (uint32_t)(share(mix(in->seed + i)) * (n + 1));
+		w->key[0][n] = i;
+		w->key[0][n++] = w->key[0][other];
+		w->key[0][other] = i;
+	}
+	for (uint32_t p = 0; p < n; p++)
+		w->turn[w->key[0][p]] = p;
+}
+
 static uint32_t fill(
 	const struct hr_replay_in *in, double k, enum hr_replay_mode mode, struct hr_replay_work *w)
 {
 	uint32_t whole = (uint32_t)k, n = 0;
-	double rest = k - whole;
+	double rest = (k - whole) * (in->n - count_fixed(in)); /* bursts with one copy more */
 
 	for (uint32_t copy = 0; copy <= whole; copy++)
 		for (uint32_t i = 0; i < in->n; i++) {
-			/* one draw per burst, the same at every load */
+			/* the same order at every load */
 			if (in->burst[i].fixed ? copy > 0
-					       : copy == whole && share(mix(in->seed + i)) >= rest)
+					       : copy == whole && w->turn[i] + 0.5 >= rest)
 				continue;
 			w->key[0][n++] = arrival(in, i, copy, mode, w->reach[i]) << ORDER_BITS |
 					 (copy * in->n + i);
@@ -279,6 +302,7 @@ void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode m
 	uint32_t servers, struct hr_replay_work *w, uint32_t ret[2])
 {
 	hr_reach(in, w);
+	take_turns(in, w);
 	replay_at(in, k, mode, servers, w, ret);
 }
 
@@ -290,6 +314,7 @@ void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
 	if (servers > HR_REPLAY_SERVERS_MAX)
 		return;
 	hr_reach(in, w);
+	take_turns(in, w);
 	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
 		replay_at(in, hr_vqueue_k(g), row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S,
 			servers, w, r);

@@ -37,11 +37,12 @@ struct hr_replay_in {
 	uint64_t seed; /* the same for every load: then the share is as smooth as it can be */
 };
 
-/* Scratch of one replay: 1.1 MB, nothing kept between calls. */
+/* Scratch of one replay: 1.2 MB, nothing kept between calls. */
 struct hr_replay_work {
 	uint64_t key[2][HR_REPLAY_COPIES_MAX];               /* arrival << 17 | copy x n + burst */
 	uint32_t left[HR_REPLAY_COPIES_MAX];                 /* ns, by place in key[] */
 	uint32_t reach[HR_BURSTS_MAX], heavy[HR_BURSTS_MAX]; /* reach.h */
+	uint32_t turn[HR_BURSTS_MAX]; /* place in the order in which bursts get one copy more */
 	uint32_t queue[HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX];
 	struct {
 		uint64_t end;

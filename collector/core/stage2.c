@@ -58,8 +58,8 @@ static void never_falls(struct hr_curve *c)
 
 /*
  * A slice that had more than a fifth late at one load was not replayed at larger ones: its bursts
- * are missing there.  They count as late.  Copies are drawn, so up to three standard deviations
- * fewer than k per burst is chance.
+ * are missing there.  They count as late.  Older agents drew each copy by itself: up to three
+ * standard deviations fewer than k per burst are chance.
  */
 bool hr_pool_replay(const struct hr_pool *p, unsigned row, struct hr_curve *ret)
 {

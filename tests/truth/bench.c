@@ -4,7 +4,8 @@
  * slots, virtual queue and replay, the collector's own model; only the kernel is simulated
  * (sched.h).  Thousands of rows in minutes on any machine: what MODEL.md marks [S].
  *
- *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--rows] [--stage1]
+ *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--only NAME] [--rows]
+ *               [--explain] [--stage1]
  */
 #include <getopt.h>
 #include <math.h>
@@ -32,7 +33,8 @@ static const char *const size_name[] = {"exp", "lognormal", "bimodal"};
 
 /* --- one run of the product on simulated jobs ----------------------------------- */
 
-static bool stage1; /* without the replay of recorded bursts */
+static bool stage1;  /* without the replay of recorded bursts */
+static bool explain; /* print each step of each row */
 
 struct feed {
 	struct hr_slot_cpu *slot;
@@ -91,7 +93,7 @@ static void replay_window(struct hr_summary *s, const struct job *job, size_t n,
 
 	for (uint64_t at = from; at < from + WINDOW_S * NS; at += SLICE_S * NS) {
 		struct hr_replay_in in = {
-			.burst = burst, .length_ns = SLICE_S * NS, .seed = 1790000000000ULL};
+			.burst = burst, .length_ns = SLICE_S * NS, .seed = 1790000000000ULL ^ at};
 		uint64_t until = at + SLICE_S * NS, late = 0;
 
 		for (size_t i = 0; i < n && in.n < HR_BURSTS_MAX; i++) {
@@ -170,6 +172,13 @@ static void ask(
 		hr_vm_add(vm, &s);
 	}
 	hr_vm_answer(vm, "bench", 1790000000000ULL + windows * WINDOW_S * 1000ULL, ret);
+	if (explain) {
+		static char text[65536];
+
+		(void)hr_vm_explain(
+			vm, 1790000000000ULL + windows * WINDOW_S * 1000ULL, text, sizeof(text));
+		puts(text);
+	}
 	hr_vm_free(vm);
 }
 
@@ -339,11 +348,12 @@ static bool seeds_of(const char *s, unsigned *ret_first, unsigned *ret_last)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
-		{"seeds", 1, NULL, 'e'}, {"rows", 0, NULL, 'r'}, {"stage1", 0, NULL, '1'},
-		{NULL, 0, NULL, 0}};
+		{"seeds", 1, NULL, 'e'}, {"only", 1, NULL, 'o'}, {"rows", 0, NULL, 'r'},
+		{"explain", 0, NULL, 'x'}, {"stage1", 0, NULL, '1'}, {NULL, 0, NULL, 0}};
 	static const double mean_ms[] = {0.5, 2, 10}, fraction[] = {0.15, 0.3, 0.6, 1.25};
 	unsigned cpus = 1, seconds = 20, first = 1, last = 1;
 	struct tally all = {0}, by_f[4] = {{0}};
+	const char *only = "";
 	bool rows = false;
 	uint64_t v;
 	int c;
@@ -355,6 +365,10 @@ int main(int argc, char **argv)
 			seconds = (unsigned)v;
 		else if (c == 'r')
 			rows = true;
+		else if (c == 'o')
+			only = optarg;
+		else if (c == 'x')
+			explain = true;
 		else if (c == '1')
 			stage1 = true;
 		else if (c != 'e' || !seeds_of(optarg, &first, &last))
@@ -371,6 +385,10 @@ int main(int argc, char **argv)
 		if (o.arrive == ARRIVE_POISSON && o.grow == GROW_COPIES)
 			continue; /* the same as inside */
 		o.rate_per_s = 0.05 * cpus / o.mean_s;
+		snprintf(name, sizeof(name), "%s-%s-%gms-%s", arrive_name[o.arrive],
+			size_name[o.size], o.mean_s * 1e3, o.grow ? "more" : "in");
+		if (!strstr(name, only))
+			continue;
 		for (unsigned seed = first; seed <= last; seed++) {
 			double at, other;
 
@@ -392,17 +410,13 @@ int main(int argc, char **argv)
 				add_tally(&t, &one);
 				add_tally(&by_f[i], &one);
 				if (rows)
-					printf("%s-%s-%g-%s %u %.2f at %.2f: %.2f %.2f %.2f %s "
+					printf("%s %u %.2f at %.2f: %.2f %.2f %.2f %s "
 					       "%.2f\n",
-						arrive_name[o.arrive], size_name[o.size],
-						o.mean_s * 1e3, o.grow ? "more" : "in", seed,
-						fraction[i], at, a.headroom.at_least.v,
+						name, seed, fraction[i], at, a.headroom.at_least.v,
 						a.headroom.likely.v, a.headroom.at_most.v,
 						hr_answer_kind_name(a.kind), other);
 			}
 		}
-		snprintf(name, sizeof(name), "%s-%s-%gms-%s", arrive_name[o.arrive],
-			size_name[o.size], o.mean_s * 1e3, o.grow ? "more" : "in");
 		if (t.n)
 			print_tally(name, &t);
 		fflush(stdout);

@@ -140,18 +140,38 @@ static void a_copy_goes_around_the_end_of_the_slice(void **state)
 
 static void the_load_factor_is_the_number_of_copies(void **state)
 {
-	uint32_t half, more;
-
 	(void)state;
 	bursts(1000, 1, 0, 1000);
 	assert_int_equal(total(1), 1000);
 	assert_int_equal(total(2), 2000);
 	assert_int_equal(total(8), 8000);
-	/* a coin for each: 500 +- 5 x 15.8 */
-	half = total(0.5);
-	assert_true(half > 420 && half < 580);
-	more = total(1.5);
-	assert_int_equal(more, 1000 + half); /* the same coins at every load */
+	/* a part of a copy is one of that many bursts, and no other number by chance */
+	for (in.seed = 1; in.seed < 100; in.seed++) {
+		assert_int_equal(total(0.63), 630);
+		assert_int_equal(total(1.26), 1260);
+	}
+	burst[0].fixed = true;
+	assert_int_equal(total(1.5), 999 + 499); /* of 499.5 */
+}
+
+/* The first 50 of 100 get as many as the last, and each seed gives another order. */
+static void the_part_of_a_copy_is_drawn_anew_from_all_of_the_slice(void **state)
+{
+	uint32_t half = 0, at[2] = {0}, before[100];
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		bursts(100, 10, 1, 1000);
+		in.seed = seed << 40;
+		hr_replay_at(&in, 0.5, HR_REPLAY_A, 1, &work, at);
+		for (uint32_t i = 0; i < 50; i++)
+			half += work.turn[i] < 50;
+		assert_int_equal(at[1], 50);
+		if (seed > 0)
+			assert_memory_not_equal(work.turn, before, sizeof(before));
+		memcpy(before, work.turn, sizeof(before));
+	}
+	assert_in_range(half, 1000 - 100, 1000 + 100); /* 40 of 25 +- 2.5: 1000 +- 16 */
 }
 
 static void what_never_ends_is_late(void **state)
@@ -199,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_fixed_burst_has_no_copies_and_is_not_counted),
 		cmocka_unit_test(a_copy_goes_around_the_end_of_the_slice),
 		cmocka_unit_test(the_load_factor_is_the_number_of_copies),
+		cmocka_unit_test(the_part_of_a_copy_is_drawn_anew_from_all_of_the_slice),
 		cmocka_unit_test(what_never_ends_is_late),
 		cmocka_unit_test(a_row_stops_when_a_fifth_is_late),
 	};
