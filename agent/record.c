@@ -149,6 +149,10 @@ static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sample
 		hr_replay_row(&in, cpus, r->row, &r->mem->work, &r->out.sum);
 	if (++r->row < HR_VQ_ROWS)
 		return;
+	if (s->n > 0) {
+		r->out.even_ms = r->mem->work.even_ns / HR_NS_PER_MS;
+		r->out.mixed = r->mem->work.mixed;
+	}
 	hr_sampler_replay(sampler, &r->out);
 	r->row = 0;
 	r->full--;

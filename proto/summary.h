@@ -112,7 +112,10 @@
 	X(REPLAY_LATE_N, REPLAY, S, n)    /* of them late as they really ran: the self-check */    \
 	X(REPLAY_LOST_N, REPLAY, S, n)    /* slices given up: more stints than the ring holds */   \
 	X(HOOK_MISSED_N, COST, S,                                                                  \
-		n) /* events that the kernel kept from our programs: nested runs */
+		n) /* events that the kernel kept from our programs: nested runs */                \
+	/* of the slices replayed, agent/core/reach.h */                                           \
+	X(REPLAY_EVEN_MS, REPLAY, S, ms) /* window within which wake-ups come by chance, summed */ \
+	X(REPLAY_MIXED_N, REPLAY, S, n)  /* slices in which bursts of any length follow any */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,

@@ -5,10 +5,14 @@
  * comes beside each request and would make a batch of every one. It grows as far off as that
  * request.
  *
- * - Arrivals that no window of 2 to 537 ms can tell from chance have no bursts to grow inside: as
- *   far as HR_REACH_EVEN_NS.
- * - Else as far as the third nearest neighbour, at most HR_REACH_MAX_NS; where the nearest is
- *   sixteen times closer than that the two are a clump, and further ones come as close as it.
+ * - Windows of 8, 34, 134 and 537 ms, as long as the wake-ups in each lie over its quarters as by
+ *   chance: in the longest such window there are no bursts to grow inside.  Half of it to either
+ *   side, at most HR_REACH_EVEN_NS.
+ * - Not even 8 ms: as far as the third nearest neighbour, at most HR_REACH_MAX_NS; where the
+ * nearest is sixteen times closer than that the two are a clump, and further ones come as close as
+ * it.
+ *
+ * Sizes come in any order where the mean of four in a row varies no more than by chance.
  */
 #pragma once
 
@@ -17,5 +21,5 @@
 #define HR_REACH_MAX_NS  10000000U
 #define HR_REACH_EVEN_NS 100000000U
 
-/* Into @w->reach, ns, one for each of in->burst. */
+/* Into @w->reach, ns, one for each of in->burst; and heavy*, place, even_ns, mixed. */
 void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w);

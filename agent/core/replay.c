@@ -84,13 +84,18 @@ _Static_assert(DIGITS % 2 == 1, "the sorted keys end in key[1]");
  * come more requests like those around: copy z of a request takes the size of the z-th next, so
  * that every size comes as often as it did, but a long one not again and again at one instant.
  */
-static uint64_t cpu_of(const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode)
+static uint64_t cpu_of(const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode,
+	const struct hr_replay_work *w)
 {
 	uint32_t order = key & ORDER_MASK, i = order % in->n, copy = order / in->n;
 
-	if (mode == HR_REPLAY_A && copy > 0)
+	if (mode == HR_REPLAY_S || copy == 0)
+		return in->burst[i].cpu_ns;
+	if (!w->mixed)
 		for (i = (i + copy) % in->n; in->burst[i].fixed; i = (i + 1) % in->n)
 			;
+	else if (w->place[i] != HR_REPLAY_LIGHT)
+		i = w->heavy[(w->place[i] + (uint64_t)w->heavy_n * 37 * copy / 100) % w->heavy_n];
 	return in->burst[i].cpu_ns;
 }
 
@@ -148,7 +153,7 @@ static uint32_t fill(
 		}
 	sort(w, n);
 	for (uint32_t p = 0; p < n; p++) {
-		uint64_t cpu = cpu_of(in, w->key[1][p], mode);
+		uint64_t cpu = cpu_of(in, w->key[1][p], mode, w);
 
 		w->left[p] = cpu > UINT32_MAX ? UINT32_MAX : (uint32_t)cpu;
 	}
@@ -245,10 +250,10 @@ static bool slice_over(struct sim *s, uint32_t job)
 	return false;
 }
 
-static bool is_late(
-	const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode, uint64_t now)
+static bool is_late(const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode,
+	const struct hr_replay_work *w, uint64_t now)
 {
-	uint64_t cpu = cpu_of(in, key, mode);
+	uint64_t cpu = cpu_of(in, key, mode, w);
 	uint64_t wait = now - (key >> ORDER_BITS) - cpu;
 
 	return !is_fixed(in, key) && wait > HR_STINTS_LATE_NS && wait > cpu;
@@ -277,7 +282,7 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 				break;
 			job = finish_first(&s);
 			if (slice_over(&s, job)) {
-				late += is_late(in, w->key[1][job], mode, at);
+				late += is_late(in, w->key[1][job], mode, w, at);
 				fixed += is_fixed(in, w->key[1][job]);
 				done++;
 			}

@@ -23,6 +23,8 @@
 #define HR_REPLAY_SERVERS_MAX 512
 #define HR_REPLAY_HOGS_MAX    64
 
+#define HR_REPLAY_LIGHT UINT32_MAX
+
 enum hr_replay_mode {
 	HR_REPLAY_A,
 	HR_REPLAY_S,
@@ -43,6 +45,9 @@ struct hr_replay_work {
 	uint32_t left[HR_REPLAY_COPIES_MAX];                 /* ns, by place in key[] */
 	uint32_t reach[HR_BURSTS_MAX], heavy[HR_BURSTS_MAX]; /* reach.h */
 	uint32_t turn[HR_BURSTS_MAX]; /* place in the order in which bursts get one copy more */
+	uint32_t heavy_n, place[HR_BURSTS_MAX]; /* of a burst in heavy[], or HR_REPLAY_LIGHT */
+	uint32_t even_ns;                       /* reach.h: wake-ups come by chance within it */
+	bool mixed;                             /* reach.h: sizes come in any order */
 	uint32_t queue[HR_REPLAY_COPIES_MAX + HR_REPLAY_HOGS_MAX];
 	struct {
 		uint64_t end;

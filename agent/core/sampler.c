@@ -327,6 +327,8 @@ void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slic
 	sum->ctr[HR_CTR_REPLAY_SLICE_MS] += slice->ms;
 	sum->ctr[HR_CTR_REPLAY_BURST_N] += slice->bursts;
 	sum->ctr[HR_CTR_REPLAY_LATE_N] += slice->late;
+	sum->ctr[HR_CTR_REPLAY_EVEN_MS] += slice->even_ms;
+	sum->ctr[HR_CTR_REPLAY_MIXED_N] += slice->mixed;
 	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
 			sum->replay.late[r][g] += slice->sum.late[r][g];

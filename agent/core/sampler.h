@@ -142,6 +142,8 @@ void hr_sampler_hook_us(struct hr_sampler *s, uint64_t us);
 /* What the replay of one slice gave, added to the open window. */
 struct hr_sampler_slice {
 	uint32_t bursts, late, ms;
+	uint32_t even_ms; /* reach.h */
+	bool mixed;
 	bool lost; /* given up: the rest is 0 */
 	struct hr_replay_sum sum;
 };

@@ -9,22 +9,18 @@
 
 #include <math.h>
 
-#define QUOTA_BAD    0.05  /* throttled CPU time per second of wall time that decides */
 #define LOSS_MAX     0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
 #define LOSS_IDLE    0.01  /* the same where the busiest second left half of the CPUs idle */
-#define BUSY_ALL_BAD 0.95  /* slots with every CPU busy: nothing is left */
 #define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
 #define LATE_SEEN    5     /* late bursts from which on their share is known to +-45 % */
+#define CLUMPED      2.5   /* deviations of a count of late bursts, which come in clumps */
 #define MINUTE_MS    60000
-#define FEW_BURSTS   150  /* bursts from which on at_least needs no more than the model's error */
+#define FEW_BURSTS   150  /* fewer: longer would tell more */
+#define CHANCE_1     0.5  /* of at_least where one late burst passes the limit: of the queue */
+#define CHANCE_2     0.3  /* and of the replay */
 #define CHECK_BURSTS 100  /* fewer bursts cannot check a prediction of 1 % */
 #define FAR          2.0  /* growth inside bursts from which on it is extrapolated */
 #define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
-
-static double ctr_s(const struct hr_minute *m, enum hr_ctr c)
-{
-	return (double)m->ctr[c] / 1e9;
-}
 
 struct hr_opt hr_frozen_gain(const struct hr_minute *m)
 {
@@ -54,10 +50,16 @@ double hr_bursts_wanted(double eps, double bursts, double late)
 	return fmax(4 * eps / ((share - eps) * (share - eps)) - bursts, 0);
 }
 
-/* A share of 1 % cannot be known from a few dozen bursts: what is promised then shrinks. */
-static double few_bursts(const struct hr_cpu_facts *f, double pooled)
+/*
+ * What chance may have made of @k: it rests on the eps n k bursts that would be late there, which
+ * come in clumps.
+ */
+static double by_chance(const struct hr_ctx *x, const struct hr_cpu_facts *f, double k)
 {
-	return sqrt(fmax(FEW_BURSTS / fmax(fmax(f->bursts, pooled), 1), 1));
+	double bursts = fmax(f->bursts, f->s2.used ? f->s2.bursts : 1);
+
+	return exp((f->s2.used ? CHANCE_2 : CHANCE_1) /
+		   sqrt(x->conf->eps * fmax(bursts, 1) * fmax(k, 1)));
 }
 
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
@@ -74,8 +76,8 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 				   m->ctr[HR_CTR_STAT_IRQ_MS]) /
 			  1e3;
 	else if (f.has_slots) /* on-CPU spans by the monotonic clock contain steal */
-		f.run_s = fmax(ctr_s(m, HR_CTR_ONCPU_NS) - f.steal_s, 0);
-	f.work_s = f.has_slots ? ctr_s(m, HR_CTR_ONCPU_NS) : f.run_s;
+		f.run_s = fmax(hr_ctr_s(m, HR_CTR_ONCPU_NS) - f.steal_s, 0);
+	f.work_s = f.has_slots ? hr_ctr_s(m, HR_CTR_ONCPU_NS) : f.run_s;
 	if (f.run_s + f.steal_s > 0) {
 		f.delivered = f.run_s / (f.run_s + f.steal_s);
 		f.steal_share = f.steal_s / (f.run_s + f.steal_s);
@@ -98,16 +100,16 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	f.busy_p99 = (double)m->dist[HR_DIST_BUSY_1S].p99_hi / 1e3;
 	f.busy_max = (double)m->dist[HR_DIST_BUSY_1S].max / 1e3;
 	if (f.has_bursts && f.t_s > 0)
-		f.hogs = fmin(ctr_s(m, HR_CTR_HOG_NS) / f.t_s, f.c);
+		f.hogs = fmin(hr_ctr_s(m, HR_CTR_HOG_NS) / f.t_s, f.c);
 	if (f.has_slots && f.c > 0 && f.t_s > 0)
-		f.unknown = ctr_s(m, HR_CTR_UNKNOWN_NS) / (f.c * f.t_s);
+		f.unknown = hr_ctr_s(m, HR_CTR_UNKNOWN_NS) / (f.c * f.t_s);
 	if (hr_minute_has(m, HR_SIG_CPU_QUOTA) && f.t_s > 0)
 		f.throttled = (double)m->ctr[HR_CTR_QUOTA_THROTTLED_US] / 1e6 / f.t_s;
 	/* Waits made by a quota while CPUs were free are the quota's; a large throttled share is
 	 * a limit even when no late burst is counted, for a thread that never sleeps has no burst
 	 * end. */
 	f.quota_bad =
-		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= QUOTA_BAD);
+		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= HR_QUOTA_BAD);
 	f.idle_work_s = hr_work_idle(f.work_s, f.bursts, f.c * f.t_s, x->conf->wakeup_us / 1e6);
 	f.stalled = hr_is_stalled(x, &f);
 	*ret_f = f;
@@ -215,11 +217,9 @@ static void stage2(
 	ret->apart /= ret->apart < 1 ? s2->today : sqrt(s2->today);
 	ret->apart = fmax(fmax(ret->apart, ret->inside), z ? 0 : cube_law(x, f));
 	/*
-	 * Near today's load a handful of its own late bursts decides; farther off many do.  Beyond
-	 * FAR no burst as dense was seen: batches grew by 3.3 where the replay had 6 (tests/truth).
+	 * Beyond FAR no burst as dense was seen: batches grew by 3.3 where the replay had 6
+	 * (tests/truth).
 	 */
-	if (ret->inside > 1)
-		ret->m_lo = 1 + (ret->m_lo - 1) / (ret->inside * ret->inside);
 	if (ret->inside > FAR)
 		ret->m_lo *= sqrt(ret->inside / FAR);
 }
@@ -251,7 +251,7 @@ static void vq_bounds(
 		if (f->s2.used)
 			stage2(x, f, z, &k);
 		k.apart = hr_k_clamp(k.apart);
-		k.m_lo *= few_bursts(f, f->s2.used ? f->s2.bursts : 0);
+		k.m_lo *= by_chance(x, f, k.inside);
 		b->at_least =
 			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
 		b->likely = hr_opt_of(k.apart * d.likely);
@@ -282,49 +282,6 @@ static void vq_bounds(
 	hr_bounds_tidy(b);
 }
 
-/* The recorded bursts, and whether the replay may be believed (answer-model 4.7). */
-static void say_stage2(const struct hr_ctx *x, const struct hr_cpu_facts *f)
-{
-	const struct hr_stage2 *s = &f->s2;
-
-	if (s->used)
-		hr_trace_say(x->t,
-			"  stage 2: %.0f bursts of %.0f recorded slices, fading over an hour; late "
-			"today by replay %.3f %%, as they ran %.3f %%: believed",
-			s->bursts, s->slices, 100 * s->predicted, 100 * s->measured);
-	else
-		hr_trace_say(x->t,
-			"  stage 2 not used: %s  (%.0f bursts recorded, late by replay %.3f %%, as "
-			"they ran %.3f %%)",
-			s->why, s->bursts, 100 * s->predicted, 100 * s->measured);
-}
-
-static void say_inputs(const struct hr_ctx *x, const struct hr_cpu_facts *f)
-{
-	hr_trace_say(x->t, "cpu: %g vCPUs, %.1f s covered", f->c, f->t_s);
-	hr_trace_say(x->t, "  work = %.3f CPU-s, mean %.3f CPUs, busiest second %.3f CPUs",
-		f->work_s, f->t_s > 0 ? f->work_s / f->t_s : 0, f->busy_max);
-	if (f->has_slots)
-		hr_trace_say(x->t,
-			"  slots with every CPU busy = %.2f %%  (nothing is left from %.0f %%)",
-			100 * f->busy_all, 100 * BUSY_ALL_BAD);
-	if (f->has_bursts)
-		hr_trace_say(x->t,
-			"  late bursts = %.0f of %.0f (%.3f %%)  (waited > max(%g ms, own CPU "
-			"time); "
-			"limit %.2g %%)",
-			f->late, f->bursts, f->bursts > 0 ? 100 * f->late / f->bursts : 0,
-			x->conf->x_ms, 100 * x->conf->eps);
-	if (f->has_bursts)
-		say_stage2(x, f);
-	if (f->has_steal)
-		hr_steal_say(x, f);
-	if (f->throttled > 0)
-		hr_trace_say(x->t,
-			"  throttled by cgroup quotas = %.3f CPU-s per s  (decides from %.2f)",
-			f->throttled, QUOTA_BAD);
-}
-
 static void cpu_demand(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_res_answer *r)
 {
@@ -340,38 +297,6 @@ static void cpu_demand(
 	r->capacity.unit = HR_UNIT_CORES;
 	r->capacity.value = hr_opt_of(f->c);
 	r->capacity.source = HR_CAP_KNOWN;
-}
-
-static void cpu_evidence(
-	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
-{
-	const char *sched = hr_signal_source(x->facts, HR_SIG_CPU_SLOTS);
-	const struct hr_minute *m = x->m;
-
-	if (f->has_bursts) {
-		hr_estimate_evidence(e, "bursts", f->bursts, HR_UNIT_COUNT, sched);
-		hr_estimate_evidence(e, "late_bursts", f->late, HR_UNIT_COUNT, sched);
-		if (m->dist[HR_DIST_BURST_WAIT].total)
-			hr_estimate_evidence(e, "burst_wait_p99",
-				(double)m->dist[HR_DIST_BURST_WAIT].p99_hi / 1e3, HR_UNIT_MS,
-				sched);
-		hr_estimate_evidence(e, "hog_work",
-			f->t_s > 0 ? ctr_s(m, HR_CTR_HOG_NS) / f->t_s : 0, HR_UNIT_CORES, sched);
-	}
-	if (hr_minute_has(m, HR_SIG_RUNQ_WAIT) && m->dist[HR_DIST_RUNQ_WAIT].total)
-		hr_estimate_evidence(e, "runq_wait_p99",
-			(double)m->dist[HR_DIST_RUNQ_WAIT].p99_hi / 1e3, HR_UNIT_MS, sched);
-	if (f->has_slots) {
-		hr_estimate_evidence(e, "every_cpu_busy", f->busy_all, HR_UNIT_RATIO, sched);
-		hr_estimate_evidence(e, "cpu_time_unaccounted", f->unknown, HR_UNIT_RATIO, sched);
-	}
-	if (hr_minute_has(m, HR_SIG_PSI_CPU) && f->t_s > 0)
-		hr_estimate_evidence(e, "psi_cpu_some",
-			(double)m->ctr[HR_CTR_PSI_CPU_SOME_US] / 1e6 / f->t_s, HR_UNIT_RATIO,
-			"/proc/pressure/cpu");
-	if (f->throttled > 0)
-		hr_estimate_evidence(
-			e, "quota_throttled", f->throttled, HR_UNIT_CORES, "cgroup cpu.stat");
 }
 
 static void cpu_confidence(
@@ -400,9 +325,24 @@ static void cpu_confidence(
 	}
 }
 
-/* Today's load was measured not late: it fits, whatever was extrapolated. */
+/*
+ * Today's load was measured not late: it fits, whatever was extrapolated.  Nor does more fit than
+ * would make late bursts of today's, which are at least in proportion to the load, too many, if
+ * CLUMPED standard deviations of them were chance.
+ */
 static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
+	double sure = f->late - CLUMPED * sqrt(f->late);
+	double most = sure > 0 ? fmax(x->conf->eps * f->bursts / sure, 1) : HR_K_MAX;
+
+	if (most < HR_K_MAX && !(b->at_most.has && b->at_most.v <= most)) {
+		b->at_most = hr_opt_of(most);
+		b->capped = false;
+		hr_trace_say(x->t,
+			"  at most %.3f: %.0f late today, %.1f without %g deviations, and more in "
+			"proportion",
+			most, f->late, sure, CLUMPED);
+	}
 	if (b->at_most.has)
 		b->at_most.v = fmax(b->at_most.v, 1);
 	if (b->likely.has)
@@ -485,7 +425,7 @@ static void cpu_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f, stru
 		self_check(x, f, e);
 		fits_today(x, f, b);
 	}
-	if (f->busy_all >= BUSY_ALL_BAD) {
+	if (f->busy_all >= HR_BUSY_ALL_BAD) {
 		e->r.saturated = true;
 		e->reason = "every vCPU was busy all the time";
 		hr_bounds_bad(b);
@@ -524,6 +464,8 @@ static void measure_longer(
 	double wanted = hr_bursts_wanted(x->conf->eps, f->bursts, f->late);
 	double more_s = f->bursts > 0 && f->t_s > 0 ? ceil(wanted / f->bursts * f->t_s) : 0;
 
+	if (e->r.headroom.at_most.has && e->r.headroom.at_most.v < x->conf->k_target)
+		return; /* short for sure */
 	/* a minute of the service has its 60 s; beyond one minute of `measure` is another */
 	if (x->conf->minute_ms <= MINUTE_MS || more_s < 1 ||
 		more_s + f->t_s > (double)x->conf->minute_ms / 1e3)
@@ -546,7 +488,7 @@ void hr_model_cpu(
 	hr_estimate_init(ret_cpu, HR_RES_CPU, -1, x);
 	hr_estimate_init(ret_steal, HR_RES_STEAL, -1, x);
 	hr_cpu_facts_of(x, &f);
-	say_inputs(x, &f);
+	hr_cpu_say(x, &f);
 	vq_bounds(x, &f, 0, &e->r.headroom);
 	hr_steal_judge(x, &f, &e->r.headroom, ret_steal);
 	if (f.steal_bad) { /* cpu is then judged as if all of it had been delivered (6) */
@@ -568,7 +510,7 @@ void hr_model_cpu(
 		    : f.s2.used                 ? "recorded bursts, replayed at larger loads"
 						: "virtual queue over the kernel's time slots";
 	cpu_demand(x, &f, &e->r);
-	cpu_evidence(x, &f, e);
+	hr_cpu_evidence(x, &f, e);
 	cpu_confidence(x, &f, e);
 	e->at[HR_SIZE_VCPUS] = e->at[HR_SIZE_BOTH] = big;
 	raw = e->r.headroom.at_least;

@@ -4,6 +4,9 @@
 
 #include "collector/core/model.h"
 
+#define HR_QUOTA_BAD    0.05 /* throttled CPU time per second of wall time that decides */
+#define HR_BUSY_ALL_BAD 0.95 /* slots with every CPU busy: nothing is left */
+
 struct hr_cpu_facts {
 	bool has_slots, has_bursts, has_steal;
 	double c, t_s;         /* vCPUs, covered seconds */
@@ -25,6 +28,12 @@ struct hr_cpu_facts {
 	bool clumped; /* more stolen than the limit, but for one clump less */
 	bool stalled; /* the shortage may be all of one clump: none is claimed */
 };
+
+static inline double hr_ctr_s(const struct hr_minute *m, enum hr_ctr c)
+{
+	return (double)m->ctr[c] / 1e9;
+}
+
 /* Are @late of @bursts more than the share @eps, by more than chance? */
 bool hr_cpu_is_late(double eps, double bursts, double late);
 /*
@@ -33,6 +42,9 @@ bool hr_cpu_is_late(double eps, double bursts, double late);
  */
 double hr_bursts_wanted(double eps, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
+/* model_cpu_say.c */
+void hr_cpu_say(const struct hr_ctx *x, const struct hr_cpu_facts *f);
+void hr_cpu_evidence(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e);
 
 /* --- stolen time (model_steal.c) --------------------------------------------- */
 

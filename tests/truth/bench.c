@@ -112,6 +112,8 @@ static void replay_window(struct hr_summary *s, const struct job *job, size_t n,
 		s->ctr[HR_CTR_REPLAY_LATE_N] += late;
 		for (unsigned r = 0; in.n && r < HR_VQ_ROWS; r++)
 			hr_replay_row(&in, s->cpus, r, &work, &s->replay);
+		s->ctr[HR_CTR_REPLAY_EVEN_MS] += in.n ? work.even_ns / 1000000 : 0;
+		s->ctr[HR_CTR_REPLAY_MIXED_N] += in.n && work.mixed;
 	}
 }
 

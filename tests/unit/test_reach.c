@@ -117,7 +117,7 @@ static void scatter(unsigned n, unsigned each)
 	qsort(burst, in.n, sizeof(*burst), by_wake);
 }
 
-/* Five windows, each beyond two deviations once in forty: seven of eight and more pass. */
+/* Four lengths, each beyond two deviations once in forty: nine of ten and more pass them all. */
 static void arrivals_by_chance_have_no_bursts_to_grow_in(void **state)
 {
 	unsigned even = 0, light = 0;
@@ -128,28 +128,84 @@ static void arrivals_by_chance_have_no_bursts_to_grow_in(void **state)
 		scatter(500, 1);
 		even += reach_us(i) == 100000;
 		in.n = 49; /* too few to tell, whatever they look like */
-		light += reach_us(i % 49) == 100000;
+		light += reach_us(i % 49) > 10000;
 	}
-	assert_true(even >= 80);
+	assert_true(even >= 85);
 	assert_int_equal(light, 0);
 }
 
-static void batches_phases_and_timers_are_not_even(void **state)
+/* Within a phase they come by chance: growth lies in the phase, not in its least gaps. */
+static void growth_in_a_phase_is_as_wide_as_what_is_even_in_it(void **state)
+{
+	unsigned within = 0, wide = 0;
+
+	(void)state;
+	seed = 3;
+	for (unsigned i = 0; i < 40; i++) {
+		scatter(1000, 1); /* all in the first 200 ms of every second */
+		for (unsigned j = 0; j < in.n; j++)
+			burst[j].wake_ns -= burst[j].wake_ns % (1000 * MS) / 5 * 4;
+		qsort(burst, in.n, sizeof(*burst), by_wake);
+		(void)reach_us(0);
+		within += work.even_ns >> 23 == 1 || work.even_ns >> 25 == 1;
+		wide += work.even_ns >> 27 > 1;
+		assert_true(work.reach[0] >= work.even_ns / 2);
+	}
+	assert_true(within >= 30);
+	assert_int_equal(wide, 0);
+}
+
+static void batches_and_timers_are_not_even(void **state)
 {
 	(void)state;
 	seed = 11;
 	for (unsigned i = 0; i < 20; i++) {
-		scatter(250, 2); /* pairs: variance twice the mean at every length */
+		scatter(250, 2); /* pairs */
 		assert_int_equal(reach_us(i), 0);
+		assert_int_equal(work.even_ns, 0);
 	}
-	scatter(500, 1); /* all in the first half of every second */
-	for (unsigned i = 0; i < in.n; i++)
-		burst[i].wake_ns -= burst[i].wake_ns % (1000 * MS) / 2;
-	assert_true(reach_us(100) <= 10000);
 	start(5000); /* a timer's, every 10 ms */
 	for (unsigned i = 0; i < 500; i++)
 		wake(i * 10000, 2000);
 	assert_int_equal(reach_us(100), 10000);
+}
+
+static void sizes_are_mixed_unless_they_come_in_phases(void **state)
+{
+	unsigned mixed = 0, phases = 0, rows = 0, few;
+
+	(void)state;
+	seed = 5;
+	for (unsigned i = 0; i < 40; i++) {
+		scatter(400, 1);
+		for (unsigned j = 0; j < in.n; j++)
+			burst[j].cpu_ns = (1000 + draw_us(4000)) * US;
+		(void)reach_us(0);
+		mixed += work.mixed;
+		for (unsigned j = 0; j < in.n; j++) /* twice as long in every second second */
+			burst[j].cpu_ns <<= burst[j].wake_ns / (1000 * MS) & 1;
+		(void)reach_us(0);
+		phases += work.mixed;
+		for (unsigned j = 0; j < in.n; j++) /* four of a kind */
+			burst[j].cpu_ns = (j / 4 * 7 % 5 + 1) * MS;
+		(void)reach_us(0);
+		rows += work.mixed;
+	}
+	assert_true(mixed >= 36);
+	assert_true(phases <= 4);
+	assert_int_equal(rows, 0);
+	/* 32 that hold work are enough to tell, fewer are not; the light ones do not count */
+	for (few = 31; few <= 32; few++) {
+		start(5000);
+		for (unsigned j = 0; j < few; j++) {
+			wake(j * 10000, 20);
+			wake(j * 10000 + 50, 5000 + j % 2 * 1000);
+		}
+		(void)reach_us(0);
+		assert_int_equal(work.mixed, few == 32);
+		assert_int_equal(work.place[0], HR_REPLAY_LIGHT);
+		assert_int_equal(work.place[7], 3);
+	}
 }
 
 int main(void)
@@ -159,7 +215,9 @@ int main(void)
 		cmocka_unit_test(what_came_together_stays_together),
 		cmocka_unit_test(those_that_hold_next_to_no_work_are_no_neighbours),
 		cmocka_unit_test(arrivals_by_chance_have_no_bursts_to_grow_in),
-		cmocka_unit_test(batches_phases_and_timers_are_not_even),
+		cmocka_unit_test(growth_in_a_phase_is_as_wide_as_what_is_even_in_it),
+		cmocka_unit_test(batches_and_timers_are_not_even),
+		cmocka_unit_test(sizes_are_mixed_unless_they_come_in_phases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

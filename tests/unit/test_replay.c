@@ -95,6 +95,26 @@ static void copies_inside_a_burst_collide_independent_ones_do_not(void **state)
 	assert_int_equal(late(3, HR_REPLAY_S, 1), 0);
 }
 
+/* Every 3 ms one of 0.05, but one of 15 among them. */
+static uint32_t late_around_a_long_one(uint32_t n)
+{
+	bursts(n, 3, 0, 1000);
+	for (uint32_t i = 0; i < n; i++)
+		burst[i].cpu_ns = MS / 20;
+	burst[n / 2].cpu_ns = 15 * MS;
+	return late(4, HR_REPLAY_A, 1);
+}
+
+static void a_long_one_comes_again_elsewhere_where_sizes_are_mixed(void **state)
+{
+	(void)state;
+	/* 31 are too few to tell: the three before it take its 15, 60 at once, two wait 15 */
+	assert_true(late_around_a_long_one(31) >= 2);
+	/* of 64 those 23, 46 and 5 (69 - 64) before it: 15 at a time */
+	assert_int_equal(late_around_a_long_one(64), 0);
+	assert_int_equal(total(4), 256);
+}
+
 /* What the agent does itself comes once at every load, waits like all, and is not counted. */
 static void a_fixed_burst_has_no_copies_and_is_not_counted(void **state)
 {
@@ -216,6 +236,7 @@ int main(void)
 		cmocka_unit_test(a_slice_that_ends_goes_before_an_arrival_at_that_time),
 		cmocka_unit_test(a_hog_takes_every_other_slice_and_is_not_counted),
 		cmocka_unit_test(copies_inside_a_burst_collide_independent_ones_do_not),
+		cmocka_unit_test(a_long_one_comes_again_elsewhere_where_sizes_are_mixed),
 		cmocka_unit_test(a_fixed_burst_has_no_copies_and_is_not_counted),
 		cmocka_unit_test(a_copy_goes_around_the_end_of_the_slice),
 		cmocka_unit_test(the_load_factor_is_the_number_of_copies),
