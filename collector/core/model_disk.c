@@ -17,6 +17,8 @@
 #define SYNC_INFLIGHT                                                                              \
 	2.0 /* mean in flight of asked-for requests that is a queue, slept for or not */
 
+#define ASKED_FOR 0.1 /* share of the time in flight below which reads are reads ahead */
+
 struct disk {
 	const struct hr_minute_dev *d;
 	double t_s, ops, bytes, inflight; /* means per second, mean concurrency */
@@ -65,11 +67,12 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 		x->facts && e->dev < x->facts->n_dev ? &x->facts->dev[e->dev] : NULL;
 	const struct hr_limit none = {0}, *l = x->limit ? &x->limit[e->dev] : &none;
 	/*
-	 * Write-back comes in bursts that nobody waits for: then the window's mean is the need, and
-	 * a second shows what can be carried.  A queue in it takes nothing from that; what a
-	 * throttle had saved for it, 0.1 s worth, is the bound's margin.
+	 * Write-back and reads ahead come in clumps that nobody waits for: then the window's mean
+	 * is the need, and a second shows what can be carried.  A queue in it takes nothing from
+	 * that; what a throttle had saved for it, 0.1 s worth, is the bound's margin.
 	 */
-	bool deferred = k->write_share > 0.5 && !k->waited;
+	bool ahead = k->has_sync && k->sync <= ASKED_FOR * k->inflight;
+	bool deferred = (k->write_share > 0.5 || ahead) && !k->waited;
 	struct hr_rate r[2] = {
 		{.unit = HR_UNIT_IOPS, .what = "requests", .source = HR_CAP_LEARNED},
 		{.unit = HR_UNIT_BYTES_PER_S, .what = "bytes", .source = HR_CAP_LEARNED},
@@ -77,6 +80,12 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	struct hr_cap cap;
 
 	hr_limit_cap(l, &cap);
+	if (deferred)
+		hr_trace_say(x->t,
+			"  %s that nobody waits for: the mean of the window is its need, a second "
+			"shows "
+			"what is carried",
+			k->write_share > 0.5 ? "write-back" : "reads ahead");
 	r[0].demand = deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
 	r[1].demand =
 		deferred ? 1024 * k->d->rate_kib : 10240.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi;

@@ -270,6 +270,39 @@ static void write_back_in_one_clump_shows_by_its_best_second_what_is_carried(voi
 	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
 }
 
+/* 600 reads that next to nobody asked for: 0.05 of the 0.6 s in flight; else each 100 ms counts. */
+static void reads_ahead_are_judged_as_write_back_is(void **state)
+{
+	struct bench *b = *state;
+	struct hr_minute_dev *d = &b->dev[0];
+
+	d->have |= HR_SIG_BIT(HR_SIG_DISK_SYNC);
+	d->ctr[HR_DCTR_IO_RD_N] = 600;
+	d->ctr[HR_DCTR_IO_RD_BYTES] = 600 * 65536;
+	d->ctr[HR_DCTR_IO_INFLIGHT_NS] = 600000000;
+	d->ctr[HR_DCTR_IO_SYNC_NS] = 50000000;
+	d->rate_ops = 60;
+	d->rate_kib = 3840;
+	d->dist[HR_DDIST_OPS_100MS] = (struct hr_spread){.total = 100, .p99_hi = 100, .max = 100};
+	b->limit[0].best_ops_s = 300;
+	b->limit[0].best_kib_s = 19200;
+	b->limit[0].best_ops = 100;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000; /* 0.01 % */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 300.0 / 60 / 1.1, 1e-9);
+	d->ctr[HR_DCTR_IO_SYNC_NS] = 70000000; /* asked for, and soon there: no pressure either */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+	d->ctr[HR_DCTR_IO_SYNC_NS] = 50000000;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 200000; /* 2 % */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000;
+	d->have &= ~HR_SIG_BIT(HR_SIG_DISK_SYNC); /* not known whether they were */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+}
+
 /* libaio and io_uring: the queue is one of asked-for requests, and no task sleeps for I/O. */
 static void late_requests_that_were_asked_for_are_bad_without_a_sleeper(void **state)
 {
@@ -515,6 +548,7 @@ int main(void)
 		T(late_requests_saturate_a_disk),
 		T(late_write_back_that_nobody_waits_for_is_not_bad),
 		T(write_back_in_one_clump_shows_by_its_best_second_what_is_carried),
+		T(reads_ahead_are_judged_as_write_back_is),
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
 		T(a_quiet_disk_of_unknown_limit_does_not_decide),
