@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * usage: window DIRECTORY [HOSTS [DAYS]]
+ * CPU that one window costs the collector in each part of its life: its body checked, stored, the
+ * turn of its host (models that are not in memory), rolled up, expired, and pages moved into the
+ * file.  One thread, a file database, the writer's own code, windows of gen_body.c; without
+ * sockets, threads, answers over HTTP and the fleet's list.  HOSTS (1000) each post six windows a
+ * minute; models know DAYS (7) already.  A turn and a roll-up are of 30 windows; what is
+ * turned and expired has left SQLite's cache, as in a fleet of a hundred thousand.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collector/writer_private.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/num.h"
+#include "proto/units.h"
+#include "proto/wire.h"
+#include "tests/load/gen.h"
+
+#define MINUTES  40 /* of which the first 15 are not looked at */
+#define SKIP     15
+#define PER_POST 6
+#define GROUP    400 /* POSTs in a transaction */
+#define TURN_MIN 5   /* minutes between two turns of a host, as at 100 000 */
+#define BUSY     0.7 /* as gen's */
+
+enum part {
+	CHECK,
+	STORE,
+	TURN,
+	ROLL,
+	EXPIRE,
+	MOVE,
+	PARTS
+};
+static const char *const part_name[PARTS] = {"check", "store", "turn", "roll-up", "expiry", "log"};
+static uint64_t cpu_us[PARTS];
+
+static struct hr_writer *w;
+static struct hr_wire_arena arena;
+static uint32_t hosts = 1000;
+static uint64_t start_ms, now_ms; /* the run's own time: minutes pass when their work is done */
+static struct hr_post *post;
+static uint64_t transactions, expired;
+
+/* The clock of the code under test, linked before the library's. */
+uint64_t hr_clock_wall_ms(void)
+{
+	return now_ms;
+}
+
+static uint64_t read_ns(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * HR_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+uint64_t hr_clock_mono_ns(void)
+{
+	return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t hr_clock_boot_ns(void)
+{
+	return read_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t hr_clock_cpu_us(void)
+{
+	return hr_ns_to_us(read_ns(CLOCK_PROCESS_CPUTIME_ID));
+}
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	(void)fprintf(stderr, "window: %s\n", what);
+	exit(1);
+}
+
+/* As ingest.c does it. */
+static void check(struct hr_post *p)
+{
+	struct hr_wire_batch b;
+
+	must(hr_wire_open(&arena, p->body, p->len, &b) == HR_WIRE_OK, "a body is not accepted");
+	p->head = b.head;
+	p->n_rows = b.head.n_summaries;
+	for (uint32_t i = 0; i < p->n_rows; i++) {
+		struct hr_post_row *row = &p->row[i];
+		struct hr_wire_summary_head head;
+
+		must(hr_wire_summary_bytes(p->body, p->len, i, &row->bytes, &row->len) ==
+				HR_WIRE_OK,
+			"a window is not found");
+		hr_wire_summary_head(&b, i, &head);
+		row->seq_first = head.seq_first;
+		row->seq_last = head.seq_last;
+		row->t_end_ms = head.t_end_ms;
+		row->dur_ms = head.dur_ms;
+		row->lost = head.lost;
+	}
+}
+
+static void settle(enum part part, uint64_t from_us)
+{
+	cpu_us[part] += hr_clock_cpu_us() - from_us;
+}
+
+static void move_log(void)
+{
+	uint64_t t = hr_clock_cpu_us();
+
+	must(w->store->ops->maintain(w->store) == 0, "checkpoint");
+	settle(MOVE, t);
+	transactions++;
+}
+
+/* Hosts @from.. of one round of POSTs. */
+static void post_group(uint32_t from, uint64_t seq)
+{
+	uint32_t n = hosts - from < GROUP ? hosts - from : GROUP;
+	uint64_t t;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct hr_post *p = &post[i];
+		void *body = p->body;
+
+		*p = (struct hr_post){.body = body,
+			.received_ms = now_ms,
+			.work.next = i + 1 < n ? &post[i + 1].work : NULL};
+		p->len = gen_body(from + i, seq, PER_POST, now_ms - 1, false, body);
+		must(p->len > 0, "a body is too long");
+	}
+	t = hr_clock_cpu_us();
+	for (uint32_t i = 0; i < n; i++)
+		check(&post[i]);
+	settle(CHECK, t);
+	t = hr_clock_cpu_us();
+	hr_group_run(w, &post[0].work);
+	settle(STORE, t);
+	for (uint32_t i = 0; i < n; i++)
+		must(post[i].refused.status == 0, "a POST is refused");
+	move_log();
+}
+
+/* Of every fifth host in each minute. */
+static void turns(unsigned minute)
+{
+	uint64_t t;
+
+	for (uint32_t i = 0; i < w->hosts.n; i++) {
+		bool due = i % TURN_MIN == minute % TURN_MIN;
+
+		w->hosts.by_no[i]->cold.turned_ns = due ? 0 : hr_clock_mono_ns();
+	}
+	do {
+		t = hr_clock_cpu_us();
+		w->behind = false;
+		hr_writer_turns(w);
+		settle(TURN, t);
+		move_log();
+	} while (w->behind);
+}
+
+static void roll_up(void)
+{
+	bool more;
+
+	do {
+		uint64_t t = hr_clock_cpu_us();
+
+		more = hr_rollup_step(w);
+		settle(ROLL, t);
+		move_log();
+	} while (more);
+}
+
+/* As upkeep.c does it, the journal included. */
+static void expire(void)
+{
+	uint64_t below = w->last_n + 1;
+	uint32_t rows = 0;
+	bool more = true;
+
+	for (uint32_t i = 0; i < w->hosts.n; i++) {
+		uint64_t n = w->hosts.by_no[i]->unsaved_n;
+
+		below = n != 0 && n < below ? n : below;
+	}
+	for (rows = 0; more || rows >= 1000;) {
+		uint64_t t = hr_clock_cpu_us();
+
+		must(hr_store_begin_lazy(w->store) == 0 &&
+				w->store->ops->trim_journal(w->store, below, 5000, &more) == 0 &&
+				hr_rollup_expire(w, below, 1000, &rows) == 0 &&
+				w->store->ops->commit(w->store) == 0,
+			hr_store_error(w->store));
+		hr_rollup_settle(w, true);
+		settle(EXPIRE, t);
+		expired += rows;
+		move_log();
+	}
+}
+
+/* A model that has seen @days of the same windows, for every host. */
+static void grow_old(uint64_t days)
+{
+	static struct hr_summary s[GEN_POOL];
+	struct hr_vm *vm = hr_vm_new(&w->conf.model);
+	size_t len;
+
+	must(vm, "out of memory");
+	for (unsigned i = 0; i < GEN_POOL; i++) {
+		post[0].len = gen_body(0, i, 1, start_ms, false, post[0].body);
+		check(&post[0]);
+		must(hr_wire_decode_summary(
+			     &arena, post[0].row[0].bytes, post[0].row[0].len, &s[i]) == HR_WIRE_OK,
+			"a window does not decode");
+	}
+	for (uint64_t left = days * 24 * HR_HOUR_MS / HR_STORE_SLOT_MS; left > 0; left--) {
+		struct hr_summary *one = &s[(left * 7) % GEN_POOL];
+
+		one->t_end_ms = start_ms - left * HR_STORE_SLOT_MS;
+		hr_vm_add(vm, one);
+	}
+	len = hr_vm_encode(vm, w->state_room, HR_STATE_MAX);
+	must(len <= HR_STATE_MAX && w->store->ops->begin(w->store) == 0, "begin");
+	for (uint32_t i = 0; i < w->hosts.n; i++)
+		must(w->store->ops->put_state(
+			     w->store, &(struct hr_store_state){.host_no = w->hosts.by_no[i]->no,
+					       .bytes = w->state_room,
+					       .len = len}) == 0,
+			"state");
+	must(w->store->ops->commit(w->store) == 0, "commit");
+	(void)printf("%u hosts, models of %llu days: %zu bytes each\n", hosts,
+		(unsigned long long)days, len);
+	hr_vm_free(vm);
+}
+
+static void run(uint64_t days)
+{
+	uint64_t windows = (uint64_t)(MINUTES - SKIP) * PER_POST * hosts;
+	double sum = 0;
+
+	for (unsigned minute = 0; minute < MINUTES; minute++) {
+		now_ms = start_ms + (minute + 1) * 60000ULL;
+		if (minute == SKIP) {
+			memset(cpu_us, 0, sizeof(cpu_us));
+			transactions = expired = 0;
+		}
+		for (uint32_t from = 0; from < hosts; from += GROUP)
+			post_group(from, 1 + minute * (uint64_t)PER_POST);
+		if (minute == 0)
+			grow_old(days);
+		turns(minute);
+		roll_up();
+		expire();
+	}
+	(void)printf("us of CPU a window (%llu windows, %llu expired, %llu transactions):",
+		(unsigned long long)windows, (unsigned long long)expired,
+		(unsigned long long)transactions);
+	for (unsigned i = 0; i < PARTS; i++) {
+		(void)printf(" %s %.1f%s", part_name[i], (double)cpu_us[i] / (double)windows,
+			i + 1 < PARTS ? "," : "");
+		sum += (double)cpu_us[i] / (double)windows;
+	}
+	(void)printf("; together %.1f\n", sum);
+}
+
+int main(int argc, char **argv)
+{
+	char path[4096], note[HR_STORE_ERROR_LEN], error[HR_STORE_ERROR_LEN];
+	static struct hr_counters count;
+	struct hr_writer_conf conf = {.windows_ms = 10 * 60000, /* instead of a day */
+		.five_min_ms = 14 * 24 * HR_HOUR_MS,
+		.hours_ms = 730 * 24 * HR_HOUR_MS,
+		.answer_ns = 3600 * HR_NS_PER_S,
+		.model_bytes = 1};
+	struct hr_board board;
+	struct hr_store *store;
+	uint64_t n = hosts, days = 7;
+
+	if (argc < 2 || (argc > 2 && !hr_num_u64(argv[2], 1, 100000, &n)) ||
+		(argc > 3 && !hr_num_u64(argv[3], 0, 30, &days))) {
+		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS]]\n", stderr);
+		return 2;
+	}
+	hosts = (uint32_t)n;
+	hr_log_init("window", HR_LOG_ERR);
+	must(gen_body_init(BUSY), "no bodies");
+	now_ms = start_ms = 1800000000000; /* a full hour, and 5 minutes */
+	(void)snprintf(path, sizeof(path), "%s/window.db", argv[1]);
+	(void)unlink(path);
+	store = hr_store_sqlite_open(
+		&(struct hr_store_sqlite_conf){.path = path, .cache_bytes = 8 << 20}, note, error);
+	must(store, error);
+	hr_model_conf_default(&conf.model);
+	conf.max_hosts = hosts + 1;
+	must(hr_board_init(&board) == 0, "board");
+	w = hr_writer_open(&conf, store, &count, &board, error);
+	must(w, error);
+	post = calloc(GROUP, sizeof(*post));
+	must(post, "out of memory");
+	for (unsigned i = 0; i < GROUP; i++)
+		must((post[i].body = malloc(HR_BODY_MAX)), "out of memory");
+	run(days);
+	must(atomic_load(&count.v[HR_COUNT_NOT_CONSERVED]) == 0, "sums are not conserved");
+	hr_writer_close(w);
+	hr_board_done(&board);
+	for (unsigned i = 0; i < GROUP; i++)
+		free(post[i].body);
+	free(post);
+	(void)unlink(path);
+	return 0;
+}
