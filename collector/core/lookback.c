@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEAR 8 /* cells looked at behind the last one, before it is searched */
+
 uint8_t hr_k_code(double k)
 {
 	double c = floor((log2(hr_k_clamp(k)) + 3) * 64 / 6 + 1e-9);
@@ -37,21 +39,48 @@ static uint32_t key(uint16_t day, uint8_t track, uint8_t code)
 	return (uint32_t)day << 16 | (uint32_t)track << 8 | code;
 }
 
-/* First cell not before @k. */
-static uint32_t find(const struct hr_lookback *l, uint32_t k)
+static uint32_t key_at(const struct hr_lookback *l, uint32_t i)
 {
-	uint32_t lo = 0, hi = l->n;
+	return key(l->cell[i].day, l->cell[i].track, l->cell[i].code);
+}
+
+/* First cell from @lo on that is not before @k. */
+static uint32_t find_from(const struct hr_lookback *l, uint32_t lo, uint32_t k)
+{
+	uint32_t hi = l->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		const struct hr_cell *c = &l->cell[mid];
 
-		if (key(c->day, c->track, c->code) < k)
+		if (key_at(l, mid) < k)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	return lo;
+}
+
+static uint32_t find(const struct hr_lookback *l, uint32_t k)
+{
+	return find_from(l, 0, k);
+}
+
+/*
+ * The same for the next cell to be added: states are read and distributions taken in in ascending
+ * order, so it is the end, or a few cells behind the last one that was added.
+ */
+static uint32_t find_near(const struct hr_lookback *l, uint32_t k)
+{
+	uint32_t i = l->near;
+
+	if (l->n == 0 || key_at(l, l->n - 1) < k)
+		return l->n;
+	if (i >= l->n || key_at(l, i) > k)
+		return find(l, k);
+	for (unsigned steps = 0; steps < NEAR; steps++, i++)
+		if (key_at(l, i) >= k) /* the last is not before @k */
+			return i;
+	return find_from(l, i, k);
 }
 
 static bool grow(struct hr_lookback *l)
@@ -78,8 +107,9 @@ bool hr_lookback_add(struct hr_lookback *l, uint16_t day, uint8_t track, uint8_t
 		hr_lookback_expire(l, (uint16_t)(l->cell[0].day + 1));
 		l->dropped_days++;
 	}
-	i = find(l, k);
-	if (i < l->n && key(l->cell[i].day, l->cell[i].track, l->cell[i].code) == k) {
+	i = find_near(l, k);
+	l->near = i;
+	if (i < l->n && key_at(l, i) == k) {
 		l->cell[i].n = n > UINT32_MAX - l->cell[i].n ? UINT32_MAX : l->cell[i].n + n;
 		return true;
 	}
@@ -116,11 +146,18 @@ uint64_t hr_lookback_counts(const struct hr_lookback *l, uint8_t track, uint64_t
 	uint64_t sum = 0;
 
 	memset(ret_n, 0, 256 * sizeof(*ret_n));
-	for (uint32_t i = 0; i < l->n; i++) {
-		if (l->cell[i].track != track)
-			continue;
-		ret_n[l->cell[i].code] += l->cell[i].n;
-		sum += l->cell[i].n;
+	for (uint32_t i = 0; i < l->n;) {
+		uint16_t day = l->cell[i].day;
+
+		for (i = find_from(l, i, key(day, track, 0));
+			i < l->n && l->cell[i].day == day && l->cell[i].track == track; i++) {
+			ret_n[l->cell[i].code] += l->cell[i].n;
+			sum += l->cell[i].n;
+		}
+		if (i < l->n && l->cell[i].day == day) {
+			i = find_from(l, i, key(day, UINT8_MAX, UINT8_MAX));
+			i += i < l->n && l->cell[i].day == day; /* the day's very last */
+		}
 	}
 	return sum;
 }

@@ -37,6 +37,7 @@ struct hr_lookback {
 	struct hr_cell *cell; /* sorted by (day, track, code) */
 	uint32_t n, cap;
 	uint32_t dropped_days;
+	uint32_t near; /* where the last one was added */
 };
 
 void hr_lookback_done(struct hr_lookback *l);

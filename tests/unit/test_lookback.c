@@ -3,6 +3,8 @@
 #include "tests/unit/hr_cmocka.h"
 #include "tests/unit/model_fixture.h"
 
+#include <string.h>
+
 #include "collector/core/lookback.h"
 
 static void codes_of_k_are_those_of_the_definition(void **state)
@@ -104,6 +106,54 @@ static void a_full_lookback_drops_its_oldest_day(void **state)
 	hr_lookback_done(&l);
 }
 
+#define MANY_DAYS 5
+
+static uint32_t place(const struct hr_cell *c)
+{
+	return (uint32_t)c->day << 16 | (uint32_t)c->track << 8 | c->code;
+}
+
+/* In runs of ascending codes, as distributions come, and between them anywhere. */
+static void it_counts_like_a_table_whatever_the_order(void **state)
+{
+	static uint64_t table[MANY_DAYS][256][256], n[256];
+	struct hr_lookback l = {0};
+	struct hr_rand r = {.s = 7};
+
+	(void)state;
+	for (unsigned run = 0; run < 400; run++) {
+		uint16_t day = (uint16_t)hr_rand_below(&r, MANY_DAYS);
+		uint8_t track = (uint8_t)(hr_rand_below(&r, 6) * 51); /* 0 and 255 among them */
+		unsigned code = (unsigned)hr_rand_below(&r, 256), len = 1 + run % 12;
+
+		for (unsigned i = 0; i < len && code < 256; i++) {
+			assert_true(hr_lookback_add(&l, day, track, (uint8_t)code, 1 + i));
+			table[day][track][code] += 1 + i;
+			code += 1 + (unsigned)hr_rand_below(&r, 20);
+		}
+		if (run == 200) {
+			hr_lookback_expire(&l, 1);
+			memset(table[0], 0, sizeof(table[0]));
+		}
+	}
+	for (uint32_t i = 1; i < l.n; i++)
+		assert_true(place(&l.cell[i - 1]) < place(&l.cell[i]));
+	for (unsigned track = 0; track < 256; track++) {
+		uint64_t all = 0, sum = hr_lookback_counts(&l, (uint8_t)track, n);
+
+		for (unsigned code = 0; code < 256; code++) {
+			uint64_t is = 0;
+
+			for (unsigned day = 0; day < MANY_DAYS; day++)
+				is += table[day][track][code];
+			assert_int_equal(n[code], is);
+			all += is;
+		}
+		assert_int_equal(sum, all);
+	}
+	hr_lookback_done(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +162,7 @@ int main(void)
 		cmocka_unit_test(k_of_a_week_is_the_51st_smallest_minute),
 		cmocka_unit_test(old_days_are_forgotten_and_tracks_are_apart),
 		cmocka_unit_test(a_full_lookback_drops_its_oldest_day),
+		cmocka_unit_test(it_counts_like_a_table_whatever_the_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
