@@ -115,8 +115,7 @@ static int take_state(void *arg, const struct hr_store_state *s)
 	struct hr_writer *w = arg;
 	struct hr_host *host = hr_hosts_by_no(&w->hosts, s->host_no);
 	bool out_of_memory = false;
-	struct hr_vm *vm =
-		host ? hr_vm_decode(&w->conf.model, s->bytes, s->len, &out_of_memory) : NULL;
+	struct hr_vm *vm = host ? hr_writer_state_vm(w, s, &out_of_memory) : NULL;
 
 	if (out_of_memory)
 		return no_memory(w->peers);

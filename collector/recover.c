@@ -95,7 +95,7 @@ static int load_state(void *arg, const struct hr_store_state *s)
 
 	if (!host)
 		return 0;
-	host->vm = hr_vm_decode(&l->w->conf.model, s->bytes, s->len, &l->out_of_memory);
+	host->vm = hr_writer_state_vm(l->w, s, &l->out_of_memory);
 	if (l->out_of_memory)
 		return no_memory(l); /* rebuilt it would lack all that expired */
 	host->has_state = true;      /* one was there; without vm it is rebuilt */

@@ -31,6 +31,7 @@ struct hr_rollup {
 	uint64_t bin_windows; /* of the bin that is being rolled up */
 	/* the host at work */
 	struct hr_writer *w;
+	uint64_t after_n; /* windows up to it are in the sum already */
 	uint64_t bad_windows;
 	bool no_memory;
 };
@@ -140,6 +141,13 @@ void hr_rollup_settle(struct hr_writer *w, bool durable)
 	}
 }
 
+uint64_t hr_rollup_first_bin(const struct hr_writer *w, uint32_t host_no)
+{
+	const struct hr_tally *t = &w->rollup->now[HR_TIER_5MIN];
+
+	return t->bin + (host_no < t->host_no);
+}
+
 uint64_t hr_rollup_upto_ms(const struct hr_writer *w, enum hr_tier tier)
 {
 	if (!w->rollup)
@@ -154,6 +162,8 @@ static int add_window(void *arg, const struct hr_store_row *row)
 	struct hr_rollup *u = arg;
 	struct hr_writer *w = u->w;
 
+	if (row->n <= u->after_n)
+		return 0;
 	if (row->damaged ||
 		hr_wire_decode_summary(w->arena, row->body, row->len, w->summary) != HR_WIRE_OK)
 		u->bad_windows += windows_of(row);
@@ -213,11 +223,60 @@ static int put_sum(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, uin
 static void start_sum(struct hr_rollup *u)
 {
 	hr_digest_clear(&u->sum);
+	u->after_n = 0;
 	u->bad_windows = 0;
 	u->no_memory = false;
 }
 
-static int roll_host(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, uint64_t bin)
+struct started {
+	struct hr_rollup *u;
+	uint64_t bin;
+	bool has_sum;
+};
+
+static int take_part(void *arg, const struct hr_store_state *s)
+{
+	struct started *t = arg;
+	enum hr_part_result r = hr_part_sum_of(s->bytes, s->len, t->bin, &t->u->sum);
+
+	t->has_sum = r == HR_PART_OK;
+	t->u->no_memory = r == HR_PART_MEMORY;
+	t->u->after_n = t->has_sum ? s->upto : 0;
+	return 0;
+}
+
+/*
+ * The windows of a bin.  Of a host that had its turn since they came the saved state has their sum,
+ * and what came after that turn waits in slots that are known.
+ */
+static int add_bin(struct hr_rollup *u, const struct hr_host *host, uint64_t bin)
+{
+	const struct hr_store_ops *ops = u->w->store->ops;
+	uint64_t first = bin * HR_TIER_5MIN_SLOTS, last = first + HR_TIER_5MIN_SLOTS - 1;
+	struct started t = {.u = u, .bin = bin};
+	const struct hr_cold *c = &host->cold;
+	int r = 0;
+
+	if (c->is && !u->w->scan_n)
+		r = ops->state(u->w->store, host->no, take_part, &t);
+	if (r != 0 || u->no_memory)
+		return r;
+	if (!t.has_sum) {
+		hr_digest_clear(&u->sum);
+		return ops->range(u->w->store, host->no, first, last, add_window, u);
+	}
+	for (unsigned i = 0; i < c->n_slots && r == 0; i++) {
+		uint64_t lo = c->slots[i].lo > first ? c->slots[i].lo : first;
+		uint64_t hi = c->slots[i].hi < last ? c->slots[i].hi : last;
+
+		if (lo <= hi)
+			r = ops->range(u->w->store, host->no, lo, hi, add_window, u);
+	}
+	return r;
+}
+
+static int roll_host(
+	struct hr_writer *w, enum hr_tier tier, const struct hr_host *host, uint64_t bin)
 {
 	const struct hr_store_ops *ops = w->store->ops;
 	struct hr_rollup *u = w->rollup;
@@ -226,15 +285,14 @@ static int roll_host(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, u
 
 	start_sum(u);
 	if (tier == HR_TIER_5MIN)
-		r = ops->range(w->store, host_no, bin * HR_TIER_5MIN_SLOTS,
-			(bin + 1) * HR_TIER_5MIN_SLOTS - 1, add_window, u);
+		r = add_bin(u, host, bin);
 	else
 		r = ops->tier(w->store,
-			&(struct hr_tier_span){HR_TIER_5MIN, host_no, bin * HR_TIER_HOUR_BINS,
+			&(struct hr_tier_span){HR_TIER_5MIN, host->no, bin * HR_TIER_HOUR_BINS,
 				(bin + 1) * HR_TIER_HOUR_BINS - 1},
 			add_tier, u);
 	if (r == 0 && (u->sum.windows > 0 || u->no_memory))
-		r = put_sum(w, tier, host_no, bin);
+		r = put_sum(w, tier, host->no, bin);
 	if (r != 0)
 		return r;
 	t->in_windows += u->sum.windows;
@@ -305,7 +363,7 @@ static int roll_some(struct hr_writer *w, enum hr_tier tier, uint64_t closed)
 		for (i = first_host(w, t->host_no); i < w->hosts.n && r == 0; i++) {
 			if (hr_clock_mono_ns() >= end)
 				break;
-			r = roll_host(w, tier, w->hosts.by_no[i]->no, t->bin);
+			r = roll_host(w, tier, w->hosts.by_no[i], t->bin);
 			t->host_no = w->hosts.by_no[i]->no + 1;
 		}
 		if (r == 0 && i >= w->hosts.n)

@@ -26,6 +26,9 @@ int hr_rollup_reload(struct hr_writer *w);
 /* Others may have noted late windows: look for them in the next step. */
 void hr_rollup_look_late(struct hr_writer *w);
 
+/* Of host @host_no the bins of 5 minutes before it are rolled up. */
+uint64_t hr_rollup_first_bin(const struct hr_writer *w, uint32_t host_no);
+
 /* In the open transaction: a row was put; a boot goes. */
 int hr_rollup_row(struct hr_writer *w, const struct hr_store_row *row);
 int hr_rollup_boot_gone(struct hr_writer *w, uint64_t windows);

@@ -4,7 +4,8 @@
  * the row that the fleet shows, and where its windows wait: they are stored and acknowledged like
  * all others, and in the host's turn its saved state is read, takes in what waits in the order in
  * which it was stored, answers, is saved and leaves memory.  So a model has seen each window
- * exactly once: the state says up to which n, the journal has the rest.
+ * exactly once: the state says up to which n, the journal has the rest.  What the turn decodes is
+ * also added up for the roll-up of its bin, and kept with the state until then (core/part.h).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -171,11 +172,16 @@ static int take_state(void *arg, const struct hr_store_state *s)
 {
 	struct turn *t = arg;
 
-	t->vm = hr_vm_decode(&t->w->conf.model, s->bytes, s->len, &t->no_memory);
+	struct hr_writer *w = t->w;
+
+	t->vm = hr_writer_state_vm(w, s, &t->no_memory);
 	if (t->no_memory)
 		return 1; /* the state is as good as it was: tried again */
 	t->lost = !t->vm;
 	t->upto = t->vm ? s->upto : 0;
+	/* what a state without a part knows is in no sum */
+	if (t->lost || hr_part_decode(w->part, s->bytes, s->len) != HR_PART_OK)
+		hr_part_clear(w->part, t->vm ? hr_vm_last_ms(t->vm) / HR_5MIN_MS + 1 : UINT64_MAX);
 	return 0;
 }
 
@@ -317,10 +323,13 @@ static void feed(struct turn *t)
 				hr_vm_facts(t->vm, w->facts_scratch, it->at_ms);
 			continue;
 		}
-		if (!it->row.damaged && hr_writer_window(w, &it->row, offset, false))
-			hr_vm_add(t->vm, w->summary);
-		else
+		if (it->row.damaged || !hr_writer_window(w, &it->row, offset, false)) {
 			it->row.damaged = true;
+			continue;
+		}
+		hr_vm_add(t->vm, w->summary);
+		hr_part_add(w->part, it->row.slot / HR_TIER_5MIN_SLOTS, it->row.boot_ord,
+			it->row.seq_last - it->row.seq_first + 1, w->summary);
 	}
 }
 
@@ -336,6 +345,7 @@ static int turn_load(struct hr_writer *w, struct hr_host *host, struct turn *t)
 	int r;
 
 	*t = (struct turn){.w = w, .host = host};
+	hr_part_clear(w->part, 0);
 	r = w->store->ops->state(w->store, host->no, take_state, t);
 	if (r == 0)
 		r = read_waiting(t);
@@ -347,7 +357,10 @@ static int turn_load(struct hr_writer *w, struct hr_host *host, struct turn *t)
 	}
 	if (!t->vm)
 		return r && !t->no_memory ? r : HR_STORE_FULL;
+	hr_part_leave(w->part, w->rollup ? hr_rollup_first_bin(w, host->no) : UINT64_MAX);
 	feed(t);
+	if (t->lost) /* which windows it knew before is not known */
+		hr_part_clear(w->part, hr_vm_last_ms(t->vm) / HR_5MIN_MS + 1);
 	return 0;
 }
 
@@ -389,6 +402,21 @@ static void set_aside(struct batch *b, const struct hr_store_row *row)
 	b->bad[b->n_bad++] = *row;
 }
 
+/* The state of a model that had its turn just now.  False: no memory, or too long. */
+static bool encode(struct hr_writer *w, struct taken *to)
+{
+	size_t vm = hr_vm_encode(to->vm, w->state_room, HR_STATE_MAX);
+	size_t part = w->rollup ? hr_part_encode(w->part, w->part_room, HR_PART_MAX) : 0;
+
+	to->len = part + vm;
+	to->bytes = vm <= HR_STATE_MAX ? malloc(to->len) : NULL;
+	if (!to->bytes)
+		return false;
+	memcpy(to->bytes, w->part_room, part);
+	memcpy((unsigned char *)to->bytes + part, w->state_room, vm);
+	return true;
+}
+
 static int take(struct batch *b, struct hr_host *host)
 {
 	struct hr_writer *w = b->w;
@@ -411,13 +439,10 @@ static int take(struct batch *b, struct hr_host *host)
 	if (r != 0)
 		return r;
 	*to = (struct taken){.host = host, .vm = t.vm};
-	to->len = hr_vm_encode(t.vm, w->state_room, HR_STATE_MAX);
-	to->bytes = to->len <= HR_STATE_MAX ? malloc(to->len) : NULL;
-	if (!to->bytes) {
+	if (!encode(w, to)) {
 		hr_vm_free(t.vm);
 		return HR_STORE_FULL; /* its windows go on waiting */
 	}
-	memcpy(to->bytes, w->state_room, to->len);
 	to->view = hr_writer_view(w, host, t.vm, has_room(w, hr_vm_bytes(t.vm)));
 	b->n++;
 	return 0;
@@ -479,6 +504,9 @@ static void settle(struct batch *b, bool durable)
 	}
 	if (durable)
 		hr_count(w->count, HR_COUNT_STATES_SAVED, b->n);
+	if (durable && b->n_bad > 0 &&
+		hr_rollup_reload(w) != 0) /* setting aside changes its sums */
+		hr_writer_failed(w, HR_STORE_FAILED, "reading the sums of the tiers");
 }
 
 static bool is_due(const struct hr_writer *w, const struct hr_host *host, uint64_t now)

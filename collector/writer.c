@@ -26,6 +26,15 @@ struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host)
 	return host->vm;
 }
 
+struct hr_vm *hr_writer_state_vm(
+	const struct hr_writer *w, const struct hr_store_state *s, bool *ret_no_memory)
+{
+	size_t part = hr_part_len(s->bytes, s->len);
+
+	return hr_vm_decode(&w->conf.model, (const unsigned char *)s->bytes + part, s->len - part,
+		ret_no_memory);
+}
+
 bool hr_writer_feed_facts(
 	struct hr_writer *w, struct hr_host *host, const void *facts, size_t len, uint64_t at_ms)
 {
@@ -312,9 +321,11 @@ struct hr_writer *hr_writer_open(const struct hr_writer_conf *conf, struct hr_st
 	w->answer = calloc(1, sizeof(*w->answer));
 	w->pack_room = malloc(HR_ANSWER_PACK_MAX);
 	w->state_room = malloc(HR_STATE_MAX);
+	w->part = calloc(1, sizeof(*w->part));
+	w->part_room = malloc(HR_PART_MAX);
 	if (!w->row || !w->arena || !w->summary || !w->facts_scratch || !w->answer ||
-		!w->pack_room || !w->state_room || hr_hosts_init(&w->hosts, conf->max_hosts) < 0 ||
-		!hr_peers_open(&w->peers, store)) {
+		!w->pack_room || !w->state_room || !w->part || !w->part_room ||
+		hr_hosts_init(&w->hosts, conf->max_hosts) < 0 || !hr_peers_open(&w->peers, store)) {
 		snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 		hr_writer_close(w);
 		return NULL;
@@ -364,6 +375,10 @@ void hr_writer_close(struct hr_writer *w)
 	free(w->answer);
 	free(w->pack_room);
 	free(w->state_room);
+	if (w->part)
+		hr_part_done(w->part);
+	free(w->part);
+	free(w->part_room);
 	hr_rollup_close(w->rollup);
 	hr_peers_close(w->peers);
 	pthread_cond_destroy(&w->wake);

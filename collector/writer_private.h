@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "collector/core/part.h"
 #include "collector/hosts.h"
 #include "collector/peers.h"
 #include "collector/rollup.h"
@@ -73,7 +74,9 @@ struct hr_writer {
 	struct hr_facts *facts_scratch;
 	struct hr_answer *answer;
 	void *pack_room;
-	void *state_room; /* [HR_STATE_MAX], of which a state touches some KB */
+	void *state_room;     /* [HR_STATE_MAX], of which a state touches some KB */
+	struct hr_part *part; /* of the host whose turn it is */
+	void *part_room;      /* [HR_PART_MAX] */
 
 	pthread_t thread;
 	bool started;
@@ -109,6 +112,9 @@ bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_s
 	int64_t offset_ms, bool checked);
 bool hr_writer_feed_facts(
 	struct hr_writer *w, struct hr_host *host, const void *facts, size_t len, uint64_t at_ms);
+/* The model of a saved state, as hr_vm_decode() has it, whether or not a part stands before it. */
+struct hr_vm *hr_writer_state_vm(
+	const struct hr_writer *w, const struct hr_store_state *s, bool *ret_no_memory);
 /* The host's model, made when there is none; NULL: out of memory. */
 struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host);
 

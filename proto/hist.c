@@ -92,6 +92,20 @@ bool hr_hist_mergeable(const struct hr_hist *into, const struct hr_hist *from)
 	return into->shift == from->shift ? fits_plain(into, from) : fits_grouped(into, from);
 }
 
+/* @into is not finer.  Whole loops each, which a compiler makes several counts at once of. */
+static void add_counts(struct hr_hist *into, const struct hr_hist *from)
+{
+	if (from->shift == into->shift)
+		for (uint32_t i = 0; i < HR_BUCKETS; i++)
+			into->n[i] += from->n[i];
+	else if (into->shift == 1)
+		for (uint32_t i = 0; i < HR_BUCKETS; i += 2)
+			into->n[i] += from->n[i] + from->n[i + 1];
+	else
+		for (uint32_t i = 0, step = 1u << from->shift; i < HR_BUCKETS; i += step)
+			into->n[hr_hist_group(into, i)] += from->n[i];
+}
+
 bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from)
 {
 	if (!hr_hist_mergeable(into, from))
@@ -100,12 +114,7 @@ bool hr_hist_merge(struct hr_hist *into, const struct hr_hist *from)
 		return true;
 	if (from->shift > into->shift)
 		(void)hr_hist_coarsen(into, from->shift); /* mergeable: it fits */
-	if (from->shift == into->shift)
-		for (uint32_t i = 0; i < HR_BUCKETS; i++)
-			into->n[i] += from->n[i]; /* several in one instruction */
-	else
-		for (uint32_t i = 0, step = 1u << from->shift; i < HR_BUCKETS; i += step)
-			into->n[hr_hist_group(into, i)] += from->n[i];
+	add_counts(into, from);
 	into->total += from->total;
 	into->sum += from->sum;
 	if (from->max > into->max)

@@ -58,6 +58,11 @@ size_t hr_vm_bytes(const struct hr_vm *vm)
 	       hr_hours_bytes(&vm->hours) + hr_stocks_bytes(&vm->stocks);
 }
 
+uint64_t hr_vm_last_ms(const struct hr_vm *vm)
+{
+	return vm->last_ms;
+}
+
 bool hr_vm_size_devices(struct hr_vm *vm, uint8_t n_dev)
 {
 	struct hr_minute_dev *dev;

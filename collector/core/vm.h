@@ -43,7 +43,8 @@ struct hr_vm; /* opaque; size reported below so that the owner can budget */
 
 struct hr_vm *hr_vm_new(const struct hr_model_conf *conf); /* allocates; NULL = out of memory */
 void hr_vm_free(struct hr_vm *vm);
-size_t hr_vm_bytes(const struct hr_vm *vm); /* memory held by this VM */
+size_t hr_vm_bytes(const struct hr_vm *vm);     /* memory held by this VM */
+uint64_t hr_vm_last_ms(const struct hr_vm *vm); /* end of its latest window; 0: none */
 
 /* Facts before the first summary of their epoch.  Known resizes cut history where they must. */
 void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms);

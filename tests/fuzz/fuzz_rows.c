@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as what the store keeps: a model's state, a digest of many windows, the dedupe state of
- * a boot, a row of the fleet.  Refused, or taken, and then the same again after writing it.  The
- * first byte says which; checksums are made right, so that mutated fields get past them.
+ * Any bytes as what the store keeps: a model's state, a part before it, a digest of many windows,
+ * the dedupe state of a boot, a row of the fleet.  Refused, or taken, and then the same again after
+ * writing it.  The first byte says which; checksums are made right, so that mutated fields get past
+ * them.
  */
 #include "tests/fuzz/hr_fuzz.h"
 
 #include <string.h>
 
+#include "collector/core/crc32.h"
 #include "collector/core/digest.h"
 #include "collector/core/fleet.h"
 #include "collector/core/hostseq.h"
+#include "collector/core/part.h"
 #include "collector/core/vm.h"
 
 #define NOW_MS 1795528800000ULL
@@ -74,6 +77,35 @@ static void check_digest(const unsigned char *p, size_t n)
 	hr_digest_done(&again);
 }
 
+/* What may stand before a state: its head is made right. */
+static void check_part(unsigned char *p, size_t n)
+{
+	struct hr_part part = {0}, again = {0};
+	uint32_t crc;
+	size_t len;
+
+	if (n < 12)
+		return;
+	crc = hr_crc32(p + 12, n - 12);
+	memcpy(p, "HRPS", 4);
+	for (unsigned i = 0; i < 4; i++) {
+		p[4 + i] = (unsigned char)((n - 12) >> (8 * i));
+		p[8 + i] = (unsigned char)(crc >> (8 * i));
+	}
+	HR_FUZZ_CHECK(hr_part_len(p, n) == n);
+	if (hr_part_decode(&part, p, n) == HR_PART_OK) {
+		len = hr_part_encode(&part, one, HR_PART_MAX);
+		HR_FUZZ_CHECK(len > 0 && len <= HR_PART_MAX);
+		HR_FUZZ_CHECK(hr_part_decode(&again, one, len) == HR_PART_OK);
+		HR_FUZZ_CHECK(again.n == part.n && again.from_bin == part.from_bin);
+		for (uint32_t i = 0; i < part.n; i++)
+			HR_FUZZ_CHECK(again.sum[i].bin == part.sum[i].bin &&
+				      again.sum[i].sum.windows == part.sum[i].sum.windows);
+	}
+	hr_part_done(&part);
+	hr_part_done(&again);
+}
+
 static uint64_t u64(const unsigned char *p)
 {
 	uint64_t v = 0;
@@ -125,7 +157,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!p)
 		return 0;
 	memcpy(p, data + 1, size - 1);
-	switch (data[0] % 4) {
+	switch (data[0] & 0x80 ? 4 : data[0] % 4) {
+	case 4:
+		check_part(p, size - 1);
+		break;
 	case 0:
 		check_state(p, size - 1);
 		break;

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See part.h.  Stored as "HRPS", bytes and CRC of what follows, from_bin, the number of sums, and
+ * of each its bin, its bytes and the digest; numbers in little endian.
+ */
+#include "collector/core/part.h"
+
+#include <string.h>
+
+#include "collector/core/crc32.h"
+
+#define MAGIC "HRPS"
+#define HEAD  12 /* magic, length, checksum */
+#define BEGIN 9  /* from_bin, number of sums */
+#define EACH  12 /* bin, length */
+
+void hr_part_done(struct hr_part *p)
+{
+	for (uint32_t i = 0; i < HR_PART_SUMS; i++)
+		hr_digest_done(&p->sum[i].sum);
+	*p = (struct hr_part){0};
+}
+
+void hr_part_clear(struct hr_part *p, uint64_t from_bin)
+{
+	p->n = 0;
+	p->from_bin = from_bin;
+}
+
+void hr_part_leave(struct hr_part *p, uint64_t bin)
+{
+	uint32_t gone = 0;
+
+	if (bin > p->from_bin)
+		p->from_bin = bin;
+	while (gone < p->n && p->sum[gone].bin < p->from_bin)
+		gone++;
+	for (uint32_t i = 0; gone > 0 && i + gone < p->n; i++) {
+		struct hr_part_sum was = p->sum[i]; /* its memory is used again */
+
+		p->sum[i] = p->sum[i + gone];
+		p->sum[i + gone] = was;
+	}
+	p->n -= gone;
+}
+
+/* The sum of @bin, made when there is none; there is room. */
+static struct hr_part_sum *sum_of(struct hr_part *p, uint64_t bin)
+{
+	uint32_t i = p->n;
+	struct hr_part_sum fresh;
+
+	while (i > 0 && p->sum[i - 1].bin >= bin)
+		i--;
+	if (i < p->n && p->sum[i].bin == bin)
+		return &p->sum[i];
+	fresh = p->sum[p->n];
+	memmove(&p->sum[i + 1], &p->sum[i], (p->n - i) * sizeof(p->sum[0]));
+	p->sum[i] = fresh;
+	p->sum[i].bin = bin;
+	hr_digest_clear(&p->sum[i].sum);
+	p->n++;
+	return &p->sum[i];
+}
+
+static bool has(const struct hr_part *p, uint64_t bin)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->sum[i].bin == bin)
+			return true;
+	return false;
+}
+
+void hr_part_add(struct hr_part *p, uint64_t bin, uint32_t boot_ord, uint64_t windows,
+	const struct hr_summary *s)
+{
+	if (p->n == HR_PART_SUMS && !has(p, bin))
+		hr_part_leave(p, (bin < p->sum[0].bin ? bin : p->sum[0].bin) + 1);
+	if (bin >= p->from_bin && !hr_digest_add(&sum_of(p, bin)->sum, boot_ord, windows, s))
+		hr_part_leave(p, bin + 1);
+}
+
+static void put(unsigned char *to, uint64_t v, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		to[i] = (unsigned char)(v >> (8 * i));
+}
+
+static uint64_t get(const unsigned char *from, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		v |= (uint64_t)from[i] << (8 * i);
+	return v;
+}
+
+size_t hr_part_encode(struct hr_part *p, void *buf, size_t cap)
+{
+	unsigned char *b = buf;
+	size_t at = HEAD + BEGIN;
+
+	if (cap < at)
+		return 0;
+	for (uint32_t i = 0; i < p->n; i++) {
+		size_t len = cap - at > EACH ? hr_digest_encode(&p->sum[i].sum, HR_DIGEST_FULL,
+						       b + at + EACH, cap - at - EACH)
+					     : 0;
+
+		if (len == 0)
+			return 0;
+		put(b + at, p->sum[i].bin, 8);
+		put(b + at + 8, len, 4);
+		at += EACH + len;
+	}
+	memcpy(b, MAGIC, 4);
+	put(b + HEAD, p->from_bin, 8);
+	b[HEAD + 8] = (unsigned char)p->n;
+	put(b + 4, at - HEAD, 4);
+	put(b + 8, hr_crc32(b + HEAD, at - HEAD), 4);
+	return at;
+}
+
+size_t hr_part_len(const void *state, size_t len)
+{
+	const unsigned char *b = state;
+	size_t is;
+
+	if (len < HEAD || memcmp(b, MAGIC, 4) != 0)
+		return 0;
+	is = (size_t)get(b + 4, 4);
+	return is <= len - HEAD ? HEAD + is : len;
+}
+
+struct reading {
+	enum hr_part_result (*each)(
+		struct reading *r, uint64_t bin, const void *digest, size_t bytes);
+	uint64_t from_bin; /* as read */
+	struct hr_part *part;
+	uint64_t bin; /* or one, */
+	struct hr_digest *into;
+};
+
+/* Not OK: the bytes are no part, or what a sum returned. */
+static enum hr_part_result walk(struct reading *to, const void *state, size_t len)
+{
+	const unsigned char *b = state;
+	size_t at = HEAD + BEGIN, end = hr_part_len(state, len);
+	enum hr_part_result r = HR_PART_OK;
+
+	if (end < at || get(b + 8, 4) != hr_crc32(b + HEAD, end - HEAD))
+		return HR_PART_NONE;
+	to->from_bin = get(b + HEAD, 8);
+	for (unsigned n = b[HEAD + 8]; n > 0 && r == HR_PART_OK; n--) {
+		uint64_t bytes = end - at >= EACH ? get(b + at + 8, 4) : 0;
+
+		if (end - at < EACH || bytes > end - at - EACH)
+			return HR_PART_NONE;
+		r = to->each(to, get(b + at, 8), b + at + EACH, (size_t)bytes);
+		at += EACH + (size_t)bytes;
+	}
+	return r == HR_PART_OK && at != end ? HR_PART_NONE : r;
+}
+
+static enum hr_part_result result_of(enum hr_digest_result r)
+{
+	return r == HR_DIGEST_OK       ? HR_PART_OK
+	       : r == HR_DIGEST_MEMORY ? HR_PART_MEMORY
+				       : HR_PART_NONE;
+}
+
+static enum hr_part_result take(struct reading *r, uint64_t bin, const void *digest, size_t bytes)
+{
+	struct hr_part *p = r->part;
+
+	if (p->n == HR_PART_SUMS || (p->n > 0 && p->sum[p->n - 1].bin >= bin))
+		return HR_PART_NONE;
+	return result_of(hr_digest_decode(&sum_of(p, bin)->sum, digest, bytes));
+}
+
+enum hr_part_result hr_part_decode(struct hr_part *p, const void *state, size_t len)
+{
+	struct reading to = {.each = take, .part = p};
+	enum hr_part_result r;
+
+	hr_part_clear(p, 0);
+	r = walk(&to, state, len);
+	if (r != HR_PART_OK)
+		hr_part_clear(p, UINT64_MAX);
+	else
+		hr_part_leave(p, to.from_bin);
+	return r;
+}
+
+static enum hr_part_result take_one(
+	struct reading *r, uint64_t bin, const void *digest, size_t bytes)
+{
+	return bin == r->bin ? result_of(hr_digest_decode(r->into, digest, bytes)) : HR_PART_OK;
+}
+
+enum hr_part_result hr_part_sum_of(
+	const void *state, size_t len, uint64_t bin, struct hr_digest *into)
+{
+	struct reading to = {.each = take_one, .bin = bin, .into = into};
+	enum hr_part_result r = walk(&to, state, len);
+
+	return r == HR_PART_OK && bin < to.from_bin ? HR_PART_NONE : r;
+}
