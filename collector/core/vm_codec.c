@@ -14,8 +14,9 @@
 
 #define VM_MAGIC "HRVM"
 /* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
- * 6: without limits of the tight cgroup; still read, those begin anew */
-#define VM_VERSION 7
+ * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells of the lookback
+ * one by one, three times as long */
+#define VM_VERSION 8
 #define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
@@ -28,14 +29,14 @@ struct codec {
 	size_t cap, at; /* encode: bytes needed so far, may exceed cap */
 };
 
-static void put(struct codec *c, unsigned char b)
+static inline void put(struct codec *c, unsigned char b)
 {
 	if (c->at < c->cap)
 		c->out[c->at] = b;
 	c->at++;
 }
 
-static void u64(struct codec *c, uint64_t *v)
+static void u64_long(struct codec *c, uint64_t *v)
 {
 	uint64_t x = *v;
 	unsigned shift = 0;
@@ -61,7 +62,18 @@ static void u64(struct codec *c, uint64_t *v)
 	*v = c->bad ? 0 : x;
 }
 
-static void bounded(struct codec *c, uint64_t *v, uint64_t max)
+/* Most numbers are small, and a state has thousands. */
+static inline void u64(struct codec *c, uint64_t *v)
+{
+	if (c->encode && *v <= 0x7f)
+		put(c, (unsigned char)*v);
+	else if (!c->encode && !c->bad && c->at < c->cap && c->in[c->at] <= 0x7f)
+		*v = c->in[c->at++];
+	else
+		u64_long(c, v);
+}
+
+static inline void bounded(struct codec *c, uint64_t *v, uint64_t max)
 {
 	u64(c, v);
 	if (*v > max) {
@@ -267,12 +279,74 @@ static void limit(struct codec *c, struct hr_limit *l)
 	FIELD(c, l->best_kib_s, UINT32_MAX);
 }
 
+static void keep_cell(struct codec *c, struct hr_lookback *l, const struct hr_cell *cell)
+{
+	if (!c->encode && !c->bad &&
+		!hr_lookback_add(l, cell->day, cell->track, cell->code, cell->n))
+		c->bad = c->no_memory = true; /* no more cells than it has room for */
+}
+
+/* How many cells from @i on are of one day and track. */
+static uint32_t alike(const struct hr_lookback *l, uint32_t i)
+{
+	uint32_t run = 1;
+
+	while (i + run < l->n && l->cell[i + run].day == l->cell[i].day &&
+		l->cell[i + run].track == l->cell[i].track)
+		run++;
+	return run;
+}
+
+/*
+ * They are in order, so a run of one day and track says how far it is from the one before, and
+ * each cell how far its code is from the last.  A day that is the same is followed by a larger
+ * track, and a code by a larger one: no other bytes mean the same.
+ */
+static void cells(struct codec *c, struct hr_lookback *l, uint32_t n)
+{
+	struct hr_cell was = {0};
+
+	for (uint32_t i = 0; i < n && !c->bad;) {
+		struct hr_cell cell = c->encode ? l->cell[i] : (struct hr_cell){0};
+		uint32_t run = c->encode ? alike(l, i) : 0, days = cell.day - was.day;
+
+		FIELD(c, days, (uint32_t)UINT16_MAX - was.day);
+		if (c->encode && days == 0 && i > 0)
+			cell.track = (uint8_t)(cell.track - was.track);
+		FIELD(c, cell.track, TRACK_N - 1);
+		if (days == 0 && i > 0) {
+			c->bad |= cell.track == 0 || cell.track + was.track >= TRACK_N;
+			cell.track = (uint8_t)(cell.track + was.track);
+		}
+		cell.day = (uint16_t)(was.day + days);
+		FIELD(c, run, n - i);
+		c->bad |= run == 0;
+		was = cell;
+		for (uint32_t k = 0; k < run && !c->bad; k++, i++) {
+			uint32_t by = 0;
+
+			if (c->encode)
+				by = l->cell[i].code - (k > 0 ? was.code : 0U);
+			FIELD(c, by, 255);
+			c->bad |= (k > 0 && by == 0) || (k > 0 ? was.code : 0U) + by > 255;
+			was.code = (uint8_t)((k > 0 ? was.code : 0U) + by);
+			was.n = c->encode ? l->cell[i].n : 0;
+			FIELD(c, was.n, UINT32_MAX);
+			keep_cell(c, l, &was);
+		}
+	}
+}
+
 static void lookback(struct codec *c, struct hr_lookback *l)
 {
 	uint32_t n = l->n;
 
 	FIELD(c, l->dropped_days, UINT32_MAX);
 	FIELD(c, n, HR_LOOKBACK_CELLS);
+	if (c->version >= 8) {
+		cells(c, l, n);
+		return;
+	}
 	for (uint32_t i = 0; i < n && !c->bad; i++) {
 		struct hr_cell cell = c->encode ? l->cell[i] : (struct hr_cell){0};
 
@@ -280,9 +354,7 @@ static void lookback(struct codec *c, struct hr_lookback *l)
 		FIELD(c, cell.track, TRACK_N - 1);
 		FIELD(c, cell.code, 255);
 		FIELD(c, cell.n, UINT32_MAX);
-		if (!c->encode && !c->bad &&
-			!hr_lookback_add(l, cell.day, cell.track, cell.code, cell.n))
-			c->bad = c->no_memory = true; /* no more cells than it has room for */
+		keep_cell(c, l, &cell);
 	}
 }
 

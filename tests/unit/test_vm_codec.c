@@ -3,7 +3,7 @@
 #include "tests/unit/hr_cmocka.h"
 #include "tests/unit/model_fixture.h"
 
-#include "collector/core/vm.h"
+#include "collector/core/vm_state.h"
 
 static struct hr_model_conf conf(void)
 {
@@ -181,7 +181,7 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 	assert_int_equal(hr_vm_encode(vm, a, sizeof(a)), n);
 	while (a[at] == b[at])
 		at++;
-	assert_int_equal(a[4], 7);
+	assert_int_equal(a[4], 8);
 	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
 	for (unsigned version = 2; version <= 6; version++) {
 		size_t len = n - lack[version] - NO_LIMITS;
@@ -195,10 +195,78 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
-	a[4] = 8; /* of a newer program */
+	a[4] = 9; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n, &no_memory));
 	hr_vm_free(vm);
+}
+
+/* Version 7 had each cell by itself: two of them in place of none. */
+static void cells_of_version_7_are_read(void **state)
+{
+	static const unsigned char older[] = {2, /* cells: day, track, code, n */
+		0xa0, 0x9c, 0x01, 0x00, 0x24, 0x06, 0xa0, 0x9c, 0x01, 0xa3, 0x01, 0x84, 0x01, 0x2c};
+	struct hr_model_conf c = conf();
+	struct hr_vm *vm = hr_vm_new(&c), *back;
+	static unsigned char a[65536], b[65536];
+	size_t n = hr_vm_encode(vm, a, sizeof(a)), at = n - 8 - NO_ALL - 1, len;
+	bool no_memory;
+
+	(void)state;
+	assert_int_equal(a[at], 0);
+	memcpy(b, a, at);
+	memcpy(b + at, older, sizeof(older));
+	memcpy(b + at + sizeof(older), a + at + 1, n - at - 1);
+	len = n + sizeof(older) - 1;
+	b[4] = 7;
+	sign(b, len);
+	back = hr_vm_decode(&c, b, len, &no_memory);
+	assert_non_null(back);
+	for (unsigned again = 0; again < 2; again++) { /* and written and read as of today */
+		struct hr_vm *was = back;
+
+		assert_int_equal(back->back.n, 2);
+		assert_memory_equal(back->back.cell,
+			((struct hr_cell[]){{20000, 0, 36, 6}, {20000, 163, 132, 44}}),
+			2 * sizeof(struct hr_cell));
+		len = hr_vm_encode(back, b, sizeof(b));
+		assert_int_equal(b[4], 8);
+		back = hr_vm_decode(&c, b, len, &no_memory);
+		assert_non_null(back);
+		hr_vm_free(was);
+	}
+	hr_vm_free(back);
+	hr_vm_free(vm);
+}
+
+static void cells_come_back_as_they_were(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("cells");
+	struct hr_model_conf c = conf();
+	static unsigned char a[65536];
+	bool no_memory;
+
+	(void)state;
+	for (unsigned round = 0; round < 50; round++) {
+		struct hr_vm *vm = hr_vm_new(&c), *back;
+		uint16_t day = (uint16_t)hr_rand_below(&r, UINT16_MAX - 10);
+		size_t n;
+
+		for (uint64_t i = hr_rand_below(&r, 600); i > 0; i--)
+			assert_true(hr_lookback_add(&vm->back,
+				(uint16_t)(day + hr_rand_below(&r, 10)),
+				(uint8_t)hr_rand_below(&r, TRACK_N), (uint8_t)hr_rand_bits(&r, 8),
+				1 + (uint32_t)hr_rand_bits(&r, 31)));
+		n = hr_vm_encode(vm, a, sizeof(a));
+		back = hr_vm_decode(&c, a, n, &no_memory);
+		assert_non_null(back);
+		assert_int_equal(back->back.n, vm->back.n);
+		if (vm->back.n > 0)
+			assert_memory_equal(back->back.cell, vm->back.cell,
+				vm->back.n * sizeof(struct hr_cell));
+		hr_vm_free(back);
+		hr_vm_free(vm);
+	}
 }
 
 int main(void)
@@ -209,6 +277,8 @@ int main(void)
 		cmocka_unit_test(damaged_bytes_are_refused),
 		cmocka_unit_test(forged_bytes_do_no_harm),
 		cmocka_unit_test(bytes_of_older_versions_are_read_and_what_they_lack_begins_anew),
+		cmocka_unit_test(cells_of_version_7_are_read),
+		cmocka_unit_test(cells_come_back_as_they_were),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
