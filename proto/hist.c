@@ -139,9 +139,34 @@ static uint64_t rank_of(double p, uint64_t total)
 	return k > total ? total : k;
 }
 
+/* The bucket of the @k-th sample; HR_BUCKETS: there are not as many. */
+static uint32_t rank_from_bottom(const struct hr_hist *h, uint64_t k)
+{
+	uint64_t seen = 0;
+	uint32_t i = 0;
+
+	while (i < HR_BUCKETS && (seen += h->n[i]) < k)
+		i++;
+	return i;
+}
+
+/* The same for a rank near the largest sample, some steps away. */
+static uint32_t rank_from_top(const struct hr_hist *h, uint64_t k)
+{
+	uint64_t above = 0;
+
+	for (uint32_t i = hr_hist_group(h, hr_bucket(h->max)) + 1; i > 0; i--) {
+		above += h->n[i - 1];
+		if (above > h->total - k)
+			return i - 1;
+	}
+	return HR_BUCKETS;
+}
+
 bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret_q)
 {
-	uint64_t seen = 0, k;
+	uint32_t i, hi;
+	uint64_t k;
 
 	assert(p > 0 && p <= 1);
 	if (h->total == 0)
@@ -151,24 +176,21 @@ bool hr_hist_quantile(const struct hr_hist *h, double p, struct hr_quantile *ret
 		*ret_q = (struct hr_quantile){h->max, h->max};
 		return true;
 	}
-	for (uint32_t i = 0; i < HR_BUCKETS; i++) {
-		seen += h->n[i];
-		if (seen >= k) {
-			uint32_t hi = hr_hist_hi(h, i);
-
-			*ret_q = (struct hr_quantile){hr_bucket_lo(i), hi < h->max ? hi : h->max};
-			return true;
-		}
-	}
-	return false; /* total disagrees with the buckets: hr_hist_valid says so too */
+	i = p > 0.5 ? rank_from_top(h, k) : rank_from_bottom(h, k);
+	if (i == HR_BUCKETS)
+		return false; /* total disagrees with the buckets: hr_hist_valid says so too */
+	hi = hr_hist_hi(h, i);
+	*ret_q = (struct hr_quantile){hr_bucket_lo(i), hi < h->max ? hi : h->max};
+	return true;
 }
 
 uint64_t hr_hist_above(const struct hr_hist *h, uint32_t value)
 {
+	uint32_t last = hr_hist_group(h, hr_bucket(h->max));
 	uint64_t n = 0;
 
 	/* the group that holds @value may have samples on both sides: left out */
-	for (uint32_t i = hr_hist_group(h, hr_bucket(value)) + 1; i < HR_BUCKETS; i++)
+	for (uint32_t i = hr_hist_group(h, hr_bucket(value)) + 1; i <= last; i++)
 		n += h->n[i];
 	return n;
 }

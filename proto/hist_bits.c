@@ -13,8 +13,21 @@ static unsigned bit_length(uint64_t v)
 
 bool hr_bits_put(struct hr_bits *b, uint64_t v, unsigned n)
 {
+	unsigned off = (unsigned)(b->at % 8);
+
 	if (n > b->cap * 8 - b->at)
 		return false;
+	if (n > 0 && n <= 64 - off && b->at / 8 + 8 <= b->cap) {
+		unsigned char *p = b->buf + b->at / 8;
+		uint64_t all = v << (64 - n) >> off;
+
+		if (off > 0)
+			all |= (uint64_t)*p << 56;
+		for (unsigned i = 0; i < 8; i++) /* one store; so the padding at the end is 0 */
+			p[i] = (unsigned char)(all >> (56 - 8 * i));
+		b->at += n;
+		return true;
+	}
 	while (n > 0) {
 		unsigned left = 8 - (unsigned)(b->at % 8), take = n < left ? n : left;
 		unsigned piece = (unsigned)(v >> (n - take)) & ((1u << take) - 1);

@@ -162,6 +162,30 @@ uint64_t hr_lookback_counts(const struct hr_lookback *l, uint8_t track, uint64_t
 	return sum;
 }
 
+void hr_lookback_tracks(const struct hr_lookback *l, struct hr_lookback_tracks *ret)
+{
+	memset(ret->first, 0, sizeof(ret->first));
+	for (uint32_t i = l->n; i > 0; i--) {
+		uint8_t track = l->cell[i - 1].track;
+
+		ret->next[i - 1] = ret->first[track];
+		ret->first[track] = (uint16_t)i;
+	}
+}
+
+uint64_t hr_lookback_counts_of(const struct hr_lookback *l, const struct hr_lookback_tracks *t,
+	uint8_t track, uint64_t ret_n[256])
+{
+	uint64_t sum = 0;
+
+	memset(ret_n, 0, 256 * sizeof(*ret_n));
+	for (uint32_t i = t->first[track]; i > 0; i = t->next[i - 1]) {
+		ret_n[l->cell[i - 1].code] += l->cell[i - 1].n;
+		sum += l->cell[i - 1].n;
+	}
+	return sum;
+}
+
 bool hr_counts_quantile(const uint64_t n[256], double q, uint8_t *ret_code)
 {
 	uint64_t sum = 0, below = 0, rank;

@@ -52,6 +52,15 @@ void hr_lookback_forget(struct hr_lookback *l, uint8_t first, uint8_t last);
 /* Counts of a track over all days, by code. Returns their sum. */
 uint64_t hr_lookback_counts(const struct hr_lookback *l, uint8_t track, uint64_t ret_n[256]);
 
+/* The cells of each track, for who asks for the counts of many: 0 none, else a place + 1. */
+struct hr_lookback_tracks {
+	uint16_t first[256], next[HR_LOOKBACK_CELLS];
+};
+void hr_lookback_tracks(const struct hr_lookback *l, struct hr_lookback_tracks *ret);
+/* As hr_lookback_counts(), of a lookback that has not changed since. */
+uint64_t hr_lookback_counts_of(const struct hr_lookback *l, const struct hr_lookback_tracks *t,
+	uint8_t track, uint64_t ret_n[256]);
+
 /* Smallest code with more than floor(q * n) of the count at or below it: v[floor(q n)] of the
  * sorted values. */
 bool hr_counts_quantile(const uint64_t n[256], double q, uint8_t *ret_code);

@@ -398,13 +398,16 @@ void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
 static void add_hist(
 	struct hr_vm *vm, uint16_t day, unsigned res, const struct hr_hist *h, uint64_t have)
 {
-	if (!have)
-		return;
-	for (unsigned b = 0; b < HR_BUCKETS; b++)
-		if (h->n[b]) /* of a group its last bucket: demand is not told smaller than it was
-			      */
-			(void)hr_lookback_add(&vm->back, day, (uint8_t)TRACK_DEMAND(res),
-				(uint8_t)hr_bucket(hr_hist_hi(h, b)), h->n[b]);
+	uint64_t left = have ? h->total : 0;
+
+	for (unsigned b = 0; left > 0 && b < HR_BUCKETS; b++) {
+		if (!h->n[b])
+			continue;
+		/* of a group its last bucket: demand is not told smaller than it was */
+		(void)hr_lookback_add(&vm->back, day, (uint8_t)TRACK_DEMAND(res),
+			(uint8_t)hr_bucket(hr_hist_hi(h, b)), h->n[b]);
+		left -= h->n[b] < left ? h->n[b] : left;
+	}
 }
 
 static void add_sample(struct hr_vm *vm, uint16_t day, unsigned res, double v, uint32_t n)

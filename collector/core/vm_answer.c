@@ -32,12 +32,13 @@ struct making {
 	double bind_share;
 	uint64_t units; /* 10 s units behind K */
 	uint64_t counts[256];
+	struct hr_lookback_tracks tracks; /* of vm->back */
 };
 
 /* Lookback plus open minute; "no claim" left out. Returns the sum that made a claim. */
 static uint64_t counts(struct making *k, unsigned track)
 {
-	uint64_t sum = hr_lookback_counts(&k->vm->back, (uint8_t)track, k->counts);
+	uint64_t sum = hr_lookback_counts_of(&k->vm->back, &k->tracks, (uint8_t)track, k->counts);
 
 	for (uint32_t i = 0; i < k->n_vote; i++) {
 		if (k->vote[i].track != track)
@@ -425,7 +426,8 @@ static void fill_bigger(const struct making *k, struct hr_answer *a)
 
 static void begin(struct making *k, struct hr_vm *vm, uint64_t now_ms, struct hr_trace *t)
 {
-	memset(k, 0, sizeof(*k));
+	memset(k, 0, offsetof(struct making, tracks));
+	hr_lookback_tracks(&vm->back, &k->tracks);
 	k->vm = vm;
 	k->now_ms = now_ms;
 	k->t = t;

@@ -116,7 +116,8 @@ static uint32_t place(const struct hr_cell *c)
 /* In runs of ascending codes, as distributions come, and between them anywhere. */
 static void it_counts_like_a_table_whatever_the_order(void **state)
 {
-	static uint64_t table[MANY_DAYS][256][256], n[256];
+	static uint64_t table[MANY_DAYS][256][256], n[256], n2[256];
+	static struct hr_lookback_tracks tracks;
 	struct hr_lookback l = {0};
 	struct hr_rand r = {.s = 7};
 
@@ -138,8 +139,12 @@ static void it_counts_like_a_table_whatever_the_order(void **state)
 	}
 	for (uint32_t i = 1; i < l.n; i++)
 		assert_true(place(&l.cell[i - 1]) < place(&l.cell[i]));
+	hr_lookback_tracks(&l, &tracks);
 	for (unsigned track = 0; track < 256; track++) {
 		uint64_t all = 0, sum = hr_lookback_counts(&l, (uint8_t)track, n);
+
+		assert_int_equal(hr_lookback_counts_of(&l, &tracks, (uint8_t)track, n2), sum);
+		assert_memory_equal(n2, n, sizeof(n));
 
 		for (unsigned code = 0; code < 256; code++) {
 			uint64_t is = 0;
