@@ -14,8 +14,7 @@
 
 #define VM_MAGIC "HRVM"
 /* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
- * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells of the lookback
- * one by one, three times as long */
+ * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells one by one */
 #define VM_VERSION 8
 #define VM_OLDEST  2
 
