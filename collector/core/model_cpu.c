@@ -339,8 +339,8 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 		b->at_most = hr_opt_of(most);
 		b->capped = false;
 		hr_trace_say(x->t,
-			"  at most %.3f: %.0f late today, %.1f without %g deviations, and more in "
-			"proportion",
+			"  at most %.3f: %.0f late today, %.1f without %g deviations, "
+			"and more in proportion",
 			most, f->late, sure, CLUMPED);
 	}
 	if (b->at_most.has)

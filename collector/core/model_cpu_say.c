@@ -22,10 +22,8 @@ static void say_stage2(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 	if (slices > 0)
 		hr_trace_say(x->t,
 			"  of %.0f slices in this minute: wake-ups come by chance within windows "
-			"of "
-			"%.0f ms (mean), growth lies within half of it; bursts of any length "
-			"follow "
-			"any in %.0f",
+			"of %.0f ms (mean), growth lies within half of it; "
+			"bursts of any length follow any in %.0f",
 			slices, (double)m->ctr[HR_CTR_REPLAY_EVEN_MS] / slices,
 			(double)m->ctr[HR_CTR_REPLAY_MIXED_N]);
 }
@@ -41,9 +39,8 @@ void hr_cpu_say(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 			100 * f->busy_all, 100 * HR_BUSY_ALL_BAD);
 	if (f->has_bursts)
 		hr_trace_say(x->t,
-			"  late bursts = %.0f of %.0f (%.3f %%)  (waited > max(%g ms, own CPU "
-			"time); "
-			"limit %.2g %%)",
+			"  late bursts = %.0f of %.0f (%.3f %%)  "
+			"(waited > max(%g ms, own CPU time); limit %.2g %%)",
 			f->late, f->bursts, f->bursts > 0 ? 100 * f->late / f->bursts : 0,
 			x->conf->x_ms, 100 * x->conf->eps);
 	if (f->has_bursts)

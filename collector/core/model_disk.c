@@ -82,9 +82,8 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	hr_limit_cap(l, &cap);
 	if (deferred)
 		hr_trace_say(x->t,
-			"  %s that nobody waits for: the mean of the window is its need, a second "
-			"shows "
-			"what is carried",
+			"  %s that nobody waits for: the mean of the window is its need, "
+			"a second shows what is carried",
 			k->write_share > 0.5 ? "write-back" : "reads ahead");
 	r[0].demand = deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
 	r[1].demand =
