@@ -9,10 +9,11 @@
 
 #include "collector/core/crc32.h"
 
-#define MAGIC "HRPS"
 #define HEAD  12 /* magic, length, checksum */
 #define BEGIN 9  /* from_bin, number of sums */
 #define EACH  12 /* bin, length */
+
+static const unsigned char magic[4] = {'H', 'R', 'P', 'S'};
 
 void hr_part_done(struct hr_part *p)
 {
@@ -113,7 +114,7 @@ size_t hr_part_encode(struct hr_part *p, void *buf, size_t cap)
 		put(b + at + 8, len, 4);
 		at += EACH + len;
 	}
-	memcpy(b, MAGIC, 4);
+	memcpy(b, magic, sizeof(magic));
 	put(b + HEAD, p->from_bin, 8);
 	b[HEAD + 8] = (unsigned char)p->n;
 	put(b + 4, at - HEAD, 4);
@@ -126,7 +127,7 @@ size_t hr_part_len(const void *state, size_t len)
 	const unsigned char *b = state;
 	size_t is;
 
-	if (len < HEAD || memcmp(b, MAGIC, 4) != 0)
+	if (len < HEAD || memcmp(b, magic, sizeof(magic)) != 0)
 		return 0;
 	is = (size_t)get(b + 4, 4);
 	return is <= len - HEAD ? HEAD + is : len;
