@@ -203,9 +203,11 @@ def many():
 
 
 def fast():
-    """With connect_rate = 10: a burst of 100, then 10/s."""
+    """With connect_rate = 10: a burst of 100, then 10/s.  The burst takes no time, however busy the machine is."""
+    for _ in range(150):
+        tcp().close()
     refused = 0
-    for _ in range(180):
+    for _ in range(30):
         with tcp() as s:
             s.settimeout(0.02)
             try:
@@ -214,7 +216,7 @@ def fast():
                 pass
             except OSError:
                 refused += 1
-    want("180 connections in a row from an address that may make 100 and 10/s: some closed unanswered", refused > 20, True)
+    want("30 connections behind 150 of an address that may make 100 and 10/s: most closed unanswered", refused > 15, True)
 
 
 for case in (plain_http, old_tls, no_token, right_token, other_kind, wrong_token, body_before_auth, slow, many, fast):
