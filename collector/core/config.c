@@ -119,7 +119,7 @@ static const struct hr_conf_key keys[] = {
 		"Days an answer looks back: a week has every weekday's peak."),
 	KEY("model", "min_history", HR_CONF_DURATION, min_history_ns, 0, 7.8e15, "30h",
 		"History below which the answer is unknown: a day's peak and some of the next."),
-	KEY("model", "wakeup", HR_CONF_DURATION, wakeup_ns, 0, 1e6, "50us",
+	KEY("model", "wakeup", HR_CONF_DURATION, wakeup_ns, 0, 1e6, "80us",
 		"CPU time of a wake-up beyond its job, at most, which goes as CPUs fill. 0: work "
 		"grows as the load does."),
 	KEY("model", "max_vcpus", HR_CONF_U64, max_vcpus, 0, 4096, "0",

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VQ_SLOPE_MIN  1.0 /* two bursts meet at least in proportion to the load */
-#define VQ_TODAY_MAX  2.0
-#define IDLE_WORK_MAX 0.75 /* half of the work at a third of the CPUs was the most (MODEL.md 3) */
-#define VQ_SEEN       5    /* late bursts; fewer say nothing against the queue: +-45 % */
+#define VQ_SLOPE_MIN 1.0 /* two bursts meet at least in proportion to the load */
+#define VQ_TODAY_MAX 2.0
+#define LESS_MAX     8.0 /* no claim is larger */
+#define VQ_SEEN      5   /* late bursts; fewer say nothing against the queue: +-45 % */
 
 double hr_k_clamp(double k)
 {
@@ -134,7 +134,14 @@ double hr_work_idle(double work_s, double bursts, double cpu_s, double wakeup_s)
 {
 	double idle = cpu_s > 0 ? fmin(fmax(1 - work_s / cpu_s, 0), 1) : 0;
 
-	return fmin(bursts * wakeup_s, IDLE_WORK_MAX * work_s) * idle;
+	return fmin(bursts * wakeup_s, work_s) * idle;
+}
+
+double hr_work_less(double k, double busy, double sizes, double share)
+{
+	double then = fmin(k * busy / sizes, 1);
+
+	return k / fmax(1 - share * (then - busy), 1 / LESS_MAX);
 }
 
 static void tidy_one(struct hr_opt *o, const struct hr_opt *max)

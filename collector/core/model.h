@@ -96,6 +96,13 @@ double hr_work_bound(double c_eff, double t_s, double x_s, double work_s);
  */
 double hr_work_idle(double work_s, double bursts, double cpu_s, double wakeup_s);
 
+/*
+ * The load that makes CPUs as busy as @k times today's would if its work stayed the same: @share of
+ * the work goes as CPUs become busy all the time that were idle all the time.  @busy: share of
+ * their time today; @sizes: of so many times the CPUs.
+ */
+double hr_work_less(double k, double busy, double sizes, double share);
+
 double hr_k_clamp(double k);
 struct hr_opt hr_opt_of(double v);
 /* Orders and clamps: at_least <= likely <= at_most, each in [1/8, 8]. */

@@ -20,6 +20,8 @@
 #define CHANCE_2     0.3  /* and of the replay */
 #define CHECK_BURSTS 100  /* fewer bursts cannot check a prediction of 1 % */
 #define FAR          2.0  /* growth inside bursts from which on it is extrapolated */
+#define IDLE_LIKELY  0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
+#define FULL         0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
 
 struct hr_opt hr_frozen_gain(const struct hr_minute *m)
@@ -111,6 +113,7 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	f.quota_bad =
 		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= HR_QUOTA_BAD);
 	f.idle_work_s = hr_work_idle(f.work_s, f.bursts, f.c * f.t_s, x->conf->wakeup_us / 1e6);
+	f.busy = f.c > 0 && f.t_s > 0 ? fmin(f.work_s / (f.c * f.t_s), 1) : 0;
 	f.stalled = hr_is_stalled(x, &f);
 	*ret_f = f;
 }
@@ -185,7 +188,7 @@ static void stage1(const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigne
 	/* Growth outside the bursts never fits less than growth inside them. */
 	*ret = (struct vq_k){.below = v->below,
 		.inside = v->k,
-		.apart = fmax(fmax(apart, v->k) / f->today, z ? 0 : cube_law(x, f)),
+		.apart = fmax(apart, v->k) / f->today,
 		.m_lo = x->conf->m_lo,
 		.m_hi = x->conf->m_hi};
 }
@@ -215,7 +218,7 @@ static void stage2(
 	 * replay another; all of it where the replay says short and the measurement does not.
 	 */
 	ret->apart /= ret->apart < 1 ? s2->today : sqrt(s2->today);
-	ret->apart = fmax(fmax(ret->apart, ret->inside), z ? 0 : cube_law(x, f));
+	ret->apart = fmax(ret->apart, ret->inside);
 	/*
 	 * Beyond FAR no burst as dense was seen: batches grew by 3.3 where the replay had 6
 	 * (tests/truth).
@@ -224,16 +227,24 @@ static void stage2(
 		ret->m_lo *= sqrt(ret->inside / FAR);
 }
 
+/* Of the work, what likely goes as CPUs become busy that were idle. */
+static double idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f)
+{
+	double at_most = hr_work_idle(f->work_s, f->bursts, INFINITY, x->conf->wakeup_us / 1e6);
+
+	return f->has_slots && f->work_s > 0 ? IDLE_LIKELY * at_most / f->work_s : 0;
+}
+
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
 static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
 {
 	double c2 = f->c * (z ? 2 : 1), c_eff = c2 * f->delivered;
 	double x_s = x->conf->x_ms / 1e3;
-	/* If work grows as the load does; if none of what idle CPUs add stays; in between. */
+	/* If work grows as the load does; if none of what idle CPUs add stays; as is likely. */
 	double same = hr_work_bound(c_eff, f->t_s, x_s, f->work_s);
 	double work = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - f->idle_work_s);
-	double middle = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - f->idle_work_s / 2);
+	double middle = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - IDLE_LIKELY * f->idle_work_s);
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
@@ -250,7 +261,8 @@ static void vq_bounds(
 		say_vq(x, &v, c2, k.apart, f);
 		if (f->s2.used)
 			stage2(x, f, z, &k);
-		k.apart = hr_k_clamp(k.apart);
+		k.apart = hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c, idle_share(x, f));
+		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(x, f)));
 		k.m_lo *= by_chance(x, f, k.inside);
 		b->at_least =
 			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
@@ -268,9 +280,10 @@ static void vq_bounds(
 	if (f->has_slots)
 		hr_trace_say(x->t,
 			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work; "
-			"%.3f and %.3f if half and all of the %.3f CPU-s that idle CPUs may add "
+			"%.3f and %.3f if %.0f and 100 %% of the %.3f CPU-s that idle CPUs may add "
 			"stay away)",
-			same, c_eff, f->t_s, x_s, f->work_s, middle, work, f->idle_work_s);
+			same, c_eff, f->t_s, x_s, f->work_s, middle, work, 100 * IDLE_LIKELY,
+			f->idle_work_s);
 	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
 		/* The work bound cuts the extrapolation. */
 		b->likely = hr_opt_of(middle);
@@ -347,8 +360,12 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 		b->at_most.v = fmax(b->at_most.v, 1);
 	if (b->likely.has)
 		b->likely.v = fmax(b->likely.v, 1);
-	/* Three standard deviations of the count below the limit: not by chance. */
-	if (b->at_least.has && f->late + 3 * sqrt(f->late + 1) < x->conf->eps * f->bursts)
+	/*
+	 * Three standard deviations of the count below the limit: not by chance.  But a pool of few
+	 * that never sleep waits little, however long its clients do: nothing is proven by it.
+	 */
+	if (b->at_least.has && f->busy < FULL &&
+		f->late + 3 * sqrt(f->late + 1) < x->conf->eps * f->bursts)
 		b->at_least.v = fmax(b->at_least.v, 1);
 	hr_bounds_tidy(b);
 }

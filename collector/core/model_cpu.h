@@ -12,6 +12,7 @@ struct hr_cpu_facts {
 	double c, t_s;         /* vCPUs, covered seconds */
 	double work_s;         /* CPU seconds, hogs included */
 	double idle_work_s;    /* of it, what idle CPUs added, at most */
+	double busy;           /* share of the CPUs' time */
 	double run_s, steal_s; /* delivered and stolen CPU seconds */
 	double delivered;      /* run / (run + steal), 1 when nothing was wanted */
 	double steal_share;

@@ -22,7 +22,7 @@ void hr_model_conf_default(struct hr_model_conf *c)
 		.m_hi = 2.6,
 		.m2_lo = 1.2,
 		.m2_hi = 1.7,
-		.wakeup_us = 50,
+		.wakeup_us = 80,
 		.lookback_days = 7,
 		.min_history_h = 30,
 		.minute_ms = MINUTE_MS,

@@ -70,8 +70,9 @@ static void one_clump_of_stolen_time_is_neither_the_hosts_nor_the_sizes(void **s
 	/* 500 - 2 x 100: 4.6 % */
 	ran(b, 6000, 500, 100);
 	is_held_open(b);
-	/* the most that fits by work: nothing stolen but the clump, 2 x 10.01 / (6 - 0.02 x 0.7) */
-	fx_near(b->e.r.headroom.at_most.v, 2 * (6000.0 / 6300) * 10.01 / (6 - 0.014), 1e-6);
+	/* the most that fits by work: nothing stolen but the clump, 2 x 10.01 / (6 - 0.032 x 0.7)
+	 */
+	fx_near(b->e.r.headroom.at_most.v, 2 * (6000.0 / 6300) * 10.01 / (6 - 0.0224), 1e-6);
 }
 
 static void what_a_clump_may_have_made_late_is_no_shortage(void **state)
@@ -106,15 +107,15 @@ static void what_a_clump_may_have_made_late_is_no_shortage(void **state)
 	assert_true(b->e.r.saturated);
 }
 
-/* Half of 2 CPUs busy with bursts of 60 us: 3.75 of 10 CPU-s may go as the CPUs fill. */
+/* Half of 2 CPUs busy with bursts of 60 us: 5 of 10 CPU-s may go as the CPUs fill, 3.75 likely. */
 static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
 {
 	struct bench *b = *state;
 
 	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 160000;
 	ran(b, 10000, 0, 0);
-	fx_near(b->e.r.headroom.at_most.v, 20.02 / (10 - 0.75 * 10 * 0.5), 1e-9);
-	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.75 * 10 * 0.25), 1e-9);
+	fx_near(b->e.r.headroom.at_most.v, 20.02 / (10 - 10 * 0.5), 1e-9);
+	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.75 * 10 * 0.5), 1e-9);
 	/* as if all of it grew; chance: 12800 late would be too many at 8 times the load */
 	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
 	b->conf.wakeup_us = 0;
@@ -122,6 +123,25 @@ static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 2.002, 1e-9);
 	fx_near(b->e.r.headroom.likely.v, 2.002, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
+}
+
+/*
+ * A pool of few that never sleeps waits little, however long its clients do (pgbench at 125 % of
+ * what breaks it: CPUs 93 % busy, 0.01 % late, 8 % by the queue): no more is proven than the queue
+ * says.
+ */
+static void nothing_late_on_full_cpus_does_not_prove_that_today_fits(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 400000;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		b->m.vq_bad[0][g] = b->m.vq_bad[HR_VQ_SPREAD][g] = g < 2 ? 0 : 32000;
+	ran(b, 17900, 0, 0); /* 89.5 % of 20 CPU-s */
+	fx_near(b->e.r.headroom.at_least.v, 1, 1e-9);
+	ran(b, 18700, 0, 0);
+	assert_true(b->e.r.headroom.at_least.v < 0.8);
+	assert_true(b->e.r.headroom.likely.v >= 1);
 }
 
 static void unaccounted_time_is_forgiven_where_cpus_stood_idle(void **state)
@@ -270,6 +290,7 @@ int main(void)
 		T(steal_on_an_idle_vm_is_not_judged),
 		T(one_clump_of_stolen_time_is_neither_the_hosts_nor_the_sizes),
 		T(what_a_clump_may_have_made_late_is_no_shortage),
+		T(nothing_late_on_full_cpus_does_not_prove_that_today_fits),
 		T(work_that_idle_cpus_add_does_not_grow_with_the_load),
 		T(a_measurement_says_how_much_longer_it_should_be),
 		T(unaccounted_time_is_forgiven_where_cpus_stood_idle),

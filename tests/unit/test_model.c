@@ -128,14 +128,28 @@ static void work_cannot_exceed_the_cpus(void **state)
 static void idle_time_adds_to_short_bursts_only_and_only_while_there_is_some(void **state)
 {
 	(void)state;
-	/* 13.1 of 28 CPU-s: 53.2 % idle; 222,000 x 50 us = 11.1 s, but 75 % of the work at most */
-	fx_near(hr_work_idle(13.1, 222000, 28, 50e-6), 0.75 * 13.1 * (14.9 / 28), 1e-9);
+	/* 13.1 of 28 CPU-s: 53.2 % idle; 222,000 x 50 us = 11.1 s, by 80 us all of the work at most
+	 */
+	fx_near(hr_work_idle(13.1, 222000, 28, 50e-6), 11.1 * (14.9 / 28), 1e-9);
+	fx_near(hr_work_idle(13.1, 222000, 28, 80e-6), 13.1 * (14.9 / 28), 1e-9);
 	/* jobs of 2 ms: 6550 x 50 us */
 	fx_near(hr_work_idle(13.1, 6550, 28, 50e-6), 0.3275 * (14.9 / 28), 1e-9);
 	fx_near(hr_work_idle(28, 222000, 28, 50e-6), 0, 0);
 	fx_near(hr_work_idle(29, 222000, 28, 50e-6), 0, 0);
 	fx_near(hr_work_idle(13.1, 222000, 28, 0), 0, 0);
 	fx_near(hr_work_idle(0, 0, 0, 50e-6), 0, 0);
+}
+
+static void a_load_grows_further_where_its_work_becomes_less(void **state)
+{
+	(void)state;
+	/* half busy, 0.75 of the work is there for the idle half: at 1.8 times, 0.9 busy, 0.3 is
+	 * gone */
+	fx_near(hr_work_less(1.8, 0.5, 1, 0.75), 1.8 / 0.7, 1e-12);
+	fx_near(hr_work_less(4, 0.5, 1, 0.75), 4 / 0.625, 1e-12); /* no more than busy */
+	/* on twice the CPUs it is there again: at 1.2 times they are 0.3 busy */
+	fx_near(hr_work_less(1.2, 0.5, 2, 0.75), 1.2 / 1.15, 1e-12);
+	fx_near(hr_work_less(1.8, 0.5, 1, 0), 1.8, 0);
 }
 
 static void bounds_are_ordered_and_clamped(void **state)
@@ -216,6 +230,7 @@ int main(void)
 		cmocka_unit_test(siblings_add_g_of_a_core),
 		cmocka_unit_test(work_cannot_exceed_the_cpus),
 		cmocka_unit_test(idle_time_adds_to_short_bursts_only_and_only_while_there_is_some),
+		cmocka_unit_test(a_load_grows_further_where_its_work_becomes_less),
 		cmocka_unit_test(bounds_are_ordered_and_clamped),
 		cmocka_unit_test(every_k_is_in_range),
 		cmocka_unit_test(fewer_late_wakes_never_lower_k),
