@@ -11,9 +11,14 @@
  * lumps (twice the cap of 300 writes/s in the guest), not a need.  That today's load is too much is
  * told by late requests.
  */
+static double limit_of(const struct hr_rate *r)
+{
+	return r->cap > 0 ? r->cap : fmax(r->clean, r->sold);
+}
+
 static double factor_of(const struct hr_rate *r)
 {
-	double limit = r->cap > 0 ? r->cap : r->clean;
+	double limit = limit_of(r);
 
 	return r->demand > 0 ? limit / (r->cap > 0 ? fmin(r->demand, r->cap) : r->demand)
 			     : INFINITY;
@@ -30,9 +35,9 @@ static void say_rate(const struct hr_ctx *x, const struct hr_rate *r)
 		hr_trace_say(x->t,
 			"  %s: limit unknown, carried at least %.0f per s, needed %.1f per s -> "
 			"at_least = "
-			"%.3f",
-			r->what, r->clean, r->demand,
-			r->demand > 0 ? fmin(r->clean / r->demand / CAP_M, HR_K_MAX) : HR_K_MAX);
+			"%.3f%s",
+			r->what, r->clean, r->demand, fmin(factor_of(r) / CAP_M, HR_K_MAX),
+			r->sold > r->clean ? "  (the smallest one sold would carry that)" : "");
 }
 
 static void take_capacity(struct hr_estimate *e, const struct hr_rate *r)
@@ -53,11 +58,10 @@ void hr_device_bounds(
 	*b = (struct hr_bounds){0};
 	for (unsigned i = 0; i < n; i++) {
 		const struct hr_rate *r = &rate[i];
-		double limit = r->cap > 0 ? r->cap : r->clean;
 		double k = factor_of(r);
 
 		say_rate(x, r);
-		if (!(limit > 0))
+		if (!(limit_of(r) > 0))
 			continue;
 		if (!b->at_least.has || k / CAP_M < b->at_least.v)
 			b->at_least = hr_opt_of(k / CAP_M);

@@ -8,6 +8,8 @@ struct hr_rate {
 	double demand; /* per second, what the minute needs of the limit */
 	double cap;    /* per second, 0 unknown */
 	double clean; /* best clean rate over the same length, a lower bound of the limit; 0 none */
+	double sold; /* what the smallest device sold would carry like this load, per second; 0 none
+		      */
 	enum hr_cap_source source;
 	enum hr_unit unit;
 	const char *what;

@@ -8,7 +8,11 @@
 
 #include <math.h>
 
-/* Load that does not decide: 8 x below what the smallest volumes sold carry (100 IO/s, 25 MB/s). */
+/* What the smallest volumes sold carry; under 1/8 of it a load does not decide. */
+#define SOLD_OPS       100.0
+#define SOLD_BYTES     25e6
+#define SOLD_SAVED     2.0 /* in 100 ms: their rate, and as much that the throttle has saved */
+#define SOLD_INFLIGHT  0.8 /* and one request at a time is enough for that many in flight */
 #define QUIET_OPS      12.0
 #define QUIET_BYTES    3e6
 #define QUIET_INFLIGHT 0.1
@@ -26,6 +30,12 @@ struct disk {
 	double late_share, psi_io, sync;
 	double timed; /* share of the requests that latencies are made of */
 	bool l0_known, has_psi, has_sync, waited, late_bad, queue_bad;
+	/*
+	 * Write-back and reads ahead come in clumps that nobody waits for: then the window's mean
+	 * is the need, and a second shows what can be carried.  A queue in it takes nothing from
+	 * that; what a throttle had saved for it, 0.1 s worth, is the bound's margin.
+	 */
+	bool deferred;
 };
 
 static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, struct disk *k)
@@ -49,6 +59,9 @@ static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, st
 	k->sync = k->has_sync ? (double)c[HR_DCTR_IO_SYNC_NS] / 1e9 / k->t_s : 0;
 	/* libaio and io_uring sleep for events, not for I/O: pressure stalls do not see them. */
 	k->waited = !k->has_psi || k->psi_io >= PSI_IO_WAITED || k->sync > SYNC_INFLIGHT;
+	k->deferred =
+		(k->write_share > 0.5 || (k->has_sync && k->sync <= ASKED_FOR * k->inflight)) &&
+		!k->waited;
 	k->l0_known = judged > 0 && judged >= n / 2;
 	if (!k->l0_known) {
 		judged = n;
@@ -61,18 +74,34 @@ static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, st
 		       d->flat_ms * 2 > x->m->covered_ms;
 }
 
+/*
+ * How much of a quantity the smallest volume sold, which carries @sold a second, would carry like
+ * this load: @rate a second over a window, at most @in_100ms in so many, or 0 where that may wait.
+ * In units of @demand; one request after the other.
+ */
+static double sold_of(
+	const struct disk *k, double sold, double rate, double in_100ms, double demand)
+{
+	double fits = fmin(sold / fmax(rate, 1e-9),
+		k->deferred ? INFINITY : SOLD_SAVED * sold / 10 / fmax(in_100ms, 1e-9));
+
+	return demand * fmin(fmin(fits, SOLD_INFLIGHT / fmax(k->inflight, 1e-9)), HR_K_MAX);
+}
+
+/* Requests that were late, or have queued at less, show that this one carries less. */
+static bool below_sold(const struct hr_ctx *x, const struct disk *k, const struct hr_limit *l)
+{
+	double queued_s = (double)l->queued_n / 10;
+
+	return k->late_share > x->conf->eps || (l->queued_n > 0 && l->ops < SOLD_OPS * queued_s &&
+						       1024 * l->kib < SOLD_BYTES * queued_s);
+}
+
 static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
 {
 	const struct hr_dev_facts *f =
 		x->facts && e->dev < x->facts->n_dev ? &x->facts->dev[e->dev] : NULL;
 	const struct hr_limit none = {0}, *l = x->limit ? &x->limit[e->dev] : &none;
-	/*
-	 * Write-back and reads ahead come in clumps that nobody waits for: then the window's mean
-	 * is the need, and a second shows what can be carried.  A queue in it takes nothing from
-	 * that; what a throttle had saved for it, 0.1 s worth, is the bound's margin.
-	 */
-	bool ahead = k->has_sync && k->sync <= ASKED_FOR * k->inflight;
-	bool deferred = (k->write_share > 0.5 || ahead) && !k->waited;
 	struct hr_rate r[2] = {
 		{.unit = HR_UNIT_IOPS, .what = "requests", .source = HR_CAP_LEARNED},
 		{.unit = HR_UNIT_BYTES_PER_S, .what = "bytes", .source = HR_CAP_LEARNED},
@@ -80,18 +109,24 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	struct hr_cap cap;
 
 	hr_limit_cap(l, &cap);
-	if (deferred)
+	if (k->deferred)
 		hr_trace_say(x->t,
 			"  %s that nobody waits for: the mean of the window is its need, "
 			"a second shows what is carried",
 			k->write_share > 0.5 ? "write-back" : "reads ahead");
-	r[0].demand = deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
-	r[1].demand =
-		deferred ? 1024 * k->d->rate_kib : 10240.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi;
-	r[0].clean = deferred ? fmax(l->best_ops_s, k->d->rate_ops)
-			      : 10.0 * fmax(l->clean_ops, l->best_ops);
-	r[1].clean = deferred ? fmax(1024.0 * l->best_kib_s, 1024 * k->d->rate_kib)
-			      : 10240.0 * fmax(l->clean_kib, l->best_kib);
+	r[0].demand = k->deferred ? k->d->rate_ops : 10.0 * k->d->dist[HR_DDIST_OPS_100MS].p99_hi;
+	r[1].demand = k->deferred ? 1024 * k->d->rate_kib
+				  : 10240.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi;
+	r[0].clean = k->deferred ? fmax(l->best_ops_s, k->d->rate_ops)
+				 : 10.0 * fmax(l->clean_ops, l->best_ops);
+	r[1].clean = k->deferred ? fmax(1024.0 * l->best_kib_s, 1024 * k->d->rate_kib)
+				 : 10240.0 * fmax(l->clean_kib, l->best_kib);
+	if (!below_sold(x, k, l)) {
+		r[0].sold = sold_of(k, SOLD_OPS, fmax(k->d->rate_ops, k->ops),
+			k->d->dist[HR_DDIST_OPS_100MS].p99_hi, r[0].demand);
+		r[1].sold = sold_of(k, SOLD_BYTES, fmax(1024 * k->d->rate_kib, k->bytes),
+			1024.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi, r[1].demand);
+	}
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;
 	if (f && f->cap_iops) {
