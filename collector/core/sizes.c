@@ -33,7 +33,10 @@ static struct hr_bounds gain_of(const struct hr_bounds *now, const struct hr_bou
 		l = a;
 	g.at_least = hr_opt_of(fmin(a, l));
 	g.likely = hr_opt_of(l);
-	g.at_most = hr_opt_of(fmax(a, l));
+	/* where the larger size's factor is as large as any that is told, who knows how much more
+	 */
+	if (!(has_l && l > 1 && big->likely.v >= HR_K_MAX))
+		g.at_most = hr_opt_of(fmax(a, l));
 	hr_bounds_tidy(&g);
 	return g;
 }
@@ -58,6 +61,13 @@ static void cut(struct hr_opt *o, double max)
 {
 	if (o->has && o->v > max)
 		o->v = max;
+}
+
+static void cut_or_set(struct hr_opt *o, double max)
+{
+	if (!o->has)
+		*o = hr_opt_of(max);
+	cut(o, max);
 }
 
 void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf,
@@ -97,6 +107,10 @@ void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf
 			most = fmin(most, in->frozen.v);
 		cut(&ret[z].gain.at_least, z == HR_SIZE_VCPUS ? fmin(most, 2) : most);
 		cut(&ret[z].gain.likely, most);
-		cut(&ret[z].gain.at_most, most);
+		/* no more than what is proven; more than what is claimed may be so */
+		if (bounded && z != HR_SIZE_MEMORY)
+			cut_or_set(&ret[z].gain.at_most, most);
+		else if (ret[z].gain.at_most.has && ret[z].gain.at_most.v > most)
+			ret[z].gain.at_most.has = false;
 	}
 }

@@ -17,9 +17,14 @@ static bool is_single(const struct hr_verdict_in *in)
 {
 	double hi = 0;
 
-	for (unsigned z = 0; z < HR_SIZE_N; z++)
-		if (in->gain[z].gain.at_most.has && in->gain[z].gain.at_most.v > hi)
-			hi = in->gain[z].gain.at_most.v;
+	for (unsigned z = 0; z < HR_SIZE_N; z++) {
+		const struct hr_bounds *g = &in->gain[z].gain;
+
+		if (g->has && !g->at_most.has)
+			hi = HR_K_MAX; /* nobody knows how much */
+		else if (g->at_most.has && g->at_most.v > hi)
+			hi = g->at_most.v;
+	}
 	if ((in->bind == HR_RES_SERIAL || in->bind == HR_RES_SOFTIRQ) && hi < GAIN_NONE)
 		return true;
 	return (in->bind == HR_RES_CPU || in->bind == HR_RES_SERIAL) && in->hot_thread &&

@@ -89,6 +89,18 @@ static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
 	hr_sizes_gain(&in, &conf, g);
 	near(g[HR_SIZE_VCPUS].gain.at_least.v, 2, 1e-9);
 	near(g[HR_SIZE_VCPUS].gain.likely.v, 3, 1e-9);
+	near(g[HR_SIZE_VCPUS].gain.at_most.v, 3, 1e-9);
+	/* 8 there is 8 or more, so how much more nobody knows: 16 threads had 4.6 where 3.7 was
+	 * told */
+	in.k.likely = (struct hr_opt){true, 2.14};
+	in.at[HR_SIZE_VCPUS].likely = (struct hr_opt){true, 8};
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.likely.v, 8 / 2.14, 1e-9);
+	assert_false(g[HR_SIZE_VCPUS].gain.at_most.has);
+	/* what is proven of tasks that never sleep stays so */
+	in.hog_share = 0.6;
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.at_most.v, 1.9, 1e-9);
 }
 
 int main(void)
