@@ -6,6 +6,64 @@
 #include "collector/core/model.h"
 #include "collector/core/gates.h"
 
+#include <math.h>
+
+#define WATERMARK                                                                                  \
+	0.05      /* of RAM; what reclaim keeps free: available leaves it out once too often       \
+		   */
+#define NEAR 1.44 /* most over least from which on the mean of the two is off by less than 1.2 */
+
+/* What is in use of the memory there is, in bytes. */
+struct need {
+	double least, likely, most; /* likely 0: not known; most INFINITY: nobody knows */
+};
+
+/*
+ * Everything that was ever read is in memory until reclaim takes it, so what is not free is the
+ * most that can be needed, as long as nobody waits for memory.  The least is what cannot be
+ * dropped: neither page cache nor, where there is swap, anonymous memory that would fit there.
+ * Active(file) does not tell which of the cache is read again: on kernel 6.12 it was 0 of 160 MB
+ * that were, as nothing had been reclaimed yet (tests/truth).
+ */
+static struct need need_of(const struct hr_minute *m, double total, bool is_short)
+{
+	double taken = fmax(total - (double)m->ctr[HR_CTR_MEM_FREE_BYTES], 0);
+	double swap =
+		fmin((double)m->ctr[HR_CTR_SWAP_FREE_BYTES], (double)m->ctr[HR_CTR_MEM_ANON_BYTES]);
+	double kept = fmax(total - (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES] - swap, 0);
+	struct need n = {
+		.least = fmax(kept - WATERMARK * total, 0), .most = is_short ? INFINITY : taken};
+
+	if (n.most <= NEAR * kept)
+		n.likely = sqrt(kept * n.most);
+	return n;
+}
+
+static void say_need(const struct hr_ctx *x, bool is_short, struct hr_estimate *e)
+{
+	double total = x->facts ? (double)x->facts->mem_total_bytes : 0;
+	struct need n;
+
+	if (!(total > 0) || !hr_minute_has(x->m, HR_SIG_MEMINFO))
+		return;
+	n = need_of(x->m, total, is_short);
+	hr_estimate_evidence(e, "need_at_least", n.least, HR_UNIT_BYTES, "/proc/meminfo");
+	if (n.likely > 0)
+		hr_estimate_evidence(e, "need_likely", n.likely, HR_UNIT_BYTES, "/proc/meminfo");
+	if (n.most < INFINITY)
+		hr_estimate_evidence(e, "need_at_most", n.most, HR_UNIT_BYTES, "/proc/meminfo");
+	if (n.most < INFINITY)
+		hr_trace_say(x->t,
+			"  needed now: at least %.0f MiB (what cannot be taken), at most %.0f MiB "
+			"(all "
+			"that is not free)%s",
+			n.least / 1048576, n.most / 1048576,
+			n.likely > 0 ? "" : "; what is read again of the cache is not known");
+	else
+		hr_trace_say(x->t, "  needed now: at least %.0f MiB; more than there is",
+			n.least / 1048576);
+}
+
 static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 {
 	const struct hr_minute *m = x->m;
@@ -75,6 +133,7 @@ void hr_model_memory(const struct hr_ctx *x, struct hr_estimate *ret)
 		mem_need(x, ret);
 	else
 		hr_estimate_no_signal(ret, x, HR_SIG_MEMINFO);
+	say_need(x, g.verdict == HR_MEM_SHORT, ret);
 	mem_evidence(x, &g, ret);
 	ret->r.confidence = !ret->r.headroom.has ? HR_CONFIDENCE_NONE
 			    : g.has_psi          ? HR_CONFIDENCE_HIGH

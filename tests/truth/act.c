@@ -18,8 +18,8 @@
 #define BLOCK 4096ULL
 
 static struct act_opts opts;
-static int disk = -1;
-static unsigned long long block_size, blocks, pages;
+static int disk = -1, file = -1;
+static unsigned long long block_size, blocks, pages, file_pages;
 static unsigned char *memory;
 
 static unsigned long long mix(unsigned long long x)
@@ -30,10 +30,57 @@ static unsigned long long mix(unsigned long long x)
 	return x ^ x >> 31;
 }
 
+static unsigned long long pages_of(double mb)
+{
+	return (unsigned long long)(mb * 1048576) / BLOCK;
+}
+
+/* @n pages of private memory, written once. */
+static unsigned char *fill(unsigned long long n)
+{
+	unsigned char *p =
+		mmap(NULL, n * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("mmap");
+		return NULL;
+	}
+	for (unsigned long long i = 0; i < n; i++)
+		p[i * BLOCK] = 1;
+	return p;
+}
+
+static bool read_page(unsigned long long at)
+{
+	char page[BLOCK];
+
+	return pread(file, page, sizeof(page), (off_t)(at * BLOCK)) == (ssize_t)sizeof(page);
+}
+
+/* What is read once comes first; the rest twice, as the kernel takes what is read again for in use.
+ */
+static bool read_all(const struct act_opts *o)
+{
+	unsigned long long once = pages_of(o->once_mb);
+
+	file_pages = pages_of(o->read_mb);
+	file = open(o->read, O_RDONLY | O_CLOEXEC);
+	if (file < 0 || posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM) != 0) {
+		perror(o->read);
+		return false;
+	}
+	for (unsigned long long i = 0; i < once + 2 * file_pages; i++)
+		if (!read_page(i < once ? file_pages + i : (i - once) % file_pages)) {
+			perror(o->read);
+			return false;
+		}
+	return true;
+}
+
 bool act_begin(const struct act_opts *o, bool *ret_any)
 {
 	opts = *o;
-	*ret_any = o->disk || o->touch_mb > 0 || o->http_port;
+	*ret_any = o->disk || o->touch_mb > 0 || o->read_mb > 0 || o->http_port;
 	if (o->disk) {
 		off_t end;
 
@@ -46,18 +93,15 @@ bool act_begin(const struct act_opts *o, bool *ret_any)
 		}
 		blocks = (unsigned long long)end / block_size;
 	}
+	if (o->cold_mb > 0 && !fill(pages_of(o->cold_mb)))
+		return false;
 	if (o->touch_mb > 0) {
-		pages = (unsigned long long)(o->touch_mb * 1048576) / BLOCK;
-		memory = mmap(NULL, pages * BLOCK, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (memory == MAP_FAILED) {
-			perror("mmap");
+		pages = pages_of(o->touch_mb);
+		memory = fill(pages);
+		if (!memory)
 			return false;
-		}
-		for (unsigned long long i = 0; i < pages; i++)
-			memory[i * BLOCK] = 1;
 	}
-	return true;
+	return !o->read || read_all(o);
 }
 
 static bool write_block(unsigned long long draw)
@@ -141,5 +185,8 @@ bool act_once(unsigned long long draw)
 		return false;
 	for (unsigned i = 0; memory && i < ACT_PAGES; i++, draw = mix(draw))
 		memory[draw % pages * BLOCK]++;
+	for (unsigned i = 0; file_pages && i < ACT_PAGES; i++, draw = mix(draw))
+		if (!read_page(draw % file_pages))
+			return false;
 	return !opts.http_port || request();
 }

@@ -12,6 +12,10 @@ struct act_opts {
 	const char *disk;   /* block device: a random block of it, past the page cache */
 	unsigned block_kb;  /* of such a block, a multiple of 4; 0: 4 */
 	double touch_mb;    /* memory of which ACT_PAGES random pages are written */
+	double cold_mb;     /* more of it, written once at the beginning */
+	const char *read;   /* block device, read through the page cache */
+	double read_mb;     /* of it: ACT_PAGES random pages are read */
+	double once_mb;     /* what follows these, read once at the beginning */
 	unsigned http_port; /* on 127.0.0.1: GET /, the connection stays open */
 };
 

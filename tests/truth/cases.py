@@ -36,9 +36,12 @@ ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)
 ALL["disk-bytes"] = vm.disk_bytes
 ALL["network"] = lambda o: (vm if o.guest else devices).network(o)
+for _name in vm.WORKING_SETS:
+    ALL[f"working-set/{_name}"] = lambda o, n=_name: vm.working_set(n, o)
 ALL["memory"] = lambda o: (vm if o.guest else devices).memory(o)
-GUEST |= {"quota", "idle", "disk", "disk-bytes", "network", "memory", *(f"gain/{n}" for n in closed.GAIN)}
-HOST = ALL.keys() - {"disk-bytes"}
+SETS = {f"working-set/{n}" for n in vm.WORKING_SETS}
+GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "network", "memory", *(f"gain/{n}" for n in closed.GAIN)}
+HOST = ALL.keys() - SETS - {"disk-bytes"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}
 # What --all runs: some 25 minutes on a quiet machine, the guest's cases first (other load does not reach those).
 IN_GUEST = ("cpu/c1-poisson-lognormal", "cpu/c1-bursts-more", "cpu/c1-batches-in", "cpu/c1-ticks-more")

@@ -6,8 +6,8 @@
  *           until then: the timer's interrupt wakes it, as a packet's would, and
  *           arrivals wait for no CPU.  It spins until its own thread's CPU clock has
  *           advanced by the job's size.  One worker makes a single-threaded server.
- *           With --disk, --touch-mb or --http-port a job does that instead of spinning, and is
- *           late when all of it took longer than X; what is not done by the end is, too.
+ *           With --disk, --touch-mb, --read-mb or --http-port a job does that instead of spinning,
+ *           and is late when all of it took longer than X; what is not done by the end is, too.
  *   closed  threads that sleep and spin in turn; counts their cycles, and those that came late.
  *           SIGTERM ends it early.
  *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
@@ -347,7 +347,8 @@ static const char usage[] =
 	"  [--grow inside|copies] [--rate PER_S] [--mean-ms CPU_MS] [--k FACTOR] [--other FACTOR] "
 	"[--for S] [--seed N]\n"
 	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n"
-	"  [--disk DEVICE [--block-kb N]] [--touch-mb N] [--http-port N]\n";
+	"  [--disk DEVICE [--block-kb N]] [--touch-mb N] [--cold-mb N] [--http-port N]\n"
+	"  [--read DEVICE --read-mb N [--once-mb N]]\n";
 
 static int choice(const char *v, const char *const *names, int n)
 {
@@ -370,7 +371,10 @@ static bool set(struct args *a, int c, const char *v)
 		['x'] = &a->late_s,
 		['z'] = &a->sleep_s,
 		['l'] = &a->lock_s,
-		['M'] = &a->act.touch_mb};
+		['M'] = &a->act.touch_mb,
+		['C'] = &a->act.cold_mb,
+		['R'] = &a->act.read_mb,
+		['O'] = &a->act.once_mb};
 	char *end;
 	double d;
 	int i;
@@ -393,6 +397,9 @@ static bool set(struct args *a, int c, const char *v)
 		return true;
 	case 'D':
 		a->act.disk = v;
+		return true;
+	case 'F':
+		a->act.read = v;
 		return true;
 	default:
 		break;
@@ -423,7 +430,8 @@ int main(int argc, char **argv)
 		{"seed", 1, NULL, 'e'}, {"threads", 1, NULL, 't'}, {"late-ms", 1, NULL, 'x'},
 		{"sleep-ms", 1, NULL, 'z'}, {"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'},
 		{"disk", 1, NULL, 'D'}, {"block-kb", 1, NULL, 'B'}, {"touch-mb", 1, NULL, 'M'},
-		{"http-port", 1, NULL, 'H'}, {NULL, 0, NULL, 0}};
+		{"http-port", 1, NULL, 'H'}, {"cold-mb", 1, NULL, 'C'}, {"read", 1, NULL, 'F'},
+		{"read-mb", 1, NULL, 'R'}, {"once-mb", 1, NULL, 'O'}, {NULL, 0, NULL, 0}};
 	struct args a = {
 		.plan = {.rate_per_s = 100, .mean_s = 0.002, .for_s = 10, .k = 1, .seed = 1},
 		.threads = 64,

@@ -147,17 +147,21 @@ SETS = {
 SWAP_MB = 300
 
 
+def _swap(g):
+    """Swap of memory that answers in 0.1 ms.  Filled, so that what is swapped out later takes no more memory."""
+    g.run("mount -t configfs none /sys/kernel/config; cd /sys/kernel/config/nullb; mkdir s; "
+          f"echo {SWAP_MB} >s/size; echo 1 >s/memory_backed; echo 2 >s/irqmode; echo 100000 >s/completion_nsec; "
+          "echo 1 >s/power; cd /; sleep 1; d=/dev/s; "
+          f"/bin/dd if=/dev/zero of=$d bs=1M count={SWAP_MB} oflag=direct; mkswap $d; swapon $d")
+    if "/dev/s" not in g.run("cat /proc/swaps"):
+        raise RuntimeError("no swap in the guest")
+
+
 def memory(o):
-    """Pages of a set read at random, where it fits and where it does not; swap is of memory and answers in 0.1 ms."""
+    """Pages of a set read at random, where it fits and where it does not."""
     for name, (total, mb, limit, want) in SETS.items():
         g = Guest(memory_mb=total + SWAP_MB, modules=("null_blk",), programs=("dd",))
-        # Filled, so that what is swapped out later takes no more memory.
-        g.run("mount -t configfs none /sys/kernel/config; cd /sys/kernel/config/nullb; mkdir s; "
-              f"echo {SWAP_MB} >s/size; echo 1 >s/memory_backed; echo 2 >s/irqmode; echo 100000 >s/completion_nsec; "
-              "echo 1 >s/power; cd /; sleep 1; d=/dev/s; "
-              f"/bin/dd if=/dev/zero of=$d bs=1M count={SWAP_MB} oflag=direct; mkswap $d; swapon $d")
-        if "/dev/s" not in g.run("cat /proc/swaps"):
-            raise RuntimeError("no swap in the guest")
+        _swap(g)
         group = g.group("limited", memory_max=f"{limit}M") if limit else "/sys/fs/cgroup"
         shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open --touch-mb {mb} --rate 200 --threads 4 "
                  f"--seed {o.seed} --for {g.lead(o.seconds) + 4}'")
@@ -166,3 +170,46 @@ def memory(o):
         yield Row(f"memory/{name}@guest", mb / (limit or total), answer, None, "memory", want=want,
                   binding="memory" if want == "resize" else None, info=info)
         g.stop()
+
+
+# name: MB of the guest, swap, MB written at random, once, MB of a file read at random, once, MB its cgroup may have
+WORKING_SETS = {
+    "mostly-anon": (512, False, 280, 0, 0, 60, None),
+    "little-cold": (512, False, 200, 0, 80, 20, None),
+    "anon": (512, False, 160, 0, 0, 120, None),
+    "file": (512, False, 16, 0, 160, 120, None),
+    "both": (512, False, 100, 0, 100, 120, None),
+    "reclaimed": (384, False, 60, 0, 80, 500, None),
+    "in-cgroup": (640, False, 40, 0, 100, 300, 220),
+    "cold-anon": (640, True, 100, 120, 0, 60, None),
+    "swapped-out": (320, True, 100, 180, 0, 0, None),
+}
+
+
+def working_set(name, o):
+    """A set of known size that is used, pages beside it that are not: what does the answer say is needed?"""
+    total, swap, hot, cold, read, once, limit = WORKING_SETS[name]
+    g = Guest(memory_mb=total + (SWAP_MB if swap else 0), modules=("null_blk",), programs=("dd",))
+    if swap:
+        _swap(g)
+    else:
+        g.run("mount -t configfs none /sys/kernel/config")
+    g.run("cd /sys/kernel/config/nullb; mkdir f; echo 800 >f/size; echo 2 >f/irqmode; echo 100000 >f/completion_nsec; "
+          "echo 1 >f/power; cd /; sleep 1")
+    # what the kernel and the product need by themselves
+    text = g.run(f"headroom measure --for 6s >/tmp/answer & sleep {3 + round(g.setup_s)}; cat /proc/meminfo; wait")
+    kb = {x.split(":")[0]: int(x.split()[1]) for x in text.split("\n") if x.startswith("Mem")}
+    base = (kb["MemTotal"] - kb["MemAvailable"]) / 1024
+    group = g.group("limited", memory_max=f"{limit}M") if limit else "/sys/fs/cgroup"
+    sets = (f"--touch-mb {hot} --cold-mb {cold} " +
+            (f"--read /dev/f --read-mb {read} --once-mb {once} " if read or once else ""))
+    warm = 10  # the sets are there by then
+    shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open {sets} --rate 200 --threads 4 "
+             f"--seed {o.seed} --for {g.lead(o.seconds) + warm}'")
+    answer, lines = g.beside(o.seconds, shell, before=warm)
+    r = resource(answer, "memory")
+    told = {e["signal"]: e["value"] / 1048576 for e in r["evidence"] if e["signal"].startswith("need_")}
+    yield Row(f"working-set/{name}@guest", (hot + read) / total, answer, base + hot + read, "working set",
+              headroom={b: told.get(f"need_{b}") for b in ("at_least", "likely", "at_most")}, k_max=math.inf, judge="gain",
+              info={"load": _results(lines), "memory": r, "base_mb": base})
+    g.stop()

@@ -128,6 +128,42 @@ static void memory_reaches_as_far_as_available_over_anonymous(void **state)
 	fx_near(b->e.at[HR_SIZE_MEMORY].at_least.v, 3.798, 1e-9);
 }
 
+/* In MiB; -1: it is not told. */
+static double needed(const struct bench *b, const char *signal)
+{
+	for (uint8_t i = 0; i < b->e.r.n_evidence; i++)
+		if (strcmp(b->e.r.evidence[i].signal, signal) == 0)
+			return b->e.r.evidence[i].value / FX_MIB;
+	return -1;
+}
+
+/* 4096 MB: 1500 available, 600 free, 2000 anonymous. */
+static void what_is_needed_lies_between_what_cannot_go_and_what_is_not_free(void **state)
+{
+	struct bench *b = *state;
+
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 1500 * FX_MIB;
+	b->m.ctr[HR_CTR_MEM_FREE_BYTES] = 600 * FX_MIB;
+	b->m.ctr[HR_CTR_MEM_ANON_BYTES] = 2000 * FX_MIB;
+	hr_model_memory(&b->x, &b->e);
+	fx_near(needed(b, "need_at_least"), 2596 - 0.05 * 4096, 1e-6); /* watermarks may be 5 % */
+	fx_near(needed(b, "need_likely"), sqrt(2596.0 * 3496), 1e-6);  /* off by 1.16 at most */
+	fx_near(needed(b, "need_at_most"), 3496, 1e-6);
+	b->m.ctr[HR_CTR_SWAP_FREE_BYTES] = 300 * FX_MIB; /* so much may be cold, too */
+	hr_model_memory(&b->x, &b->e);
+	fx_near(needed(b, "need_at_least"), 2296 - 0.05 * 4096, 1e-6);
+	fx_near(needed(b, "need_likely"), -1, 0); /* 3496 / 2296 = 1.52 */
+	fx_near(needed(b, "need_at_most"), 3496, 1e-6);
+	b->m.ctr[HR_CTR_SWAP_FREE_BYTES] = 0;
+	b->m.ctr[HR_CTR_PSI_MEM_SOME_US] = 200000; /* 2 % of 10 s, and reclaim: short */
+	b->m.ctr[HR_CTR_PGSCAN_DIRECT_N] = 1000;
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 50 * FX_MIB;
+	hr_model_memory(&b->x, &b->e);
+	fx_near(needed(b, "need_at_least"), 4046 - 0.05 * 4096, 1e-6);
+	fx_near(needed(b, "need_likely"), -1, 0);
+	fx_near(needed(b, "need_at_most"), -1, 0);
+}
+
 static void dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm(void **state)
 {
 	struct bench *b = *state;
@@ -272,6 +308,7 @@ int main(void)
 		T(without_threads_the_busy_cpus_bound_serial),
 		T(softirq_of_30_percent_leaves_three),
 		T(memory_reaches_as_far_as_available_over_anonymous),
+		T(what_is_needed_lies_between_what_cannot_go_and_what_is_not_free),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
 		T(any_minute_gives_ordered_bounds_in_range),
 		T(dropping_a_resource_never_lowers_k),
