@@ -5,6 +5,7 @@
 #define PSI_BAD      0.01  /* PSI memory some: reads were 9x slower at 1.1 % (answer-model 2) */
 #define RECLAIM_BAD  0.005 /* direct reclaim share of time */
 #define SWAP_IN_BAD  100.0 /* pages per second */
+#define CAME_BACK    0.01  /* of the pages that reclaim looked at; fewer were taken from nobody */
 #define AVAIL_PLENTY 0.20  /* with this much of RAM available the VM itself is not short */
 
 static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
@@ -14,6 +15,21 @@ static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
 
 	return g->psi >= PSI_BAD || g->reclaim_share > RECLAIM_BAD ||
 	       g->swap_in_per_s > SWAP_IN_BAD || ooms > 0 || cg_ooms > 0;
+}
+
+/*
+ * Pressure is counted while kswapd makes room, too.  Where a file is read once, that is all there
+ * is: no page that was taken comes back, and nobody reclaims by itself.
+ */
+static bool read_once(const struct hr_ctx *x, const struct hr_mem_gate *g)
+{
+	double few = CAME_BACK * g->pgscan_per_s;
+	struct hr_mem_gate by_others = *g;
+
+	by_others.psi = 0;
+	return g->has_vmstat && g->has_reclaim && x->m->ctr[HR_CTR_DROP_CACHES_N] == 0 &&
+	       g->pgscan_per_s > 0 && g->refault_per_s < few && g->swap_in_per_s < few &&
+	       !mem_pressed(x, &by_others);
 }
 
 static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
@@ -69,6 +85,10 @@ void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 	} else if (g.memcg_hits > 0 && (g.pgscan_per_s <= 0 || plenty)) {
 		g.verdict = HR_MEM_LOCAL;
 		g.why = "a cgroup memory limit is hit while the VM itself has memory left";
+	} else if (plenty && read_once(x, &g)) {
+		g.verdict = HR_MEM_OK;
+		hr_trace_say(x->t, "  no page that reclaim took came back, and there is memory "
+				   "available: files that are read once");
 	} else if (plenty && g.pgscan_per_s <= 0) {
 		g.verdict = HR_MEM_UNEXPLAINED;
 		g.why = "memory pressure without reclaim by the VM and without a cgroup limit hit";

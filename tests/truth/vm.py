@@ -211,5 +211,6 @@ def working_set(name, o):
     told = {e["signal"]: e["value"] / 1048576 for e in r["evidence"] if e["signal"].startswith("need_")}
     yield Row(f"working-set/{name}@guest", (hot + read) / total, answer, base + hot + read, "working set",
               headroom={b: told.get(f"need_{b}") for b in ("at_least", "likely", "at_most")}, k_max=math.inf, judge="gain",
+              forbid="bigger-size-helps",  # all of it fits
               info={"load": _results(lines), "memory": r, "base_mb": base})
     g.stop()
