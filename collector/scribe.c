@@ -65,6 +65,7 @@ static void *run(void *arg)
 	struct hr_scribe *b = arg;
 	struct hr_work *k;
 
+	(void)pthread_setname_np(pthread_self(), "scribe");
 	while (next(b, &k)) {
 		if (k) {
 			make((struct hr_request *)k, k->kind); /* the union is its first member */

@@ -68,6 +68,7 @@ static void *run(void *arg)
 {
 	struct hr_sqlite_mover *v = arg;
 
+	(void)pthread_setname_np(pthread_self(), "log");
 	pthread_mutex_lock(&v->lock);
 	while (!v->stop) {
 		struct hr_sqlite_moved m;

@@ -285,6 +285,7 @@ static void *run(void *arg)
 	struct hr_writer *w = arg;
 	struct hr_work *list;
 
+	(void)pthread_setname_np(pthread_self(), "writer"); /* as ps and top show it */
 	while (next_work(w, &list))
 		hr_writer_step(w, list);
 	hr_writer_upkeep_last(w);
