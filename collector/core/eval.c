@@ -4,6 +4,7 @@
 
 #include "collector/core/closed.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define CLOSED_BUSY 0.9 /* share of slots with every vCPU busy: less than 10 % left to fill */
@@ -142,7 +143,7 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 	struct hr_eval *v = ret;
 	const struct hr_minute *m = x->m;
 
-	memset(v, 0, sizeof(*v));
+	memset(v, 0, offsetof(struct hr_eval, e));
 	hr_model_cpu(x, &v->e[0], &v->e[1]);
 	hr_model_serial(x, &v->e[2]);
 	hr_model_memory(x, &v->e[3]);

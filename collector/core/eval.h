@@ -6,7 +6,6 @@
 
 struct hr_eval {
 	uint8_t n;
-	struct hr_estimate e[HR_ANS_RES_MAX];
 	struct hr_bounds k; /* min over resources; at_least only if every deciding one has it */
 	struct hr_bounds at[HR_SIZE_N]; /* the same at the candidate sizes */
 	int8_t bind;                    /* index into e, -1: nothing decides */
@@ -15,6 +14,7 @@ struct hr_eval {
 	struct hr_opt closed; /* the same, likely; where every vCPU is busy all the time */
 	double hog_share;     /* of the CPU work: threads that never sleep */
 	bool hot_thread;      /* some thread on CPU or waiting > 90 % */
+	struct hr_estimate e[HR_ANS_RES_MAX]; /* 120 KB: behind n of them nothing is set */
 };
 
 void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret);

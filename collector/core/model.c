@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -192,12 +193,16 @@ void hr_bounds_raise(struct hr_bounds *b, const struct hr_bounds *floor)
 
 void hr_estimate_init(struct hr_estimate *e, enum hr_resource r, int8_t dev, const struct hr_ctx *x)
 {
-	memset(e, 0, sizeof(*e));
+	/* of a bare one 2.5 KB of texts that nobody reads stay as they are */
+	memset(e, 0, x->bare ? offsetof(struct hr_estimate, r.missing) : sizeof(*e));
+	if (x->bare)
+		memset(e->at, 0, sizeof(*e) - offsetof(struct hr_estimate, at));
+	e->bare = x->bare;
 	e->r.resource = r;
 	e->dev = dev;
 	e->reason = "not measured";
 	if (dev >= 0 && x->facts && dev < x->facts->n_dev)
-		snprintf(e->r.device, sizeof(e->r.device), "%s", x->facts->dev[dev].name);
+		memcpy(e->r.device, x->facts->dev[dev].name, sizeof(e->r.device));
 	else if (dev >= 0)
 		snprintf(e->r.device, sizeof(e->r.device), "device %d", dev);
 }
@@ -210,6 +215,8 @@ void hr_estimate_evidence(
 	if (e->r.n_evidence >= HR_ANS_EVIDENCE_MAX)
 		return;
 	ev = &e->r.evidence[e->r.n_evidence++];
+	if (e->bare)
+		return;
 	snprintf(ev->signal, sizeof(ev->signal), "%s", signal);
 	snprintf(ev->source, sizeof(ev->source), "%s", source);
 	ev->value = v;
@@ -224,6 +231,8 @@ void hr_estimate_missing(struct hr_estimate *e, uint64_t available_ms, const cha
 	if (e->r.n_missing >= HR_ANS_MISSING_MAX)
 		return;
 	mi = &e->r.missing[e->r.n_missing++];
+	if (e->bare)
+		return;
 	mi->available_ms = available_ms;
 	va_start(ap, fmt);
 	vsnprintf(mi->evidence, sizeof(mi->evidence), fmt, ap);

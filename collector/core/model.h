@@ -39,6 +39,7 @@ struct hr_ctx {
 	uint64_t peak_anon_bytes;     /* over the lookback, 0: only this minute's */
 	bool part_late; /* of a minute longer than 60 s, 60 s in a row had too many late bursts */
 	uint64_t serial_since_ms; /* since when its hottest thread is hot; see model_serial.c */
+	bool bare; /* numbers only: no text of evidence, or of what is missing, is wanted */
 	struct hr_trace *t;
 };
 
@@ -51,6 +52,7 @@ struct hr_estimate {
 	bool local;         /* bound by a cgroup limit or shaper on the VM */
 	bool external;      /* bound by a limit that does not grow with the VM */
 	bool quiet;         /* limit unknown, load too small to decide */
+	bool bare;          /* as the ctx; evidence and missing are only counted then */
 	bool hidden_cores;  /* cpu: only that siblings are hidden keeps at_least below the target */
 	int8_t dev;         /* device number, -1 none */
 };

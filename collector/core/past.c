@@ -50,8 +50,10 @@ static bool tighter(const struct hr_bounds *a, const struct hr_bounds *b)
 static void judge(struct hr_past *p, struct hr_eval *ret)
 {
 	const struct hr_vm *vm = p->vm;
-	struct hr_ctx x = {
-		.m = &p->minute, .conf = &vm->conf, .peak_anon_bytes = vm->peak_anon_bytes};
+	struct hr_ctx x = {.m = &p->minute,
+		.conf = &vm->conf,
+		.peak_anon_bytes = vm->peak_anon_bytes,
+		.bare = true};
 
 	/* Device numbers of another epoch are other devices: then neither names nor limits fit. */
 	if (vm->has_facts && vm->facts.epoch == p->minute.epoch) {

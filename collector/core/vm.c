@@ -112,8 +112,8 @@ static void add_part(struct hr_vm *vm, const struct hr_summary *s)
 	vm->part_late_n += s->ctr[HR_CTR_BURST_LATE_N];
 }
 
-void hr_vm_eval(
-	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret)
+void hr_vm_eval(struct hr_vm *vm, const struct hr_minute *m, bool bare, struct hr_trace *t,
+	struct hr_eval *ret)
 {
 	struct hr_pool pool = vm->pool;
 	struct hr_ctx x = {
@@ -124,6 +124,7 @@ void hr_vm_eval(
 		.limit = vm->limit,
 		.peak_anon_bytes = vm->peak_anon_bytes,
 		.part_late = m == &vm->open && part_is_late(vm),
+		.bare = bare,
 		.t = t,
 	};
 
@@ -201,7 +202,7 @@ static void close_minute(struct hr_vm *vm, const struct hr_minute *m)
 
 	if (m->windows == 0)
 		return;
-	hr_vm_eval(vm, m, NULL, &v);
+	hr_vm_eval(vm, m, true, NULL, &v);
 	hr_pool_add(&vm->pool, m);
 	hr_vm_day_minute(vm, &v, day, w);
 	n = hr_vm_votes(&v, votes);

@@ -432,7 +432,7 @@ static void begin(struct making *k, struct hr_vm *vm, uint64_t now_ms, struct hr
 	k->now_ms = now_ms;
 	k->t = t;
 	k->whole = vm->closed == 0;
-	hr_vm_eval(vm, &vm->open, t, &k->v);
+	hr_vm_eval(vm, &vm->open, false, t, &k->v);
 	k->weight = hr_vm_weight(vm->open.covered_ms);
 	if (vm->open.windows)
 		k->n_vote = hr_vm_votes(&k->v, k->vote);

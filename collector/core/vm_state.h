@@ -74,9 +74,9 @@ struct hr_vm {
 	bool damaged; /* started afresh from bytes that were not whole */
 };
 
-/* Evaluates the evidence @m of this VM. */
-void hr_vm_eval(
-	struct hr_vm *vm, const struct hr_minute *m, struct hr_trace *t, struct hr_eval *ret);
+/* Evaluates the evidence @m of this VM.  @bare: of texts only their number. */
+void hr_vm_eval(struct hr_vm *vm, const struct hr_minute *m, bool bare, struct hr_trace *t,
+	struct hr_eval *ret);
 /* What an evaluated minute adds to the lookback. Returns the number of votes. */
 uint32_t hr_vm_votes(const struct hr_eval *v, struct hr_vote ret[VM_VOTES_MAX]);
 /* Weight of evidence that covers @ms: units of 10 s, at least 1. */

@@ -288,6 +288,35 @@ static void any_minute_gives_ordered_bounds_in_range(void **state)
 	}
 }
 
+/* What becomes history is evaluated without texts: every number is the same, and texts are counted.
+ */
+static void a_bare_minute_has_the_same_numbers(void **state)
+{
+	struct hr_rand r = hr_rand_seeded("bare_minute");
+	struct hr_eval *v = malloc(sizeof(*v));
+	struct bench *b = *state;
+
+	assert_non_null(v);
+	for (unsigned i = 0; i < 2000; i++) {
+		random_minute(&r, b);
+		hr_eval_minute(&b->x, &b->v);
+		memset(v, 0xa5, sizeof(*v)); /* what was on the stack */
+		b->x.bare = true;
+		hr_eval_minute(&b->x, v);
+		b->x.bare = false;
+		assert_int_equal(v->n, b->v.n);
+		for (unsigned j = 0; j < v->n; j++) {
+			v->e[j].bare = false;
+			assert_memory_equal(
+				&v->e[j].r, &b->v.e[j].r, offsetof(struct hr_res_answer, missing));
+			assert_memory_equal(&v->e[j].at, &b->v.e[j].at,
+				sizeof(v->e[j]) - offsetof(struct hr_estimate, at));
+		}
+		assert_memory_equal(v, &b->v, offsetof(struct hr_eval, e));
+	}
+	free(v);
+}
+
 static void dropping_a_resource_never_lowers_k(void **state)
 {
 	struct hr_rand r = hr_rand_seeded("dropping_a_resource");
@@ -344,6 +373,7 @@ int main(void)
 		T(a_file_that_is_read_once_is_no_shortage),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
 		T(any_minute_gives_ordered_bounds_in_range),
+		T(a_bare_minute_has_the_same_numbers),
 		T(dropping_a_resource_never_lowers_k),
 		T(more_steal_never_raises_k),
 	};
