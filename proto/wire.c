@@ -238,7 +238,7 @@ static void copy_devs(const Headroom__Summary *m, struct hr_summary *ret)
 	}
 }
 
-static void copy_ctrs(const Headroom__Summary *m, struct hr_summary *ret)
+static void copy_ctrs(const Headroom__Summary *m, uint64_t ret[HR_CTR_N])
 {
 	const uint64_t *v = m->ctr;
 
@@ -246,8 +246,8 @@ static void copy_ctrs(const Headroom__Summary *m, struct hr_summary *ret)
 		for (uint64_t set = m->ctr_set[i]; set != 0; set &= set - 1, v++) {
 			size_t id = 64 * i + (size_t)__builtin_ctzll(set);
 
-			if (id < HR_CTR_N && hr_has(ret, hr_ctr_signal((enum hr_ctr)id)))
-				ret->ctr[id] = *v;
+			if (id < HR_CTR_N && (m->have & HR_SIG_BIT(hr_ctr_signal((enum hr_ctr)id))))
+				ret[id] = *v;
 		}
 	}
 }
@@ -301,7 +301,7 @@ static enum hr_wire_error copy_summary(const Headroom__Summary *m, struct hr_sum
 	ret->epoch = m->epoch;
 	ret->cpus = m->cpus;
 	ret->have = m->have & SIG_MASK;
-	copy_ctrs(m, ret);
+	copy_ctrs(m, ret->ctr);
 	copy_devs(m, ret);
 	copy_top(m, ret);
 	copy_fs(m, ret);
@@ -410,6 +410,39 @@ void hr_wire_summary_head(
 		.t_end_ms = s->t_end_ms,
 		.dur_ms = s->dur_ms,
 		.lost = s->lost};
+}
+
+void hr_wire_summary_load(const struct hr_wire_batch *b, uint32_t i, struct hr_wire_load *ret_load)
+{
+	const Headroom__Summary *m = ((const Headroom__SummaryBatch *)b->msg)->s[i];
+	const uint64_t *v = m->dctr;
+	struct hr_wire_load *l = ret_load;
+
+	*l = (struct hr_wire_load){.dur_ms = m->dur_ms,
+		.have = m->have & SIG_MASK,
+		.fs_left_bytes = UINT64_MAX,
+		.fs_left_inodes = UINT64_MAX};
+	copy_ctrs(m, l->ctr);
+	for (size_t d = 0; d < m->n_dev; d++) {
+		for (uint64_t set = m->dctr_set[d]; set != 0; set &= set - 1, v++) {
+			unsigned id = (unsigned)__builtin_ctzll(set);
+
+			if (id < HR_DCTR_N && __builtin_add_overflow(l->dctr[id], *v, &l->dctr[id]))
+				l->dctr[id] = UINT64_MAX;
+		}
+	}
+	if (m->n_top >= TOP_COLS)
+		l->top_ms = (uint64_t)m->top[2] + m->top[3];
+	for (size_t f = 0; f < m->n_fs_mount; f++) {
+		const uint64_t *fs = &m->fs[f * FS_COLS];
+		uint64_t left = fs[1] > fs[0] ? fs[1] - fs[0] : 0;
+		uint64_t inodes = fs[3] > fs[2] ? fs[3] - fs[2] : 0;
+
+		l->has_fs = true;
+		l->fs_left_bytes = left < l->fs_left_bytes ? left : l->fs_left_bytes;
+		if (fs[3]) /* 0: no limit */
+			l->fs_left_inodes = inodes < l->fs_left_inodes ? inodes : l->fs_left_inodes;
+	}
 }
 
 enum hr_wire_error hr_wire_decode_summary(

@@ -76,6 +76,18 @@ struct hr_wire_summary_head {
 void hr_wire_summary_head(
 	const struct hr_wire_batch *b, uint32_t i, struct hr_wire_summary_head *ret_head);
 
+/* Of summary @i what counts its load, without the distributions. */
+struct hr_wire_load {
+	uint32_t dur_ms;
+	uint64_t have;            /* as in struct hr_summary */
+	uint64_t ctr[HR_CTR_N];   /* likewise */
+	uint64_t dctr[HR_DCTR_N]; /* of all devices together, cut at 64 bits */
+	uint64_t top_ms;          /* of the first hot thread: on a CPU and waiting */
+	bool has_fs;
+	uint64_t fs_left_bytes, fs_left_inodes; /* on the file systems with the least */
+};
+void hr_wire_summary_load(const struct hr_wire_batch *b, uint32_t i, struct hr_wire_load *ret_load);
+
 /*
  * Encoding.  A Summary is encoded once, when its window closes, and travels as
  * those bytes: hr_wire_batch_* only frames them.  All return the bytes written,
