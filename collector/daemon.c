@@ -76,6 +76,9 @@ static void writer_conf(const struct hr_collector_config *c, struct hr_writer_co
 		.brief = c->brief,
 		.save_ns = c->save_ns,
 		.answer_ns = c->answer_ns,
+		.calm_ns = c->calm_ns,
+		.alert_at_least = c->alert_at_least,
+		.alert_days = c->alert_days,
 		.model_bytes = c->model_bytes,
 		.reserve_bytes = c->reserve_bytes,
 		.state_dir = c->database[0] ? NULL : c->state}; /* whose disk it is */

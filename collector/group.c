@@ -466,7 +466,7 @@ static void feed(struct hr_writer *w)
 		struct hr_host *host = w->row[i].host;
 
 		if (hr_turn_chill(w, host)) {
-			hr_turn_note_row(host, n, w->row[i].row.slot);
+			hr_turn_note_row(host, n, w->row[i].row.slot, &w->row[i].post->strain);
 			continue;
 		}
 		(void)hr_writer_feed(w, host, &w->row[i].row, w->row[i].offset_ms, true);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/core/strain.h"
 #include "collector/core/vm.h"
 #include "collector/store.h"
 
@@ -54,6 +55,17 @@ struct hr_cold {
 	struct hr_pending slots[HR_PENDING_MAX];
 	uint64_t facts_n[HR_PENDING_MAX]; /* n of its facts that wait, in order */
 	uint64_t turned_ns;               /* monotonic, last turn; 0: none yet */
+	uint8_t calm;                     /* enum hr_calm, as of that turn */
+	bool unseen;                      /* windows wait whose strain is not known */
+	struct hr_strain now;             /* of the windows that wait */
+	struct hr_strain known;           /* the most that a turn has found to be as calm */
+};
+
+/* What a host's last turn has found, and its windows since may only confirm. */
+enum hr_calm {
+	HR_CALM_NOT = 0, /* something can change soon */
+	HR_CALM_LOW,     /* its headroom is below the threshold of the alert, which can come once */
+	HR_CALM_WIDE,    /* it is far from all thresholds, and so was each of its minutes */
 };
 
 struct hr_host {

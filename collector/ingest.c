@@ -73,6 +73,7 @@ static enum hr_wire_error take_rows(const struct hr_wire_batch *b, struct hr_pos
 	for (uint32_t i = 0; i < b->head.n_summaries; i++) {
 		struct hr_post_row *row = &p->row[i];
 		struct hr_wire_summary_head head;
+		struct hr_wire_load load;
 		enum hr_wire_error e =
 			hr_wire_summary_bytes(p->body, p->len, i, &row->bytes, &row->len);
 
@@ -84,6 +85,8 @@ static enum hr_wire_error take_rows(const struct hr_wire_batch *b, struct hr_pos
 		row->t_end_ms = head.t_end_ms;
 		row->dur_ms = head.dur_ms;
 		row->lost = head.lost;
+		hr_wire_summary_load(b, i, &load);
+		hr_strain_add(&p->strain, &load);
 	}
 	p->n_rows = b->head.n_summaries;
 	return HR_WIRE_OK;

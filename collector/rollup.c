@@ -441,6 +441,14 @@ static int roll_late(struct hr_writer *w)
 
 /* --- the interface --- */
 
+/* Not before the turn that decodes a window anyhow (part.h), which is then the only time. */
+static uint64_t grace_ms(const struct hr_writer *w)
+{
+	uint64_t turn = hr_turn_longest_ns(w);
+
+	return turn ? GRACE_MS + hr_ns_to_ms(turn) : GRACE_MS;
+}
+
 bool hr_rollup_step(struct hr_writer *w)
 {
 	struct hr_rollup *u = w->rollup;
@@ -449,7 +457,7 @@ bool hr_rollup_step(struct hr_writer *w)
 
 	if (!u)
 		return false;
-	closed = (hr_clock_wall_ms() - GRACE_MS) / HR_5MIN_MS;
+	closed = (hr_clock_wall_ms() - grace_ms(w)) / HR_5MIN_MS;
 	hours = u->now[HR_TIER_5MIN].bin / HR_TIER_HOUR_BINS;
 	if (!u->has_late && u->now[HR_TIER_5MIN].bin >= closed && u->now[HR_TIER_HOUR].bin >= hours)
 		return false;

@@ -16,14 +16,12 @@
 #include "proto/units.h"
 
 #define TURNS_AT_ONCE 64   /* states in one transaction */
-#define TURN_LOOK     4000 /* hosts looked at in a pass */
+#define TURN_LOOK     1000 /* hosts looked at in a pass: 100 000 in some 3 s */
 #define TURN_SLICE_NS (10 * HR_NS_PER_MS)
-/* Between two turns of a host, per cold host: 5 min at 100 000 */
-#define TURN_HOST_NS 3000000ULL
-#define MODEL_BYTES  16384 /* of one, as long as none is known */
-#define FEW_HOT      4     /* times what there is room for: whoever is in memory is an exception */
-#define FACTS_ROWS   20000 /* entries of the journal in a pass */
-#define SLOTS_NONE   UINT32_MAX
+#define MODEL_BYTES   16384 /* of one, as long as none is known */
+#define FEW_HOT       4     /* times what there is room for: whoever is in memory is an exception */
+#define FACTS_ROWS    20000 /* entries of the journal in a pass */
+#define SLOTS_NONE    UINT32_MAX
 
 /* One event that waits: a window, or facts (body NULL). */
 struct waiting {
@@ -126,13 +124,18 @@ static void join_nearest(struct hr_cold *c)
 	join(c, best);
 }
 
-void hr_turn_note_row(struct hr_host *host, uint64_t n, uint64_t slot64)
+void hr_turn_note_row(
+	struct hr_host *host, uint64_t n, uint64_t slot64, const struct hr_strain *strain)
 {
 	struct hr_cold *c = &host->cold;
 	uint32_t slot = slot64 < SLOTS_NONE ? (uint32_t)slot64 : SLOTS_NONE - 1;
 	unsigned i = 0;
 
 	note_n(host, n);
+	if (strain)
+		hr_strain_join(&c->now, strain);
+	else
+		c->unseen = true;
 	while (i < c->n_slots && c->slots[i].hi + 1 < slot)
 		i++;
 	if (i < c->n_slots && slot + 1 >= c->slots[i].lo) {
@@ -145,7 +148,8 @@ void hr_turn_note_row(struct hr_host *host, uint64_t n, uint64_t slot64)
 	}
 	if (c->n_slots == HR_PENDING_MAX) {
 		join_nearest(c);
-		hr_turn_note_row(host, n, slot64); /* there is room now, or it lies inside */
+		hr_turn_note_row(
+			host, n, slot64, strain); /* there is room now, or it lies inside */
 		return;
 	}
 	memmove(&c->slots[i + 1], &c->slots[i], (c->n_slots - i) * sizeof(c->slots[0]));
@@ -381,6 +385,7 @@ struct taken {
 	struct hr_view *view;
 	void *bytes; /* of the model */
 	size_t len;
+	uint8_t calm;
 };
 
 struct batch {
@@ -444,6 +449,7 @@ static int take(struct batch *b, struct hr_host *host)
 		return HR_STORE_FULL; /* its windows go on waiting */
 	}
 	to->view = hr_writer_view(w, host, t.vm, has_room(w, hr_vm_bytes(t.vm)));
+	to->calm = to->view ? hr_turn_calm(w, w->answer, hr_vm_worst(t.vm)) : HR_CALM_NOT;
 	b->n++;
 	return 0;
 }
@@ -483,7 +489,8 @@ static void settle(struct batch *b, bool durable)
 		bool stays = durable && t->view && t->view->packed;
 
 		if (durable) {
-			host->cold = (struct hr_cold){.is = !stays, .turned_ns = now};
+			host->cold = hr_turn_settled(&host->cold, t->calm, now);
+			host->cold.is = !stays;
 			host->upto = w->last_n;
 			host->unsaved_n = 0;
 			host->saved_ns = host->answered_ns = now;
@@ -509,24 +516,13 @@ static void settle(struct batch *b, bool durable)
 		hr_writer_failed(w, HR_STORE_FAILED, "reading the sums of the tiers");
 }
 
-static bool is_due(const struct hr_writer *w, const struct hr_host *host, uint64_t now)
-{
-	const struct hr_cold *c = &host->cold;
-	uint64_t interval = (w->hosts.n - w->n_hot) * TURN_HOST_NS;
-
-	if (!c->is || !host->is_stored || (c->n_slots == 0 && c->n_facts == 0 && host->view))
-		return false;
-	interval = interval > w->conf.answer_ns ? interval : w->conf.answer_ns;
-	return !host->view || c->turned_ns == 0 || now - c->turned_ns >= interval;
-}
-
 /* The next host that is due, looking at *@look more.  NULL: none. */
 static struct hr_host *next_due(struct hr_writer *w, uint64_t now, uint32_t *look)
 {
 	while (*look > 0) {
 		--*look;
 		w->turn_at = w->turn_at + 1 < w->hosts.n ? w->turn_at + 1 : 0;
-		if (is_due(w, w->hosts.by_no[w->turn_at], now))
+		if (hr_turn_is_due(w, w->turn_at, now))
 			return w->hosts.by_no[w->turn_at];
 	}
 	return NULL;

@@ -27,7 +27,7 @@
 	300000                /* interval per host of the fleet: 30 s between answers at 100 000   \
 			       */
 #define ANSWER_SKIP     64    /* hosts passed over in a pass because it is too early for them */
-#define PUBLISH_HOST_NS 20000 /* likewise: the list is copied, 2 s at 100 000 */
+#define PUBLISH_HOST_NS 50000 /* likewise: the list is copied, 5 s at 100 000 */
 #define HEARD_MS        60000 /* and of a cold host the row is renewed, when it was heard since */
 #define PUBLISH_FREE    1000  /* hosts whose copying is not worth waiting for */
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "collector/core/query.h"
+#include "collector/core/strain.h"
 #include "proto/wire.h"
 
 enum hr_work_kind {
@@ -51,7 +52,8 @@ struct hr_post {
 	struct hr_wire_head head;
 	uint32_t n_rows;
 	struct hr_post_row row[HR_BATCH_MAX];
-	void *facts; /* hr_wire_encode_facts, NULL: none */
+	struct hr_strain strain; /* of all of them */
+	void *facts;             /* hr_wire_encode_facts, NULL: none */
 	size_t facts_len;
 	char name[HR_NAME_LEN]; /* of the facts */
 	uint64_t received_ms;   /* Unix ms */

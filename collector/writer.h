@@ -34,6 +34,8 @@ struct hr_writer_conf {
 	uint64_t roll_slice_ns; /* roll-up in one transaction; 0: 8 ms (simulations: no end) */
 	bool brief;             /* 5 minute rows with less detail */
 	uint64_t save_ns, answer_ns;
+	uint64_t calm_ns; /* between two turns of a host with no news; 0: as of any other */
+	double alert_at_least, alert_days; /* thresholds; 0: none */
 	uint64_t model_bytes; /* of models in memory, the others are cold; 0: no limit */
 	uint64_t reserve_bytes;
 	const char *state_dir; /* for statvfs; NULL: not asked (tests) */

@@ -127,11 +127,21 @@ bool hr_writer_window(
  * here from now on, before its windows are fed; true: it is cold.
  */
 bool hr_turn_chill(struct hr_writer *w, struct hr_host *host);
-void hr_turn_note_row(struct hr_host *host, uint64_t n, uint64_t slot);
+/* @strain: of this window at least; NULL: it is not known. */
+void hr_turn_note_row(
+	struct hr_host *host, uint64_t n, uint64_t slot, const struct hr_strain *strain);
 void hr_turn_note_facts(struct hr_host *host, uint64_t n);
 /* A cold host's model with all that is stored, the caller's to free; NULL: no memory, or the store
  * cannot be read. */
 struct hr_vm *hr_turn_peek(struct hr_writer *w, struct hr_host *host);
+/* turns_due.c: whether it is the turn of the host at @place of the table. */
+bool hr_turn_is_due(const struct hr_writer *w, uint32_t place, uint64_t now);
+/* The longest that a window waits for a turn, but for a writer that is behind; 0: none does. */
+uint64_t hr_turn_longest_ns(const struct hr_writer *w);
+/* What a turn that ended in @a found; @worst: the least headroom of one of its minutes. */
+uint8_t hr_turn_calm(const struct hr_writer *w, const struct hr_answer *a, double worst);
+/* A host that was @was, after that turn. */
+struct hr_cold hr_turn_settled(const struct hr_cold *was, uint8_t calm, uint64_t now);
 /* Turns of hosts that are due, for a slice of time. */
 void hr_writer_turns(struct hr_writer *w);
 /*

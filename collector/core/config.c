@@ -62,7 +62,8 @@ static const struct hr_conf_key keys[] = {
 	KEY("limits", "models", HR_CONF_BYTES, model_bytes, 0, 1.1e12, "128M",
 		"Memory for the models of hosts, 16 to 40 KB each. Those of a larger fleet stay in "
 		"the database and take their windows in turn: every 3 ms times their number, 5 "
-		"minutes at 100000; their answers, and alerts, are as old as that. Of a fleet that "
+		"minutes at 100000; their answers, and alerts, are as old as that, those of hosts "
+		"without news as old as calm in [keep] says. Of a fleet that "
 		"would take four times as much an eighth of it is used. 0: no limit."),
 	KEY("limits", "cache", HR_CONF_BYTES, cache_bytes, 1048576, 1.1e12, "64M",
 		"Memory for pages of the database. A smaller one costs reads, not answers."),
@@ -109,6 +110,12 @@ static const struct hr_conf_key keys[] = {
 		"since then are replayed, so a longer time costs start-up, never data."),
 	KEY("keep", "answer", HR_CONF_DURATION, answer_ns, 0, 600e9, "5s",
 		"Shortest time between two computations of a host's answer."),
+	KEY("keep", "calm", HR_CONF_DURATION, calm_ns, 0, 3600e9, "15m",
+		"Of a fleet whose models take turns (models in [limits]): how old the answer of a "
+		"host may be that has no news. No window of it was beyond what its model has "
+		"judged, and its headroom is by a quarter above the thresholds, or below that of "
+		"the alert already. Others have their turn as always. It saves CPU time; 0: all "
+		"have the same turns."),
 	KEY("model", "target", HR_CONF_F64, k_target, 1, 8, "1.3",
 		"Factor by which the load must be able to grow for the answer yes."),
 	KEY("model", "late_share", HR_CONF_RATIO, eps, 0.0001, 0.5, "1%",

@@ -44,7 +44,7 @@ struct hr_collector_config {
 	bool brief;
 	/* [keep] */
 	uint64_t save_ns;
-	uint64_t answer_ns;
+	uint64_t answer_ns, calm_ns;
 	/* [model] */
 	double k_target, eps, q;
 	uint64_t lookback_days;

@@ -12,7 +12,7 @@
 
 #include "collector/core/digest.h"
 
-#define HR_PART_SUMS 3 /* bins; of more the oldest are left to the roll-up */
+#define HR_PART_SUMS 6 /* bins; of more the oldest are left to the roll-up */
 #define HR_PART_MAX  (32 + HR_PART_SUMS * (12 + HR_DIGEST_MAX)) /* bytes encoded */
 
 struct hr_part_sum {

@@ -36,6 +36,7 @@ struct hr_vm *hr_vm_new(const struct hr_model_conf *conf)
 	if (!vm)
 		return NULL;
 	vm->conf = *conf;
+	vm->worst = HR_K_MAX;
 	return vm;
 }
 
@@ -56,6 +57,11 @@ size_t hr_vm_bytes(const struct hr_vm *vm)
 	return sizeof(*vm) + vm->open.dev_cap * sizeof(*vm->open.dev) +
 	       vm->back.cap * sizeof(*vm->back.cell) + hr_days_bytes(&vm->days) +
 	       hr_hours_bytes(&vm->hours) + hr_stocks_bytes(&vm->stocks);
+}
+
+double hr_vm_worst(const struct hr_vm *vm)
+{
+	return vm->worst;
 }
 
 uint64_t hr_vm_last_ms(const struct hr_vm *vm)
@@ -203,6 +209,8 @@ static void close_minute(struct hr_vm *vm, const struct hr_minute *m)
 	if (m->windows == 0)
 		return;
 	hr_vm_eval(vm, m, true, NULL, &v);
+	if (!v.k.at_least.has || v.k.at_least.v < vm->worst)
+		vm->worst = v.k.at_least.has ? v.k.at_least.v : 0;
 	hr_pool_add(&vm->pool, m);
 	hr_vm_day_minute(vm, &v, day, w);
 	n = hr_vm_votes(&v, votes);

@@ -43,6 +43,9 @@ struct hr_vm; /* opaque; size reported below so that the owner can budget */
 
 struct hr_vm *hr_vm_new(const struct hr_model_conf *conf); /* allocates; NULL = out of memory */
 void hr_vm_free(struct hr_vm *vm);
+/* The least headroom of a minute that was closed since it was made or decoded; 0: not all had any.
+ */
+double hr_vm_worst(const struct hr_vm *vm);
 size_t hr_vm_bytes(const struct hr_vm *vm);     /* memory held by this VM */
 uint64_t hr_vm_last_ms(const struct hr_vm *vm); /* end of its latest window; 0: none */
 

@@ -71,6 +71,7 @@ struct hr_vm {
 	struct hr_stocks stocks;
 	struct hr_outlook outlook; /* of the closed days; made anew when one closes */
 	bool outlook_due;
+	double worst; /* of the minutes closed here; not saved */
 	bool damaged; /* started afresh from bytes that were not whole */
 };
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * usage: window DIRECTORY [HOSTS [DAYS]]
+ * usage: window DIRECTORY [HOSTS [DAYS [CALM]]]
  * CPU that one window costs the collector in each part of its life: its body checked, stored, the
  * turn of its host (models that are not in memory), rolled up, expired, and pages moved into the
  * file.  One thread, a file database, the writer's own code, windows of gen_body.c; without
  * sockets, threads, answers over HTTP and the fleet's list.  HOSTS (1000) each post six windows a
- * minute; models know DAYS (7) already.  A turn and a roll-up are of 30 windows; what is
+ * minute; models know DAYS (7) already.  A turn is of 30 windows, that of a host without
+ * news of the windows of CALM (15) minutes, 0: likewise 30; a roll-up is of 30; what is
  * turned and expired has left SQLite's cache, as in a fleet of a hundred thousand.
  */
 #include <stdio.h>
@@ -22,11 +23,10 @@
 #include "proto/wire.h"
 #include "tests/load/gen.h"
 
-#define MINUTES  40 /* of which the first 15 are not looked at */
-#define SKIP     15
+#define MINUTES  60 /* of which the first 30 are not looked at */
+#define SKIP     30
 #define PER_POST 6
 #define GROUP    400 /* POSTs in a transaction */
-#define TURN_MIN 5   /* minutes between two turns of a host, as at 100 000 */
 #define BUSY     0.7 /* as gen's */
 
 enum part {
@@ -64,7 +64,7 @@ static uint64_t read_ns(clockid_t id)
 
 uint64_t hr_clock_mono_ns(void)
 {
-	return read_ns(CLOCK_MONOTONIC);
+	return read_ns(CLOCK_MONOTONIC) + (now_ms - start_ms) * 1000000;
 }
 
 uint64_t hr_clock_boot_ns(void)
@@ -96,6 +96,7 @@ static void check(struct hr_post *p)
 	for (uint32_t i = 0; i < p->n_rows; i++) {
 		struct hr_post_row *row = &p->row[i];
 		struct hr_wire_summary_head head;
+		struct hr_wire_load load;
 
 		must(hr_wire_summary_bytes(p->body, p->len, i, &row->bytes, &row->len) ==
 				HR_WIRE_OK,
@@ -106,6 +107,8 @@ static void check(struct hr_post *p)
 		row->t_end_ms = head.t_end_ms;
 		row->dur_ms = head.dur_ms;
 		row->lost = head.lost;
+		hr_wire_summary_load(&b, i, &load);
+		hr_strain_add(&p->strain, &load);
 	}
 }
 
@@ -151,16 +154,11 @@ static void post_group(uint32_t from, uint64_t seq)
 	move_log();
 }
 
-/* Of every fifth host in each minute. */
-static void turns(unsigned minute)
+/* Of the hosts whose place in the round has come in this minute. */
+static void turns(void)
 {
 	uint64_t t;
 
-	for (uint32_t i = 0; i < w->hosts.n; i++) {
-		bool due = i % TURN_MIN == minute % TURN_MIN;
-
-		w->hosts.by_no[i]->cold.turned_ns = due ? 0 : hr_clock_mono_ns();
-	}
 	do {
 		t = hr_clock_cpu_us();
 		w->behind = false;
@@ -260,7 +258,7 @@ static void run(uint64_t days)
 			post_group(from, 1 + minute * (uint64_t)PER_POST);
 		if (minute == 0)
 			grow_old(days);
-		turns(minute);
+		turns();
 		roll_up();
 		expire();
 	}
@@ -282,18 +280,22 @@ int main(int argc, char **argv)
 	struct hr_writer_conf conf = {.windows_ms = 10 * 60000, /* instead of a day */
 		.five_min_ms = 14 * 24 * HR_HOUR_MS,
 		.hours_ms = 730 * 24 * HR_HOUR_MS,
-		.answer_ns = 3600 * HR_NS_PER_S,
+		.answer_ns = 300 * HR_NS_PER_S, /* between two turns of a host, as at 100 000 */
+		.alert_at_least = 1.1,
+		.alert_days = 14,
 		.model_bytes = 1};
 	struct hr_board board;
 	struct hr_store *store;
-	uint64_t n = hosts, days = 7;
+	uint64_t n = hosts, days = 7, calm = 15;
 
 	if (argc < 2 || (argc > 2 && !hr_num_u64(argv[2], 1, 100000, &n)) ||
-		(argc > 3 && !hr_num_u64(argv[3], 0, 30, &days))) {
-		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS]]\n", stderr);
+		(argc > 3 && !hr_num_u64(argv[3], 0, 30, &days)) ||
+		(argc > 4 && !hr_num_u64(argv[4], 0, 60, &calm))) {
+		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS [CALM]]]\n", stderr);
 		return 2;
 	}
 	hosts = (uint32_t)n;
+	conf.calm_ns = calm * 60 * HR_NS_PER_S;
 	hr_log_init("window", HR_LOG_ERR);
 	must(gen_body_init(BUSY), "no bodies");
 	now_ms = start_ms = 1800000000000; /* a full hour, and 5 minutes */
