@@ -5,8 +5,8 @@
  * Turns come in rounds, and each host has its place in a round by its place in the table, so they
  * are spread over all of it also when the fleet appeared at once.  A host is due in each round, but
  * for one that is calm: its last turn found that nothing can come of windows like those it has
- * seen, and no window came that is beyond them (core/strain.h).  That one waits for the round in
- * which its answer is conf.calm_ns old.  So a host that gets worse has its turn when it would have
+ * seen, and no window came that is beyond them (core/strain.h).  That one is due in one of as many
+ * rounds as conf.calm_ns has.  So a host that gets worse has its turn when it would have
  * had it anyway.
  */
 #include "collector/writer_private.h"
@@ -24,11 +24,19 @@ static uint64_t round_ns(const struct hr_writer *w)
 	return ns > w->conf.answer_ns ? ns : w->conf.answer_ns;
 }
 
+/* Rounds between two turns of a calm host. */
+static uint64_t calm_rounds(const struct hr_writer *w, uint64_t round)
+{
+	uint64_t n = round ? (w->conf.calm_ns + round / 2) / round : 1;
+
+	return n > 1 ? n : 1;
+}
+
 uint64_t hr_turn_longest_ns(const struct hr_writer *w)
 {
 	uint64_t ns = w->n_hot < w->hosts.n ? round_ns(w) : 0;
 
-	return ns && w->conf.calm_ns > ns ? w->conf.calm_ns + ns / 2 : ns;
+	return ns * calm_rounds(w, ns);
 }
 
 static bool has_news(const struct hr_cold *c)
@@ -37,11 +45,17 @@ static bool has_news(const struct hr_cold *c)
 	       hr_strain_beyond(&c->now, &c->known);
 }
 
+/* How long a place at @at of a @period is past. */
+static uint64_t since(uint64_t now, uint64_t period, uint64_t at)
+{
+	return (now + (period - at)) % period;
+}
+
 bool hr_turn_is_due(const struct hr_writer *w, uint32_t place, uint64_t now)
 {
 	const struct hr_host *host = w->hosts.by_no[place];
 	const struct hr_cold *c = &host->cold;
-	uint64_t round, into, age;
+	uint64_t round, rounds, at, age;
 
 	if (!c->is || !host->is_stored || (c->n_slots == 0 && c->n_facts == 0 && host->view))
 		return false;
@@ -51,12 +65,12 @@ bool hr_turn_is_due(const struct hr_writer *w, uint32_t place, uint64_t now)
 	age = now - c->turned_ns;
 	if (round == 0)
 		return true;
-	/* how long its place in the round is past */
-	into = (now + (round - (uint64_t)((double)round * place / w->hosts.n))) % round;
-	if (age < into)
-		return false; /* it had its turn since */
-	/* judged as of its place, or it would leave it */
-	return w->conf.calm_ns <= round || age - into + round / 2 >= w->conf.calm_ns || has_news(c);
+	at = (uint64_t)((double)round * place / w->hosts.n);
+	if (age < since(now, round, at))
+		return false; /* it had its turn in this round */
+	/* of those that are calm since the same round not all have theirs in the same one */
+	rounds = calm_rounds(w, round);
+	return age >= since(now, rounds * round, at + place % rounds * round) || has_news(c);
 }
 
 static bool near(const struct hr_opt *v, double threshold, double far)

@@ -46,7 +46,8 @@ static struct hr_wire_arena arena;
 static uint32_t hosts = 1000;
 static uint64_t start_ms, now_ms; /* the run's own time: minutes pass when their work is done */
 static struct hr_post *post;
-static uint64_t transactions, expired;
+static uint64_t transactions, expired, turns_before;
+static struct hr_counters count;
 
 /* The clock of the code under test, linked before the library's. */
 uint64_t hr_clock_wall_ms(void)
@@ -253,6 +254,7 @@ static void run(uint64_t days)
 		if (minute == SKIP) {
 			memset(cpu_us, 0, sizeof(cpu_us));
 			transactions = expired = 0;
+			turns_before = atomic_load(&count.v[HR_COUNT_STATES_SAVED]);
 		}
 		for (uint32_t from = 0; from < hosts; from += GROUP)
 			post_group(from, 1 + minute * (uint64_t)PER_POST);
@@ -262,9 +264,11 @@ static void run(uint64_t days)
 		roll_up();
 		expire();
 	}
-	(void)printf("us of CPU a window (%llu windows, %llu expired, %llu transactions):",
-		(unsigned long long)windows, (unsigned long long)expired,
-		(unsigned long long)transactions);
+	(void)printf(
+		"us of CPU a window (%llu windows, %llu turns, %llu expired, %llu transactions):",
+		(unsigned long long)windows,
+		(unsigned long long)(atomic_load(&count.v[HR_COUNT_STATES_SAVED]) - turns_before),
+		(unsigned long long)expired, (unsigned long long)transactions);
 	for (unsigned i = 0; i < PARTS; i++) {
 		(void)printf(" %s %.1f%s", part_name[i], (double)cpu_us[i] / (double)windows,
 			i + 1 < PARTS ? "," : "");
@@ -276,7 +280,6 @@ static void run(uint64_t days)
 int main(int argc, char **argv)
 {
 	char path[4096], note[HR_STORE_ERROR_LEN], error[HR_STORE_ERROR_LEN];
-	static struct hr_counters count;
 	struct hr_writer_conf conf = {.windows_ms = 10 * 60000, /* instead of a day */
 		.five_min_ms = 14 * 24 * HR_HOUR_MS,
 		.hours_ms = 730 * 24 * HR_HOUR_MS,
