@@ -146,6 +146,75 @@ static void every_sample_is_kept_at_any_detail(void **state)
 	assert_int_equal(w->b.piece[0].s->dist[HR_DIST_BUSY_1S].shift, 2);
 }
 
+/* Samples in buckets from @from on. */
+static double beyond(const struct hr_hist *h, uint32_t from)
+{
+	double n = 0;
+
+	for (uint32_t i = from; i < HR_BUCKETS; i++)
+		n += h->n[i];
+	return n;
+}
+
+/*
+ * An hour of twelve sums of 5 minutes, each rounded as its tier keeps it, against the sum of all
+ * windows: what is read of an hour is off by no more than one rounding of the hour itself allows,
+ * and what is read of the 5 minutes (history: means) by a thousandth.
+ */
+static void an_hour_of_rounded_sums_is_as_good_as_one_of_exact_ones(void **state)
+{
+	static const enum hr_dist dist[] = {
+		HR_DIST_RUNQ_WAIT, HR_DIST_BUSY_1S, HR_DIST_BURST_CPU, HR_DIST_RUNNABLE};
+	struct hr_summary *s = calloc(1, sizeof(*s));
+	struct world *w = *state;
+	struct hr_digest exact = {0}, hour = {0};
+	size_t fine, full, all_fine = 0, all_full = 0;
+
+	for (uint32_t bin = 0; bin < 12; bin++) {
+		hr_digest_clear(&w->a);
+		for (uint32_t i = 0; i < 30; i++) {
+			hr_sample_busy(&w->r, s, bin * 30 + i);
+			assert_true(
+				hr_digest_add(&w->a, 1, 1, s) && hr_digest_add(&exact, 1, 1, s));
+		}
+		full = hr_digest_encode(&w->a, HR_DIGEST_FULL, w->buf, sizeof(w->buf));
+		fine = hr_digest_encode(&w->a, HR_DIGEST_FINE, w->buf, sizeof(w->buf));
+		all_full += full;
+		all_fine += fine;
+		hr_digest_clear(&w->b);
+		assert_int_equal(hr_digest_decode(&w->b, w->buf, fine), HR_DIGEST_OK);
+		for (unsigned c = 0; c < HR_CTR_N; c++)
+			assert_true(fabs((double)w->b.piece[0].s->ctr[c] -
+					    (double)w->a.piece[0].s->ctr[c]) <=
+				    (double)w->a.piece[0].s->ctr[c] / 1000);
+		assert_int_equal(hr_digest_decode(&hour, w->buf, fine), HR_DIGEST_OK);
+	}
+	assert_true(all_fine * 4 < all_full * 3);
+	assert_int_equal(hour.windows, 360);
+	assert_true(hour.samples == exact.samples);
+	for (unsigned i = 0; i < sizeof(dist) / sizeof(dist[0]); i++) {
+		const struct hr_hist *a = &exact.piece[0].s->dist[dist[i]],
+				     *b = &hour.piece[0].s->dist[dist[i]];
+
+		assert_true(a->total == b->total && a->max == b->max);
+		assert_true(fabs((double)b->sum / (double)a->sum - 1) < 0.02);
+		for (uint32_t from = 0; from < HR_BUCKETS; from += 2)
+			assert_true(fabs(beyond(b, from) - beyond(a, from)) <=
+				    (beyond(a, from) < (double)a->total / 2
+						    ? beyond(a, from)
+						    : (double)a->total - beyond(a, from)) /
+						    50 +
+					    (double)a->total / 2000 + 12);
+	}
+	for (unsigned c = 0; c < HR_CTR_N; c++)
+		assert_true(
+			fabs((double)hour.piece[0].s->ctr[c] - (double)exact.piece[0].s->ctr[c]) <=
+			(double)exact.piece[0].s->ctr[c] / 1000);
+	hr_digest_done(&exact);
+	hr_digest_done(&hour);
+	free(s);
+}
+
 static void order_and_grouping_change_no_byte(void **state)
 {
 	struct world *w = *state;
@@ -254,7 +323,7 @@ static void damaged_bytes_do_no_harm(void **state)
 	size_t len = 0;
 
 	add_all(w, &w->a);
-	for (uint32_t i = 0; i < 3000; i++) {
+	for (uint32_t i = 0; i < 4000; i++) {
 		enum hr_digest_detail detail = HR_DIGEST_FULL + i / 1000;
 
 		if (i % 1000 == 0) {
@@ -279,6 +348,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			every_sample_is_kept_at_any_detail, setup, teardown),
 		cmocka_unit_test_setup_teardown(order_and_grouping_change_no_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_hour_of_rounded_sums_is_as_good_as_one_of_exact_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_measured_other_things_stands_beside_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(counts_stay_when_pieces_cannot, setup, teardown),
