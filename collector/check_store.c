@@ -13,7 +13,8 @@
 #include "collector/core/check_sums.h"
 #include "collector/core/crc32.h"
 #include "collector/core/digest.h"
-#include "collector/store.h"
+#include "collector/core/pack.h"
+#include "collector/store_sqlite.h"
 #include "proto/limits.h"
 
 struct checking {
@@ -21,6 +22,8 @@ struct checking {
 	FILE *to;
 	bool bad, unreadable;
 	struct hr_digest digest;
+	struct hr_packer *packer;
+	struct hr_pack pack;
 };
 
 static void complain(struct checking *c, const char *what)
@@ -129,12 +132,46 @@ static void check_sums(struct checking *c, const char *name, const char *sql)
 	}
 }
 
+/* As many windows in a pack as it says. */
+static bool is_whole(struct checking *c, sqlite3_stmt *st)
+{
+	uint64_t windows = 0;
+	size_t len;
+	const uint8_t *p = unsealed(st, 1, &len);
+
+	if (!p || !hr_pack_decode(c->packer, p, len, &c->pack))
+		return false;
+	for (uint32_t i = 0; i < c->pack.n; i++)
+		windows += c->pack.row[i].seq_last - c->pack.row[i].seq_first + 1;
+	return windows == (uint64_t)sqlite3_column_int64(st, 0);
+}
+
+static void check_packs(struct checking *c)
+{
+	sqlite3_stmt *st = prepare(c, "SELECT windows,body FROM w300");
+	uint64_t packs = 0, damaged = 0, windows = 0;
+
+	while (st && sqlite3_step(st) == SQLITE_ROW) {
+		packs++;
+		windows += (uint64_t)sqlite3_column_int64(st, 0);
+		damaged += !is_whole(c, st);
+	}
+	sqlite3_finalize(st);
+	(void)fprintf(c->to, "packed: %" PRIu64 " windows in %" PRIu64 " rows\n", windows, packs);
+	if (damaged > 0) {
+		(void)fprintf(c->to, "bad: %" PRIu64 " of those rows are damaged\n", damaged);
+		c->bad = true;
+	}
+}
+
 static void check_equal(struct checking *c)
 {
 	for (size_t i = 0; i < HR_CHECK_SUMS && !c->unreadable; i++) {
 		int64_t left = number(c, hr_check_sum[i].left),
 			right = number(c, hr_check_sum[i].right);
 
+		if (i == 0)
+			right += number(c, HR_CHECK_PACKED);
 		if (c->unreadable)
 			return;
 		(void)fprintf(c->to, "%s: %s: %" PRId64 "%s%" PRId64 "\n",
@@ -155,18 +192,23 @@ bool hr_check_store(const char *path, FILE *to)
 		sqlite3_close(c.db);
 		return false;
 	}
-	if (number(&c, "PRAGMA application_id") != 0x68647231) {
+	c.packer = hr_packer_new();
+	if (!c.packer) {
+		complain(&c, "out of memory");
+	} else if (number(&c, "PRAGMA application_id") != HR_SQL_APPLICATION_ID) {
 		complain(&c, "this is no database of headroom-collector");
-	} else if (number(&c, "PRAGMA user_version") < 2) {
+	} else if (number(&c, "PRAGMA user_version") < HR_SQL_USER_VERSION) {
 		complain(&c, "the file is of an older version: start headroom-collector once");
 	} else {
 		check_file(&c);
 		check_windows(&c, "SELECT body FROM w10 UNION ALL SELECT body FROM w10x");
+		check_packs(&c);
 		check_sums(&c, "5 min", "SELECT windows,samples,body FROM r300");
 		check_sums(&c, "hours", "SELECT windows,samples,body FROM r3600");
 		check_equal(&c);
 	}
 	hr_digest_done(&c.digest);
+	hr_packer_free(c.packer);
 	sqlite3_close(c.db);
 	(void)fprintf(to, "%s: %s\n", path, c.bad ? "damaged or incomplete" : "sound");
 	return !c.bad;

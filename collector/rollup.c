@@ -17,6 +17,9 @@
 #define LATE_MAX 32                 /* late windows in one transaction */
 #define FRESH    16                 /* bins whose windows are counted as they come */
 
+#define PACK_LOOK_MS   10000 /* a host whose state is not saved yet is looked at again */
+#define PACK_WAIT_BINS 12    /* of older bins: once, and then passed by */
+
 struct hr_rollup {
 	struct hr_tally now[HR_TIER_N];  /* as of the open transaction */
 	struct hr_tally kept[HR_TIER_N]; /* as stored */
@@ -29,6 +32,8 @@ struct hr_rollup {
 		uint64_t bin, kept, group;
 	} fresh[FRESH];
 	uint64_t bin_windows; /* of the bin that is being rolled up */
+	uint64_t pack_at_ms;  /* not to be packed on before, */
+	uint64_t waited_bin;  /* because of one in this bin */
 	/* the host at work */
 	struct hr_writer *w;
 	uint64_t after_n; /* windows up to it are in the sum already */
@@ -200,8 +205,10 @@ static int put_sum(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, uin
 {
 	struct hr_rollup *u = w->rollup;
 	/* the two tiers of sums; lean: each keeps what else the next one has */
+	static const enum hr_digest_detail details[] = {
+		HR_DIGEST_FINE, HR_DIGEST_BRIEF, HR_DIGEST_LEAN};
 	enum hr_digest_detail detail =
-		(tier == HR_TIER_HOUR ? HR_DIGEST_BRIEF : HR_DIGEST_FULL) + (w->conf.brief ? 1 : 0);
+		details[(tier == HR_TIER_HOUR ? 1 : 0) + (w->conf.brief ? 1 : 0)];
 	size_t len = hr_digest_encode(&u->sum, detail, u->buf, HR_DIGEST_MAX);
 
 	hr_digest_clear(&u->check);
@@ -302,6 +309,33 @@ static int roll_host(
 	return 0;
 }
 
+/*
+ * Windows of a bin that is rolled up are kept as one row from when no journal needs them: of a
+ * model that is saved it does not.  Sums and progress are those of tier RAW.
+ */
+static int pack_host(struct hr_writer *w, const struct hr_host *host, uint64_t bin)
+{
+	struct hr_rollup *u = w->rollup;
+	uint64_t below_n = host->unsaved_n ? host->unsaved_n : UINT64_MAX;
+	bool waits;
+	int r = w->store->ops->pack(w->store, host->no, bin, below_n, &waits);
+
+	if (r == 0 && waits &&
+		(bin + PACK_WAIT_BINS >= u->now[HR_TIER_5MIN].bin || u->waited_bin != bin)) {
+		u->pack_at_ms = hr_clock_wall_ms() + PACK_LOOK_MS;
+		u->waited_bin = bin;
+	}
+	return r;
+}
+
+static bool is_packing_due(const struct hr_writer *w)
+{
+	const struct hr_rollup *u = w->rollup;
+
+	return w->store->ops->pack && !w->scan_n && hr_clock_wall_ms() >= u->pack_at_ms &&
+	       u->now[HR_TIER_RAW].bin < u->now[HR_TIER_5MIN].bin;
+}
+
 /* --- a slice of a tier --- */
 
 static uint32_t first_host(const struct hr_writer *w, uint32_t host_no)
@@ -338,8 +372,9 @@ static void end_bin(struct hr_writer *w, enum hr_tier tier)
 static int find_bin(struct hr_writer *w, enum hr_tier tier, uint64_t closed)
 {
 	struct hr_tally *t = &w->rollup->now[tier];
-	uint64_t per = tier == HR_TIER_5MIN ? HR_TIER_5MIN_SLOTS : HR_TIER_HOUR_BINS, slot;
-	int r = w->store->ops->next_slot(w->store, tier - 1, t->bin * per, &slot);
+	uint64_t per = tier == HR_TIER_HOUR ? HR_TIER_HOUR_BINS : HR_TIER_5MIN_SLOTS, slot;
+	enum hr_tier from = tier == HR_TIER_HOUR ? HR_TIER_5MIN : HR_TIER_RAW;
+	int r = w->store->ops->next_slot(w->store, from, t->bin * per, &slot);
 
 	if (r == 0)
 		t->bin = slot == UINT64_MAX || slot / per > closed ? closed : slot / per;
@@ -363,7 +398,10 @@ static int roll_some(struct hr_writer *w, enum hr_tier tier, uint64_t closed)
 		for (i = first_host(w, t->host_no); i < w->hosts.n && r == 0; i++) {
 			if (hr_clock_mono_ns() >= end)
 				break;
-			r = roll_host(w, tier, w->hosts.by_no[i], t->bin);
+			r = tier == HR_TIER_RAW ? pack_host(w, w->hosts.by_no[i], t->bin)
+						: roll_host(w, tier, w->hosts.by_no[i], t->bin);
+			if (tier == HR_TIER_RAW && !is_packing_due(w))
+				return r ? r : w->store->ops->put_tally(w->store, tier, t);
 			t->host_no = w->hosts.by_no[i]->no + 1;
 		}
 		if (r == 0 && i >= w->hosts.n)
@@ -459,15 +497,18 @@ bool hr_rollup_step(struct hr_writer *w)
 		return false;
 	closed = (hr_clock_wall_ms() - grace_ms(w)) / HR_5MIN_MS;
 	hours = u->now[HR_TIER_5MIN].bin / HR_TIER_HOUR_BINS;
-	if (!u->has_late && u->now[HR_TIER_5MIN].bin >= closed && u->now[HR_TIER_HOUR].bin >= hours)
+	if (!u->has_late && u->now[HR_TIER_5MIN].bin >= closed &&
+		u->now[HR_TIER_HOUR].bin >= hours && !is_packing_due(w))
 		return false;
 	r = hr_peers_begin_alone(w);
 	if (r == 0 && u->has_late)
 		r = roll_late(w);
 	else if (r == 0 && u->now[HR_TIER_5MIN].bin < closed)
 		r = roll_some(w, HR_TIER_5MIN, closed);
-	else if (r == 0)
+	else if (r == 0 && u->now[HR_TIER_HOUR].bin < hours)
 		r = roll_some(w, HR_TIER_HOUR, hours);
+	else if (r == 0)
+		r = roll_some(w, HR_TIER_RAW, u->now[HR_TIER_5MIN].bin);
 	if (r == 0)
 		r = w->store->ops->commit(w->store);
 	if (r != 0) {

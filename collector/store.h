@@ -187,6 +187,13 @@ struct hr_store_ops {
 	 */
 	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 		uint32_t *ret_rows, uint64_t *ret_windows);
+	/*
+	 * The windows of a host's 5 minutes, which are rolled up, become one row that takes less
+	 * room, unless one of them has n >= @below_n: then *ret_waits, and all stays as it is.
+	 * What comes later stays a row of its own.  NULL: they stay as they came.
+	 */
+	int (*pack)(struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t below_n,
+		bool *ret_waits);
 	/* Moves a row that cannot be read out of the way, kept for inspection. */
 	int (*quarantine)(struct hr_store *s, const struct hr_store_row *r);
 	int (*hosts)(struct hr_store *s, hr_store_host_fn fn, void *arg); /* by no */
@@ -206,7 +213,9 @@ struct hr_store_ops {
 	int (*views)(struct hr_store *s, hr_store_view_fn fn, void *arg);
 	/* Latest facts of one host: fn is called once or not at all; n is 0. */
 	int (*facts)(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg);
-	/* Rows of one host with from <= slot <= to, by slot; host 0: of all hosts (tests, export).
+	/*
+	 * Rows of one host with from <= slot <= to, by slot; host 0: of all hosts (tests), packed
+	 * ones first.  Damaged and of boot 0: not one row, but seq_last - seq_first + 1 windows.
 	 */
 	int (*range)(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 		hr_store_row_fn fn, void *arg);

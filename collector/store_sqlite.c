@@ -5,6 +5,7 @@
  * of 25 bytes a window.  Kept in the order of places instead, a window of an agent that posts six
  * at a time has a page nearly to itself, written twice.  Two windows of one place (two boots inside
  * one slot, a coalesced window) are two rows.  w10x: windows that an older version kept by place.
+ * w300: windows that are rolled up, many in a row (store_sqlite_pack.c).
  */
 #include "collector/store_sqlite.h"
 
@@ -52,6 +53,22 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_EXPIRE_OLDER] = "DELETE FROM w10x WHERE id IN"
 				" (SELECT id FROM w10x WHERE id<?1 AND n<?2 LIMIT ?3)"
 				" RETURNING last-seq+1",
+	[HR_SQL_EXPIRE_PACK] = "DELETE FROM w300 WHERE id IN"
+			       " (SELECT id FROM w300 WHERE id<?1 ORDER BY id LIMIT ?2)"
+			       " RETURNING windows",
+	[HR_SQL_SINGLES] = "WITH RECURSIVE s(i) AS (VALUES(?1) UNION ALL SELECT i+16777216 FROM s"
+			   " WHERE i<?2) SELECT w.rowid," ROW_COLS " FROM s CROSS JOIN w10 w"
+			   " ON id=i",
+	[HR_SQL_DROP_SINGLE] = "DELETE FROM w10 WHERE rowid=?1",
+	[HR_SQL_HAS_PACK] = "SELECT 1 FROM w300 WHERE id=?1",
+	[HR_SQL_PUT_PACK] = "INSERT INTO w300(id,windows,body) VALUES(?1,?2,?3)",
+	[HR_SQL_DROP_PACK] = "DELETE FROM w300 WHERE id=?1",
+	[HR_SQL_PACK] = "SELECT id,windows,body FROM w300 WHERE id=?1",
+	[HR_SQL_PACKS] = "SELECT id,windows,body FROM w300 WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+	[HR_SQL_ASIDE] = "INSERT INTO quarantine(" ROW_COLS ") VALUES(?1,?2,?3,?4,?5,?6)",
+	[HR_SQL_PACK_ASIDE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT"
+			      " (id>>24)*30<<24|(id&16777215),0,1,windows,1,body FROM w300"
+			      " WHERE id=?1",
 	[HR_SQL_MOVE] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
 			" FROM w10 WHERE id=?1 AND n=?2",
 	[HR_SQL_MOVE_OLDER] = "INSERT INTO quarantine(" ROW_COLS ") SELECT " ROW_COLS
@@ -291,7 +308,8 @@ void hr_sql_seal(const void *body, size_t len, uint8_t *to)
 {
 	uint32_t crc = hr_crc32(body, len);
 
-	memcpy(to, body, len);
+	if (to != body) /* it may be there already */
+		memcpy(to, body, len);
 	for (unsigned i = 0; i < 4; i++)
 		to[len + i] = (uint8_t)(crc >> (8 * i));
 }
@@ -403,16 +421,37 @@ static int each_expired(struct hr_sql_bound *b, void *arg)
 	return 0;
 }
 
+/* A pack weighs as much as the windows in it. */
+static int each_pack(struct hr_sql_bound *b, void *arg)
+{
+	struct expired *e = arg;
+
+	e->rows += (uint32_t)hr_sql_col(b, 0);
+	e->windows += hr_sql_col(b, 0);
+	return 0;
+}
+
+static int expire_packs(struct hr_store *s, uint64_t slot, uint32_t max, struct expired *e)
+{
+	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_EXPIRE_PACK);
+
+	hr_sql_u64(&b, hr_store_id(0, slot / HR_TIER_5MIN_SLOTS));
+	hr_sql_u64(&b, (max + HR_TIER_5MIN_SLOTS - 1) / HR_TIER_5MIN_SLOTS);
+	return hr_sql_walk(&b, each_pack, e);
+}
+
 static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 	uint32_t *ret_rows, uint64_t *ret_windows)
 {
 	const enum hr_sql which[] = {HR_SQL_EXPIRE_OLDER, HR_SQL_EXPIRE, HR_SQL_EXPIRE_OVERDUE};
 	struct expired e = {0};
+	int r = expire_packs(s, slot, max, &e);
 
+	if (r)
+		return r;
 	for (size_t i = 0; i < sizeof(which) / sizeof(which[0]) && e.rows < max; i++) {
 		struct hr_sql_bound b = hr_sql_use(s, which[i]);
 		uint64_t below = slot;
-		int r;
 
 		if (which[i] == HR_SQL_EXPIRE_OVERDUE)
 			below = slot > OVERDUE_SLOTS ? slot - OVERDUE_SLOTS : 0;
@@ -432,6 +471,7 @@ static int move_row(struct hr_store *s, const struct hr_store_row *r)
 {
 	const enum hr_sql steps[] = {
 		HR_SQL_MOVE, HR_SQL_MOVE_OLDER, HR_SQL_DELETE, HR_SQL_DELETE_OLDER};
+	int moved = 0;
 
 	for (size_t i = 0; i < 4; i++) {
 		struct hr_sql_bound b = hr_sql_use(s, steps[i]);
@@ -442,8 +482,9 @@ static int move_row(struct hr_store *s, const struct hr_store_row *r)
 		e = hr_sql_run(&b, "quarantine");
 		if (e)
 			return e;
+		moved += sqlite3_changes(b.q->db);
 	}
-	return 0;
+	return moved > 0 ? 0 : hr_sqlite_aside_packed(s, r);
 }
 
 /* One that was not rolled up yet never will be. */
@@ -505,6 +546,9 @@ static void close_store(struct hr_store *s)
 	sqlite3_close(q->db);
 	if (q->corrupt)
 		hr_sqlite_suspect(q);
+	hr_packer_free(q->packer);
+	free(q->pack_raw);
+	free(q->pack_room);
 	free(q->path);
 	free(q);
 }
@@ -524,6 +568,7 @@ const struct hr_store_ops hr_store_sqlite_ops = {
 	.put_state = put_state,
 	.trim_journal = trim_journal,
 	.expire = expire,
+	.pack = hr_sqlite_pack,
 	.quarantine = quarantine,
 	.hosts = hr_sqlite_hosts,
 	.boots = hr_sqlite_boots,

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "collector/core/pack.h"
 #include "collector/store.h"
 
 enum hr_sql {
@@ -27,6 +28,16 @@ enum hr_sql {
 	HR_SQL_MOVE_OLDER,
 	HR_SQL_DELETE,
 	HR_SQL_DELETE_OLDER,
+	HR_SQL_EXPIRE_PACK,
+	HR_SQL_SINGLES,
+	HR_SQL_DROP_SINGLE,
+	HR_SQL_HAS_PACK,
+	HR_SQL_PUT_PACK,
+	HR_SQL_DROP_PACK,
+	HR_SQL_PACK,
+	HR_SQL_PACKS,
+	HR_SQL_ASIDE,
+	HR_SQL_PACK_ASIDE,
 	HR_SQL_HOSTS,
 	HR_SQL_BOOTS,
 	HR_SQL_STATES,
@@ -69,6 +80,9 @@ struct hr_store_sqlite {
 	int wal_pages;                 /* as the last commit left it */
 	struct hr_sqlite_mover *mover; /* NULL: the log is moved by who calls maintain() */
 	unsigned moves;                /* of the mover, since the log began */
+	struct hr_packer *packer;
+	uint8_t *pack_raw;  /* [HR_PACK_RAW] */
+	uint8_t *pack_room; /* [HR_PACK_MAX + 4] */
 	uint64_t quarantined;
 	uint64_t last_n;  /* largest n given, as of the last commit: the journal's, or marked */
 	uint64_t group_n; /* and in the open transaction; 0: none */
@@ -178,9 +192,32 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   6
+#define HR_SQL_USER_VERSION   7
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
+
+/* store_sqlite_pack.c */
+int hr_sqlite_pack(
+	struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t below_n, bool *ret_waits);
+/* A pack that is read: its rows from slot @from to @to, told to @fn. */
+struct hr_packed {
+	hr_store_row_fn fn;
+	void *arg;
+	uint64_t from, to;
+	/* set by reading */
+	bool is, damaged;
+	uint64_t id, windows;
+	uint32_t at; /* rows before it were told */
+	struct hr_pack pack;
+};
+/* The pack of one host and bin, if there is one. */
+int hr_sqlite_packed(struct hr_store *s, uint64_t id, struct hr_packed *v);
+/* Its rows up to a slot and n; UINT64_MAX: all that are left. */
+int hr_sqlite_packed_upto(struct hr_packed *v, uint64_t slot, uint64_t n);
+/* Those of all hosts, pack after pack. */
+int hr_sqlite_packs(struct hr_store *s, struct hr_packed *v);
+/* In the open transaction: a window that is in no table of single ones is set aside. */
+int hr_sqlite_aside_packed(struct hr_store *s, const struct hr_store_row *r);
 
 /* Ops in store_sqlite_tier.c. */
 int hr_sqlite_tally(struct hr_store *s, struct hr_tally ret_tally[HR_TIER_N]);

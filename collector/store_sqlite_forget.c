@@ -86,6 +86,9 @@ static const struct {
 	{"SELECT min(id) FROM w10x WHERE id>=?1",
 		"DELETE FROM w10x WHERE id=?1 RETURNING last-seq+1,0",
 		"UPDATE tally SET out_windows=out_windows+?1 WHERE tier=0"},
+	{"SELECT min(id) FROM w300 WHERE id>=?1",
+		"DELETE FROM w300 WHERE id=?1 RETURNING windows,0",
+		"UPDATE tally SET out_windows=out_windows+?1 WHERE tier=0"},
 	{"SELECT min(id) FROM r300 WHERE id>=?1",
 		"DELETE FROM r300 WHERE id=?1 RETURNING windows,samples",
 		"UPDATE tally SET out_windows=out_windows+?1,out_samples=out_samples+?2"
@@ -97,7 +100,8 @@ static const struct {
 };
 #define PURGES (sizeof(purges) / sizeof(purges[0]))
 enum {
-	PLACE_BITS = 38
+	PLACE_BITS = 38,
+	PACKS = 2 /* in purges[] */
 };
 _Static_assert(HR_STORE_SLOT_MAX == (1ULL << PLACE_BITS) - 1, "a slot or bin and a table");
 
@@ -180,7 +184,7 @@ int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32
 
 	while (r == 0 && t < PURGES && max_slots > 0) {
 		r = hr_sqlite_result(p.q, purge_table(&p, t, host_no, &at, &max_slots), "forget");
-		rows += t < 2 ? p.rows : 0; /* the caller reports windows */
+		rows += t < PACKS ? p.rows : t == PACKS ? p.windows : 0; /* windows are reported */
 		if (at > HR_STORE_SLOT_MAX) {
 			t++;
 			at = 0;

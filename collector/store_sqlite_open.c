@@ -394,6 +394,15 @@ static bool rename_aside(
 	return true;
 }
 
+static bool get_memory(struct hr_store_sqlite *q, const char *path)
+{
+	q->path = strdup(path);
+	q->packer = hr_packer_new();
+	q->pack_raw = malloc(HR_PACK_RAW);
+	q->pack_room = malloc(HR_PACK_MAX + 4);
+	return q->path && q->packer && q->pack_raw && q->pack_room;
+}
+
 struct hr_store *hr_store_sqlite_open(const struct hr_store_sqlite_conf *conf,
 	char note[HR_STORE_ERROR_LEN], char error[HR_STORE_ERROR_LEN])
 {
@@ -402,12 +411,16 @@ struct hr_store *hr_store_sqlite_open(const struct hr_store_sqlite_conf *conf,
 		struct hr_store_sqlite *q = calloc(1, sizeof(*q));
 		enum outcome o;
 
-		if (!q || !(q->path = strdup(conf->path))) {
-			free(q);
+		if (!q) {
 			snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 			return NULL;
 		}
 		q->base.ops = &hr_store_sqlite_ops;
+		if (!get_memory(q, conf->path)) {
+			snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
+			q->base.ops->close(&q->base);
+			return NULL;
+		}
 		o = open_once(conf, q, error);
 		if (o == OPENED)
 			return &q->base;

@@ -239,9 +239,8 @@ int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, 
 	return hr_sql_walk(&b, each_facts, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
-static int each_row(struct hr_sql_bound *b, void *arg)
+static struct hr_store_row row_of(struct hr_sql_bound *b)
 {
-	const struct walker *w = arg;
 	struct hr_store_row r = {.slot = hr_sql_col(b, 0) >> 24,
 		.host_no = (uint32_t)(hr_sql_col(b, 0) & HR_STORE_HOST_MAX),
 		.boot_ord = (uint32_t)hr_sql_col(b, 1),
@@ -250,41 +249,84 @@ static int each_row(struct hr_sql_bound *b, void *arg)
 		.n = hr_sql_col(b, 4)};
 
 	unseal(b, 5, &r);
+	return r;
+}
+
+static int each_row(struct hr_sql_bound *b, void *arg)
+{
+	const struct walker *w = arg;
+	struct hr_store_row r = row_of(b);
+
 	return w->fn.row(w->arg, &r);
+}
+
+/* A row of its own, behind the packed ones before it. */
+static int each_single(struct hr_sql_bound *b, void *arg)
+{
+	struct hr_packed *v = arg;
+	struct hr_store_row r = row_of(b);
+	int e = hr_sqlite_packed_upto(v, r.slot, r.n);
+
+	return e ? e : v->fn(v->arg, &r);
+}
+
+static int singles(struct hr_store *s, uint32_t host_no, struct hr_packed *v)
+{
+	if (!hr_sqlite_of(s)->older) {
+		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROWS);
+
+		hr_sql_u64(&b, hr_store_id(host_no, v->from));
+		hr_sql_u64(&b, hr_store_id(host_no, v->to));
+		return hr_sql_walk(&b, each_single, v);
+	}
+	for (uint64_t slot = v->from; slot <= v->to; slot++) {
+		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROW);
+		int r;
+
+		hr_sql_u64(&b, hr_store_id(host_no, slot));
+		r = hr_sql_walk(&b, each_single, v);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int range_of_all(
+	struct hr_store *s, uint64_t from, uint64_t to, hr_store_row_fn fn, void *arg)
+{
+	struct hr_packed v = {.fn = fn, .arg = arg, .from = from, .to = to};
+	struct hr_sql_bound b;
+	int r = hr_sqlite_packs(s, &v);
+
+	if (r)
+		return r;
+	b = hr_sql_use(s, HR_SQL_RANGE);
+	hr_sql_u64(&b, hr_store_id(0, from));
+	hr_sql_u64(&b, hr_store_id(HR_STORE_HOST_MAX, to));
+	return hr_sql_walk(&b, each_row, &(struct walker){.fn.row = fn, .arg = arg});
 }
 
 int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 	hr_store_row_fn fn, void *arg)
 {
-	struct walker w = {.fn.row = fn, .arg = arg};
+	struct hr_packed v = {.fn = fn, .arg = arg};
+	int r = 0;
 
 	to = to > HR_STORE_SLOT_MAX ? HR_STORE_SLOT_MAX : to;
-	if (host_no == 0) {
-		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_RANGE);
+	if (host_no == 0)
+		return range_of_all(s, from, to, fn, arg);
+	for (; from <= to && r == 0; from = v.to + 1) {
+		uint64_t bin = from / HR_TIER_5MIN_SLOTS, last = (bin + 1) * HR_TIER_5MIN_SLOTS - 1;
 
-		hr_sql_u64(&b, hr_store_id(0, from));
-		hr_sql_u64(&b, hr_store_id(HR_STORE_HOST_MAX, to));
-		return hr_sql_walk(&b, each_row, &w);
+		v.from = from;
+		v.to = last < to ? last : to;
+		r = hr_sqlite_packed(s, hr_store_id(host_no, bin), &v);
+		if (r == 0)
+			r = singles(s, host_no, &v);
+		if (r == 0)
+			r = hr_sqlite_packed_upto(&v, UINT64_MAX, UINT64_MAX);
 	}
-	if (!hr_sqlite_of(s)->older) {
-		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROWS);
-
-		if (from > to)
-			return 0;
-		hr_sql_u64(&b, hr_store_id(host_no, from));
-		hr_sql_u64(&b, hr_store_id(host_no, to));
-		return hr_sql_walk(&b, each_row, &w);
-	}
-	for (uint64_t slot = from; slot <= to; slot++) {
-		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROW);
-		int r;
-
-		hr_sql_u64(&b, hr_store_id(host_no, slot));
-		r = hr_sql_walk(&b, each_row, &w);
-		if (r)
-			return r;
-	}
-	return 0;
+	return r;
 }
 
 static int each_late(struct hr_sql_bound *b, void *arg)

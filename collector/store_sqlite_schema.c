@@ -66,6 +66,10 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"ALTER TABLE w10_by_place RENAME TO w10x;",
 	/* 6: no table changes, but what is summed from now on no collector before it can read */
 	"",
+	/* 7: packs (store_sqlite_pack.c), of what is summed from now on; what is there gets old */
+	"CREATE TABLE w300 (id INTEGER PRIMARY KEY, windows INTEGER NOT NULL, body BLOB NOT NULL)"
+	" STRICT;"
+	"UPDATE tally SET bin=(SELECT bin FROM tally WHERE tier=1), host=0 WHERE tier=0;",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as what the store keeps: a model's state, a part before it, a digest of many windows,
- * the dedupe state of a boot, a row of the fleet.  Refused, or taken, and then the same again after
- * writing it.  The first byte says which; checksums are made right, so that mutated fields get past
- * them.
+ * a pack of them, the dedupe state of a boot, a row of the fleet.  Refused, or taken, and then the
+ * same again after writing it.  The first byte says which; checksums are made right, so that
+ * mutated fields get past them.
  */
 #include "tests/fuzz/hr_fuzz.h"
 
@@ -13,6 +13,7 @@
 #include "collector/core/digest.h"
 #include "collector/core/fleet.h"
 #include "collector/core/hostseq.h"
+#include "collector/core/pack.h"
 #include "collector/core/part.h"
 #include "collector/core/vm.h"
 
@@ -65,7 +66,7 @@ static void check_digest(const unsigned char *p, size_t n)
 	/* less and less of it: what does not fit or cannot be rounded is given up but for its
 	 * counts */
 	for (enum hr_digest_detail detail = HR_DIGEST_FULL;
-		detail <= HR_DIGEST_LEAN && hr_digest_decode(&d, p, n) == HR_DIGEST_OK; detail++) {
+		detail <= HR_DIGEST_FINE && hr_digest_decode(&d, p, n) == HR_DIGEST_OK; detail++) {
 		len = hr_digest_encode(&d, detail, one, HR_DIGEST_MAX);
 		HR_FUZZ_CHECK(len > 0 && len <= HR_DIGEST_MAX);
 		HR_FUZZ_CHECK(hr_digest_decode(&again, one, len) == HR_DIGEST_OK);
@@ -104,6 +105,34 @@ static void check_part(unsigned char *p, size_t n)
 	}
 	hr_part_done(&part);
 	hr_part_done(&again);
+}
+
+/* The frame that the bytes say is often none: then its rows are packed with bodies of their own. */
+static void check_pack(const unsigned char *p, size_t n)
+{
+	static struct hr_packer *k;
+	struct hr_pack pack, again;
+	bool whole;
+	size_t len;
+
+	k = k ? k : hr_packer_new();
+	HR_FUZZ_CHECK(k);
+	whole = hr_pack_decode(k, p, n, &pack);
+	if (!whole && !hr_pack_decode(NULL, p, n, &pack))
+		return;
+	for (uint32_t i = 0; i < pack.n; i++)
+		pack.row[i].body = whole ? pack.row[i].body : two;
+	len = hr_pack_encode(k, &pack, one);
+	HR_FUZZ_CHECK(len > 0 && len <= HR_PACK_MAX);
+	HR_FUZZ_CHECK(hr_pack_decode(k, one, len, &again) && again.n == pack.n);
+	for (uint32_t i = 0; i < pack.n; i++) {
+		const struct hr_pack_row *a = &pack.row[i], *b = &again.row[i];
+
+		HR_FUZZ_CHECK(a->at == b->at && a->boot_ord == b->boot_ord &&
+			      a->seq_first == b->seq_first && a->seq_last == b->seq_last &&
+			      a->n == b->n && a->len == b->len);
+		HR_FUZZ_CHECK(whole || memcmp(b->body, two, b->len) == 0);
+	}
 }
 
 static uint64_t u64(const unsigned char *p)
@@ -157,7 +186,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!p)
 		return 0;
 	memcpy(p, data + 1, size - 1);
-	switch (data[0] & 0x80 ? 4 : data[0] % 4) {
+	switch (data[0] & 0x80 ? 4 : data[0] & 0x40 ? 5 : data[0] % 4) {
+	case 5:
+		check_pack(p, size - 1);
+		break;
 	case 4:
 		check_part(p, size - 1);
 		break;

@@ -93,6 +93,11 @@ static void fill(struct hr_store *s)
 					      .body = body,
 					      .len = sizeof(body)}) == 0);
 	}
+	{
+		bool waits; /* of two hosts slots 101 to 112 lie in bin 3; one is packed */
+
+		HR_FUZZ_CHECK(s->ops->pack(s, 2, 3, UINT64_MAX, &waits) == 0 && !waits);
+	}
 	HR_FUZZ_CHECK(s->ops->commit(s) == 0);
 }
 
@@ -225,9 +230,15 @@ static int write_one(struct hr_store *s)
 		.len = 1};
 	uint32_t rows;
 	uint64_t windows;
+	bool waits;
 	int e = s->ops->begin(s);
 
 	e = e ? e : s->ops->put_row(s, &r);
+	e = e ? e : s->ops->pack(s, 3, 3, UINT64_MAX, &waits);
+	r = (struct hr_store_row){.n = 2 * ROWS + 2, .host_no = 2, .slot = 102, .boot_ord = 1};
+	e = e ? e : s->ops->quarantine(s, &r);
+	r = (struct hr_store_row){.host_no = 3, .slot = 90}; /* a damaged pack */
+	e = e ? e : s->ops->quarantine(s, &r);
 	e = e ? e : s->ops->expire(s, 104, 30, 100, &rows, &windows);
 	e = e ? e : s->ops->commit(s);
 	told(s, e);

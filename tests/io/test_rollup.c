@@ -297,6 +297,59 @@ static bool check_store(const struct world *t, FILE *to)
 	return hr_check_store(t->path, to);
 }
 
+static int64_t count_of(const struct world *t, const char *sql)
+{
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	int64_t n;
+
+	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+/* Windows that are in every saved state become packs, late ones stay; nothing is lost or doubled.
+ */
+static void what_is_rolled_up_and_saved_is_packed(void **state)
+{
+	struct world *t = *state;
+	FILE *to = fopen("/dev/null", "w");
+
+	assert_non_null(to);
+	if (getenv("HR_TEST_PG")) {
+		fclose(to);
+		return;
+	}
+	for (uint64_t i = 0; i < 65; i++)
+		assert_int_equal(send(t, 1, 11, i, (i + 1) * 10000), 0);
+	roll(t);
+	assert_int_equal(count_of(t, "SELECT count(*) FROM w300"), 0); /* nothing is saved yet */
+	hr_writer_upkeep_last(t->w);
+	hr_writer_close(t->w);
+	open_writer(t);
+	roll(t);
+	assert_int_equal(count_of(t, "SELECT count(*) FROM w300"), 3);
+	assert_int_equal(count_of(t, "SELECT sum(windows) FROM w300"), 65);
+	assert_int_equal(count_of(t, "SELECT count(*) FROM w10"), 0);
+	assert_int_equal(send(t, 1, 11, 65, 20000), 0);
+	assert_int_equal(send(t, 1, 11, 7, 80000), 0); /* known: it is not stored again */
+	t->windows--;
+	assert_true(check_store(t, to));
+	roll(t);
+	assert_int_equal(count_of(t, "SELECT count(*) FROM w10"), 1);
+	assert_true(check_store(t, to));
+	hr_writer_close(t->w);
+	t->w = NULL;
+	assert_int_equal(count_of(t, "DELETE FROM w300 RETURNING windows"), 29);
+	assert_false(check_store(t, to));
+	fclose(to);
+	open_writer(t);
+}
+
 static void take_one_out(const struct world *t)
 {
 	static const char sql[] = "DELETE FROM r300 WHERE id=(SELECT max(id) FROM r300)";
@@ -378,6 +431,8 @@ int main(void)
 			history_reads_the_same_demand_from_every_tier, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_check_of_the_store_finds_a_missing_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_rolled_up_and_saved_is_packed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_post_makes_no_boot_go, setup, teardown),
 	};
 

@@ -414,6 +414,7 @@ static void tables_without_the_largest_number_get_it_from_states_and_journal(voi
 	put(w, row(40, 100, 1, 50, "row"));
 	commit(w);
 	raw_sql(w, "INSERT INTO state VALUES(1, 42, x'00', NULL); DROP TABLE mark;"
+		   "DROP TABLE w300;"
 		   "PRAGMA user_version=3");
 	open_store(w);
 	assert_int_equal(last_n(w), 42);

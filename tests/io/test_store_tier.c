@@ -234,11 +234,175 @@ static void windows_of_a_clock_that_was_ahead_keep_no_others_from_expiring(void 
 	assert_int_equal(v.n, 0);
 }
 
+/* Bin 4 of host 7: slots 120 to 149. */
+static void fill_bin(struct world *w)
+{
+	begin(w);
+	for (uint64_t i = 0; i < 4; i++)
+		put(w, row(10 + i, 122 + i, 1, 50 + i, "of boot 1"));
+	put(w, row(14, 123, 2, 1, "of boot 2"));
+	put(w, row(15, 149, 1, 77, "the last"));
+	put(w, row(16, 150, 1, 78, "of the next bin"));
+	commit(w);
+}
+
+static bool pack(struct world *w, uint64_t below_n)
+{
+	bool waits;
+
+	begin(w);
+	assert_int_equal(w->s->ops->pack(w->s, 7, 4, below_n, &waits), 0);
+	commit(w);
+	return !waits;
+}
+
+static int64_t count_of(const struct world *w, const char *sql)
+{
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	int64_t n;
+
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+static void see_range(struct world *w, uint64_t from, uint64_t to, struct seen *v)
+{
+	memset(v, 0, sizeof(*v));
+	assert_int_equal(w->s->ops->range(w->s, 7, from, to, see_row, v), 0);
+}
+
+static void windows_of_a_bin_become_one_row_and_read_as_before(void **state)
+{
+	struct world *w = *state;
+	struct seen was, is;
+
+	fill_bin(w);
+	see_range(w, 0, 400, &was);
+	assert_int_equal(was.n, 7);
+	assert_false(pack(w, 15)); /* one is in the journal still */
+	assert_int_equal(count_of(w, "SELECT count(*) FROM w10"), 7);
+	assert_true(pack(w, 16));
+	assert_int_equal(count_of(w, "SELECT count(*) FROM w10"), 1);
+	assert_int_equal(count_of(w, "SELECT sum(windows) FROM w300"), 6);
+	reopen(w);
+	see_range(w, 0, 400, &is);
+	assert_int_equal(is.n, 7);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(is.row[i].slot, was.row[i].slot);
+		assert_int_equal(is.row[i].n, was.row[i].n);
+		assert_int_equal(is.row[i].boot_ord, was.row[i].boot_ord);
+		assert_int_equal(is.row[i].seq_first, was.row[i].seq_first);
+		assert_int_equal(is.row[i].seq_last, was.row[i].seq_last);
+		assert_string_equal(is.body[i], was.body[i]);
+	}
+	see_range(w, 123, 124, &is);
+	assert_int_equal(is.n, 3);
+	assert_string_equal(is.body[1], "of boot 2");
+	memset(&is, 0, sizeof(is));
+	assert_int_equal(w->s->ops->range(w->s, 0, 123, 150, see_row, &is), 0);
+	assert_int_equal(is.n, 6); /* of all hosts */
+}
+
+static void what_comes_after_the_packing_stays_beside_it_and_all_expires(void **state)
+{
+	struct world *w = *state;
+	uint64_t windows, all = 0;
+	uint32_t rows;
+	struct seen v;
+
+	fill_bin(w);
+	assert_true(pack(w, UINT64_MAX));
+	begin(w);
+	put(w, row(20, 124, 3, 9, "late"));
+	put(w, row(21, 124, 4, 9, "late too"));
+	commit(w);
+	assert_true(pack(w, UINT64_MAX)); /* there is a pack: they stay */
+	see_range(w, 120, 149, &v);
+	assert_int_equal(v.n, 8);
+	assert_string_equal(v.body[4], "late"); /* behind those that came before, in its slot */
+	assert_int_equal(v.row[4].slot, 124);
+	assert_int_equal(v.row[3].slot, 124);
+	assert_int_equal(v.row[6].slot, 125);
+	begin(w);
+	assert_int_equal(w->s->ops->expire(w->s, 149, 100, 10, &rows, &windows), 0);
+	assert_int_equal(windows, 2); /* the late ones: the pack holds one of slot 149 */
+	assert_int_equal(w->s->ops->expire(w->s, 150, 100, 10, &rows, &windows), 0);
+	assert_int_equal(windows, 6);
+	for (int i = 0; i < 3; i++, all += windows)
+		assert_int_equal(w->s->ops->expire(w->s, 800, 100, 10, &rows, &windows), 0);
+	assert_int_equal(all, 1);
+	commit(w);
+	see_range(w, 0, 400, &v);
+	assert_int_equal(v.n, 0);
+}
+
+static void a_window_is_set_aside_out_of_its_pack(void **state)
+{
+	struct world *w = *state;
+	struct seen v;
+
+	fill_bin(w);
+	assert_true(pack(w, UINT64_MAX));
+	see_range(w, 123, 123, &v);
+	assert_int_equal(v.n, 2);
+	begin(w);
+	assert_int_equal(w->s->ops->quarantine(w->s, &v.row[1]), 0);
+	commit(w);
+	see_range(w, 120, 149, &v);
+	assert_int_equal(v.n, 5);
+	for (int i = 0; i < v.n; i++)
+		assert_string_not_equal(v.body[i], "of boot 2");
+	assert_int_equal(count_of(w, "SELECT sum(windows) FROM w300"), 5);
+	assert_int_equal(count_of(w, "SELECT count(*) FROM quarantine WHERE boot=2 AND seq=1"), 1);
+}
+
+static void a_damaged_pack_is_seen_counted_and_set_aside_as_it_is(void **state)
+{
+	struct world *w = *state;
+	struct seen v;
+	sqlite3 *db;
+
+	fill_bin(w);
+	assert_true(pack(w, UINT64_MAX));
+	w->s->ops->close(w->s);
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				 "UPDATE w300 SET body=CAST(substr(body,1,20)||x'ff'||"
+				 "substr(body,22) AS BLOB)",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	open_store(w);
+	see_range(w, 0, 400, &v);
+	assert_int_equal(v.n, 2);
+	assert_true(v.row[0].damaged);
+	assert_int_equal(v.row[0].boot_ord, 0);
+	assert_int_equal(v.row[0].seq_last - v.row[0].seq_first + 1, 6);
+	assert_string_equal(v.body[1], "of the next bin");
+	begin(w);
+	assert_int_equal(w->s->ops->quarantine(w->s, &v.row[0]), 0);
+	commit(w);
+	see_range(w, 0, 400, &v);
+	assert_int_equal(v.n, 1);
+	assert_int_equal(count_of(w, "SELECT sum(last-seq+1) FROM quarantine"), 6);
+	assert_int_equal(count_of(w, "SELECT count(*) FROM w300"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SQLITE(a_file_of_an_older_version_is_brought_up_to_this_one_once),
 		SQLITE(windows_of_a_clock_that_was_ahead_keep_no_others_from_expiring),
+		SQLITE(windows_of_a_bin_become_one_row_and_read_as_before),
+		SQLITE(what_comes_after_the_packing_stays_beside_it_and_all_expires),
+		SQLITE(a_window_is_set_aside_out_of_its_pack),
+		SQLITE(a_damaged_pack_is_seen_counted_and_set_aside_as_it_is),
 		KEPT(tier_rows_are_replaced_read_by_host_and_expire_with_their_sums),
 		KEPT(late_windows_are_listed_in_order_until_they_are_taken_off),
 	};

@@ -89,25 +89,37 @@ static int is_busy(int kind, uint64_t ms)
 	return kind < 2 ? kind : hour >= 9 && hour < 17;
 }
 
+/*
+ * As it is after a day: all but the last two bins are packed.  Each window is made for its place:
+ * out of the pool a fifth of a bin's would be there twice, and packed for nothing.
+ */
 static void put_raw(struct hr_store *s, int kind, uint64_t slots)
 {
-	bool more;
+	static struct hr_summary one;
+	static unsigned char body[RAW_MAX];
+	const uint64_t per = HR_TIER_5MIN_SLOTS, first = 180000000 / per * per;
+	bool more, waits;
 
-	for (uint64_t i = 1; i <= slots; i++) {
-		int b = is_busy(kind, i * HR_STORE_SLOT_MS);
-		unsigned k = (unsigned)(hr_rand_u64(&r) % POOL);
-
-		must(s->ops->put_row(s, &(struct hr_store_row){.n = i,
-						.host_no = 1,
-						.slot = 180000000 + i,
-						.boot_ord = 1,
-						.seq_first = i,
-						.seq_last = i,
-						.body = raw[b][k],
-						.len = raw_len[b][k]}) == 0,
+	for (uint64_t i = 0; i < slots; i++) {
+		if (is_busy(kind, i * HR_STORE_SLOT_MS))
+			hr_sample_busy(&r, &one, i);
+		else
+			hr_sample_idle(&r, &one, i);
+		must(s->ops->put_row(s,
+			     &(struct hr_store_row){.n = i + 1,
+				     .host_no = 1,
+				     .slot = first + i,
+				     .boot_ord = 1,
+				     .seq_first = i,
+				     .seq_last = i,
+				     .body = body,
+				     .len = hr_wire_encode_window(&one, body, sizeof(body))}) == 0,
 			"row");
-		if (i % 1000 == 0 || i == slots)
-			must(s->ops->trim_journal(s, i + 1, UINT32_MAX, &more) == 0, "journal");
+		if (i % per == 0 && i >= 2 * per)
+			must(s->ops->pack(s, 1, (first + i) / per - 2, UINT64_MAX, &waits) == 0,
+				"pack");
+		if (i % 1000 == 0 || i + 1 == slots)
+			must(s->ops->trim_journal(s, i + 2, UINT32_MAX, &more) == 0, "journal");
 	}
 }
 
@@ -166,7 +178,7 @@ static void size_of(const char *dir, int kind, bool lean)
 			put_raw(s, kind, lean ? 720 : 8640);
 		else if (step == 2)
 			put_tier(s, HR_TIER_5MIN, kind, DAYS5 * 288,
-				lean ? HR_DIGEST_BRIEF : HR_DIGEST_FULL);
+				lean ? HR_DIGEST_BRIEF : HR_DIGEST_FINE);
 		else if (step == 3)
 			put_tier(s, HR_TIER_HOUR, kind, HOURS,
 				lean ? HR_DIGEST_LEAN : HR_DIGEST_BRIEF);
