@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/core/reach.h"
 #include "agent/core/replay.h"
 #include "proto/units.h"
 
@@ -41,6 +42,7 @@ struct hr_record {
 	size_t mem_size;
 	struct scratch *mem; /* touched only while a slice is worked on */
 	struct hr_sampler_slice out;
+	struct hr_reach_seen seen; /* of all slices so far */
 };
 
 int hr_record_open(struct hr_record **ret_record, uint64_t seed, bool dense, uint64_t now_ns)
@@ -72,6 +74,16 @@ void hr_record_close(struct hr_record *r)
 		return;
 	(void)munmap(r->mem, r->mem_size);
 	free(r);
+}
+
+static struct hr_replay_in input(const struct hr_record *r, const struct hr_stints *s)
+{
+	return (struct hr_replay_in){.burst = s->burst,
+		.n = s->n,
+		.length_ns = s->until - s->from,
+		.hogs = s->hogs,
+		.seed = r->seed ^ s->from,
+		.seen = &r->seen};
 }
 
 static void drop(const struct hr_stint_rec *rec, void *arg)
@@ -109,6 +121,7 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 	struct hr_sampler *sampler)
 {
 	struct hr_stints *s = &r->mem->stints[r->at];
+	struct hr_replay_in in;
 
 	r->lost += hr_bpf_stints(b, add, s);
 	if (now_ns < s->from + HR_SLICE_NS && !last)
@@ -125,6 +138,8 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 		hr_sampler_replay(sampler, &none);
 		return;
 	}
+	in = input(r, s);
+	hr_reach_learn(&in, &r->mem->work, &r->seen);
 	r->at = (r->at + 1) % r->keep;
 	r->full++;
 }
@@ -133,11 +148,7 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sampler)
 {
 	const struct hr_stints *s = &r->mem->stints[(r->at + r->keep - r->full) % r->keep];
-	const struct hr_replay_in in = {.burst = s->burst,
-		.n = s->n,
-		.length_ns = s->until - s->from,
-		.hogs = s->hogs,
-		.seed = r->seed ^ s->from};
+	const struct hr_replay_in in = input(r, s);
 
 	if (r->row == 0) {
 		memset(&r->out, 0, sizeof r->out);

@@ -2,16 +2,22 @@
 /* How far off neighbours are, in bursts of arrivals and by chance; see reach.h. */
 #include "agent/core/reach.h"
 
+#include <stddef.h>
+
 #define LIGHT        0.10 /* share of the CPU time that the smallest bursts hold together */
 #define BLOCK        4
 #define BLOCKS_MIN   8
 #define NEIGHBOURS   3
 #define CLUMP        16
-#define EVEN_MIN     50 /* bursts of a slice; fewer tell nothing about windows of 2 ms */
-#define WINDOW_FIRST 21 /* 2^21 ns = 2 ms, then four times as long each */
-#define WINDOW_LAST  29 /* 537 ms: nine in a slice of 5 s */
-#define CROWDED      2 /* standard deviations above chance; five windows, so one in ten by chance */
+#define EVEN_MIN     50  /* bursts of a slice; fewer tell nothing about windows of 2 ms */
+#define SEEN_MIN     200 /* bursts of slices together, as the collector wants of a replay */
+#define WINDOW_FIRST 23  /* 2^23 ns = 8 ms, then four times as long each, up to 537 ms */
+#define WINDOW_LAST  (WINDOW_FIRST + 2 * (HR_REACH_WINDOWS - 1))
+#define CROWDED      2 /* standard deviations above chance; four windows, so one in ten by chance */
 #define REGULAR      3 /* below it: a timer's, whose growth may come at its ticks */
+#define UNMIXED      2 /* of sizes in one slice, where being wrong costs one slice */
+#define UNMIXED_SEEN 3 /* of all, where it costs them all */
+#define KEEP         (59.0 / 60) /* of what was seen: 1/e in an hour of slices, as the collector's pool */
 
 /* Largest power of two below which the bursts hold no more than LIGHT of the CPU time. */
 static uint64_t light_below(const struct hr_replay_in *in)
@@ -44,44 +50,43 @@ static uint32_t find_heavy(const struct hr_replay_in *in, uint32_t *heavy)
 }
 
 /*
- * Are the wake-ups of each window of 2^(@bits + 2) ns spread over its four quarters as chance would
- * have it?  X = sum of (quarter - N/4)^2 over all of them: 3/4 N by chance, with a variance of
- * 3/8 N (N - 1).  How many lie in which window does not matter: that may be a burst as long as it.
+ * Do the wake-ups of each window of 2^@bits ns spread over its four quarters as chance would have
+ * it?  Adds the sum of (quarter - N/4)^2, less the 3/4 N of chance; its variance by chance is 3/8
+ * of N (N - 1).  How many lie in which window does not matter: that may be a burst as long as it.
  */
-static bool is_local_chance(
-	const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n, unsigned bits)
+static void add_window(const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n,
+	unsigned bits, double *off, double *pairs)
 {
-	uint64_t whole = in->length_ns >> (bits + 2);
-	double off = 0, variance = 0, most;
+	uint64_t whole = in->length_ns >> bits;
 	uint32_t i = 0;
 
-	while (i < n && in->burst[heavy[i]].wake_ns >> (bits + 2) < whole) {
-		uint64_t w = in->burst[heavy[i]].wake_ns >> (bits + 2);
+	while (i < n && in->burst[heavy[i]].wake_ns >> bits < whole) {
+		uint64_t w = in->burst[heavy[i]].wake_ns >> bits;
 		double quarter[4] = {0}, all = 0, squares = 0;
 
-		for (; i < n && in->burst[heavy[i]].wake_ns >> (bits + 2) == w; i++) {
-			quarter[in->burst[heavy[i]].wake_ns >> bits & 3]++;
+		for (; i < n && in->burst[heavy[i]].wake_ns >> bits == w; i++) {
+			quarter[in->burst[heavy[i]].wake_ns >> (bits - 2) & 3]++;
 			all++;
 		}
 		for (unsigned q = 0; q < 4; q++)
 			squares += quarter[q] * quarter[q];
-		off += squares - all * all / 4 - 0.75 * all;
-		variance += 0.375 * all * (all - 1);
+		*off += squares - all * all / 4 - 0.75 * all;
+		*pairs += all * (all - 1);
 	}
-	most = off > 0 ? CROWDED : REGULAR;
-	return off * off <= most * most * variance;
 }
 
 /* How long the windows are within which wake-ups come by chance; 0: none is. */
-static uint32_t even_ns(const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n)
+static uint32_t even_ns(const struct hr_reach_seen *s)
 {
-	unsigned bits = WINDOW_FIRST;
+	unsigned i = 0;
 
-	if (n < EVEN_MIN || in->length_ns >> WINDOW_LAST == 0)
-		return 0;
-	while (bits + 2 <= WINDOW_LAST && is_local_chance(in, heavy, n, bits))
-		bits += 2;
-	return bits == WINDOW_FIRST ? 0 : 1U << bits;
+	for (; i < HR_REACH_WINDOWS; i++) {
+		double most = s->off[i] > 0 ? CROWDED : REGULAR;
+
+		if (s->off[i] * s->off[i] > most * most * 0.375 * s->pairs[i])
+			break;
+	}
+	return i == 0 ? 0 : 1U << (WINDOW_FIRST + 2 * (i - 1));
 }
 
 /* log2, straight from one power of two to the next; no libm in the agent. */
@@ -92,18 +97,11 @@ static double bits_of(uint64_t x)
 	return whole + (double)x / (double)(1ULL << whole) - 1;
 }
 
-/*
- * Do sizes come in any order?  Then the bits of BLOCK in a row, summed, vary BLOCK times as much as
- * those of one: 1 +- sqrt(2 / blocks) of it.  More is a phase, or a kind of request that comes in
- * rows, whose sizes stay together.
- */
-static bool are_mixed(const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n)
+static void add_sizes(
+	const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n, struct hr_reach_seen *s)
 {
 	uint32_t blocks = n / BLOCK;
-	double all = 0, squares = 0, of_blocks = 0, mean, one, off;
 
-	if (blocks < BLOCKS_MIN)
-		return false;
 	for (uint32_t b = 0; b < blocks; b++) {
 		double sum = 0;
 
@@ -111,15 +109,49 @@ static bool are_mixed(const struct hr_replay_in *in, const uint32_t *heavy, uint
 			double bits = bits_of(in->burst[heavy[i]].cpu_ns);
 
 			sum += bits;
-			squares += bits * bits;
+			s->squares += bits * bits;
 		}
-		all += sum;
-		of_blocks += sum * sum;
+		s->bits += sum;
+		s->of_blocks += sum * sum;
 	}
-	mean = all / (blocks * BLOCK);
-	one = squares / (blocks * BLOCK) - mean * mean;
-	off = of_blocks / blocks - mean * mean * BLOCK * BLOCK - BLOCK * one;
-	return off <= 0 || off * off * blocks <= CROWDED * CROWDED * 2 * BLOCK * BLOCK * one * one;
+	s->blocks += blocks;
+}
+
+/*
+ * Do sizes come in any order?  Then the bits of BLOCK in a row, summed, vary BLOCK times as much as
+ * those of one: 1 +- sqrt(2 / blocks) of it.  More than @most of these deviations is a phase, or a
+ * kind of request that comes in rows, whose sizes stay together.
+ */
+static bool are_mixed(const struct hr_reach_seen *s, double most)
+{
+	double n = s->blocks * BLOCK, mean, one, off;
+
+	if (s->blocks < BLOCKS_MIN)
+		return false;
+	mean = s->bits / n;
+	one = s->squares / n - mean * mean;
+	off = s->of_blocks / s->blocks - mean * mean * BLOCK * BLOCK - BLOCK * one;
+	return off <= 0 || off * off * s->blocks <= most * most * 2 * BLOCK * BLOCK * one * one;
+}
+
+static void add_slice(
+	const struct hr_replay_in *in, const uint32_t *heavy, uint32_t n, struct hr_reach_seen *s)
+{
+	for (unsigned i = 0; i < HR_REACH_WINDOWS; i++)
+		add_window(in, heavy, n, WINDOW_FIRST + 2 * i, &s->off[i], &s->pairs[i]);
+	add_sizes(in, heavy, n, s);
+	s->bursts += n;
+}
+
+void hr_reach_learn(
+	const struct hr_replay_in *in, struct hr_replay_work *w, struct hr_reach_seen *seen)
+{
+	double *v = (double *)seen;
+
+	_Static_assert(sizeof(*seen) % sizeof(*v) == 0, "nothing but doubles");
+	for (size_t i = 0; i < sizeof(*seen) / sizeof(*v); i++)
+		v[i] *= KEEP;
+	add_slice(in, w->heavy, find_heavy(in, w->heavy), seen);
 }
 
 /* Of heavy[@p]. */
@@ -161,11 +193,18 @@ static uint32_t closest(
 void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w)
 {
 	uint32_t n = find_heavy(in, w->heavy), next = 0;
+	const struct hr_reach_seen *seen =
+		in->seen && in->seen->bursts >= SEEN_MIN ? in->seen : NULL;
+	struct hr_reach_seen own = {0};
 	uint32_t even;
 
+	add_slice(in, w->heavy, n, &own);
 	w->heavy_n = n;
-	w->mixed = are_mixed(in, w->heavy, n);
-	w->even_ns = even_ns(in, w->heavy, n);
+	w->mixed = seen ? are_mixed(seen, UNMIXED_SEEN) : are_mixed(&own, UNMIXED);
+	if (n >= EVEN_MIN && in->length_ns >> WINDOW_LAST)
+		w->even_ns = even_ns(&own);
+	else
+		w->even_ns = seen ? even_ns(seen) : 0;
 	even = w->even_ns / 2 < HR_REACH_EVEN_NS ? w->even_ns / 2 : HR_REACH_EVEN_NS;
 
 	for (uint32_t i = 0; i < in->n; i++) {

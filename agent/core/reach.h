@@ -13,6 +13,9 @@
  * it.
  *
  * Sizes come in any order where the mean of four in a row varies no more than by chance.
+ *
+ * A slice of few bursts tells neither: then what slices before it showed, fading over an hour of
+ * them, does.
  */
 #pragma once
 
@@ -20,6 +23,20 @@
 
 #define HR_REACH_MAX_NS  10000000U
 #define HR_REACH_EVEN_NS 100000000U
+
+#define HR_REACH_WINDOWS 4
+
+/* Sums over slices, all zero at first.  Doubles only. */
+struct hr_reach_seen {
+	/* of windows: pairs that share a quarter, beyond chance; and all pairs, both ways */
+	double off[HR_REACH_WINDOWS], pairs[HR_REACH_WINDOWS];
+	double bursts;
+	double blocks, bits, squares, of_blocks; /* of sizes, log2; sums of four, squared */
+};
+
+/* Fades @seen and adds the slice; scratch in @w. */
+void hr_reach_learn(
+	const struct hr_replay_in *in, struct hr_replay_work *w, struct hr_reach_seen *seen);
 
 /* Into @w->reach, ns, one for each of in->burst; and heavy*, place, even_ns, mixed. */
 void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w);

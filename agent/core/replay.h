@@ -25,6 +25,8 @@
 
 #define HR_REPLAY_LIGHT UINT32_MAX
 
+struct hr_reach_seen;
+
 enum hr_replay_mode {
 	HR_REPLAY_A,
 	HR_REPLAY_S,
@@ -37,6 +39,7 @@ struct hr_replay_in {
 	uint64_t length_ns;
 	uint32_t hogs; /* one copy each at every load, not counted */
 	uint64_t seed; /* the same for every load: then the share is as smooth as it can be */
+	const struct hr_reach_seen *seen; /* of this slice and others; NULL: of this one alone */
 };
 
 /* Scratch of one replay: 1.2 MB, nothing kept between calls. */

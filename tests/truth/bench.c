@@ -5,7 +5,7 @@
  * (sched.h).  Thousands of rows in minutes on any machine: what MODEL.md marks [S].
  *
  *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--only NAME] [--rows]
- *               [--explain] [--stage1]
+ *               [--explain] [--stage1] [--service]
  */
 #include <getopt.h>
 #include <math.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/core/fold.h"
+#include "agent/core/reach.h"
 #include "agent/core/replay.h"
 #include "collector/core/vm.h"
 #include "proto/num.h"
@@ -26,7 +27,9 @@
 #define EPS      0.01
 #define LEAD_NS  (1 * NS)
 #define OVER     1.25
-#define CLEAR    (1.3 * 1.25 * 1.25) /* both ways to grow: twice the error from the target */
+/* Of the batches' mean of four: below it they are single jobs, which no size makes smaller. */
+#define BATCH_LEAST 0.5
+#define CLEAR       (1.3 * 1.25 * 1.25) /* both ways to grow: twice the error from the target */
 
 static const char *const arrive_name[] = {"poisson", "bursts", "batches", "ticks"};
 static const char *const size_name[] = {"exp", "lognormal", "bimodal"};
@@ -34,6 +37,7 @@ static const char *const size_name[] = {"exp", "lognormal", "bimodal"};
 /* --- one run of the product on simulated jobs ----------------------------------- */
 
 static bool stage1;  /* without the replay of recorded bursts */
+static bool service; /* minutes, each with a k of its own, one slice a minute */
 static bool explain; /* print each step of each row */
 
 struct feed {
@@ -85,27 +89,50 @@ static int by_wake(const void *a, const void *b)
 	return x->wake_ns < y->wake_ns ? -1 : x->wake_ns > y->wake_ns;
 }
 
-/* Slices of 5 s back to back, as `measure` records them. */
-static void replay_window(struct hr_summary *s, const struct job *job, size_t n, uint64_t from)
+static struct hr_reach_seen seen;
+
+/* The slice of 5 s from @at on, as far as its jobs ended; how many were late. */
+static uint64_t slice_of(const struct job *job, size_t n, uint64_t at, struct hr_replay_in *ret_in)
+{
+	static struct hr_burst burst[HR_BURSTS_MAX];
+	uint64_t until = at + SLICE_S * NS, late = 0;
+
+	*ret_in = (struct hr_replay_in){.burst = burst,
+		.length_ns = SLICE_S * NS,
+		.seed = 1790000000000ULL ^ at,
+		.seen = &seen};
+	for (size_t i = 0; i < n && ret_in->n < HR_BURSTS_MAX; i++) {
+		uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
+
+		if (job[i].at_ns < at || job[i].end_ns >= until)
+			continue;
+		burst[ret_in->n++] =
+			(struct hr_burst){job[i].at_ns - at, job[i].took_ns, (uint32_t)wait, false};
+		late += wait > HR_STINTS_LATE_NS && wait > job[i].took_ns;
+	}
+	qsort(burst, ret_in->n, sizeof(*burst), by_wake);
+	return late;
+}
+
+/* Slices from @from on: back to back, as `measure` records them; the service one a minute. */
+static unsigned slices_in(unsigned window)
+{
+	if (!service)
+		return WINDOW_S / SLICE_S;
+	return window % 6 == window / 6 * 5 % 6;
+}
+
+static void replay_window(
+	struct hr_summary *s, const struct job *job, size_t n, uint64_t from, unsigned window)
 {
 	static struct hr_replay_work work;
-	static struct hr_burst burst[HR_BURSTS_MAX];
 
-	for (uint64_t at = from; at < from + WINDOW_S * NS; at += SLICE_S * NS) {
-		struct hr_replay_in in = {
-			.burst = burst, .length_ns = SLICE_S * NS, .seed = 1790000000000ULL ^ at};
-		uint64_t until = at + SLICE_S * NS, late = 0;
+	for (unsigned i = 0; i < slices_in(window); i++) {
+		struct hr_replay_in in;
+		uint64_t late = slice_of(job, n, from + i * SLICE_S * NS, &in);
 
-		for (size_t i = 0; i < n && in.n < HR_BURSTS_MAX; i++) {
-			uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
-
-			if (job[i].at_ns < at || job[i].end_ns >= until)
-				continue;
-			burst[in.n++] = (struct hr_burst){
-				job[i].at_ns - at, job[i].took_ns, (uint32_t)wait, false};
-			late += wait > HR_STINTS_LATE_NS && wait > job[i].took_ns;
-		}
-		qsort(burst, in.n, sizeof(*burst), by_wake);
+		if (service)
+			hr_reach_learn(&in, &work, &seen);
 		s->ctr[HR_CTR_REPLAY_SLICE_N]++;
 		s->ctr[HR_CTR_REPLAY_SLICE_MS] += SLICE_S * 1000;
 		s->ctr[HR_CTR_REPLAY_BURST_N] += in.n;
@@ -114,6 +141,19 @@ static void replay_window(struct hr_summary *s, const struct job *job, size_t n,
 			hr_replay_row(&in, s->cpus, r, &work, &s->replay);
 		s->ctr[HR_CTR_REPLAY_EVEN_MS] += in.n ? work.even_ns / 1000000 : 0;
 		s->ctr[HR_CTR_REPLAY_MIXED_N] += in.n && work.mixed;
+	}
+}
+
+/* `measure` has recorded all slices before it replays one. */
+static void learn_all(const struct job *job, size_t n, unsigned windows)
+{
+	static struct hr_replay_work work;
+	struct hr_replay_in in;
+
+	memset(&seen, 0, sizeof(seen));
+	for (unsigned i = 0; !service && i < windows * WINDOW_S / SLICE_S; i++) {
+		(void)slice_of(job, n, LEAD_NS + i * SLICE_S * NS, &in);
+		hr_reach_learn(&in, &work, &seen);
 	}
 }
 
@@ -147,7 +187,8 @@ static void ask(
 
 	hr_model_conf_default(&conf);
 	conf.min_history_h = 0;
-	conf.minute_ms = 300000;
+	if (!service)
+		conf.minute_ms = 300000;
 	facts.cpus_possible = cpus;
 	facts.threads_per_core = 1;
 	facts.mem_total_bytes = 4ULL << 30;
@@ -157,6 +198,7 @@ static void ask(
 	hr_vm_facts(vm, &facts, 1790000000000ULL);
 	memset(&fold, 0, sizeof(fold));
 	hr_fold_init(&fold, cpus, NULL, 0, 0);
+	learn_all(f->job, n, windows);
 	for (unsigned w = 0; w < windows; w++) {
 		base(&s, cpus, w);
 		for (uint64_t i = lead + w * per; i < lead + (w + 1) * per && i < f->n_slots;) {
@@ -170,7 +212,7 @@ static void ask(
 		}
 		counters(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
 		if (!stage1)
-			replay_window(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
+			replay_window(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS, w);
 		hr_vm_add(vm, &s);
 	}
 	hr_vm_answer(vm, "bench", 1790000000000ULL + windows * WINDOW_S * 1000ULL, ret);
@@ -351,7 +393,8 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"seeds", 1, NULL, 'e'}, {"only", 1, NULL, 'o'}, {"rows", 0, NULL, 'r'},
-		{"explain", 0, NULL, 'x'}, {"stage1", 0, NULL, '1'}, {NULL, 0, NULL, 0}};
+		{"explain", 0, NULL, 'x'}, {"stage1", 0, NULL, '1'}, {"service", 0, NULL, 'v'},
+		{NULL, 0, NULL, 0}};
 	static const double mean_ms[] = {0.5, 2, 10}, fraction[] = {0.15, 0.3, 0.6, 1.25};
 	unsigned cpus = 1, seconds = 20, first = 1, last = 1;
 	struct tally all = {0}, by_f[4] = {{0}};
@@ -371,6 +414,8 @@ int main(int argc, char **argv)
 			only = optarg;
 		else if (c == 'x')
 			explain = true;
+		else if (c == 'v')
+			service = true;
 		else if (c == '1')
 			stage1 = true;
 		else if (c != 'e' || !seeds_of(optarg, &first, &last))
@@ -403,6 +448,9 @@ int main(int argc, char **argv)
 				struct tally one = {0};
 
 				o.k = fraction[i] * at;
+				if (o.arrive == ARRIVE_BATCH && o.grow == GROW_INSIDE &&
+					o.k < BATCH_LEAST)
+					continue;
 				other = o.arrive == ARRIVE_POISSON || fraction[i] > 1
 						? 1 / fraction[i]
 						: other_truth(&o, cpus);

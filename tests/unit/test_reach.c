@@ -208,6 +208,69 @@ static void sizes_are_mixed_unless_they_come_in_phases(void **state)
 	}
 }
 
+/* @slices of 25 jobs, @each at one instant, of 1 to 9 ms; @phase: twice as long in every second. */
+static struct hr_reach_seen learn(unsigned slices, unsigned each, bool phase)
+{
+	struct hr_reach_seen seen = {0};
+
+	for (unsigned i = 0; i < slices; i++) {
+		scatter(25 / each, each);
+		for (unsigned j = 0; j < in.n; j++)
+			burst[j].cpu_ns = (1000 + draw_us(4000)) * US << (phase && i % 2);
+		hr_reach_learn(&in, &work, &seen);
+	}
+	return seen;
+}
+
+/* A slice of 25 tells neither; slices together do, from 200 on. */
+static void what_a_slice_is_too_short_for_others_told(void **state)
+{
+	unsigned even = 0, mixed = 0, pairs = 0, phases = 0;
+	struct hr_reach_seen seen;
+
+	(void)state;
+	seed = 17;
+	seen = learn(7, 1, false);
+	in.seen = &seen;
+	assert_true(reach_us(12) <= 10000);
+	assert_int_equal(work.even_ns, 0);
+	assert_false(work.mixed);
+	for (unsigned i = 0; i < 40; i++) {
+		seen = learn(12, 1, false);
+		in.seen = &seen;
+		even += reach_us(12) == 100000;
+		mixed += work.mixed;
+		seen = learn(12, 5, false); /* five at once */
+		in.seen = &seen;
+		pairs += reach_us(12) > 10000;
+		seen = learn(30, 1, true);
+		in.seen = &seen;
+		(void)reach_us(12);
+		phases += work.mixed;
+	}
+	assert_true(even >= 34);
+	assert_true(mixed >= 38);
+	assert_int_equal(pairs, 0);
+	assert_true(phases <= 4);
+}
+
+/* What came long ago fades: an hour of slices keeps 1/e. */
+static void what_was_seen_fades(void **state)
+{
+	struct hr_reach_seen seen;
+	double before;
+
+	(void)state;
+	seed = 19;
+	seen = learn(1, 1, false);
+	before = seen.bursts;
+	assert_true(before > 10 && before <= 25); /* the light ones are left out */
+	in.n = 0;
+	for (unsigned i = 0; i < 60; i++)
+		hr_reach_learn(&in, &work, &seen);
+	assert_true(seen.bursts > before / 2.8 && seen.bursts < before / 2.7);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -218,6 +281,8 @@ int main(void)
 		cmocka_unit_test(growth_in_a_phase_is_as_wide_as_what_is_even_in_it),
 		cmocka_unit_test(batches_and_timers_are_not_even),
 		cmocka_unit_test(sizes_are_mixed_unless_they_come_in_phases),
+		cmocka_unit_test(what_a_slice_is_too_short_for_others_told),
+		cmocka_unit_test(what_was_seen_fades),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
