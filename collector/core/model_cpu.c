@@ -19,7 +19,8 @@
 #define CHANCE_1     0.5  /* of at_least where one late burst passes the limit: of the queue */
 #define CHANCE_2     0.3  /* and of the replay */
 #define CHECK_BURSTS 100  /* fewer bursts cannot check a prediction of 1 % */
-#define FAR          2.0  /* growth inside bursts from which on it is extrapolated */
+#define FAR          1.5  /* growth inside bursts from which on it is extrapolated */
+#define FAR_POWER    0.6  /* and how fast its error grows from there */
 #define IDLE_LIKELY  0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
 #define FULL         0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
@@ -224,7 +225,7 @@ static void stage2(
 	 * (tests/truth).
 	 */
 	if (ret->inside > FAR)
-		ret->m_lo *= sqrt(ret->inside / FAR);
+		ret->m_lo *= pow(ret->inside / FAR, FAR_POWER);
 }
 
 /* Of the work, what likely goes as CPUs become busy that were idle. */

@@ -20,7 +20,7 @@ void hr_model_conf_default(struct hr_model_conf *c)
 		.k_target = 1.3,
 		.m_lo = 1.25,
 		.m_hi = 2.6,
-		.m2_lo = 1.2,
+		.m2_lo = 1.1,
 		.m2_hi = 1.7,
 		.wakeup_us = 80,
 		.lookback_days = 7,

@@ -28,7 +28,7 @@ struct hr_model_conf {
 	double q;          /* share of minutes allowed below K: 0.005 */
 	double k_target;   /* 1.3 */
 	double m_lo, m_hi; /* model error factors of stage 1: 1.25, 2.6 */
-	double m2_lo, m2_hi; /* of stage 2: 1.2 near today's load, 1.7 */
+	double m2_lo, m2_hi; /* of stage 2: 1.1 near today's load, 1.7 */
 	double wakeup_us;    /* CPU time of a burst beyond its job, which goes as CPUs fill: 80 */
 	uint32_t lookback_days; /* 7 */
 	double min_history_h;   /* 30: below it the service answers unknown; measure uses 0 */
