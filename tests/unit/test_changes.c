@@ -372,7 +372,7 @@ static void twice_the_vcpus_are_twice_the_headroom_of_the_days_before(void **sta
 {
 	struct hr_answer *a = calloc(1, sizeof(*a));
 	struct story s;
-	double k[7];
+	double k[7], before;
 
 	(void)state;
 	assert_non_null(a);
@@ -383,12 +383,13 @@ static void twice_the_vcpus_are_twice_the_headroom_of_the_days_before(void **sta
 	assert_true(
 		says(a, "Next 30 days: below the target on 3 or more of the last 7 days already;"));
 	k_of_days(&s, 7, k);
-	fx_near(k[3], 0.8, 1e-4);
+	before = k[3];
+	fx_near(before, 0.8, 0.05); /* full: nothing fits beside it, less the model's error */
 	s.facts.cpus_online = s.facts.cpus_possible = 4;
 	hr_vm_facts(s.vm, &s.facts, now(&s));
 	k_of_days(&s, 7, k);
 	for (unsigned i = 0; i < 5; i++)
-		fx_near(k[i], 1.6, 1e-4);
+		fx_near(k[i], 2 * before, 1e-4);
 	hr_vm_answer(s.vm, "vm", now(&s), a);
 	/* 28 days at 1.3 / 1.6 of the line: likely enough to be told, but no certainty */
 	assert_true(a->outlook.probability_30d.v > 0 && a->outlook.probability_30d.v < 0.5);
