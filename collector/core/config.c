@@ -96,8 +96,8 @@ static const struct hr_conf_key keys[] = {
 	KEY("ingest", "backlog", HR_CONF_U64, backlog, 0, 64, "30",
 		"Old windows an agent may add to each POST after an outage."),
 	KEY("retention", "windows", HR_CONF_DURATION, windows_ns, 3600e9, 3.2e15, "1d",
-		"Age at which 10 s windows expire. 4 (idle) to 9 MB (busy) per VM and day; the "
-		"model keeps its own lookback."),
+		"Age at which 10 s windows expire. 2.5 (idle) to 5 MB (busy) per VM and day, 4 to "
+		"9 in PostgreSQL; the model keeps its own lookback."),
 	KEY("retention", "five_minutes", HR_CONF_DURATION, five_min_ns, 86400e9, 3.2e16, "14d",
 		"Age at which sums of 5 minutes expire: two weeks show every weekday twice."),
 	KEY("retention", "hours", HR_CONF_DURATION, hours_ns, 86400e9, 3.2e17, "730d",
@@ -114,8 +114,8 @@ static const struct hr_conf_key keys[] = {
 		"Of a fleet whose models take turns (models in [limits]): how old the answer of a "
 		"host may be that has no news. No window of it was beyond what its model has "
 		"judged, and its headroom is by a quarter above the thresholds, or below that of "
-		"the alert already. Others have their turn as always. It saves CPU time; 0: all "
-		"have the same turns."),
+		"the alert already, whose end may come that late. Others have their turn as "
+		"always. It saves CPU time; 0: all have the same turns."),
 	KEY("model", "target", HR_CONF_F64, k_target, 1, 8, "1.3",
 		"Factor by which the load must be able to grow for the answer yes."),
 	KEY("model", "late_share", HR_CONF_RATIO, eps, 0.0001, 0.5, "1%",
