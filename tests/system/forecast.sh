@@ -121,6 +121,7 @@ is_two='.[0] == "flat" and .[1] == 168 and .[2] > 1.94 and .[3] < 2.1'
 is_true "$(cone)" "$is_two" || fail "the next week by hour: $(cone)"
 post "$tmp/carol-change.post" "$tmp/dave-change.post"
 is_true "$(cone)" "$is_two" || fail "the next week by hour, resized: $(cone)"
+# shellcheck disable=SC2016 # jq's variables
 twice='.[0] as $was | .[1] | length == 5 and all(. / $was[0] > 1.999 and . / $was[0] < 2.001)'
 is_true "[$one,$(days "$carol")]" "$twice" || fail "k with twice the vCPUs: $(days "$carol"), with as many $one"
 is_true "$(days "$dave")" 'length == 5 and all(. > 5.453 and . < 5.456)' || fail "k at 500 of 3000: $(days "$dave")"
