@@ -135,15 +135,11 @@ static void check_sums(struct checking *c, const char *name, const char *sql)
 /* As many windows in a pack as it says. */
 static bool is_whole(struct checking *c, sqlite3_stmt *st)
 {
-	uint64_t windows = 0;
 	size_t len;
 	const uint8_t *p = unsealed(st, 1, &len);
 
-	if (!p || !hr_pack_decode(c->packer, p, len, &c->pack))
-		return false;
-	for (uint32_t i = 0; i < c->pack.n; i++)
-		windows += c->pack.row[i].seq_last - c->pack.row[i].seq_first + 1;
-	return windows == (uint64_t)sqlite3_column_int64(st, 0);
+	return p && hr_pack_decode(c->packer, p, len, &c->pack) &&
+	       hr_pack_windows(&c->pack) == (uint64_t)sqlite3_column_int64(st, 0);
 }
 
 static void check_packs(struct checking *c)

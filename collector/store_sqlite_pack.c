@@ -15,7 +15,7 @@
 struct packing {
 	struct hr_pack pack;
 	sqlite3_int64 rowid[HR_PACK_ROWS];
-	uint64_t below_n, first_slot, windows;
+	uint64_t below_n, first_slot;
 	size_t len;
 	bool waits;
 };
@@ -40,11 +40,10 @@ static int each_single(struct hr_sql_bound *b, void *arg)
 		.len = len};
 	g->rowid[g->pack.n++] = sqlite3_column_int64(b->st, 0);
 	g->len += len;
-	g->windows += r->seq_last - r->seq_first + 1;
 	return 0;
 }
 
-static int put_pack(struct hr_store *s, uint64_t id, const struct hr_pack *p, uint64_t windows)
+static int put_pack(struct hr_store *s, uint64_t id, const struct hr_pack *p)
 {
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_PACK);
@@ -54,7 +53,7 @@ static int put_pack(struct hr_store *s, uint64_t id, const struct hr_pack *p, ui
 		return HR_STORE_FULL; /* no memory: tried again later */
 	hr_sql_seal(q->pack_room, len, q->pack_room);
 	hr_sql_u64(&b, id);
-	hr_sql_u64(&b, windows);
+	hr_sql_u64(&b, hr_pack_windows(p));
 	hr_sql_blob(&b, q->pack_room, len + 4);
 	return hr_sql_run(&b, "pack");
 }
@@ -87,7 +86,6 @@ int hr_sqlite_pack(
 
 	g.pack.n = 0;
 	g.len = 0;
-	g.windows = 0;
 	g.waits = false;
 	g.below_n = below_n;
 	g.first_slot = bin * slots;
@@ -105,7 +103,7 @@ int hr_sqlite_pack(
 		r = hr_sql_run(&b, "pack");
 	}
 	hr_pack_sort(&g.pack);
-	return r ? r : put_pack(s, hr_store_id(host_no, bin), &g.pack, g.windows);
+	return r ? r : put_pack(s, hr_store_id(host_no, bin), &g.pack);
 }
 
 /* --- reading --- */
@@ -253,5 +251,5 @@ int hr_sqlite_aside_packed(struct hr_store *s, const struct hr_store_row *r)
 	memmove(&v.pack.row[at], &v.pack.row[at + 1], (v.pack.n - at) * sizeof(v.pack.row[0]));
 	if (e != 0 || v.pack.n == 0)
 		return e;
-	return put_pack(s, id, &v.pack, v.windows - (r->seq_last - r->seq_first + 1));
+	return put_pack(s, id, &v.pack);
 }

@@ -8,10 +8,10 @@
 
 #include <math.h>
 
-#define WATERMARK                                                                                  \
-	0.05      /* of RAM; what reclaim keeps free: available leaves it out once too often       \
-		   */
-#define NEAR 1.44 /* most over least from which on the mean of the two is off by less than 1.2 */
+/* of RAM, what reclaim keeps free: available leaves it out once too often */
+#define WATERMARK 0.05
+/* most over least up to which the mean of the two is off by less than 1.2 */
+#define NEAR 1.44
 
 /* What is in use of the memory there is, in bytes. */
 struct need {
@@ -22,8 +22,8 @@ struct need {
  * Everything that was ever read is in memory until reclaim takes it, so what is not free is the
  * most that can be needed, as long as nobody waits for memory.  The least is what cannot be
  * dropped: neither page cache nor, where there is swap, anonymous memory that would fit there.
- * Active(file) does not tell which of the cache is read again: on kernel 6.12 it was 0 of 160 MB
- * that were, as nothing had been reclaimed yet (tests/truth).
+ * Active(file) does not tell which of the cache is read again: on kernel 6.12 it had next to
+ * nothing of 160 MB that were, as nothing had been reclaimed yet (tests/truth).
  */
 static struct need need_of(const struct hr_minute *m, double total, bool is_short)
 {
@@ -55,8 +55,7 @@ static void say_need(const struct hr_ctx *x, bool is_short, struct hr_estimate *
 	if (n.most < INFINITY)
 		hr_trace_say(x->t,
 			"  needed now: at least %.0f MiB (what cannot be taken), at most %.0f MiB "
-			"(all "
-			"that is not free)%s",
+			"(all that is not free)%s",
 			n.least / 1048576, n.most / 1048576,
 			n.likely > 0 ? "" : "; what is read again of the cache is not known");
 	else

@@ -42,6 +42,15 @@ struct hr_packer *hr_packer_new(void)
 	return NULL;
 }
 
+uint64_t hr_pack_windows(const struct hr_pack *p)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < p->n; i++)
+		n += p->row[i].seq_last - p->row[i].seq_first + 1;
+	return n;
+}
+
 static bool is_before(const struct hr_pack_row *a, const struct hr_pack_row *b)
 {
 	return a->at != b->at ? a->at < b->at : a->n < b->n;

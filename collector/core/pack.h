@@ -41,6 +41,8 @@ struct hr_packer;
 struct hr_packer *hr_packer_new(void);
 void hr_packer_free(struct hr_packer *p); /* NULL is fine */
 
+/* Windows of all rows: a row may hold several. */
+uint64_t hr_pack_windows(const struct hr_pack *p);
 /* Sorts the rows as they are kept. */
 void hr_pack_sort(struct hr_pack *p);
 /*
