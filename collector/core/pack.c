@@ -6,9 +6,12 @@
 #include <string.h>
 #include <zstd.h>
 
-#define VERSION 1
-#define LEVEL   (-1)
-#define HEAD    45 /* of a row at most: 1 byte, and varints of 32 and 64 bits */
+enum { /* a pack's first byte: no protobuf message begins with less than 8, field 1 */
+	COMPRESSED = 1,
+	PLAIN = 2
+};
+#define LEVEL (-1)
+#define HEAD  45 /* of a row at most: 1 byte, and varints of 32 and 64 bits */
 
 struct hr_packer {
 	ZSTD_CCtx *to;
@@ -104,13 +107,11 @@ static uint64_t get(const unsigned char **at, const unsigned char *end)
 	return 0;
 }
 
-size_t hr_pack_encode(struct hr_packer *k, const struct hr_pack *p, void *buf)
+static unsigned char *put_rows(unsigned char *at, unsigned char how, const struct hr_pack *p)
 {
-	unsigned char *at = buf;
 	uint64_t seq = 0, n = 0;
-	size_t raw = 0, is;
 
-	*at++ = VERSION;
+	*at++ = how;
 	*at++ = (unsigned char)p->n;
 	for (uint32_t i = 0; i < p->n; i++) {
 		const struct hr_pack_row *r = &p->row[i];
@@ -123,12 +124,42 @@ size_t hr_pack_encode(struct hr_packer *k, const struct hr_pack *p, void *buf)
 		at = put(at, r->len);
 		seq = r->seq_last + 1;
 		n = r->n;
-		memmove(k->raw + raw, r->body, r->len); /* may be what decode left there */
-		raw += r->len;
 	}
-	is = (size_t)(at - (unsigned char *)buf);
+	return at;
+}
+
+/* The bodies may be what decode left in @to. */
+static size_t put_bodies(const struct hr_pack *p, unsigned char *to)
+{
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (p->row[i].len > 0)
+			memmove(to + len, p->row[i].body, p->row[i].len);
+		len += p->row[i].len;
+	}
+	return len;
+}
+
+size_t hr_pack_encode(struct hr_packer *k, const struct hr_pack *p, void *buf)
+{
+	unsigned char *at = put_rows(buf, COMPRESSED, p);
+	size_t is = (size_t)(at - (unsigned char *)buf), raw = put_bodies(p, k->raw);
+
 	raw = ZSTD_compress2(k->to, at, HR_PACK_MAX - is, k->raw, raw);
 	return ZSTD_isError(raw) ? 0 : is + raw;
+}
+
+size_t hr_pack_encode_plain(const struct hr_pack *p, void *buf)
+{
+	unsigned char *at = put_rows(buf, PLAIN, p);
+
+	return (size_t)(at - (unsigned char *)buf) + put_bodies(p, at);
+}
+
+bool hr_pack_is(const void *body, size_t len)
+{
+	return len > 0 && *(const unsigned char *)body <= PLAIN;
 }
 
 /* The rows without their bodies.  NULL: damaged; else where the frame begins. */
@@ -137,7 +168,7 @@ static const unsigned char *get_rows(
 {
 	uint64_t seq = 0, n = 0, raw = 0;
 
-	if (end - at < 2 || at[0] != VERSION || at[1] == 0 || at[1] > HR_PACK_ROWS)
+	if (end - at < 2 || at[1] == 0 || at[1] > HR_PACK_ROWS)
 		return NULL;
 	p->n = at[1];
 	at += 2;
@@ -170,24 +201,33 @@ static const unsigned char *get_rows(
 	return at;
 }
 
+static void find_bodies(struct hr_pack *p, const unsigned char *at)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		p->row[i].body = at;
+		at += p->row[i].len;
+	}
+}
+
 bool hr_pack_decode(struct hr_packer *k, const void *bytes, size_t len, struct hr_pack *ret_p)
 {
 	const unsigned char *end = (const unsigned char *)bytes + len, *at;
 	size_t raw;
 
 	at = get_rows(bytes, end, ret_p, &raw);
-	if (!at || ZSTD_getFrameContentSize(at, (size_t)(end - at)) != raw)
+	if (!at)
 		return false;
-	if (!k)
-		return true;
+	if (*(const unsigned char *)bytes == PLAIN) {
+		find_bodies(ret_p, at);
+		return (size_t)(end - at) == raw;
+	}
+	if (!k || *(const unsigned char *)bytes != COMPRESSED ||
+		ZSTD_getFrameContentSize(at, (size_t)(end - at)) != raw)
+		return false;
 	/* bytes behind the frame would be taken for another one */
 	if (ZSTD_findFrameCompressedSize(at, (size_t)(end - at)) != (size_t)(end - at) ||
 		ZSTD_decompressDCtx(k->from, k->raw, raw, at, (size_t)(end - at)) != raw)
 		return false;
-	raw = 0;
-	for (uint32_t i = 0; i < ret_p->n; i++) {
-		ret_p->row[i].body = k->raw + raw;
-		raw += ret_p->row[i].len;
-	}
+	find_bodies(ret_p, k->raw);
 	return true;
 }

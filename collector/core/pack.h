@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Windows of one host's five minutes as one row: what says which they are, as numbers, and then the
- * bodies behind each other, compressed.  A body is mostly what the one before it was: names of
+ * bodies behind each other.  Those of one POST are kept so as they come, bodies as they are; those
+ * of all five minutes compressed.  A body is mostly what the one before it was: names of
  * threads, fields, counters that do not change; the rest of it are bits that nothing makes shorter.
  * So the fastest level of zstd takes as much off as the slowest (0.58 of the bytes idle, 0.62 busy,
  * synthetic; 0.73 of a real agent's), in 1 to 2 us a window.
  *
- * Stored: a byte of version, the number of windows; of each its slot in the bin, boot, sequences
- * and n less those of the one before it, length of its body; one frame of zstd.  Numbers are
- * varints.  The file is input: every count and length is checked against what there is before
- * anything is read of it, and no frame becomes more than HR_PACK_RAW bytes.
+ * Stored: a byte that says how the bodies are, the number of windows; of each its slot in the bin,
+ * boot, sequences and n less those of the one before it, length of its body; the bodies, or one
+ * frame of zstd.  Numbers are varints.  The file is input: every count and length is checked
+ * against what there is before anything is read of it, and no frame becomes more than HR_PACK_RAW
+ * bytes.  A Summary begins with a field's number and so never as a pack does.
  */
 #pragma once
 
@@ -50,8 +52,12 @@ void hr_pack_sort(struct hr_pack *p);
  * least one, and their bodies no more than HR_PACK_RAW.
  */
 size_t hr_pack_encode(struct hr_packer *k, const struct hr_pack *p, void *buf);
+/* The same with the bodies as they are; it needs no memory. */
+size_t hr_pack_encode_plain(const struct hr_pack *p, void *buf);
+/* Whether a row's body is a pack rather than one window's Summary. */
+bool hr_pack_is(const void *body, size_t len);
 /*
- * False: damaged, and *ret_p is void.  The bodies live in @k until its next call.  Without @k
- * (NULL) they are not read and NULL.
+ * False: damaged, and *ret_p is void.  Compressed bodies live in @k until its next call, plain ones
+ * lie in @bytes.  Without @k (NULL) only a plain pack is read.
  */
 bool hr_pack_decode(struct hr_packer *k, const void *bytes, size_t len, struct hr_pack *ret_p);
