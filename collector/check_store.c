@@ -86,21 +86,32 @@ static const uint8_t *unsealed(sqlite3_stmt *st, int i, size_t *ret_len)
 	return hr_crc32(p, len - 4) == crc ? p : NULL;
 }
 
+/* As many windows in a row as it says. */
+static bool is_whole_row(struct checking *c, sqlite3_stmt *st)
+{
+	uint64_t windows = (uint64_t)sqlite3_column_int64(st, 0);
+	size_t len;
+	const uint8_t *p = unsealed(st, 1, &len);
+
+	if (!p || !hr_pack_is(p, len))
+		return p; /* an older version's: one window, and what it stands for */
+	return hr_pack_decode(NULL, p, len, &c->pack) && hr_pack_windows(&c->pack) == windows;
+}
+
 static void check_windows(struct checking *c, const char *sql)
 {
 	sqlite3_stmt *st = prepare(c, sql);
-	uint64_t rows = 0, damaged = 0;
-	size_t len;
+	uint64_t rows = 0, damaged = 0, windows = 0;
 
 	while (st && sqlite3_step(st) == SQLITE_ROW) {
 		rows++;
-		damaged += !unsealed(st, 0, &len);
+		windows += (uint64_t)sqlite3_column_int64(st, 0);
+		damaged += !is_whole_row(c, st);
 	}
 	sqlite3_finalize(st);
-	(void)fprintf(c->to, "windows: %" PRIu64 " rows\n", rows);
+	(void)fprintf(c->to, "windows: %" PRIu64 " in %" PRIu64 " rows\n", windows, rows);
 	if (damaged > 0) {
-		(void)fprintf(
-			c->to, "bad: %" PRIu64 " of them do not fit their checksum\n", damaged);
+		(void)fprintf(c->to, "bad: %" PRIu64 " of those rows are damaged\n", damaged);
 		c->bad = true;
 	}
 }
@@ -197,7 +208,8 @@ bool hr_check_store(const char *path, FILE *to)
 		complain(&c, "the file is of an older version: start headroom-collector once");
 	} else {
 		check_file(&c);
-		check_windows(&c, "SELECT body FROM w10 UNION ALL SELECT body FROM w10x");
+		check_windows(&c, "SELECT last-seq+1,body FROM w10"
+				  " UNION ALL SELECT last-seq+1,body FROM w10x");
 		check_packs(&c);
 		check_sums(&c, "5 min", "SELECT windows,samples,body FROM r300");
 		check_sums(&c, "hours", "SELECT windows,samples,body FROM r3600");

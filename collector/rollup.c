@@ -262,6 +262,7 @@ static int add_bin(struct hr_rollup *u, const struct hr_host *host, uint64_t bin
 	uint64_t first = bin * HR_TIER_5MIN_SLOTS, last = first + HR_TIER_5MIN_SLOTS - 1;
 	struct started t = {.u = u, .bin = bin};
 	const struct hr_cold *c = &host->cold;
+	uint64_t lo = last, hi = 0;
 	int r = 0;
 
 	if (c->is && !u->w->scan_n)
@@ -272,14 +273,16 @@ static int add_bin(struct hr_rollup *u, const struct hr_host *host, uint64_t bin
 		hr_digest_clear(&u->sum);
 		return ops->range(u->w->store, host->no, first, last, add_window, u);
 	}
-	for (unsigned i = 0; i < c->n_slots && r == 0; i++) {
-		uint64_t lo = c->slots[i].lo > first ? c->slots[i].lo : first;
-		uint64_t hi = c->slots[i].hi < last ? c->slots[i].hi : last;
-
-		if (lo <= hi)
-			r = ops->range(u->w->store, host->no, lo, hi, add_window, u);
-	}
-	return r;
+	/* once, for a damaged row is told with any slot of its bin */
+	for (unsigned i = 0; i < c->n_slots; i++)
+		if (c->slots[i].lo <= last && c->slots[i].hi >= first) {
+			lo = c->slots[i].lo < lo ? c->slots[i].lo : lo;
+			hi = c->slots[i].hi;
+		}
+	if (hi == 0)
+		return 0;
+	return ops->range(u->w->store, host->no, lo > first ? lo : first, hi < last ? hi : last,
+		add_window, u);
 }
 
 static int roll_host(
@@ -473,7 +476,7 @@ static int roll_late(struct hr_writer *w)
 	for (enum hr_tier t = HR_TIER_5MIN; t < HR_TIER_N && r == 0 && l.n > 0; t++)
 		r = ops->put_tally(w->store, t, &u->now[t]);
 	if (r == 0)
-		u->has_late = l.n == LATE_MAX;
+		u->has_late = l.n >= LATE_MAX;
 	return r;
 }
 

@@ -172,18 +172,21 @@ struct hr_store_ops {
 	 */
 	int (*purge)(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32_t max_slots,
 		uint64_t *ret_rows);
-	int (*put_row)(
-		struct hr_store *s, const struct hr_store_row *r); /* and its journal entry */
+	/* And its journal entry.  What keeps it from being written may show with the commit only.
+	 */
+	int (*put_row)(struct hr_store *s, const struct hr_store_row *r);
 	int (*put_facts)(
 		struct hr_store *s, const struct hr_store_event *e); /* and its journal entry */
 	int (*put_state)(struct hr_store *s, const struct hr_store_state *v); /* replaces */
-	/* Entries n < @below_n, the oldest first and about @max of them; *ret_more: some are left.
+	/*
+	 * Entries n < @below_n, the oldest first and about @max of them; *ret_more: some are left.
+	 * Windows that are one row have one entry, which stays as long as that of the last of them.
 	 */
 	int (*trim_journal)(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more);
 	/*
 	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), about @max;
 	 * @ret_windows: sequences in them.  A store that keeps days apart waits for whole ones, and
-	 * one that keeps them as they came lets late ones stay an hour longer.
+	 * one that keeps them as they came for whole bins; it lets late ones stay an hour longer.
 	 */
 	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 		uint32_t *ret_rows, uint64_t *ret_windows);
@@ -204,7 +207,7 @@ struct hr_store_ops {
 	 * For fleets whose models do not fit in memory (turns.c); all four or NULL in all: then
 	 * every model stays in memory.  One host's state: fn is called once or not at all.  The
 	 * journal's entries n >= @from_n, at most @max, without the rows' bodies.  Views: put
-	 * replaces.
+	 * replaces.  An entry of several windows has the n of the last, and a slot of their bin.
 	 */
 	int (*state)(struct hr_store *s, uint32_t host_no, hr_store_state_fn fn, void *arg);
 	int (*journal_heads)(
@@ -214,8 +217,9 @@ struct hr_store_ops {
 	/* Latest facts of one host: fn is called once or not at all; n is 0. */
 	int (*facts)(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, void *arg);
 	/*
-	 * Rows of one host with from <= slot <= to, by slot; host 0: of all hosts (tests), packed
-	 * ones first.  Damaged and of boot 0: not one row, but seq_last - seq_first + 1 windows.
+	 * Rows of one host with from <= slot <= to, by slot; host 0: of all hosts (tests), as they
+	 * lie.  A damaged one may be several, seq_last - seq_first + 1 windows of that slot's bin
+	 * (boot 0: of several boots).
 	 */
 	int (*range)(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 		hr_store_row_fn fn, void *arg);
@@ -230,12 +234,13 @@ struct hr_store_ops {
 		uint32_t *ret_rows, struct hr_tally *ret_out);
 	/* Smallest slot >= @slot, or bin >= @slot of a tier, that has a row; UINT64_MAX: none. */
 	int (*next_slot)(struct hr_store *s, enum hr_tier tier, uint64_t slot, uint64_t *ret_slot);
-	/* Windows that came when their bin was rolled up already: noted, listed by n, taken off. */
+	/*
+	 * Windows that came when their bin was rolled up already: noted, each right behind its
+	 * put_row(), listed by n, taken off.
+	 */
 	int (*put_late)(struct hr_store *s, const struct hr_store_row *r);
 	int (*late)(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg);
 	int (*drop_late)(struct hr_store *s, uint64_t upto_n);
-	/* Sequences in rows of slots >= @slot. */
-	int (*windows_from)(struct hr_store *s, uint64_t slot, uint64_t *ret_windows);
 	/* Largest n ever given (0 = none). */
 	int (*last_n)(struct hr_store *s, uint64_t *ret_n);
 	int (*stats)(struct hr_store *s, struct hr_store_stats *ret_stats);

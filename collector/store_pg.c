@@ -277,7 +277,6 @@ const struct hr_store_ops hr_store_pg_ops = {
 	.put_late = hr_pg_put_late,
 	.late = hr_pg_late,
 	.drop_late = hr_pg_drop_late,
-	.windows_from = hr_pg_windows_from,
 	.last_n = last_n,
 	.stats = stats,
 	.maintain = maintain,

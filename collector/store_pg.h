@@ -77,7 +77,6 @@ enum hr_pg_sql {
 	HR_PG_TOMBSTONE,
 	HR_PG_LATE,
 	HR_PG_DROP_LATE,
-	HR_PG_WINDOWS_FROM,
 	HR_PG_LAST_N,
 	HR_PG_STATS,
 	HR_PG_DAYS_THERE,
@@ -264,7 +263,6 @@ int hr_pg_expire_tier(struct hr_store *s, enum hr_tier tier, uint64_t bin, uint3
 int hr_pg_next_slot(struct hr_store *s, enum hr_tier tier, uint64_t slot, uint64_t *ret_slot);
 int hr_pg_put_late(struct hr_store *s, const struct hr_store_row *r);
 int hr_pg_drop_late(struct hr_store *s, uint64_t upto_n);
-int hr_pg_windows_from(struct hr_store *s, uint64_t slot, uint64_t *ret_windows);
 int hr_pg_expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 	uint32_t *ret_rows, uint64_t *ret_windows);
 int hr_pg_forget(struct hr_store *s, uint32_t host_no);

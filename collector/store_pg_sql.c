@@ -156,9 +156,6 @@ const char *const hr_pg_text[HR_PG_SQL_N] = {
 		"last") "," EITHER("body") " FROM (SELECT * FROM late ORDER BY n LIMIT $1::bigint) "
 					   "l" W10_OF("", "l") " ORDER BY l.n",
 	[HR_PG_DROP_LATE] = "DELETE FROM late WHERE n<=$1::bigint AND n>=$2::bigint",
-	[HR_PG_WINDOWS_FROM] = "SELECT ((SELECT " SUM(
-		"last-seq+1") " FROM w10 WHERE id>=$1::bigint)"
-			      "+(SELECT " SUM("last-seq+1") " FROM w10x WHERE id>=$1::bigint))",
 	[HR_PG_NEXT_HOUR] = "SELECT min(id) FROM r3600 WHERE id>=$1::bigint",
 	[HR_PG_NEXT_RAW_ONLY] = "SELECT min(id) FROM w10 WHERE id>=$1::bigint",
 	[HR_PG_NEXT_BESIDE] = "SELECT min(id) FROM w10x WHERE id>=$1::bigint",

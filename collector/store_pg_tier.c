@@ -237,15 +237,3 @@ int hr_pg_drop_late(struct hr_store *s, uint64_t upto_n)
 	hr_pg_u64(&a, 0);
 	return r ? r : hr_pg_exec(q, HR_PG_DROP_LATE, &a, NULL);
 }
-
-int hr_pg_windows_from(struct hr_store *s, uint64_t slot, uint64_t *ret_windows)
-{
-	struct hr_pg *q = hr_pg_of(s);
-	struct hr_pg_args a = {0};
-	int r = hr_pg_ready(q);
-
-	hr_pg_u64(&a, hr_store_id(0, slot));
-	r = r ? r : hr_pg_flush(q, HR_PG_PUT_ROW);
-	q->read_w10 = true;
-	return r ? r : hr_pg_fetch(q, HR_PG_WINDOWS_FROM, &a, hr_pg_each_u64, ret_windows);
-}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The SQLite store at work.  Windows lie in the order in which they came, so that a commit writes
- * whole pages at the end of w10, whoever posted in it; their place, slot << 24 | host, is an index
- * of 25 bytes a window.  Kept in the order of places instead, a window of an agent that posts six
- * at a time has a page nearly to itself, written twice.  Two windows of one place (two boots inside
- * one slot, a coalesced window) are two rows.  w10x: windows that an older version kept by place.
- * w300: windows that are rolled up, many in a row (store_sqlite_pack.c).
+ * The SQLite store at work.  Windows lie in the order in which they came, those of a POST in one
+ * row (store_sqlite_rows.c), so that a commit writes whole pages at the end of w10, whoever posted
+ * in it; their place, slot << 24 | host, is an index of 25 bytes a row.  Kept in the order of
+ * places instead, the windows of an agent have a page nearly to themselves, written twice.  w10x:
+ * windows that an older version kept by place.  w300: windows that are rolled up, all of a bin in a
+ * row (store_sqlite_pack.c).
  */
 #include "collector/store_sqlite.h"
 
@@ -56,10 +56,23 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_EXPIRE_PACK] = "DELETE FROM w300 WHERE id IN"
 			       " (SELECT id FROM w300 WHERE id<?1 ORDER BY id LIMIT ?2)"
 			       " RETURNING windows",
-	[HR_SQL_SINGLES] = "WITH RECURSIVE s(i) AS (VALUES(?1) UNION ALL SELECT i+16777216 FROM s"
-			   " WHERE i<?2) SELECT w.rowid," ROW_COLS " FROM s CROSS JOIN w10 w"
-			   " ON id=i",
-	[HR_SQL_DROP_SINGLE] = "DELETE FROM w10 WHERE rowid=?1",
+	[HR_SQL_BIN] = "SELECT rowid," ROW_COLS " FROM w10 WHERE id=?1",
+	/* one look-up per slot: a scan would read the rows of every other host too */
+	[HR_SQL_BIN_OLDER] = "WITH RECURSIVE s(i) AS (VALUES(?1) UNION ALL SELECT i+16777216 FROM s"
+			     " WHERE i+16777216<=?2) SELECT w.rowid," ROW_COLS
+			     " FROM s CROSS JOIN w10 w ON id=i",
+	[HR_SQL_DROP_ROW] = "DELETE FROM w10 WHERE rowid=?1",
+	[HR_SQL_CONTAINING] = "SELECT rowid," ROW_COLS " FROM w10 WHERE id=?1 AND n>=?2"
+			      " ORDER BY n LIMIT 1",
+	/* an older version's rows were there before all others; a hundred: the first may be damaged
+	 */
+	[HR_SQL_IS_OLDER] = "SELECT EXISTS(SELECT 1 FROM w10x) OR EXISTS(SELECT 1 FROM (SELECT body"
+			    " FROM w10 ORDER BY rowid LIMIT 100) WHERE hex(substr(body,1,1))>'02')",
+	[HR_SQL_DROP_EVENT] = "DELETE FROM journal WHERE n=?1",
+	[HR_SQL_SPLIT_JOURNAL] =
+		"INSERT INTO journal(n,host,id,boot,seq) SELECT ?2,host,id,boot,seq"
+		" FROM journal WHERE n=?1",
+	[HR_SQL_RENAME_JOURNAL] = "UPDATE journal SET n=?2 WHERE n=?1",
 	[HR_SQL_HAS_PACK] = "SELECT 1 FROM w300 WHERE id=?1",
 	[HR_SQL_PUT_PACK] = "INSERT INTO w300(id,windows,body) VALUES(?1,?2,?3)",
 	[HR_SQL_DROP_PACK] = "DELETE FROM w300 WHERE id=?1",
@@ -80,7 +93,8 @@ const char *const hr_sql_text[HR_SQL_N] = {
 			 "windows FROM seen ORDER BY host,ord",
 	[HR_SQL_STATES] = "SELECT host,upto,body,answer FROM state ORDER BY host",
 	[HR_SQL_JOURNAL] =
-		"SELECT j.n,j.host,j.id,j.boot,j.seq,j.at_ms,j.facts,w.last,w.body,x.last,x.body"
+		"SELECT j.n,j.host,j.id,j.boot,ifnull(w.seq,j.seq),j.at_ms,j.facts,w.last,w.body,"
+		"x.last,x.body"
 		" FROM journal j LEFT JOIN w10 w ON w.id=j.id AND w.n=j.n"
 		" LEFT JOIN w10x x ON x.id=j.id AND x.n=j.n ORDER BY j.n",
 	[HR_SQL_STATE] = "SELECT host,upto,body,answer FROM state WHERE host=?1",
@@ -91,9 +105,6 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_FACTS] = "SELECT facts,facts_ms FROM host WHERE no=?1 AND facts IS NOT NULL",
 	[HR_SQL_ROW] = "SELECT " ROW_COLS " FROM w10 WHERE id=?1 UNION ALL SELECT " ROW_COLS
 		       " FROM w10x WHERE id=?1",
-	/* one look-up per slot: a scan would read the rows of every other host too */
-	[HR_SQL_ROWS] = "WITH RECURSIVE s(i) AS (VALUES(?1) UNION ALL SELECT i+16777216 FROM s"
-			" WHERE i<?2) SELECT " ROW_COLS " FROM s CROSS JOIN w10 ON id=i",
 	[HR_SQL_RANGE] = "SELECT " ROW_COLS " FROM w10 WHERE id BETWEEN ?1 AND ?2"
 			 " UNION ALL SELECT " ROW_COLS " FROM w10x WHERE id BETWEEN ?1 AND ?2"
 			 " ORDER BY 1,5",
@@ -126,8 +137,6 @@ const char *const hr_sql_text[HR_SQL_N] = {
 		" AND (EXISTS(SELECT 1 FROM late WHERE n=?1) OR ?3>bin OR (?3=bin AND ?4>=host))",
 	[HR_SQL_DROP_LATE_ONE] = "DELETE FROM late WHERE n=?1",
 	[HR_SQL_DROP_LATE] = "DELETE FROM late WHERE n<=?1",
-	[HR_SQL_WINDOWS_FROM] = "SELECT (SELECT ifnull(sum(last-seq+1),0) FROM w10 WHERE id>=?1)"
-				"+(SELECT ifnull(sum(last-seq+1),0) FROM w10x WHERE id>=?1)",
 };
 
 int hr_sqlite_result_of(struct hr_store_sqlite *q, int rc, const char *what, const char *words)
@@ -228,11 +237,14 @@ static int begin_lazy(struct hr_store *s)
 static int commit(struct hr_store *s)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_COMMIT);
-	int r = hr_sql_run(&b, "commit");
+	int r = hr_sqlite_write_coming(s);
 
+	if (r == 0)
+		r = hr_sql_run(&b, "commit");
 	if (r == 0 && b.q->group_n > b.q->last_n)
 		b.q->last_n = b.q->group_n;
-	b.q->group_n = 0;
+	if (r == 0)
+		b.q->group_n = 0;
 	return r;
 }
 
@@ -241,6 +253,7 @@ static void rollback(struct hr_store *s)
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROLLBACK);
 
 	b.q->group_n = 0;
+	b.q->coming.pack.n = 0;
 	/* SQLite may have rolled back by itself (FULL, IOERR) */
 	if (!sqlite3_get_autocommit(b.q->db))
 		(void)run_rc(&b);
@@ -284,21 +297,16 @@ static int drop_boot(struct hr_store *s, uint32_t host_no, uint64_t boot)
 	return hr_sql_run(&b, "drop boot");
 }
 
+/* Of facts; that of windows is written with their row. */
 static int put_event(struct hr_store *s, const struct hr_store_event *e)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_EVENT);
 
 	hr_sql_u64(&b, e->row.n);
 	hr_sql_u64(&b, e->row.host_no);
-	if (e->facts) {
-		b.at += 3;
-		hr_sql_u64(&b, e->at_ms);
-		hr_sql_blob(&b, e->facts, e->facts_len);
-	} else {
-		hr_sql_u64(&b, hr_store_id(e->row.host_no, e->row.slot));
-		hr_sql_u64(&b, e->row.boot_ord);
-		hr_sql_u64(&b, e->row.seq_first);
-	}
+	b.at += 3;
+	hr_sql_u64(&b, e->at_ms);
+	hr_sql_blob(&b, e->facts, e->facts_len);
 	if (e->row.n > b.q->group_n)
 		b.q->group_n = e->row.n;
 	return hr_sql_run(&b, "journal");
@@ -312,24 +320,6 @@ void hr_sql_seal(const void *body, size_t len, uint8_t *to)
 		memcpy(to, body, len);
 	for (unsigned i = 0; i < 4; i++)
 		to[len + i] = (uint8_t)(crc >> (8 * i));
-}
-
-static int put_row(struct hr_store *s, const struct hr_store_row *r)
-{
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_ROW);
-	uint8_t sealed[HR_BODY_MAX + 4];
-	int e;
-
-	assert(r->len <= HR_BODY_MAX && r->slot <= HR_STORE_SLOT_MAX);
-	hr_sql_seal(r->body, r->len, sealed);
-	hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
-	hr_sql_u64(&b, r->boot_ord);
-	hr_sql_u64(&b, r->seq_first);
-	hr_sql_u64(&b, r->seq_last);
-	hr_sql_u64(&b, r->n);
-	hr_sql_blob(&b, sealed, r->len + 4);
-	e = hr_sql_run(&b, "row");
-	return e ? e : put_event(s, &(struct hr_store_event){.row = *r});
 }
 
 static int put_facts(struct hr_store *s, const struct hr_store_event *e)
@@ -393,8 +383,10 @@ static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 	struct hr_sql_bound b;
 	uint64_t first, last;
-	int r = hr_sqlite_span(q, &first, &last);
+	int r = hr_sqlite_write_coming(s);
 
+	if (r == 0)
+		r = hr_sqlite_span(q, &first, &last);
 	*ret_more = r == 0 && first != 0 && first + max < below_n;
 	if (r != 0 || first == 0 || first >= below_n)
 		return r;
@@ -445,8 +437,11 @@ static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t 
 {
 	const enum hr_sql which[] = {HR_SQL_EXPIRE_OLDER, HR_SQL_EXPIRE, HR_SQL_EXPIRE_OVERDUE};
 	struct expired e = {0};
-	int r = expire_packs(s, slot, max, &e);
+	int r = hr_sqlite_write_coming(s);
 
+	slot -= slot % HR_TIER_5MIN_SLOTS; /* a row may hold any slot of its bin */
+	if (r == 0)
+		r = expire_packs(s, slot, max, &e);
 	if (r)
 		return r;
 	for (size_t i = 0; i < sizeof(which) / sizeof(which[0]) && e.rows < max; i++) {
@@ -464,7 +459,7 @@ static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t 
 	}
 	*ret_rows = e.rows;
 	*ret_windows = e.windows;
-	return 0;
+	return hr_sqlite_of(s)->older ? hr_sqlite_look_older(hr_sqlite_of(s)) : 0;
 }
 
 static int move_row(struct hr_store *s, const struct hr_store_row *r)
@@ -484,25 +479,29 @@ static int move_row(struct hr_store *s, const struct hr_store_row *r)
 			return e;
 		moved += sqlite3_changes(b.q->db);
 	}
-	return moved > 0 ? 0 : hr_sqlite_aside_packed(s, r);
+	return moved > 0 ? hr_sqlite_drop_event(s, r->n) : hr_sqlite_aside_packed(s, r);
 }
 
 /* One that was not rolled up yet never will be. */
 static int quarantine(struct hr_store *s, const struct hr_store_row *r)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_QUARANTINED);
-	int e;
+	uint64_t row_n = 0;
+	int e = hr_sqlite_write_coming(s);
 
-	hr_sql_u64(&b, r->n);
+	if (e == 0 && !r->damaged)
+		e = hr_sqlite_row_of_window(s, r, &row_n);
+	if (e)
+		return e;
+	hr_sql_u64(&b, row_n ? row_n : r->n);
 	hr_sql_u64(&b, r->seq_last - r->seq_first + 1);
 	hr_sql_u64(&b, r->slot / HR_TIER_5MIN_SLOTS);
 	hr_sql_u64(&b, r->host_no);
 	e = hr_sql_run(&b, "quarantine");
 	if (e == 0)
-		e = hr_sqlite_drop_late_one(s, r->n);
+		e = hr_sqlite_drop_late_one(s, row_n ? row_n : r->n);
 	if (e == 0)
-		e = move_row(s, r);
-
+		e = row_n ? hr_sqlite_aside_one(s, r) : move_row(s, r);
 	if (e == 0)
 		hr_sqlite_of(s)->quarantined++; /* a failure of the commit ends the program */
 	return e;
@@ -547,6 +546,9 @@ static void close_store(struct hr_store *s)
 	if (q->corrupt)
 		hr_sqlite_suspect(q);
 	hr_packer_free(q->packer);
+	free(q->coming.raw);
+	free(q->finds.item);
+	free(q->finds.bytes);
 	free(q->pack_raw);
 	free(q->pack_room);
 	free(q->path);
@@ -563,7 +565,7 @@ const struct hr_store_ops hr_store_sqlite_ops = {
 	.drop_boot = drop_boot,
 	.forget = hr_sqlite_forget,
 	.purge = hr_sqlite_purge,
-	.put_row = put_row,
+	.put_row = hr_sqlite_put_row,
 	.put_facts = put_facts,
 	.put_state = put_state,
 	.trim_journal = trim_journal,
@@ -589,7 +591,6 @@ const struct hr_store_ops hr_store_sqlite_ops = {
 	.put_late = hr_sqlite_put_late,
 	.late = hr_sqlite_late,
 	.drop_late = hr_sqlite_drop_late,
-	.windows_from = hr_sqlite_windows_from,
 	.last_n = last_n,
 	.stats = stats,
 	.maintain = hr_sqlite_maintain,

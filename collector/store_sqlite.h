@@ -29,8 +29,14 @@ enum hr_sql {
 	HR_SQL_DELETE,
 	HR_SQL_DELETE_OLDER,
 	HR_SQL_EXPIRE_PACK,
-	HR_SQL_SINGLES,
-	HR_SQL_DROP_SINGLE,
+	HR_SQL_BIN,
+	HR_SQL_BIN_OLDER,
+	HR_SQL_DROP_ROW,
+	HR_SQL_CONTAINING,
+	HR_SQL_IS_OLDER,
+	HR_SQL_DROP_EVENT,
+	HR_SQL_SPLIT_JOURNAL,
+	HR_SQL_RENAME_JOURNAL,
 	HR_SQL_HAS_PACK,
 	HR_SQL_PUT_PACK,
 	HR_SQL_DROP_PACK,
@@ -48,7 +54,6 @@ enum hr_sql {
 	HR_SQL_VIEWS,
 	HR_SQL_FACTS,
 	HR_SQL_ROW,
-	HR_SQL_ROWS,
 	HR_SQL_RANGE,
 	HR_SQL_TALLY,
 	HR_SQL_PUT_TALLY,
@@ -65,12 +70,32 @@ enum hr_sql {
 	HR_SQL_DROP_LATE,
 	HR_SQL_DROP_LATE_ONE,
 	HR_SQL_QUARANTINED,
-	HR_SQL_WINDOWS_FROM,
 	HR_SQL_N
 };
 extern const char *const hr_sql_text[HR_SQL_N];
 
 struct hr_sqlite_mover;
+
+/* Windows of one POST that lie behind each other in one bin of one boot: they will be one row. */
+struct hr_sql_coming {
+	uint32_t host_no;
+	uint64_t bin;
+	struct hr_pack pack; /* n 0: none */
+	uint8_t *raw;        /* [HR_PACK_RAW], their bodies */
+	size_t len;
+};
+
+/* Windows of a bin that are being read, in no order; their bodies behind each other. */
+struct hr_sql_found {
+	struct hr_store_row row; /* body: not set */
+	size_t at;
+};
+struct hr_sql_finds {
+	struct hr_sql_found *item;
+	size_t n, cap;
+	uint8_t *bytes;
+	size_t len, room;
+};
 
 struct hr_store_sqlite {
 	struct hr_store base;
@@ -81,15 +106,17 @@ struct hr_store_sqlite {
 	struct hr_sqlite_mover *mover; /* NULL: the log is moved by who calls maintain() */
 	unsigned moves;                /* of the mover, since the log began */
 	struct hr_packer *packer;
-	uint8_t *pack_raw;  /* [HR_PACK_RAW] */
+	struct hr_sql_coming coming;
+	struct hr_sql_finds finds;
+	uint8_t *pack_raw;  /* [HR_PACK_MAX + 4], and likewise */
 	uint8_t *pack_room; /* [HR_PACK_MAX + 4] */
 	uint64_t quarantined;
 	uint64_t last_n;  /* largest n given, as of the last commit: the journal's, or marked */
 	uint64_t group_n; /* and in the open transaction; 0: none */
-	bool older;       /* w10x has rows: of a version before this one, and fewer each hour */
-	bool lazy;        /* the open transaction is not worth an fsync of its own */
-	bool corrupt;     /* damage was met: the next start looks at all of the file */
-	bool first_due;   /* the first checkpoint met a full disk: no write before it is done */
+	bool older;     /* windows that are rows by their own place: of a version before this one */
+	bool lazy;      /* the open transaction is not worth an fsync of its own */
+	bool corrupt;   /* damage was met: the next start looks at all of the file */
+	bool first_due; /* the first checkpoint met a full disk: no write before it is done */
 };
 
 extern const struct hr_store_ops hr_store_sqlite_ops;
@@ -192,11 +219,41 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   7
+#define HR_SQL_USER_VERSION   8
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 
+/*
+ * store_sqlite_rows.c.  A row of w10 is a plain pack (core/pack.h) of windows that came together:
+ * its place is that of its bin's first slot, its n that of its last window, its sequences are those
+ * of all.  A row that an older version wrote is one window, in the place of its own slot.
+ */
+int hr_sqlite_put_row(struct hr_store *s, const struct hr_store_row *r);
+int hr_sqlite_put_late(struct hr_store *s, const struct hr_store_row *r);
+/* What was put becomes a row: before a commit, and before windows are read or taken out. */
+int hr_sqlite_write_coming(struct hr_store *s);
+/* Whether rows of older versions are there. */
+int hr_sqlite_look_older(struct hr_store_sqlite *q);
+/* Columns id, boot, seq, last, n, body, the first of them number @at. */
+struct hr_store_row hr_sql_row(struct hr_sql_bound *b, int at);
+/* Tells the windows of a row of w10 or w10x; a damaged row is told as one. */
+int hr_sql_windows(const struct hr_store_row *row, hr_store_row_fn fn, void *arg);
+/* The rows of a host's bin, with their rowid before the columns of hr_sql_row(). */
+struct hr_sql_bound hr_sql_use_bin(struct hr_store *s, uint32_t host_no, uint64_t bin);
+/* The windows of a host's bin between two slots that are in w10 and w10x, into q->finds. */
+int hr_sqlite_find(struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t from, uint64_t to);
+/*
+ * In the open transaction: a window out of a row of several is set aside.  *ret_row_n: n of the row
+ * that it was in; 0: it is in none.
+ */
+int hr_sqlite_row_of_window(struct hr_store *s, const struct hr_store_row *r, uint64_t *ret_row_n);
+int hr_sqlite_aside_one(struct hr_store *s, const struct hr_store_row *r);
+/* The journal's entry of a row that is gone: who read it would set it aside again. */
+int hr_sqlite_drop_event(struct hr_store *s, uint64_t n);
+int hr_sql_put_aside(struct hr_store *s, const struct hr_store_row *r);
+
 /* store_sqlite_pack.c */
+struct hr_store_row hr_sql_packed_row(uint32_t host_no, uint64_t bin, const struct hr_pack_row *r);
 int hr_sqlite_pack(
 	struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t below_n, bool *ret_waits);
 /* A pack that is read: its rows from slot @from to @to, told to @fn. */
@@ -228,10 +285,8 @@ int hr_sqlite_tier(
 int hr_sqlite_expire_tier(struct hr_store *s, enum hr_tier tier, uint64_t bin, uint32_t max,
 	uint32_t *ret_rows, struct hr_tally *ret_out);
 int hr_sqlite_next_slot(struct hr_store *s, enum hr_tier tier, uint64_t slot, uint64_t *ret_slot);
-int hr_sqlite_put_late(struct hr_store *s, const struct hr_store_row *r);
 int hr_sqlite_drop_late(struct hr_store *s, uint64_t upto_n);
 int hr_sqlite_drop_late_one(struct hr_store *s, uint64_t n);
-int hr_sqlite_windows_from(struct hr_store *s, uint64_t slot, uint64_t *ret_windows);
 
 /* Ops in store_sqlite_read.c. */
 int hr_sqlite_late(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg);

@@ -53,10 +53,13 @@ int hr_sqlite_forget(struct hr_store *s, uint32_t host_no)
 	struct hr_store_sqlite *q = hr_sqlite_of(s);
 	uint8_t id[HR_HOST_ID_LEN] = {0}; /* ids of machines are the output of an HMAC */
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(q->db,
+	int r = hr_sqlite_write_coming(s), rc;
+
+	if (r != 0)
+		return r;
+	rc = sqlite3_prepare_v2(q->db,
 		"UPDATE host SET id=?2, name='', facts=NULL, facts_ms=NULL WHERE no=?1", -1, &st,
 		NULL);
-	int r;
 
 	memcpy(id + sizeof(id) - sizeof(host_no), &host_no, sizeof(host_no));
 	if (rc == SQLITE_OK) {
@@ -180,11 +183,11 @@ int hr_sqlite_purge(struct hr_store *s, uint32_t host_no, uint64_t *slot, uint32
 	struct purge p = {.q = hr_sqlite_of(s)};
 	uint64_t at = *slot & HR_STORE_SLOT_MAX, rows = 0;
 	size_t t = (size_t)(*slot >> PLACE_BITS);
-	int r = 0;
+	int r = hr_sqlite_write_coming(s);
 
 	while (r == 0 && t < PURGES && max_slots > 0) {
 		r = hr_sqlite_result(p.q, purge_table(&p, t, host_no, &at, &max_slots), "forget");
-		rows += t < PACKS ? p.rows : t == PACKS ? p.windows : 0; /* windows are reported */
+		rows += t <= PACKS ? p.windows : 0;
 		if (at > HR_STORE_SLOT_MAX) {
 			t++;
 			at = 0;

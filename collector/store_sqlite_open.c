@@ -276,9 +276,9 @@ static enum outcome probe(struct hr_store_sqlite *q, char error[HR_STORE_ERROR_L
 
 		if (rc != SQLITE_OK || !hr_num_u64(text, 0, UINT64_MAX, &q->quarantined))
 			return fail(q->db, rc, "quarantine", error);
-		rc = query_text(q->db, "SELECT EXISTS(SELECT 1 FROM w10x)", text);
-		q->older = text[0] != '0';
-		return rc == SQLITE_OK ? OPENED : fail(q->db, rc, "older windows", error);
+		r = hr_sqlite_look_older(q);
+		if (r == 0)
+			return OPENED;
 	}
 	snprintf(error, HR_STORE_ERROR_LEN, "%s", s->error);
 	/* an entry of ours that contradicts itself has no SQLite code: damage as well */
@@ -398,9 +398,10 @@ static bool get_memory(struct hr_store_sqlite *q, const char *path)
 {
 	q->path = strdup(path);
 	q->packer = hr_packer_new();
-	q->pack_raw = malloc(HR_PACK_RAW);
+	q->pack_raw = malloc(HR_PACK_MAX + 4);
 	q->pack_room = malloc(HR_PACK_MAX + 4);
-	return q->path && q->packer && q->pack_raw && q->pack_room;
+	q->coming.raw = malloc(HR_PACK_RAW);
+	return q->path && q->packer && q->pack_raw && q->pack_room && q->coming.raw;
 }
 
 struct hr_store *hr_store_sqlite_open(const struct hr_store_sqlite_conf *conf,

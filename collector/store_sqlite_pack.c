@@ -2,9 +2,9 @@
 /*
  * Windows that are rolled up and in every saved state become one compressed row of their host's
  * five minutes (core/pack.h), w300: six tenths of the bytes, no room left over in their pages, no
- * entries in the index of places, and a day later one row to delete instead of thirty.  A window is
+ * entries in the index of places, and a day later one row to delete instead of many.  A window is
  * in w10 or in a pack, and moves from one to the other in one transaction.  What comes late stays
- * a row of its own.
+ * in w10.
  */
 #include "collector/store_sqlite.h"
 
@@ -15,31 +15,49 @@
 struct packing {
 	struct hr_pack pack;
 	sqlite3_int64 rowid[HR_PACK_ROWS];
-	uint64_t below_n, first_slot;
+	uint32_t n_rows;
+	uint64_t below_n;
+	uint8_t *raw;
 	size_t len;
 	bool waits;
 };
 
-static int each_single(struct hr_sql_bound *b, void *arg)
+/* Not 0: it is damaged, or there is no room. */
+static int add_window(void *arg, const struct hr_store_row *row)
 {
 	struct packing *g = arg;
 	struct hr_pack_row *r = &g->pack.row[g->pack.n];
-	const void *body;
-	size_t len;
 
-	g->waits |= hr_sql_col(b, 5) >= g->below_n;
-	body = hr_sql_unseal(b, 6, HR_BODY_MAX, &len);
-	if (!body || len == 0 || g->pack.n == HR_PACK_ROWS || len > HR_PACK_RAW - g->len)
-		return 0; /* damaged, or no room: it stays as it is */
-	*r = (struct hr_pack_row){.at = (uint8_t)((hr_sql_col(b, 1) >> 24) - g->first_slot),
-		.boot_ord = (uint32_t)hr_sql_col(b, 2),
-		.seq_first = hr_sql_col(b, 3),
-		.seq_last = hr_sql_col(b, 4),
-		.n = hr_sql_col(b, 5),
-		.body = memcpy(b->q->pack_raw + g->len, body, len),
-		.len = len};
-	g->rowid[g->pack.n++] = sqlite3_column_int64(b->st, 0);
-	g->len += len;
+	if (row->damaged || row->len == 0 || g->pack.n == HR_PACK_ROWS ||
+		row->len > HR_PACK_RAW - g->len)
+		return 1;
+	*r = (struct hr_pack_row){.at = (uint8_t)(row->slot % HR_TIER_5MIN_SLOTS),
+		.boot_ord = row->boot_ord,
+		.seq_first = row->seq_first,
+		.seq_last = row->seq_last,
+		.n = row->n,
+		.body = memcpy(g->raw + g->len, row->body, row->len),
+		.len = row->len};
+	g->pack.n++;
+	g->len += row->len;
+	return 0;
+}
+
+/* All of a row, or it stays as it is: damaged, or without room. */
+static int each_row(struct hr_sql_bound *b, void *arg)
+{
+	struct packing *g = arg;
+	struct hr_store_row row = hr_sql_row(b, 1);
+	uint32_t n = g->pack.n;
+	size_t len = g->len;
+
+	g->waits |= row.n >= g->below_n;
+	if (hr_sql_windows(&row, add_window, g) != 0) {
+		g->pack.n = n;
+		g->len = len;
+		return 0;
+	}
+	g->rowid[g->n_rows++] = sqlite3_column_int64(b->st, 0);
 	return 0;
 }
 
@@ -78,27 +96,25 @@ static int has_pack(struct hr_store *s, uint64_t id, bool *ret_has)
 int hr_sqlite_pack(
 	struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t below_n, bool *ret_waits)
 {
-	static const uint64_t slots = HR_TIER_5MIN_SLOTS;
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_SINGLES);
+	int r = hr_sqlite_write_coming(s);
+	struct hr_sql_bound b = hr_sql_use_bin(s, host_no, bin);
 	struct packing g;
 	bool has = false;
-	int r;
 
-	g.pack.n = 0;
+	g.pack.n = g.n_rows = 0;
 	g.len = 0;
+	g.raw = b.q->pack_raw;
 	g.waits = false;
 	g.below_n = below_n;
-	g.first_slot = bin * slots;
-	hr_sql_u64(&b, hr_store_id(host_no, g.first_slot));
-	hr_sql_u64(&b, hr_store_id(host_no, g.first_slot + slots - 1));
-	r = hr_sql_walk(&b, each_single, &g);
+	if (r == 0)
+		r = hr_sql_walk(&b, each_row, &g);
 	*ret_waits = r == 0 && g.waits;
 	if (r == 0 && !g.waits && g.pack.n >= LEAST)
 		r = has_pack(s, hr_store_id(host_no, bin), &has);
 	if (r != 0 || g.waits || g.pack.n < LEAST || has)
 		return r;
-	for (uint32_t i = 0; i < g.pack.n && r == 0; i++) {
-		b = hr_sql_use(s, HR_SQL_DROP_SINGLE);
+	for (uint32_t i = 0; i < g.n_rows && r == 0; i++) {
+		b = hr_sql_use(s, HR_SQL_DROP_ROW);
 		hr_sql_u64(&b, (uint64_t)g.rowid[i]);
 		r = hr_sql_run(&b, "pack");
 	}
@@ -108,16 +124,21 @@ int hr_sqlite_pack(
 
 /* --- reading --- */
 
-static struct hr_store_row row_of(uint64_t id, const struct hr_pack_row *r)
+struct hr_store_row hr_sql_packed_row(uint32_t host_no, uint64_t bin, const struct hr_pack_row *r)
 {
-	return (struct hr_store_row){.host_no = (uint32_t)(id & HR_STORE_HOST_MAX),
-		.slot = (id >> 24) * HR_TIER_5MIN_SLOTS + r->at,
+	return (struct hr_store_row){.host_no = host_no,
+		.slot = bin * HR_TIER_5MIN_SLOTS + r->at,
 		.boot_ord = r->boot_ord,
 		.seq_first = r->seq_first,
 		.seq_last = r->seq_last,
 		.n = r->n,
 		.body = r->body,
 		.len = r->len};
+}
+
+static struct hr_store_row row_of(uint64_t id, const struct hr_pack_row *r)
+{
+	return hr_sql_packed_row((uint32_t)(id & HR_STORE_HOST_MAX), id >> 24, r);
 }
 
 /* A damaged pack is one row of no boot, as wide as its windows. */
@@ -196,21 +217,6 @@ int hr_sqlite_packs(struct hr_store *s, struct hr_packed *v)
 
 /* --- setting aside --- */
 
-static int aside(struct hr_store *s, const struct hr_store_row *r)
-{
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ASIDE);
-	struct hr_store_sqlite *q = b.q;
-
-	hr_sql_seal(r->body, r->len, q->pack_room);
-	hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
-	hr_sql_u64(&b, r->boot_ord);
-	hr_sql_u64(&b, r->seq_first);
-	hr_sql_u64(&b, r->seq_last);
-	hr_sql_u64(&b, r->n);
-	hr_sql_blob(&b, q->pack_room, r->len + 4);
-	return hr_sql_run(&b, "quarantine");
-}
-
 static int drop_pack(struct hr_store *s, enum hr_sql which, uint64_t id)
 {
 	struct hr_sql_bound b = hr_sql_use(s, which);
@@ -223,6 +229,7 @@ int hr_sqlite_aside_packed(struct hr_store *s, const struct hr_store_row *r)
 {
 	uint64_t id = hr_store_id(r->host_no, r->slot / HR_TIER_5MIN_SLOTS);
 	struct hr_packed v = {.to = UINT64_MAX};
+	struct hr_store_row one;
 	uint32_t at = 0;
 	int e = hr_sqlite_packed(s, id, &v);
 
@@ -237,14 +244,8 @@ int hr_sqlite_aside_packed(struct hr_store *s, const struct hr_store_row *r)
 		at++;
 	if (at == v.pack.n)
 		return 0;
-	e = aside(s, &(struct hr_store_row){.host_no = r->host_no,
-			     .slot = r->slot,
-			     .boot_ord = r->boot_ord,
-			     .seq_first = r->seq_first,
-			     .seq_last = r->seq_last,
-			     .n = r->n,
-			     .body = v.pack.row[at].body,
-			     .len = v.pack.row[at].len});
+	one = row_of(id, &v.pack.row[at]);
+	e = hr_sql_put_aside(s, &one);
 	if (e == 0)
 		e = drop_pack(s, HR_SQL_DROP_PACK, id);
 	v.pack.n--;

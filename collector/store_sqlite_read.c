@@ -3,6 +3,7 @@
 #include "collector/store_sqlite.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collector/core/crc32.h"
@@ -143,8 +144,15 @@ const void *hr_sql_unseal(struct hr_sql_bound *b, int i, size_t max, size_t *ret
 /* Sealed bytes in column @i -> body, or damaged. */
 static void unseal(struct hr_sql_bound *b, int i, struct hr_store_row *r)
 {
-	r->body = hr_sql_unseal(b, i, HR_BODY_MAX, &r->len);
+	r->body = hr_sql_unseal(b, i, HR_PACK_MAX, &r->len);
 	r->damaged = !r->body;
+}
+
+static int tell_event(void *arg, const struct hr_store_row *row)
+{
+	const struct walker *w = arg;
+
+	return w->fn.event(w->arg, &(struct hr_store_event){.row = *row});
 }
 
 static int each_event(struct hr_sql_bound *b, void *arg)
@@ -165,6 +173,7 @@ static int each_event(struct hr_sql_bound *b, void *arg)
 		e.row.seq_first = hr_sql_col(b, 4);
 		e.row.seq_last = hr_sql_col(b, 7 + beside);
 		unseal(b, 8 + beside, &e.row);
+		return hr_sql_windows(&e.row, tell_event, arg);
 	}
 	return w->fn.event(w->arg, &e);
 }
@@ -172,8 +181,9 @@ static int each_event(struct hr_sql_bound *b, void *arg)
 int hr_sqlite_journal(struct hr_store *s, hr_store_event_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_JOURNAL);
+	int r = hr_sqlite_write_coming(s);
 
-	return hr_sql_walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
+	return r ? r : hr_sql_walk(&b, each_event, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
 static int each_span(struct hr_sql_bound *b, void *arg)
@@ -216,7 +226,10 @@ int hr_sqlite_heads(
 	struct hr_store *s, uint64_t from_n, uint32_t max, hr_store_event_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_HEADS);
+	int r = hr_sqlite_write_coming(s);
 
+	if (r != 0)
+		return r;
 	hr_sql_u64(&b, from_n);
 	hr_sql_u64(&b, max);
 	return hr_sql_walk(&b, each_head, &(struct walker){.fn.event = fn, .arg = arg});
@@ -239,56 +252,46 @@ int hr_sqlite_facts(struct hr_store *s, uint32_t host_no, hr_store_event_fn fn, 
 	return hr_sql_walk(&b, each_facts, &(struct walker){.fn.event = fn, .arg = arg});
 }
 
-static struct hr_store_row row_of(struct hr_sql_bound *b)
+static int tell_within(void *arg, const struct hr_store_row *r)
 {
-	struct hr_store_row r = {.slot = hr_sql_col(b, 0) >> 24,
-		.host_no = (uint32_t)(hr_sql_col(b, 0) & HR_STORE_HOST_MAX),
-		.boot_ord = (uint32_t)hr_sql_col(b, 1),
-		.seq_first = hr_sql_col(b, 2),
-		.seq_last = hr_sql_col(b, 3),
-		.n = hr_sql_col(b, 4)};
+	const struct hr_packed *v = arg;
 
-	unseal(b, 5, &r);
-	return r;
+	return r->damaged || (r->slot >= v->from && r->slot <= v->to) ? v->fn(v->arg, r) : 0;
 }
 
 static int each_row(struct hr_sql_bound *b, void *arg)
 {
-	const struct walker *w = arg;
-	struct hr_store_row r = row_of(b);
+	struct hr_store_row r = hr_sql_row(b, 0);
 
-	return w->fn.row(w->arg, &r);
+	return hr_sql_windows(&r, tell_within, arg);
 }
 
-/* A row of its own, behind the packed ones before it. */
-static int each_single(struct hr_sql_bound *b, void *arg)
+static int by_slot(const void *a, const void *b)
 {
-	struct hr_packed *v = arg;
-	struct hr_store_row r = row_of(b);
-	int e = hr_sqlite_packed_upto(v, r.slot, r.n);
+	const struct hr_store_row *x = &((const struct hr_sql_found *)a)->row;
+	const struct hr_store_row *y = &((const struct hr_sql_found *)b)->row;
 
-	return e ? e : v->fn(v->arg, &r);
+	if (x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
+	return (x->n > y->n) - (x->n < y->n);
 }
 
-static int singles(struct hr_store *s, uint32_t host_no, struct hr_packed *v)
+/* What was found in w10 and w10x, each behind the packed ones before it. */
+static int tell_found(struct hr_sql_finds *f, struct hr_packed *v)
 {
-	if (!hr_sqlite_of(s)->older) {
-		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROWS);
+	int r = 0;
 
-		hr_sql_u64(&b, hr_store_id(host_no, v->from));
-		hr_sql_u64(&b, hr_store_id(host_no, v->to));
-		return hr_sql_walk(&b, each_single, v);
-	}
-	for (uint64_t slot = v->from; slot <= v->to; slot++) {
-		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_ROW);
-		int r;
+	if (f->n > 1) /* rows of two POSTs may lie across each other */
+		qsort(f->item, f->n, sizeof(*f->item), by_slot);
+	for (size_t i = 0; i < f->n && r == 0; i++) {
+		struct hr_store_row *row = &f->item[i].row;
 
-		hr_sql_u64(&b, hr_store_id(host_no, slot));
-		r = hr_sql_walk(&b, each_single, v);
-		if (r)
-			return r;
+		row->body = row->damaged ? NULL : f->bytes + f->item[i].at;
+		r = hr_sqlite_packed_upto(v, row->slot, row->n);
+		if (r == 0)
+			r = v->fn(v->arg, row);
 	}
-	return 0;
+	return r;
 }
 
 static int range_of_all(
@@ -301,28 +304,30 @@ static int range_of_all(
 	if (r)
 		return r;
 	b = hr_sql_use(s, HR_SQL_RANGE);
-	hr_sql_u64(&b, hr_store_id(0, from));
+	hr_sql_u64(&b, hr_store_id(0, from - from % HR_TIER_5MIN_SLOTS));
 	hr_sql_u64(&b, hr_store_id(HR_STORE_HOST_MAX, to));
-	return hr_sql_walk(&b, each_row, &(struct walker){.fn.row = fn, .arg = arg});
+	return hr_sql_walk(&b, each_row, &v);
 }
 
 int hr_sqlite_range(struct hr_store *s, uint32_t host_no, uint64_t from, uint64_t to,
 	hr_store_row_fn fn, void *arg)
 {
 	struct hr_packed v = {.fn = fn, .arg = arg};
-	int r = 0;
+	int r = hr_sqlite_write_coming(s);
 
 	to = to > HR_STORE_SLOT_MAX ? HR_STORE_SLOT_MAX : to;
-	if (host_no == 0)
+	if (r == 0 && host_no == 0)
 		return range_of_all(s, from, to, fn, arg);
 	for (; from <= to && r == 0; from = v.to + 1) {
 		uint64_t bin = from / HR_TIER_5MIN_SLOTS, last = (bin + 1) * HR_TIER_5MIN_SLOTS - 1;
 
 		v.from = from;
 		v.to = last < to ? last : to;
-		r = hr_sqlite_packed(s, hr_store_id(host_no, bin), &v);
+		r = hr_sqlite_find(s, host_no, bin, v.from, v.to);
 		if (r == 0)
-			r = singles(s, host_no, &v);
+			r = hr_sqlite_packed(s, hr_store_id(host_no, bin), &v);
+		if (r == 0)
+			r = tell_found(&hr_sqlite_of(s)->finds, &v);
 		if (r == 0)
 			r = hr_sqlite_packed_upto(&v, UINT64_MAX, UINT64_MAX);
 	}
@@ -341,13 +346,16 @@ static int each_late(struct hr_sql_bound *b, void *arg)
 		.seq_last = hr_sql_col(b, at + 2)};
 
 	unseal(b, at + 3, &r);
-	return w->fn.row(w->arg, &r);
+	return hr_sql_windows(&r, w->fn.row, w->arg);
 }
 
 int hr_sqlite_late(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg)
 {
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_LATE);
+	int r = hr_sqlite_write_coming(s);
 
+	if (r != 0)
+		return r;
 	hr_sql_u64(&b, max);
 	return hr_sql_walk(&b, each_late, &(struct walker){.fn.row = fn, .arg = arg});
 }

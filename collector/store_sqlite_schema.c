@@ -70,6 +70,8 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"CREATE TABLE w300 (id INTEGER PRIMARY KEY, windows INTEGER NOT NULL, body BLOB NOT NULL)"
 	" STRICT;"
 	"UPDATE tally SET bin=(SELECT bin FROM tally WHERE tier=1), host=0 WHERE tier=0;",
+	/* 8: no table changes, but a row of w10 holds what came together (store_sqlite_rows.c) */
+	"",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

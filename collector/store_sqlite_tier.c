@@ -150,18 +150,13 @@ int hr_sqlite_next_slot(struct hr_store *s, enum hr_tier tier, uint64_t slot, ui
 	struct hr_sql_bound b =
 		hr_sql_use(s, tier == HR_TIER_RAW ? HR_SQL_NEXT_RAW : HR_SQL_NEXT_5MIN);
 
+	int r = hr_sqlite_write_coming(s);
+
 	*ret_slot = UINT64_MAX;
+	if (r != 0)
+		return r;
 	hr_sql_u64(&b, hr_store_id(0, slot));
 	return hr_sql_walk(&b, each_id, ret_slot);
-}
-
-int hr_sqlite_put_late(struct hr_store *s, const struct hr_store_row *r)
-{
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_PUT_LATE);
-
-	hr_sql_u64(&b, r->n);
-	hr_sql_u64(&b, hr_store_id(r->host_no, r->slot));
-	return hr_sql_run(&b, "late");
 }
 
 int hr_sqlite_drop_late(struct hr_store *s, uint64_t upto_n)
@@ -178,18 +173,4 @@ int hr_sqlite_drop_late_one(struct hr_store *s, uint64_t n)
 
 	hr_sql_u64(&b, n);
 	return hr_sql_run(&b, "late");
-}
-
-static int each_sum(struct hr_sql_bound *b, void *arg)
-{
-	*(uint64_t *)arg = hr_sql_col(b, 0);
-	return 0;
-}
-
-int hr_sqlite_windows_from(struct hr_store *s, uint64_t slot, uint64_t *ret_windows)
-{
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_WINDOWS_FROM);
-
-	hr_sql_u64(&b, hr_store_id(0, slot));
-	return hr_sql_walk(&b, each_sum, ret_windows);
 }

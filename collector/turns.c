@@ -108,7 +108,8 @@ static void note_n(struct hr_host *host, uint64_t n)
 /* Range @i takes in the one behind it, and the slots between them. */
 static void join(struct hr_cold *c, unsigned i)
 {
-	c->slots[i].hi = c->slots[i + 1].hi;
+	if (c->slots[i + 1].hi > c->slots[i].hi)
+		c->slots[i].hi = c->slots[i + 1].hi;
 	memmove(&c->slots[i + 1], &c->slots[i + 2], (c->n_slots - i - 2u) * sizeof(c->slots[0]));
 	c->n_slots--;
 }
@@ -124,37 +125,53 @@ static void join_nearest(struct hr_cold *c)
 	join(c, best);
 }
 
-void hr_turn_note_row(
-	struct hr_host *host, uint64_t n, uint64_t slot64, const struct hr_strain *strain)
+static uint32_t short_slot(uint64_t slot)
 {
-	struct hr_cold *c = &host->cold;
-	uint32_t slot = slot64 < SLOTS_NONE ? (uint32_t)slot64 : SLOTS_NONE - 1;
+	return slot < SLOTS_NONE ? (uint32_t)slot : SLOTS_NONE - 1;
+}
+
+static void note_slots(struct hr_cold *c, uint32_t lo, uint32_t hi)
+{
 	unsigned i = 0;
 
-	note_n(host, n);
-	if (strain)
-		hr_strain_join(&c->now, strain);
-	else
-		c->unseen = true;
-	while (i < c->n_slots && c->slots[i].hi + 1 < slot)
+	while (i < c->n_slots && c->slots[i].hi + 1 < lo)
 		i++;
-	if (i < c->n_slots && slot + 1 >= c->slots[i].lo) {
-		c->slots[i].lo = slot < c->slots[i].lo ? slot : c->slots[i].lo;
-		c->slots[i].hi = slot > c->slots[i].hi ? slot : c->slots[i].hi;
+	if (i < c->n_slots && hi + 1 >= c->slots[i].lo) {
+		c->slots[i].lo = lo < c->slots[i].lo ? lo : c->slots[i].lo;
+		c->slots[i].hi = hi > c->slots[i].hi ? hi : c->slots[i].hi;
 		/* ranges that touch become one: a slot in two of them would be fed twice */
-		if (i + 1u < c->n_slots && c->slots[i].hi + 1 >= c->slots[i + 1].lo)
+		while (i + 1u < c->n_slots && c->slots[i].hi + 1 >= c->slots[i + 1].lo)
 			join(c, i);
 		return;
 	}
 	if (c->n_slots == HR_PENDING_MAX) {
 		join_nearest(c);
-		hr_turn_note_row(
-			host, n, slot64, strain); /* there is room now, or it lies inside */
+		note_slots(c, lo, hi); /* there is room now, or it lies inside */
 		return;
 	}
 	memmove(&c->slots[i + 1], &c->slots[i], (c->n_slots - i) * sizeof(c->slots[0]));
-	c->slots[i] = (struct hr_pending){slot, slot};
+	c->slots[i] = (struct hr_pending){lo, hi};
 	c->n_slots++;
+}
+
+void hr_turn_note_row(
+	struct hr_host *host, uint64_t n, uint64_t slot, const struct hr_strain *strain)
+{
+	note_n(host, n);
+	if (strain)
+		hr_strain_join(&host->cold.now, strain);
+	else
+		host->cold.unseen = true;
+	note_slots(&host->cold, short_slot(slot), short_slot(slot));
+}
+
+void hr_turn_note_bin(struct hr_host *host, uint64_t n, uint64_t slot)
+{
+	uint64_t first = slot - slot % HR_TIER_5MIN_SLOTS;
+
+	note_n(host, n);
+	host->cold.unseen = true;
+	note_slots(&host->cold, short_slot(first), short_slot(first + HR_TIER_5MIN_SLOTS - 1));
 }
 
 /* Of more than there is room for, the first and the last: the journal is read between them. */
@@ -432,7 +449,9 @@ static int take(struct batch *b, struct hr_host *host)
 	for (size_t i = 0; r == 0 && i < t.n; i++) {
 		if (!t.item[i].row.damaged || t.item[i].is_facts)
 			continue;
-		set_aside(b, &t.item[i].row);
+		/* a damaged row is told with any slot of its bin, so by two ranges twice */
+		if (i == 0 || t.item[i - 1].row.n != t.item[i].row.n)
+			set_aside(b, &t.item[i].row);
 	}
 	if (r == 0 && t.lost) {
 		hr_count(w->count, HR_COUNT_STATES_LOST, 1);

@@ -23,7 +23,7 @@ static int note_event(void *arg, const struct hr_store_event *e)
 	if (!host || !host->cold.is)
 		return 0; /* forgotten; or new, and not of the old journal */
 	if (!e->facts)
-		hr_turn_note_row(host, e->row.n, e->row.slot, NULL);
+		hr_turn_note_bin(host, e->row.n, e->row.slot);
 	else if (host->cold.n_facts == 0 || host->cold.facts_n[host->cold.n_facts - 1] < e->row.n)
 		hr_turn_note_facts(host, e->row.n);
 	return 0;

@@ -130,6 +130,8 @@ bool hr_turn_chill(struct hr_writer *w, struct hr_host *host);
 /* @strain: of this window at least; NULL: it is not known. */
 void hr_turn_note_row(
 	struct hr_host *host, uint64_t n, uint64_t slot, const struct hr_strain *strain);
+/* Windows of which only one slot of their bin is known. */
+void hr_turn_note_bin(struct hr_host *host, uint64_t n, uint64_t slot);
 void hr_turn_note_facts(struct hr_host *host, uint64_t n);
 /* A cold host's model with all that is stored, the caller's to free; NULL: no memory, or the store
  * cannot be read. */

@@ -12,10 +12,10 @@ start_collector
 start_agent
 first_window() { [ "$(sqlite3 -readonly "$db" "select count(*) from w10")" -gt 0 ]; }
 wait_for 30 "the first window" first_window
-# sizes LABEL N: bytes of the last N windows; a row ends in four bytes of checksum
+# sizes LABEL N: bytes of the last N windows
 sizes() {
 	local list
-	list=$(sqlite3 -readonly "$db" "select length(body) - 4 from w10 order by seq desc limit $2" | sort -n | paste -sd' ')
+	list=$(python3 "$HR_TOP/tests/lib/windows.py" "$db" | sort -k3n | tail -n "$2" | awk '{ print $5 }' | sort -n | paste -sd' ')
 	printf '%-48s %s\n' "$1" "$list"
 }
 fio_load() {

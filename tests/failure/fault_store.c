@@ -94,7 +94,6 @@ PASS(next_slot, (struct hr_store * s, enum hr_tier tier, uint64_t slot, uint64_t
 PASS(put_late, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(late, (struct hr_store * s, uint32_t max, hr_store_row_fn fn, void *arg), (in, max, fn, arg))
 PASS(drop_late, (struct hr_store * s, uint64_t n), (in, n))
-PASS(windows_from, (struct hr_store * s, uint64_t slot, uint64_t *ret), (in, slot, ret))
 PASS(quarantine, (struct hr_store * s, const struct hr_store_row *v), (in, v))
 PASS(hosts, (struct hr_store * s, hr_store_host_fn fn, void *arg), (in, fn, arg))
 PASS(boots, (struct hr_store * s, hr_store_boot_fn fn, void *arg), (in, fn, arg))
@@ -155,7 +154,6 @@ static const struct hr_store_ops ops = {
 	.put_late = f_put_late,
 	.late = f_late,
 	.drop_late = f_drop_late,
-	.windows_from = f_windows_from,
 	.quarantine = f_quarantine,
 	.hosts = f_hosts,
 	.boots = f_boots,

@@ -3,9 +3,13 @@
 # usage: verify.py DB ACKED WINDOWS
 # Every acknowledged window of tests/load/gen is in the database exactly once, numbers have no holes, and
 # nothing is there that nobody sent: beyond what was acknowledged at most the WINDOWS of one POST per agent.
+import os
 import sqlite3
 import struct
 import sys
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from windows import windows as windows_of  # noqa: E402
 
 db, acked_path, windows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 raw = open(acked_path, "rb").read()
@@ -18,39 +22,10 @@ if damage != "ok":
     bad.append("integrity_check: " + damage)
 seen = {}
 
-
-def packed(body):
-    """Which windows a pack holds (collector/core/pack.h): boot, first and last sequence of each."""
-    at, seq = 2, 0
-
-    def number():
-        nonlocal at
-        v = shift = 0
-        while True:
-            b = body[at]
-            v |= (b & 127) << shift
-            at, shift = at + 1, shift + 7
-            if b < 128:
-                return v
-
-    for _ in range(body[1]):
-        at += 1  # slot
-        boot = number()
-        v = number()
-        first = seq + (v >> 1 ^ -(v & 1))
-        last = first + number()
-        number(), number()  # n, length
-        seq = last + 1
-        yield boot, first, last
-
-
-con.execute("CREATE TEMP TABLE p (id, boot, seq, last)")
-for place, body in con.execute("SELECT id, body FROM w300").fetchall():
-    con.executemany("INSERT INTO p VALUES (?, ?, ?, ?)", [(place, *w) for w in packed(body)])
+con.execute("CREATE TEMP TABLE w (\"table\", id, boot, seq, last, n, length)")
+con.executemany("INSERT INTO w VALUES (?, ?, ?, ?, ?, ?, ?)", windows_of(con))
 rows = """SELECT h.id, count(*), count(DISTINCT w.seq), min(w.seq), max(w.last), sum(w.last - w.seq + 1)
-    FROM (SELECT id, boot, seq, last FROM w10 UNION ALL SELECT id, boot, seq, last FROM w10x
-    UNION ALL SELECT id, boot, seq, last FROM p) w
-    JOIN host h ON h.no = (w.id & 16777215) GROUP BY h.no"""
+    FROM w JOIN host h ON h.no = (w.id & 16777215) GROUP BY h.no"""
 for host, n, distinct, first, last, width in con.execute(rows):
     i = struct.unpack("<I", host[:4])[0]
     seen[i] = last + 1
@@ -72,6 +47,6 @@ if orphans:
     bad.append("%d rows in quarantine" % orphans)
 for line in bad[:10]:
     print(line)
-count = con.execute("SELECT count(*) FROM p").fetchone()[0]
+count = con.execute("SELECT count(*) FROM w WHERE \"table\" = 'w300'").fetchone()[0]
 print("%d agents, %d windows acknowledged, %d stored, %d of them packed" % (len(acked), sum(acked), sum(seen.values()), count))
 sys.exit(1 if bad else 0)

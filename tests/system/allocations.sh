@@ -25,7 +25,7 @@ posts() { awk '/collector-reached/ { n++ } END { print n + 0 }' "$tmp/agent.log"
 
 switch() { printf '%b' "\\x$1" | dd of="$tmp/table" bs=1 conv=notrunc status=none; }
 live() { od -An -td8 -j8 -N8 "$tmp/table" | tr -d ' '; }
-windows() { sql 'SELECT count(*) FROM w10' 2>/dev/null || echo 0; }
+windows() { sql 'SELECT ifnull(sum(last-seq+1),0) FROM w10' 2>/dev/null || echo 0; }
 before=$(live) w0=$(windows)
 switch 01
 sleep "$seconds"

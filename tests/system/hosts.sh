@@ -11,7 +11,7 @@ hosts() { "$bin/headroom" hosts "$@" --config "$tmp/collector.conf"; }
 python3 "$HR_TOP/tests/lib/agents.py" "$url" 3 1 "$tmp/acked" >"$tmp/agents.log" 2>&1 || fail "agents: $(cat "$tmp/agents.log")"
 wait_for 10 "three hosts in the list" sh -c "'$bin/headroom' hosts list --config '$tmp/collector.conf' | grep -c ' fake-' | grep -qx 3"
 no() { sql "SELECT no FROM host WHERE name='$1'"; }
-rows() { sql "SELECT (SELECT count(*) FROM w10 WHERE (id&16777215)=$1)+(SELECT count(*) FROM w10x WHERE (id&16777215)=$1)"; }
+rows() { sql "SELECT ifnull(sum(last-seq+1),0) FROM (SELECT * FROM w10 UNION ALL SELECT * FROM w10x) WHERE (id&16777215)=$1"; }
 mapfile -t name < <(sql "SELECT name FROM host ORDER BY no")
 first=$(no "${name[0]}") keep=$(no "${name[1]}") last=$(no "${name[2]}")
 kept=$(rows "$keep") was=$(rows "$first")
