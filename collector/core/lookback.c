@@ -83,11 +83,23 @@ static uint32_t find_near(const struct hr_lookback *l, uint32_t k)
 	return find_from(l, i, k);
 }
 
-static bool grow(struct hr_lookback *l)
+static uint32_t more(uint32_t cap)
 {
-	uint32_t cap = l->cap ? l->cap + l->cap / 2 : 64;
-	struct hr_cell *c = realloc(l->cell, cap * sizeof(*c));
+	return cap ? cap + cap / 2 : 64;
+}
 
+bool hr_lookback_reserve(struct hr_lookback *l, uint32_t n)
+{
+	uint32_t cap = l->cap;
+	struct hr_cell *c;
+
+	if (n > HR_LOOKBACK_CELLS)
+		return false;
+	if (n <= cap)
+		return true;
+	while (cap < n) /* as cells would have made it that are added one by one */
+		cap = more(cap);
+	c = realloc(l->cell, cap * sizeof(*c));
 	if (!c)
 		return false;
 	l->cell = c;
@@ -113,7 +125,7 @@ bool hr_lookback_add(struct hr_lookback *l, uint16_t day, uint8_t track, uint8_t
 		l->cell[i].n = n > UINT32_MAX - l->cell[i].n ? UINT32_MAX : l->cell[i].n + n;
 		return true;
 	}
-	if (l->n == l->cap && !grow(l))
+	if (l->n == l->cap && !hr_lookback_reserve(l, l->n + 1))
 		return false;
 	memmove(&l->cell[i + 1], &l->cell[i], (l->n - i) * sizeof(*l->cell));
 	l->cell[i] = (struct hr_cell){.day = day, .track = track, .code = code, .n = n};

@@ -41,6 +41,8 @@ struct hr_lookback {
 };
 
 void hr_lookback_done(struct hr_lookback *l);
+/* Room for @n cells, at most HR_LOOKBACK_CELLS; false when out of memory. */
+bool hr_lookback_reserve(struct hr_lookback *l, uint32_t n);
 /* Adds @n; false when out of memory (the window is then lost to the lookback only). */
 bool hr_lookback_add(struct hr_lookback *l, uint16_t day, uint8_t track, uint8_t code, uint32_t n);
 /* Forgets days before @day. */

@@ -6,6 +6,7 @@
  * are read; what they lack begins anew.  Newer ones are refused: the caller
  * starts the VM afresh, and its answer says that the history is short.
  */
+#include "collector/core/vm_cells.h"
 #include "collector/core/vm_state.h"
 
 #include <math.h>
@@ -285,55 +286,24 @@ static void keep_cell(struct codec *c, struct hr_lookback *l, const struct hr_ce
 		c->bad = c->no_memory = true; /* no more cells than it has room for */
 }
 
-/* How many cells from @i on are of one day and track. */
-static uint32_t alike(const struct hr_lookback *l, uint32_t i)
-{
-	uint32_t run = 1;
-
-	while (i + run < l->n && l->cell[i + run].day == l->cell[i].day &&
-		l->cell[i + run].track == l->cell[i].track)
-		run++;
-	return run;
-}
-
-/*
- * They are in order, so a run of one day and track says how far it is from the one before, and
- * each cell how far its code is from the last.  A day that is the same is followed by a larger
- * track, and a code by a larger one: no other bytes mean the same.
- */
+/* As vm_cells.h has them. */
 static void cells(struct codec *c, struct hr_lookback *l, uint32_t n)
 {
-	struct hr_cell was = {0};
+	enum hr_cells_result r;
+	size_t used = 0;
 
-	for (uint32_t i = 0; i < n && !c->bad;) {
-		struct hr_cell cell = c->encode ? l->cell[i] : (struct hr_cell){0};
-		uint32_t run = c->encode ? alike(l, i) : 0, days = cell.day - was.day;
+	if (c->bad)
+		return;
+	if (c->encode) {
+		size_t at = c->at < c->cap ? c->at : c->cap;
 
-		FIELD(c, days, (uint32_t)UINT16_MAX - was.day);
-		if (c->encode && days == 0 && i > 0)
-			cell.track = (uint8_t)(cell.track - was.track);
-		FIELD(c, cell.track, TRACK_N - 1);
-		if (days == 0 && i > 0) {
-			c->bad |= cell.track == 0 || cell.track + was.track >= TRACK_N;
-			cell.track = (uint8_t)(cell.track + was.track);
-		}
-		cell.day = (uint16_t)(was.day + days);
-		FIELD(c, run, n - i);
-		c->bad |= run == 0;
-		was = cell;
-		for (uint32_t k = 0; k < run && !c->bad; k++, i++) {
-			uint32_t by = 0;
-
-			if (c->encode)
-				by = l->cell[i].code - (k > 0 ? was.code : 0U);
-			FIELD(c, by, 255);
-			c->bad |= (k > 0 && by == 0) || (k > 0 ? was.code : 0U) + by > 255;
-			was.code = (uint8_t)((k > 0 ? was.code : 0U) + by);
-			was.n = c->encode ? l->cell[i].n : 0;
-			FIELD(c, was.n, UINT32_MAX);
-			keep_cell(c, l, &was);
-		}
+		c->at += hr_cells_put(l, at < c->cap ? c->out + at : NULL, c->cap - at);
+		return;
 	}
+	r = hr_cells_get(l, n, c->in + c->at, c->cap - c->at, &used);
+	c->bad |= r != HR_CELLS_OK;
+	c->no_memory |= r == HR_CELLS_MEMORY;
+	c->at += used;
 }
 
 static void lookback(struct codec *c, struct hr_lookback *l)
