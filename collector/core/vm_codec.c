@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM's state as bytes: "HRVM", version, varints, FNV-1a 64 of all before.
+ * A VM's state as bytes: "HRVM", version, varints, CRC-32 of all before.
  * The checksum finds damage, not malice; every length and index is checked
  * against its limit all the same.  Bytes of an older version
  * are read; what they lack begins anew.  Newer ones are refused: the caller
  * starts the VM afresh, and its answer says that the history is short.
  */
+#include "collector/core/crc32.h"
 #include "collector/core/vm_cells.h"
 #include "collector/core/vm_state.h"
 
@@ -15,8 +16,9 @@
 
 #define VM_MAGIC "HRVM"
 /* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
- * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells one by one */
-#define VM_VERSION 8
+ * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells one by one,
+ * 8: FNV-1a 64 at the end, which takes as long as all the rest of reading */
+#define VM_VERSION 9
 #define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
@@ -518,7 +520,17 @@ static uint64_t fnv1a(const unsigned char *p, size_t n)
 }
 
 #define HEAD 5 /* magic, version */
-#define TAIL 8
+#define TAIL 4
+
+static size_t tail_of(unsigned version)
+{
+	return version >= 9 ? TAIL : 8;
+}
+
+static uint64_t sum_of(unsigned version, const unsigned char *p, size_t n)
+{
+	return version >= 9 ? hr_crc32(p, n) : fnv1a(p, n);
+}
 
 size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap)
 {
@@ -531,29 +543,38 @@ size_t hr_vm_encode(const struct hr_vm *vm, void *buf, size_t cap)
 	walk(&c, (struct hr_vm *)vm); /* an encoding walk only reads it */
 	if (c.at + TAIL > cap)
 		return c.at + TAIL;
-	sum = fnv1a(buf, c.at);
+	sum = sum_of(VM_VERSION, buf, c.at);
 	for (unsigned i = 0; i < TAIL; i++)
 		put(&c, (unsigned char)(sum >> (8 * i)));
 	return c.at;
 }
 
+/* Whether @p may be a state, and where its walk ends. */
+static bool is_whole(struct codec *c, const unsigned char *p, size_t len)
+{
+	uint64_t sum = 0;
+	size_t tail;
+
+	if (len <= HEAD || memcmp(p, VM_MAGIC, 4) != 0 || p[4] < VM_OLDEST || p[4] > VM_VERSION)
+		return false;
+	c->version = p[4];
+	tail = tail_of(c->version);
+	if (len < HEAD + tail)
+		return false;
+	c->cap = len - tail;
+	for (unsigned i = 0; i < tail; i++)
+		sum |= (uint64_t)p[c->cap + i] << (8 * i);
+	return sum == sum_of(c->version, p, c->cap);
+}
+
 struct hr_vm *hr_vm_decode(
 	const struct hr_model_conf *conf, const void *buf, size_t len, bool *ret_no_memory)
 {
-	const unsigned char *p = buf;
 	struct codec c = {.in = buf, .at = HEAD};
 	struct hr_vm *vm;
-	uint64_t sum = 0;
 
 	*ret_no_memory = false;
-	if (len < HEAD + TAIL || memcmp(p, VM_MAGIC, 4) != 0 || p[4] < VM_OLDEST ||
-		p[4] > VM_VERSION)
-		return NULL;
-	c.version = p[4];
-	c.cap = len - TAIL;
-	for (unsigned i = 0; i < TAIL; i++)
-		sum |= (uint64_t)p[c.cap + i] << (8 * i);
-	if (sum != fnv1a(p, c.cap))
+	if (!is_whole(&c, buf, len))
 		return NULL;
 	vm = hr_vm_new(conf);
 	if (!vm) {

@@ -21,15 +21,20 @@
 
 static unsigned char one[1 << 20], two[1 << 20];
 
-/* FNV-1a 64 over all but the last 8 bytes, in them: as vm_codec.c writes it. */
+/* As vm_codec.c ends it: FNV-1a 64 of older versions, CRC-32 of those since 9. */
 static void sign(unsigned char *p, size_t n)
 {
+	size_t tail = n > 4 && p[4] >= 9 ? 4 : 8;
 	uint64_t h = 14695981039346656037ULL;
 
-	for (size_t i = 0; i + 8 < n; i++)
+	if (n < tail)
+		return;
+	for (size_t i = 0; i < n - tail; i++)
 		h = (h ^ p[i]) * 1099511628211ULL;
-	for (unsigned i = 0; i < 8 && n >= 8; i++)
-		p[n - 8 + i] = (unsigned char)(h >> (8 * i));
+	if (tail == 4)
+		h = hr_crc32(p, n - tail);
+	for (unsigned i = 0; i < tail; i++)
+		p[n - tail + i] = (unsigned char)(h >> (8 * i));
 }
 
 static void check_state(unsigned char *p, size_t n)

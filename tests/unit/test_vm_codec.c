@@ -3,6 +3,7 @@
 #include "tests/unit/hr_cmocka.h"
 #include "tests/unit/model_fixture.h"
 
+#include "collector/core/crc32.h"
 #include "collector/core/vm_state.h"
 
 static struct hr_model_conf conf(void)
@@ -97,15 +98,19 @@ static void damaged_bytes_are_refused(void **state)
 	hr_vm_free(vm);
 }
 
-/* FNV-1a 64, so that a forger's bytes reach the checks behind the checksum. */
+/* So that a forger's bytes reach the checks behind the checksum: of version 9, and of those before.
+ */
 static void sign(unsigned char *p, size_t n)
 {
+	size_t tail = p[4] >= 9 ? 4 : 8;
 	uint64_t h = 14695981039346656037ULL;
 
-	for (size_t i = 0; i < n - 8; i++)
-		h = (h ^ p[i]) * 1099511628211ULL;
-	for (unsigned i = 0; i < 8; i++)
-		p[n - 8 + i] = (unsigned char)(h >> (8 * i));
+	for (size_t i = 0; i < n - tail; i++)
+		h = (h ^ p[i]) * 1099511628211ULL; /* FNV-1a 64 */
+	if (tail == 4)
+		h = hr_crc32(p, n - tail);
+	for (unsigned i = 0; i < tail; i++)
+		p[n - tail + i] = (unsigned char)(h >> (8 * i));
 }
 
 static void forged_bytes_do_no_harm(void **state)
@@ -126,7 +131,7 @@ static void forged_bytes_do_no_harm(void **state)
 
 		memcpy(b, a, n);
 		for (uint64_t k = 1 + hr_rand_below(&r, 4); k > 0; k--)
-			b[5 + hr_rand_below(&r, n - 13)] = (unsigned char)hr_rand_u64(&r);
+			b[5 + hr_rand_below(&r, n - 9)] = (unsigned char)hr_rand_u64(&r);
 		if (hr_rand_below(&r, 4) == 0)
 			len = 13 + hr_rand_below(&r, n - 13);
 		sign(b, len);
@@ -181,13 +186,13 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 	assert_int_equal(hr_vm_encode(vm, a, sizeof(a)), n);
 	while (a[at] == b[at])
 		at++;
-	assert_int_equal(a[4], 8);
-	assert_memory_equal(a + n - 8 - sizeof(zero), zero, sizeof(zero));
+	assert_int_equal(a[4], 9);
+	assert_memory_equal(a + n - 4 - sizeof(zero), zero, sizeof(zero));
 	for (unsigned version = 2; version <= 6; version++) {
-		size_t len = n - lack[version] - NO_LIMITS;
+		size_t len = n - lack[version] - NO_LIMITS + 4; /* of FNV-1a */
 
 		memcpy(b, a, at);
-		memcpy(b + at, a + at + NO_LIMITS, len - at);
+		memcpy(b + at, a + at + NO_LIMITS, len - at - 8);
 		b[4] = (unsigned char)version;
 		sign(b, len);
 		back = hr_vm_decode(&c, b, len, &no_memory);
@@ -195,7 +200,7 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
 		hr_vm_free(back);
 	}
-	a[4] = 9; /* of a newer program */
+	a[4] = 10; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n, &no_memory));
 	hr_vm_free(vm);
@@ -209,7 +214,7 @@ static void cells_of_version_7_are_read(void **state)
 	struct hr_model_conf c = conf();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
 	static unsigned char a[65536], b[65536];
-	size_t n = hr_vm_encode(vm, a, sizeof(a)), at = n - 8 - NO_ALL - 1, len;
+	size_t n = hr_vm_encode(vm, a, sizeof(a)), at = n - 4 - NO_ALL - 1, len;
 	bool no_memory;
 
 	(void)state;
@@ -217,7 +222,7 @@ static void cells_of_version_7_are_read(void **state)
 	memcpy(b, a, at);
 	memcpy(b + at, older, sizeof(older));
 	memcpy(b + at + sizeof(older), a + at + 1, n - at - 1);
-	len = n + sizeof(older) - 1;
+	len = n + sizeof(older) - 1 + 4; /* of FNV-1a */
 	b[4] = 7;
 	sign(b, len);
 	back = hr_vm_decode(&c, b, len, &no_memory);
@@ -230,12 +235,35 @@ static void cells_of_version_7_are_read(void **state)
 			((struct hr_cell[]){{20000, 0, 36, 6}, {20000, 163, 132, 44}}),
 			2 * sizeof(struct hr_cell));
 		len = hr_vm_encode(back, b, sizeof(b));
-		assert_int_equal(b[4], 8);
+		assert_int_equal(b[4], 9);
 		back = hr_vm_decode(&c, b, len, &no_memory);
 		assert_non_null(back);
 		hr_vm_free(was);
 	}
 	hr_vm_free(back);
+	hr_vm_free(vm);
+}
+
+/* Version 8 had another checksum, and nothing else. */
+static void bytes_of_version_8_are_read(void **state)
+{
+	struct hr_vm *vm = vm_of(12), *back;
+	struct hr_model_conf c = conf();
+	static unsigned char a[65536], b[65536];
+	size_t n = hr_vm_encode(vm, a, sizeof(a));
+	bool no_memory;
+
+	(void)state;
+	memcpy(b, a, n - 4);
+	b[4] = 8;
+	sign(b, n + 4);
+	back = hr_vm_decode(&c, b, n + 4, &no_memory);
+	assert_non_null(back);
+	assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
+	assert_memory_equal(a, b, n);
+	hr_vm_free(back);
+	b[4] = 8; /* the new one's checksum is not that of the old */
+	assert_null(hr_vm_decode(&c, b, n, &no_memory));
 	hr_vm_free(vm);
 }
 
@@ -278,6 +306,7 @@ int main(void)
 		cmocka_unit_test(forged_bytes_do_no_harm),
 		cmocka_unit_test(bytes_of_older_versions_are_read_and_what_they_lack_begins_anew),
 		cmocka_unit_test(cells_of_version_7_are_read),
+		cmocka_unit_test(bytes_of_version_8_are_read),
 		cmocka_unit_test(cells_come_back_as_they_were),
 	};
 
