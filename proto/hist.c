@@ -92,17 +92,28 @@ bool hr_hist_mergeable(const struct hr_hist *into, const struct hr_hist *from)
 	return into->shift == from->shift ? fits_plain(into, from) : fits_grouped(into, from);
 }
 
-/* @into is not finer.  Whole loops each, which a compiler makes several counts at once of. */
+#define BLOCK 16 /* counts: whole vectors of them */
+_Static_assert(HR_BUCKETS % BLOCK == 0, "whole blocks");
+
+static void add_plain(uint32_t *restrict into, const uint32_t *restrict from, uint32_t end)
+{
+	for (uint32_t b = 0; b < end; b += BLOCK)
+		for (uint32_t i = 0; i < BLOCK; i++)
+			into[b + i] += from[b + i];
+}
+
+/* @into is not finer.  Above the largest value there is nothing to add. */
 static void add_counts(struct hr_hist *into, const struct hr_hist *from)
 {
+	uint32_t end = hr_bucket(from->max) + 1;
+
 	if (from->shift == into->shift)
-		for (uint32_t i = 0; i < HR_BUCKETS; i++)
-			into->n[i] += from->n[i];
+		add_plain(into->n, from->n, end);
 	else if (into->shift == 1)
-		for (uint32_t i = 0; i < HR_BUCKETS; i += 2)
+		for (uint32_t i = 0; i < end; i += 2)
 			into->n[i] += from->n[i] + from->n[i + 1];
 	else
-		for (uint32_t i = 0, step = 1u << from->shift; i < HR_BUCKETS; i += step)
+		for (uint32_t i = 0, step = 1u << from->shift; i < end; i += step)
 			into->n[hr_hist_group(into, i)] += from->n[i];
 }
 
