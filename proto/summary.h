@@ -327,6 +327,7 @@ bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next);
  * Adds @next (same boot) in any order and with gaps, for roll-ups: only windows that measured the
  * same signals of the same devices, so that nothing counted is lost.  False, and no change:
  * they did not, or a counter would overflow.  dur_ms is not bounded by HR_DUR_MAX_MS, and the
- * span of sequences does not mean that all of them are inside.
+ * span of sequences does not mean that all of them are inside.  Counters and distributions only:
+ * threads, cgroups, file systems and grids of @into stay as they were.
  */
 bool hr_summary_fold(struct hr_summary *into, const struct hr_summary *next);

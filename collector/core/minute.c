@@ -29,7 +29,7 @@ static uint64_t add_sat(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-static uint64_t merge_ctr(enum hr_ctr_kind kind, uint64_t old, uint64_t next, bool later)
+static inline uint64_t merge_ctr(enum hr_ctr_kind kind, uint64_t old, uint64_t next, bool later)
 {
 	switch (kind) {
 	case HR_KIND_M:
@@ -42,6 +42,21 @@ static uint64_t merge_ctr(enum hr_ctr_kind kind, uint64_t old, uint64_t next, bo
 	default:
 		return add_sat(old, next);
 	}
+}
+
+/* One by one, so that a compiler knows the rule of each. */
+#define MERGE(id, sig, kind, unit)                                                                 \
+	to[CTR_ID(id)] = merge_ctr(HR_KIND_##kind, to[CTR_ID(id)], next[CTR_ID(id)], later);
+#define CTR_ID(id) HR_CTR_##id
+static void merge_ctrs(uint64_t to[HR_CTR_N], const uint64_t next[HR_CTR_N], bool later)
+{
+	HR_CTRS(MERGE)
+}
+#undef CTR_ID
+#define CTR_ID(id) HR_DCTR_##id
+static void merge_dctrs(uint64_t to[HR_DCTR_N], const uint64_t next[HR_DCTR_N], bool later)
+{
+	HR_DCTRS(MERGE)
 }
 
 static void add_spread(struct hr_spread *sp, const struct hr_hist *h, bool rest)
@@ -211,9 +226,10 @@ static void add_dev(struct hr_minute *m, const struct hr_dev_summary *d, bool la
 	if (d->dev >= m->n_dev)
 		m->n_dev = (uint8_t)(d->dev + 1);
 	md->have = md->seen ? md->have & d->have : d->have;
-	for (unsigned i = 0; i < HR_DCTR_N; i++)
-		md->ctr[i] = md->seen ? merge_ctr(hr_dctr_kind(i), md->ctr[i], d->ctr[i], later)
-				      : d->ctr[i];
+	if (md->seen)
+		merge_dctrs(md->ctr, d->ctr, later);
+	else
+		memcpy(md->ctr, d->ctr, sizeof(md->ctr));
 	for (unsigned i = 0; i < HR_DDIST_N; i++)
 		add_spread(&md->dist[i], &d->dist[i], dur_ms < HR_REST_MS);
 	add_late(md, d);
@@ -243,9 +259,10 @@ void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)
 	m->to_ms = later ? s->t_end_ms : m->to_ms;
 	m->covered_ms += s->dur_ms;
 	m->lost += s->lost;
-	for (unsigned i = 0; i < HR_CTR_N; i++)
-		m->ctr[i] =
-			first ? s->ctr[i] : merge_ctr(hr_ctr_kind(i), m->ctr[i], s->ctr[i], later);
+	if (first)
+		memcpy(m->ctr, s->ctr, sizeof(m->ctr));
+	else
+		merge_ctrs(m->ctr, s->ctr, later);
 	for (unsigned z = 0; z < HR_VQ_ROWS; z++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			m->vq_bad[z][g] += s->vq_bad[z][g];

@@ -383,6 +383,31 @@ static void grouping_does_not_matter(void **state)
 	}
 }
 
+static void a_fold_adds_counters_and_distributions_alone(void **state)
+{
+	uint64_t have = HAVE(CPU_STAT) | HAVE(STEAL) | HAVE(BURSTS) | HAVE(REPLAY) | HAVE(THREADS);
+
+	(void)state;
+	pair(have, have);
+	b.seq_first = b.seq_last = 20; /* a gap is none of its business */
+	a.ctr[HR_CTR_CTXT_N] = 5;
+	b.ctr[HR_CTR_CTXT_N] = 6;
+	a.vq_bad[0][0] = a.replay.tot[0][0] = UINT32_MAX;
+	b.vq_bad[0][0] = b.replay.tot[0][0] = 1;
+	b.n_top = b.n_group = b.n_fs = 1;
+	assert_true(hr_hist_add(&a.dist[HR_DIST_STEAL_1S], 5, 10));
+	assert_true(hr_hist_add(&b.dist[HR_DIST_STEAL_1S], 900, 1));
+	assert_true(hr_summary_fold(&a, &b));
+	assert_true(a.seq_first == 10 && a.seq_last == 20 && a.dur_ms == 19000);
+	assert_true(a.ctr[HR_CTR_CTXT_N] == 11);
+	assert_true(
+		a.dist[HR_DIST_STEAL_1S].total == 11 && hr_hist_valid(&a.dist[HR_DIST_STEAL_1S]));
+	assert_true(a.vq_bad[0][0] == UINT32_MAX && a.replay.tot[0][0] == UINT32_MAX);
+	assert_true(a.n_top == 0 && a.n_group == 0 && a.n_fs == 0);
+	b.have = HAVE(CPU_STAT);
+	assert_false(hr_summary_fold(&a, &b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +424,7 @@ int main(void)
 		cmocka_unit_test(of_file_systems_the_later_sample_counts),
 		cmocka_unit_test(a_sample_replaces_that_of_its_own_mount_alone),
 		cmocka_unit_test(grouping_does_not_matter),
+		cmocka_unit_test(a_fold_adds_counters_and_distributions_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
