@@ -26,6 +26,7 @@ for group in "serial" "cpu quota" "nothing is wrong"; do
 done
 jq -se 'all(.[]; .answer.schema == "headroom.answer/1" and .info.rules["0.8/mean"] > 0)' "$tmp/rows.json" >/dev/null ||
 	fail "a row without an answer or without the rules of thumb"
+"$HR_TOP/tests/truth/sum" "$tmp/rows.json" | grep -q "^all  *$(wc -l <"$tmp/rows.json") " || fail "the sums are not of all rows"
 # True on any machine: throttled threads are the quota's, and a pool of equals is no serial thread.
 jq -se 'map(select(.group == "serial" and .answer.reason == "serial-thread")) | length == 0' "$tmp/rows.json" >/dev/null ||
 	fail "a pool of equal threads was called serial"

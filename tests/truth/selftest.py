@@ -4,7 +4,9 @@
 import math
 import os
 import random
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
@@ -50,6 +52,36 @@ def rows():
     assert Row.of_json(r2.json()) == r2
     text = summary([r, r2])
     assert "1/2" in text and "x2.70" in text and "0.8/mean x4.00 1/1" in text, text
+    assert len(text.split("\n")) == 2, text  # one group: no line for all
+
+
+def sums():
+    """Two files of rows: 2.0 and 0.5 of the truth are x2 off; over-promised 1 of 3; of the clear ones 1 right, 1 unknown."""
+    short = answer("resize", "bigger-size-helps", 0.5, 0.8, 1)
+    a = [Row("a/1", 0.5, answer("yes", "headroom-left", 1.5, 4.0, 8), 2.0, "x", want="yes"),
+         Row("a/2", 1.25, short, 1.6, "x")]
+    b = [Row("b/1", 1.0, answer("unknown", "missing-evidence", 3.0, 3.5, 4.0), 2.0, "y", want="yes")]
+    with tempfile.TemporaryDirectory() as home:
+        for name, of in (("f", a), ("g", b)):
+            with open(os.path.join(home, name), "w", encoding="utf-8") as f:
+                f.write("".join(r.json() + "\n" for r in of))
+        tool, files = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sum"), [os.path.join(home, n) for n in "fg"]
+
+        def said(*args):
+            out = subprocess.run([sys.executable, tool, *args], capture_output=True, text=True)
+            return out.returncode, [" ".join(x.split()) for x in out.stdout.split("\n")]
+
+        code, text = said(*files)
+        # x2, x2 and 3.5 / 2: (2 * 2 * 1.75)^(1/3) = 1.913
+        assert code == 0 and text[1:4] == ["x 2 | 0/2 | x2.00 x0.50..x2.00 | 1/2 | 1 0 0 |", "y 1 | 1/1 | x1.75 x1.75..x1.75 | 0/1 | 0 0 1 |",
+                                           "all 3 | 1/3 | x1.91 x0.50..x2.00 | 1/3 | 1 0 1 |"], text
+        assert text[6].startswith("a/2") and text[6].endswith("<- outside of the interval"), text
+        assert text[7].endswith("<- over-promised, outside of the interval, unknown") and text[8:] == [""], text
+        assert [x.split()[0] for x in said("--by", "case", *files)[1][1:5]] == ["a/1", "a/2", "b/1", "all"]
+        assert [x.split()[0] for x in said("--by", "file", *files)[1][1:4]] == ["f", "g", "all"]
+        with open(files[0], "a", encoding="utf-8") as f:
+            f.write("started\n")
+        assert said(*files)[0] == 1
 
 
 def search():
@@ -122,6 +154,7 @@ def counters():
 
 
 rows()
+sums()
 search()
 together()
 logged()

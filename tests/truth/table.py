@@ -117,21 +117,40 @@ def share(v):
     return f"{sum(v)}/{len(v)}" if v else "-"
 
 
-def summary(rows):
-    out = [f"{'group':20} {'runs':>4} | {'over-promised':>13} | {'likely off':>10} {'spread':>14} | {'covered':>8} | "
+def _rules(rows):
+    """The rules of thumb over the rows whose truth is a k."""
+    rules = {}
+    for r in rows:
+        if r.truth is None:
+            continue
+        for name, k in r.info.get("rules", {}).items():
+            rules.setdefault(name, []).append(math.log(k / min(r.truth, r.k_max)))
+    return ", ".join(f"{n} {factor(e)} {share([x > math.log(OVER) for x in e])}" for n, e in rules.items())
+
+
+def summary(rows, of=None):
+    """A line for each group of rows, or for each different name in @of (one a row), and one for all if there are several."""
+    of = of or [r.group for r in rows]
+    names = list(dict.fromkeys(of))
+    width = max(20, *(len(n) for n in names)) if names else 20
+    out = [f"{'group':{width}} {'runs':>4} | {'over-promised':>13} | {'likely off':>10} {'spread':>14} | {'covered':>8} | "
            f"{'right':>5} {'wrong':>5} {'unknown':>7} | rules of thumb: off, over-promised"]
-    for g in dict.fromkeys(r.group for r in rows):
-        mine = [r for r in rows if r.group == g]
+    for n in names + (["all"] if len(names) > 1 else []):
+        mine = [r for r, name in zip(rows, of) if n in (name, "all")]
         errors = [r.error() for r in mine if r.error() is not None]
         verdicts = [r.verdict() for r in mine]
-        rules = {}
-        for r in mine:
-            if r.truth is None:
-                continue
-            for name, k in r.info.get("rules", {}).items():
-                rules.setdefault(name, []).append(math.log(k / min(r.truth, r.k_max)))
-        text = ", ".join(f"{n} {factor(e)} {share([x > math.log(OVER) for x in e])}" for n, e in rules.items())
-        out.append(f"{g:20} {len(mine):4} | {share([r.over_promise() for r in mine]):>13} | {factor(errors):>10} "
+        out.append(f"{n:{width}} {len(mine):4} | {share([r.over_promise() for r in mine]):>13} | {factor(errors):>10} "
                    f"{spread(errors):>14} | {share([r.covered() for r in mine]):>8} | {verdicts.count('right'):5} "
-                   f"{verdicts.count('wrong'):5} {verdicts.count('unknown'):7} | {text}")
+                   f"{verdicts.count('wrong'):5} {verdicts.count('unknown'):7} | {_rules(mine)}")
     return "\n".join(out)
+
+
+def to_look_at(rows):
+    """(row, why) of those that do not meet what is asked of a row."""
+    seen = []
+    for r in rows:
+        why = [text for text, bad in (("over-promised", r.over_promise()), ("outside of the interval", r.covered() is False),
+                                      (r.verdict(), r.verdict() in ("wrong", "unknown"))) if bad]
+        if why:
+            seen.append((r, ", ".join(why)))
+    return seen
