@@ -2,34 +2,67 @@
 /* Attribution gates (answer-model 3): limits on the VM, before the VM's size is blamed. */
 #include "collector/core/gates.h"
 
+#include <math.h>
+
 #define PSI_BAD      0.01  /* PSI memory some: reads were 9x slower at 1.1 % (answer-model 2) */
 #define RECLAIM_BAD  0.005 /* direct reclaim share of time */
 #define SWAP_IN_BAD  100.0 /* pages per second */
-#define CAME_BACK    0.01  /* of the pages that reclaim looked at; fewer were taken from nobody */
-#define AVAIL_PLENTY 0.20  /* with this much of RAM available the VM itself is not short */
+#define READ_S       1e-3  /* of a page, where no disk tells: a volume over a network */
+#define AGAIN_BAD    (SWAP_IN_BAD * READ_S) /* share of time to read again what was in memory */
+#define PAGE         4096.0
+#define AVAIL_PLENTY 0.20 /* with this much of RAM available the VM itself is not short */
 
-static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
+/* Nothing else: an OOM kill, and pages that are swapped in all the time. */
+static bool mem_proved(const struct hr_ctx *x, const struct hr_mem_gate *g)
 {
 	uint64_t ooms = hr_minute_has(x->m, HR_SIG_OOM) ? x->m->ctr[HR_CTR_OOM_N] : 0;
 	uint64_t cg_ooms = g->has_memcg ? x->m->ctr[HR_CTR_MEMCG_OOM_N] : 0;
 
-	return g->psi >= PSI_BAD || g->reclaim_share > RECLAIM_BAD ||
-	       g->swap_in_per_s > SWAP_IN_BAD || ooms > 0 || cg_ooms > 0;
+	return g->swap_in_per_s > SWAP_IN_BAD || ooms > 0 || cg_ooms > 0;
+}
+
+static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
+{
+	return g->psi >= PSI_BAD || g->reclaim_share > RECLAIM_BAD || mem_proved(x, g);
 }
 
 /*
- * Pressure is counted while kswapd makes room, too.  Where a file is read once, that is all there
- * is: no page that was taken comes back, and nobody reclaims by itself.
+ * Reads of pages that were in memory before cost at most so much of the time: each a request of
+ * its own, as long as the disks' mean.  What the disks did not read came from elsewhere.
  */
-static bool read_once(const struct hr_ctx *x, const struct hr_mem_gate *g)
+static double read_again(const struct hr_minute *m, double per_s)
 {
-	double few = CAME_BACK * g->pgscan_per_s;
-	struct hr_mem_gate by_others = *g;
+	double n = 0, ns = 0, pages = 0, t = hr_minute_s(m);
 
-	by_others.psi = 0;
-	return g->has_vmstat && g->has_reclaim && x->m->ctr[HR_CTR_DROP_CACHES_N] == 0 &&
-	       g->pgscan_per_s > 0 && g->refault_per_s < few && g->swap_in_per_s < few &&
-	       !mem_pressed(x, &by_others);
+	for (uint8_t i = 0; i < m->n_dev; i++) {
+		const struct hr_minute_dev *d = &m->dev[i];
+
+		if (!d->seen || !(d->have & HR_SIG_BIT(HR_SIG_DISK_IO)))
+			continue;
+		n += (double)(d->ctr[HR_DCTR_IO_RD_N] + d->ctr[HR_DCTR_IO_WR_N]);
+		ns += (double)d->ctr[HR_DCTR_IO_INFLIGHT_NS];
+		pages += (double)d->ctr[HR_DCTR_IO_RD_BYTES] / PAGE;
+	}
+	if (!(n > 0 && t > 0) || pages < per_s * t)
+		return per_s * READ_S;
+	return fmin(per_s, n / t) * ns / n / 1e9;
+}
+
+/*
+ * Reclaim counts as pressure whatever it takes, kswapd's too, and who reads a file larger than what
+ * is free reclaims for itself.  A machine that reads more than its RAM does so all the time, and
+ * would with twice the RAM.  Only what comes back is missed: its part of the reclaim, and the time
+ * to read it again, are what more memory would save.
+ */
+static bool is_missed(const struct hr_ctx *x, const struct hr_mem_gate *g)
+{
+	double share = 1;
+
+	/* Where it is not known what comes back, all may. */
+	if (g->has_vmstat && g->pgscan_per_s > 0 && x->m->ctr[HR_CTR_DROP_CACHES_N] == 0)
+		share = fmin(g->came_back_per_s / g->pgscan_per_s, 1);
+	return mem_proved(x, g) || share * g->reclaim_share > RECLAIM_BAD ||
+	       share * g->psi >= PSI_BAD || read_again(x->m, g->came_back_per_s) >= AGAIN_BAD;
 }
 
 static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
@@ -48,6 +81,8 @@ static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
 		g->psi = (double)m->ctr[HR_CTR_PSI_MEM_SOME_US] / 1e6 / t;
 	if (g->has_vmstat) {
 		g->swap_in_per_s = (double)m->ctr[HR_CTR_SWAP_IN_N] / t;
+		g->came_back_per_s =
+			(double)(m->ctr[HR_CTR_REFAULT_FILE_N] + m->ctr[HR_CTR_SWAP_IN_N]) / t;
 		g->pgscan_per_s =
 			(double)(m->ctr[HR_CTR_PGSCAN_DIRECT_N] + m->ctr[HR_CTR_PGSCAN_KSWAPD_N]) /
 			t;
@@ -69,7 +104,6 @@ void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 {
 	struct hr_mem_gate g = {.why = ""};
 	double total = x->facts ? (double)x->facts->mem_total_bytes : 0;
-	bool plenty;
 
 	mem_rates(x, &g);
 	hr_trace_say(x->t,
@@ -78,18 +112,20 @@ void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 		"%.0f pages/s, cgroup limit hits = %.0f",
 		100 * g.psi, 100 * PSI_BAD, g.swap_in_per_s, g.refault_per_s, g.pgscan_per_s,
 		g.memcg_hits);
-	plenty = g.has_meminfo && total > 0 &&
-		 (double)x->m->ctr[HR_CTR_MEM_AVAILABLE_BYTES] >= AVAIL_PLENTY * total;
+	g.plenty = g.has_meminfo && total > 0 &&
+		   (double)x->m->ctr[HR_CTR_MEM_AVAILABLE_BYTES] >= AVAIL_PLENTY * total;
 	if (!mem_pressed(x, &g)) {
 		g.verdict = HR_MEM_OK;
-	} else if (g.memcg_hits > 0 && (g.pgscan_per_s <= 0 || plenty)) {
+	} else if (g.memcg_hits > 0 && (g.pgscan_per_s <= 0 || g.plenty)) {
 		g.verdict = HR_MEM_LOCAL;
 		g.why = "a cgroup memory limit is hit while the VM itself has memory left";
-	} else if (plenty && read_once(x, &g)) {
-		g.verdict = HR_MEM_OK;
-		hr_trace_say(x->t, "  no page that reclaim took came back, and there is memory "
-				   "available: files that are read once");
-	} else if (plenty && g.pgscan_per_s <= 0) {
+	} else if (g.pgscan_per_s > 0 && !is_missed(x, &g)) {
+		/* With next to nothing available it stays open what the reclaim leads to. */
+		g.verdict = g.plenty ? HR_MEM_OK : HR_MEM_UNEXPLAINED;
+		g.why = "memory is reclaimed that is not read again, as where files are read once";
+		hr_trace_say(x->t, "  of %.0f pages/s looked at %.0f came back: not what is missed",
+			g.pgscan_per_s, g.came_back_per_s);
+	} else if (g.plenty && g.pgscan_per_s <= 0) {
 		g.verdict = HR_MEM_UNEXPLAINED;
 		g.why = "memory pressure without reclaim by the VM and without a cgroup limit hit";
 	} else {

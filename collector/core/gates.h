@@ -14,9 +14,11 @@ enum hr_mem_verdict {
 
 struct hr_mem_gate {
 	bool has_psi, has_vmstat, has_reclaim, has_memcg, has_meminfo;
+	bool plenty;                                       /* a fifth of the RAM is available */
 	double psi;                                        /* some, share of time */
 	double refault_per_s, swap_in_per_s, pgscan_per_s; /* pages */
-	double reclaim_share;                              /* direct reclaim, CPU-s per s */
+	double came_back_per_s; /* pages that had been taken: of files, and swapped in */
+	double reclaim_share;   /* direct reclaim, CPU-s per s */
 	double memcg_hits, memcg_full;
 	enum hr_mem_verdict verdict;
 	const char *why;

@@ -35,7 +35,7 @@ static struct need need_of(const struct hr_minute *m, double total, bool is_shor
 		.least = fmax(kept - WATERMARK * total, 0), .most = is_short ? INFINITY : taken};
 
 	if (n.most <= NEAR * kept)
-		n.likely = sqrt(kept * n.most);
+		n.likely = fmin(sqrt(kept * n.most), n.most);
 	return n;
 }
 
@@ -146,6 +146,11 @@ void hr_model_memory(const struct hr_ctx *x, struct hr_estimate *ret)
 	if (g.verdict == HR_MEM_UNEXPLAINED) {
 		ret->r.confidence = HR_CONFIDENCE_LOW;
 		hr_estimate_missing(ret, 0, "%s", g.why);
+		if (!g.plenty && ret->r.headroom.at_least.has) {
+			ret->r.headroom.at_least = hr_opt_of(fmin(ret->r.headroom.at_least.v, 1));
+			ret->r.headroom.capped = false;
+			ret->at[HR_SIZE_VCPUS] = ret->r.headroom;
+		}
 		return;
 	}
 	hr_bounds_bad(&ret->r.headroom);

@@ -137,12 +137,13 @@ def network(o):
     yield Row("network/own-shaper@guest", 1, answer, None, "own shaper", want="no/local-limit", info=info)
 
 
-# name: MB of the guest beside its swap, MB of the set, MB its cgroup may have, what is right
+# name: MB of the guest beside its swap, MB of the set, MB of a file read at random, MB its cgroup may have, what is right
 SETS = {
-    "fits": (512, 200, None, "yes"),
-    "too-large": (320, 340, None, "resize"),
-    "over-cgroup": (640, 150, 100, "no/local-limit"),
-    "in-cgroup": (640, 50, 100, "yes"),
+    "fits": (512, 200, 0, None, "yes"),
+    "too-large": (320, 340, 0, None, "resize"),
+    "file-too-large": (384, 100, 300, None, "resize"),
+    "over-cgroup": (640, 150, 0, 100, "no/local-limit"),
+    "in-cgroup": (640, 50, 0, 100, "yes"),
 }
 SWAP_MB = 300
 
@@ -157,45 +158,57 @@ def _swap(g):
         raise RuntimeError("no swap in the guest")
 
 
+def _file(g):
+    """A device to read whose contents take no memory, 0.1 ms a request."""
+    g.run("mount -t configfs none /sys/kernel/config")
+    g.run("cd /sys/kernel/config/nullb; mkdir f; echo 4000 >f/size; echo 2 >f/irqmode; echo 100000 >f/completion_nsec; "
+          "echo 1 >f/power; cd /; sleep 1")
+
+
 def memory(o):
     """Pages of a set read at random, where it fits and where it does not."""
-    for name, (total, mb, limit, want) in SETS.items():
+    for name, (total, mb, file, limit, want) in SETS.items():
         g = Guest(memory_mb=total + SWAP_MB, modules=("null_blk",), programs=("dd",))
         _swap(g)
         group = g.group("limited", memory_max=f"{limit}M") if limit else "/sys/fs/cgroup"
-        shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open --touch-mb {mb} --rate 200 --threads 4 "
-                 f"--seed {o.seed} --for {g.lead(o.seconds) + 4}'")
-        answer, lines = g.beside(o.seconds, shell, before=4)
+        if file:
+            _file(g)
+        sets = f"--touch-mb {mb} " + (f"--read /dev/f --read-mb {file} " if file else "")
+        warm = 20 if file else 4  # it is read twice first
+        shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open {sets} --rate 200 --threads 4 "
+                 f"--seed {o.seed} --for {g.lead(o.seconds) + warm}'")
+        answer, lines = g.beside(o.seconds, shell, "f" if file else "", warm)
         info = {"load": _results(lines), "memory": resource(answer, "memory")}
-        yield Row(f"memory/{name}@guest", mb / (limit or total), answer, None, "memory", want=want,
+        yield Row(f"memory/{name}@guest", (mb + file) / (limit or total), answer, None, "memory", want=want,
                   binding="memory" if want == "resize" else None, info=info)
         g.stop()
 
 
-# name: MB of the guest, swap, MB written at random, once, MB of a file read at random, once, MB its cgroup may have
+# name: MB of the guest, swap, MB written at random, once, MB of a file read at random, once, MB its cgroup may have,
+# MB a second of the rest of that file that something else reads once meanwhile, as a backup does
 WORKING_SETS = {
-    "mostly-anon": (512, False, 280, 0, 0, 60, None),
-    "little-cold": (512, False, 200, 0, 80, 20, None),
-    "anon": (512, False, 160, 0, 0, 120, None),
-    "file": (512, False, 16, 0, 160, 120, None),
-    "both": (512, False, 100, 0, 100, 120, None),
-    "reclaimed": (384, False, 60, 0, 80, 500, None),
-    "in-cgroup": (640, False, 40, 0, 100, 300, 220),
-    "cold-anon": (640, True, 100, 120, 0, 60, None),
-    "swapped-out": (320, True, 100, 180, 0, 0, None),
+    "mostly-anon": (512, False, 280, 0, 0, 60, None, 0),
+    "little-cold": (512, False, 200, 0, 80, 20, None, 0),
+    "anon": (512, False, 160, 0, 0, 120, None, 0),
+    "file": (512, False, 16, 0, 160, 120, None, 0),
+    "both": (512, False, 100, 0, 100, 120, None, 0),
+    "reclaimed": (384, False, 60, 0, 80, 500, None, 0),
+    "in-cgroup": (640, False, 40, 0, 100, 300, 220, 0),
+    "cold-anon": (640, True, 100, 120, 0, 60, None, 0),
+    "swapped-out": (320, True, 100, 180, 0, 0, None, 0),
+    "backup-anon": (512, False, 280, 0, 0, 0, None, 20),
+    "backup-most": (512, False, 350, 0, 0, 0, None, 20),
+    "backup-file": (512, False, 60, 0, 160, 0, None, 20),
 }
 
 
 def working_set(name, o):
     """A set of known size that is used, pages beside it that are not: what does the answer say is needed?"""
-    total, swap, hot, cold, read, once, limit = WORKING_SETS[name]
+    total, swap, hot, cold, read, once, limit, scan = WORKING_SETS[name]
     g = Guest(memory_mb=total + (SWAP_MB if swap else 0), modules=("null_blk",), programs=("dd",))
     if swap:
         _swap(g)
-    else:
-        g.run("mount -t configfs none /sys/kernel/config")
-    g.run("cd /sys/kernel/config/nullb; mkdir f; echo 800 >f/size; echo 2 >f/irqmode; echo 100000 >f/completion_nsec; "
-          "echo 1 >f/power; cd /; sleep 1")
+    _file(g)
     # what the kernel and the product need by themselves
     text = g.run(f"headroom measure --for 6s >/tmp/answer & sleep {3 + round(g.setup_s)}; cat /proc/meminfo; wait")
     kb = {x.split(":")[0]: int(x.split()[1]) for x in text.split("\n") if x.startswith("Mem")}
@@ -206,7 +219,10 @@ def working_set(name, o):
     warm = 10  # the sets are there by then
     shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open {sets} --rate 200 --threads 4 "
              f"--seed {o.seed} --for {g.lead(o.seconds) + warm}'")
-    answer, lines = g.beside(o.seconds, shell, before=warm)
+    if scan:  # the device is held open: its pages go when nobody has it open
+        shell = (f"(exec 9</dev/f; i=0; while :; do i=$((i+1)); /bin/dd if=/dev/f of=/dev/null bs=1M count={scan} "
+                 f"skip=$(({read} + i * {scan})) 2>/dev/null; sleep 1; done) & scan=$!; {shell}; kill $scan")
+    answer, lines = g.beside(o.seconds, shell, "f" if scan else "", before=warm)
     r = resource(answer, "memory")
     told = {e["signal"]: e["value"] / 1048576 for e in r["evidence"] if e["signal"].startswith("need_")}
     yield Row(f"working-set/{name}@guest", (hot + read) / total, answer, base + hot + read, "working set",

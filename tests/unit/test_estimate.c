@@ -149,14 +149,20 @@ static void what_is_needed_lies_between_what_cannot_go_and_what_is_not_free(void
 	fx_near(needed(b, "need_at_least"), 2596 - 0.05 * 4096, 1e-6); /* watermarks may be 5 % */
 	fx_near(needed(b, "need_likely"), sqrt(2596.0 * 3496), 1e-6);  /* off by 1.16 at most */
 	fx_near(needed(b, "need_at_most"), 3496, 1e-6);
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] =
+		500 * FX_MIB; /* no cache, and the kernel keeps 100 */
+	hr_model_memory(&b->x, &b->e);
+	fx_near(needed(b, "need_likely"), 3496, 1e-6);
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 1500 * FX_MIB;
 	b->m.ctr[HR_CTR_SWAP_FREE_BYTES] = 300 * FX_MIB; /* so much may be cold, too */
 	hr_model_memory(&b->x, &b->e);
 	fx_near(needed(b, "need_at_least"), 2296 - 0.05 * 4096, 1e-6);
 	fx_near(needed(b, "need_likely"), -1, 0); /* 3496 / 2296 = 1.52 */
 	fx_near(needed(b, "need_at_most"), 3496, 1e-6);
 	b->m.ctr[HR_CTR_SWAP_FREE_BYTES] = 0;
-	b->m.ctr[HR_CTR_PSI_MEM_SOME_US] = 200000; /* 2 % of 10 s, and reclaim: short */
+	b->m.ctr[HR_CTR_PSI_MEM_SOME_US] = 200000; /* 2 % of 10 s, half is read again: short */
 	b->m.ctr[HR_CTR_PGSCAN_DIRECT_N] = 1000;
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 500;
 	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 50 * FX_MIB;
 	hr_model_memory(&b->x, &b->e);
 	fx_near(needed(b, "need_at_least"), 4046 - 0.05 * 4096, 1e-6);
@@ -186,34 +192,100 @@ static void dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm(void 
 	assert_int_equal(g.verdict, HR_MEM_SHORT);
 }
 
+/* 10 s of 4096 MB, 60 % available: 5068 pages/s looked at, pressure 7.5 %, 0.64 % of reclaim. */
+static void much_is_reclaimed(struct bench *b)
+{
+	b->m.ctr[HR_CTR_PSI_MEM_SOME_US] = 750000;
+	b->m.ctr[HR_CTR_PGSCAN_KSWAPD_N] = 46680;
+	b->m.ctr[HR_CTR_PGSCAN_DIRECT_N] = 4000;
+	b->m.ctr[HR_CTR_RECLAIM_NS] = 64000000;
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 2458 * FX_MIB;
+	b->m.n_dev = 0;
+}
+
 /*
- * A guest that read 500 MB once through 384 (working-set/reclaimed): pressure 7.5 %, 5068 pages/s
- * looked at, none came back, 0.4 % of direct reclaim, and its own load was never late.
+ * working-set/reclaimed: pressure and the reader's own reclaim, and nothing comes back.  Were 100
+ * pages/s read again, and a read took 1 ms, that would be a tenth of the time.
  */
 static void a_file_that_is_read_once_is_no_shortage(void **state)
 {
 	struct bench *b = *state;
 	struct hr_mem_gate g;
 
-	b->m.ctr[HR_CTR_PSI_MEM_SOME_US] = 750000;
-	b->m.ctr[HR_CTR_PGSCAN_KSWAPD_N] = 50680;
-	b->m.ctr[HR_CTR_RECLAIM_NS] = 41000000;
-	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 2458 * FX_MIB; /* 60 % */
+	much_is_reclaimed(b);
 	hr_gate_memory(&b->x, &g);
 	assert_int_equal(g.verdict, HR_MEM_OK);
-	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 510; /* 1 % came back */
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 1000;
 	hr_gate_memory(&b->x, &g);
 	assert_int_equal(g.verdict, HR_MEM_SHORT);
-	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 500;
-	b->m.ctr[HR_CTR_SWAP_IN_N] = 510;
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 0;
+	b->m.ctr[HR_CTR_SWAP_IN_N] = 999;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->m.ctr[HR_CTR_SWAP_IN_N] = 1000;
 	hr_gate_memory(&b->x, &g);
 	assert_int_equal(g.verdict, HR_MEM_SHORT);
 	b->m.ctr[HR_CTR_SWAP_IN_N] = 0;
-	b->m.ctr[HR_CTR_RECLAIM_NS] = 51000000; /* tasks reclaim for themselves */
+	b->m.ctr[HR_CTR_DROP_CACHES_N] = 1; /* nobody knows what comes back */
 	hr_gate_memory(&b->x, &g);
 	assert_int_equal(g.verdict, HR_MEM_SHORT);
-	b->m.ctr[HR_CTR_RECLAIM_NS] = 41000000;
+}
+
+/* 1000 requests/s take 0.2 ms each: 500 pages/s that come back are a tenth of the time. */
+static void what_comes_back_counts_by_the_time_to_read_it_again(void **state)
+{
+	struct bench *b = *state;
+	struct hr_mem_gate g;
+
+	much_is_reclaimed(b);
+	b->m.n_dev = 1;
+	b->dev[0] = (struct hr_minute_dev){.seen = true, .have = HR_SIG_BIT(HR_SIG_DISK_IO)};
+	b->dev[0].ctr[HR_DCTR_IO_RD_N] = 10000;
+	b->dev[0].ctr[HR_DCTR_IO_RD_BYTES] = 10000 * 4096;
+	b->dev[0].ctr[HR_DCTR_IO_INFLIGHT_NS] = 2000000000;
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 4990;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 5010;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_SHORT);
+	b->dev[0].ctr[HR_DCTR_IO_RD_BYTES] = 0; /* read from a server, 1 ms each */
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 1010;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_SHORT);
+	b->dev[0].ctr[HR_DCTR_IO_RD_BYTES] = 10000 * 4096;
+	b->dev[0].ctr[HR_DCTR_IO_INFLIGHT_NS] = 0; /* at no cost: 13.4 % of 7.5 % */
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 6700;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 6800;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_SHORT);
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 500;
+	b->m.ctr[HR_CTR_RECLAIM_NS] = 5000000000; /* 1 % of half of the time: what tasks lost */
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->m.ctr[HR_CTR_RECLAIM_NS] = 5200000000;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_SHORT);
+}
+
+/* Nothing comes back, but there is little left: neither a shortage nor room. */
+static void little_that_is_available_leaves_it_open(void **state)
+{
+	struct bench *b = *state;
+	struct hr_mem_gate g;
+
+	much_is_reclaimed(b);
 	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 800 * FX_MIB; /* less than a fifth */
+	b->m.ctr[HR_CTR_MEM_ANON_BYTES] = 1000 * FX_MIB;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_UNEXPLAINED);
+	hr_model_memory(&b->x, &b->e);
+	assert_false(b->e.r.saturated);
+	fx_near(b->e.r.headroom.at_least.v, 1, 0);
+	assert_false(b->e.r.headroom.likely.has);
+	b->m.ctr[HR_CTR_OOM_N] = 1;
 	hr_gate_memory(&b->x, &g);
 	assert_int_equal(g.verdict, HR_MEM_SHORT);
 }
@@ -371,6 +443,8 @@ int main(void)
 		T(memory_reaches_as_far_as_available_over_anonymous),
 		T(what_is_needed_lies_between_what_cannot_go_and_what_is_not_free),
 		T(a_file_that_is_read_once_is_no_shortage),
+		T(what_comes_back_counts_by_the_time_to_read_it_again),
+		T(little_that_is_available_leaves_it_open),
 		T(dropped_caches_and_pressure_without_reclaim_are_not_a_short_vm),
 		T(any_minute_gives_ordered_bounds_in_range),
 		T(a_bare_minute_has_the_same_numbers),
