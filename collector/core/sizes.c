@@ -8,6 +8,7 @@
 #define GAIN_MOST    4    /* chosen: more was not seen */
 #define CLOSED_ERR   1.4  /* of the gain of closed load, downwards */
 #define FIXED_LOAD   1.2  /* of what is gained, upwards: what does not grow needs its part once */
+#define RATIO_ERR    1.37 /* of what is gained, upwards: two likelies, each off by 1.25 by chance */
 #define FROZEN_PROOF 1.05 /* "more vCPUs cannot help" is proven below it (answer-model 7) */
 
 static bool ratio(const struct hr_opt *big, const struct hr_opt *now, double *ret)
@@ -36,7 +37,7 @@ static struct hr_bounds gain_of(const struct hr_bounds *now, const struct hr_bou
 	/* where the larger size's factor is as large as any that is told, who knows how much more
 	 */
 	if (!(has_l && l > 1 && big->likely.v >= HR_K_MAX))
-		g.at_most = hr_opt_of(fmax(a, l));
+		g.at_most = hr_opt_of(1 + (fmax(a, l) - 1) * RATIO_ERR);
 	hr_bounds_tidy(&g);
 	return g;
 }
