@@ -30,7 +30,8 @@ static double vq_grid_k(unsigned g)
 	return exp2(((double)g - 2.0) / 3.0);
 }
 
-bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, struct hr_vq_k *ret_k)
+bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, const struct hr_allow *a,
+	struct hr_vq_k *ret_k)
 {
 	double f_below = 0, f = 0;
 	uint64_t worst = 0;
@@ -47,7 +48,7 @@ bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, str
 		worst = bad[g] > worst ? bad[g] : worst;
 		f = (double)worst / (double)total;
 		/* One late burst alone never makes a minute bad (section 2). */
-		if (f > eps && worst > 1)
+		if (f > hr_allowed(a, vq_grid_k(g)) && worst > 1)
 			break;
 	}
 	if (g == HR_VQ_GRID) {
@@ -57,8 +58,9 @@ bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, str
 		ret_k->k = HR_K_MIN;
 		ret_k->below = true;
 	} else {
-		double lo = log(f_below + 1e-5), hi = log(f + 1e-5);
-		double w = hi > lo ? (log(eps) - lo) / (hi - lo) : 1;
+		double lo = log(f_below + 1e-5) - log(hr_allowed(a, vq_grid_k(g - 1)));
+		double hi = log(f + 1e-5) - log(hr_allowed(a, vq_grid_k(g)));
+		double w = hi > lo ? -lo / (hi - lo) : 1;
 
 		w = w < 0 ? 0 : w > 1 ? 1 : w;
 		ret_k->k = vq_grid_k(g - 1) * pow(vq_grid_k(g) / vq_grid_k(g - 1), w);
@@ -83,7 +85,13 @@ static double ln_share(double f)
 	return log(f + 1e-5);
 }
 
-double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, double share)
+/* How far the share @f at grid point @g is above the tolerated one; ln. */
+static double above(const struct hr_allow *a, unsigned g, double f)
+{
+	return ln_share(f) - ln_share(hr_allowed(a, vq_grid_k(g)));
+}
+
+double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, const struct hr_allow *a)
 {
 	double f[HR_VQ_GRID], slope, lo, hi;
 	unsigned g = 0;
@@ -91,26 +99,25 @@ double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, double share)
 	if (total == 0)
 		return 1;
 	vq_shares(bad, total, f);
-	while (g < HR_VQ_GRID && f[g] <= share)
+	while (g < HR_VQ_GRID && f[g] <= hr_allowed(a, vq_grid_k(g)))
 		g++;
 	if (g == HR_VQ_GRID)
 		return HR_K_MAX;
+	hi = above(a, g, f[g]);
 	if (g == 0) {
-		slope = (ln_share(f[1]) - ln_share(f[0])) / log(vq_grid_k(1) / vq_grid_k(0));
-		return vq_grid_k(0) *
-		       exp((ln_share(share) - ln_share(f[0])) / fmax(slope, VQ_SLOPE_MIN));
+		slope = (above(a, 1, f[1]) - hi) / log(vq_grid_k(1) / vq_grid_k(0));
+		return vq_grid_k(0) * exp(-hi / fmax(slope, VQ_SLOPE_MIN));
 	}
-	lo = ln_share(f[g - 1]);
-	hi = ln_share(f[g]);
-	return vq_grid_k(g - 1) *
-	       pow(vq_grid_k(g) / vq_grid_k(g - 1), (ln_share(share) - lo) / (hi - lo));
+	lo = above(a, g - 1, f[g - 1]);
+	return vq_grid_k(g - 1) * pow(vq_grid_k(g) / vq_grid_k(g - 1), -lo / (hi - lo));
 }
 
 double hr_vq_today(const uint64_t bad[HR_VQ_GRID], uint64_t total, double measured)
 {
 	/* One burst is the resolution: nothing below it can be told from none. */
 	double floor = total ? 1 / (double)total : 1;
-	double k = hr_vq_reach(bad, total, fmax(measured, floor));
+	struct hr_allow as_much = {.eps = fmax(measured, floor)};
+	double k = hr_vq_reach(bad, total, &as_much);
 	bool seen = measured * (double)total >= VQ_SEEN;
 
 	return fmin(fmax(k, HR_VQ_TODAY_MIN), seen ? VQ_TODAY_MAX : 1);

@@ -67,10 +67,12 @@ struct hr_vq_k {
 };
 /* Load factor of the virtual queue from its late counts (answer-model 4.3).  False when @total is
  * 0. */
-bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, double eps, struct hr_vq_k *ret_k);
+bool hr_vq_solve(const uint64_t bad[HR_VQ_GRID], uint64_t total, const struct hr_allow *a,
+	struct hr_vq_k *ret_k);
 
-/* Load factor at which the late share reaches @share; below the grid the curve is continued. */
-double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, double share);
+/* Load factor at which the late share reaches what @a tolerates; below the grid the curve is
+ * continued. */
+double hr_vq_reach(const uint64_t bad[HR_VQ_GRID], uint64_t total, const struct hr_allow *a);
 
 /*
  * Where on the grid's scale today's load lies, by the late share @measured at it: below 1 when the

@@ -32,22 +32,16 @@ struct hr_opt hr_frozen_gain(const struct hr_minute *m)
 	return hr_opt_of((double)m->ctr[HR_CTR_FROZEN_2C_NS] / (double)m->ctr[HR_CTR_FROZEN_C_NS]);
 }
 
-/*
- * More than the limit, and by more than chance: the count of a load at its very limit is above it
- * in every second minute.  Two standard deviations: in one of forty.
- */
-bool hr_cpu_is_late(double eps, double bursts, double late)
+bool hr_cpu_is_late(double eps, double dev, double bursts, double late)
 {
-	double limit = eps * bursts;
-
-	return late > fmax(1, limit + 2 * sqrt(limit));
+	return late > hr_late_most(eps, dev, bursts);
 }
 
 double hr_bursts_wanted(double eps, double bursts, double late)
 {
 	double share = bursts > 0 ? late / bursts : 0;
 
-	if (late <= 1 || share <= eps || hr_cpu_is_late(eps, bursts, late))
+	if (late <= 1 || share <= eps || hr_cpu_is_late(eps, HR_LATE_MEASURE, bursts, late))
 		return fmax(FEW_BURSTS - bursts, 0);
 	/* share n > eps n + 2 sqrt(eps n) from this n on */
 	return fmax(4 * eps / ((share - eps) * (share - eps)) - bursts, 0);
@@ -88,16 +82,18 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	if (f.has_bursts) {
 		f.bursts = (double)m->ctr[HR_CTR_BURST_N];
 		f.late = (double)m->ctr[HR_CTR_BURST_LATE_N];
-		f.late_bad = x->part_late || hr_cpu_is_late(x->conf->eps, f.bursts, f.late);
+		f.late_bad = x->part_late ||
+			     hr_cpu_is_late(x->conf->eps, hr_late_dev(x->conf), f.bursts, f.late);
 		f.today = f.bursts >= CHECK_BURSTS
 				  ? hr_vq_today(m->vq_bad[0], m->ctr[HR_CTR_VQ_TOT_N],
 					    f.late / f.bursts)
 				  : 1;
 	}
+	f.allow = hr_allow_of(x->conf, f.bursts);
 	hr_steal_facts(x, &f);
 	f.s2.why = "no bursts were recorded";
 	if (f.has_bursts && x->pool)
-		hr_stage2_of(x->pool, x->conf->eps, &f.s2);
+		hr_stage2_of(x->pool, &f.allow, &f.s2);
 	if (f.has_slots && m->ctr[HR_CTR_SLOT_N])
 		f.busy_all = (double)m->ctr[HR_CTR_BUSY_ALL_N] / (double)m->ctr[HR_CTR_SLOT_N];
 	f.busy_p99 = (double)m->dist[HR_DIST_BUSY_1S].p99_hi / 1e3;
@@ -165,11 +161,11 @@ static void say_vq(const struct hr_ctx *x, const struct hr_vq_k *v, double c2, d
  * Late shares of real loads grew with the second to fourth power of the load (tests/truth), those
  * of one fast server near its limit much faster: with late bursts to go by, at most the third.
  */
-static double cube_law(const struct hr_ctx *x, const struct hr_cpu_facts *f)
+static double cube_law(const struct hr_cpu_facts *f)
 {
 	if (f->late < LATE_SEEN || f->bursts < CHECK_BURSTS)
 		return 0;
-	return cbrt(x->conf->eps * f->bursts / f->late);
+	return cbrt(hr_allowed(&f->allow, 1) * f->bursts / f->late);
 }
 
 /* Load factors at c2 vCPUs, and what they are off by. */
@@ -183,8 +179,8 @@ struct vq_k {
 static void stage1(const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z,
 	const struct hr_vq_k *v, struct vq_k *ret)
 {
-	double apart = hr_vq_reach(
-		x->m->vq_bad[HR_VQ_SPREAD + z], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps);
+	double apart =
+		hr_vq_reach(x->m->vq_bad[HR_VQ_SPREAD + z], x->m->ctr[HR_CTR_VQ_TOT_N], &f->allow);
 
 	/* Growth outside the bursts never fits less than growth inside them. */
 	*ret = (struct vq_k){.below = v->below,
@@ -200,8 +196,8 @@ static void stage2(
 {
 	const struct hr_stage2 *s2 = &f->s2;
 	uint64_t total = x->m->ctr[HR_CTR_VQ_TOT_N];
-	double in = hr_vq_reach(x->m->vq_bad[z], total, x->conf->eps);
-	double apart = hr_vq_reach(x->m->vq_bad[HR_VQ_SPREAD + z], total, x->conf->eps);
+	double in = hr_vq_reach(x->m->vq_bad[z], total, &f->allow);
+	double apart = hr_vq_reach(x->m->vq_bad[HR_VQ_SPREAD + z], total, &f->allow);
 
 	*ret = (struct vq_k){.inside = hr_stage2_k(in, s2->inside[z], s2->vq_inside[z]),
 		.apart = hr_stage2_k(apart, s2->apart[z], s2->vq_apart[z]),
@@ -254,7 +250,7 @@ static void vq_bounds(
 	if (f->has_slots)
 		b->at_most = hr_opt_of(work);
 	if (f->has_bursts &&
-		hr_vq_solve(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v)) {
+		hr_vq_solve(x->m->vq_bad[z], x->m->ctr[HR_CTR_VQ_TOT_N], &f->allow, &v)) {
 		/* A fair scheduler gives a hog up to half of the CPU it shares. */
 		double shared = 1 - f->hogs / (2 * c2);
 
@@ -263,7 +259,7 @@ static void vq_bounds(
 		if (f->s2.used)
 			stage2(x, f, z, &k);
 		k.apart = hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c, idle_share(x, f));
-		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(x, f)));
+		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(f)));
 		k.m_lo *= by_chance(x, f, k.inside);
 		b->at_least =
 			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
@@ -347,7 +343,8 @@ static void cpu_confidence(
 static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
 	double sure = f->late - CLUMPED * sqrt(f->late);
-	double most = sure > 0 ? fmax(x->conf->eps * f->bursts / sure, 1) : HR_K_MAX;
+	double tolerated = hr_allowed(&f->allow, 1) * f->bursts;
+	double most = sure > 0 ? fmax(tolerated / sure, 1) : HR_K_MAX;
 
 	if (most < HR_K_MAX && !(b->at_most.has && b->at_most.v <= most)) {
 		b->at_most = hr_opt_of(most);
@@ -365,8 +362,7 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	 * Three standard deviations of the count below the limit: not by chance.  But a pool of few
 	 * that never sleep waits little, however long its clients do: nothing is proven by it.
 	 */
-	if (b->at_least.has && f->busy < FULL &&
-		f->late + 3 * sqrt(f->late + 1) < x->conf->eps * f->bursts)
+	if (b->at_least.has && f->busy < FULL && f->late + 3 * sqrt(f->late + 1) < tolerated)
 		b->at_least.v = fmax(b->at_least.v, 1);
 	hr_bounds_tidy(b);
 }
@@ -383,7 +379,7 @@ static void self_check(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	struct hr_vq_k v;
 
 	if (f->s2.used || /* it has passed its own check */
-		!hr_vq_solve(x->m->vq_bad[0], x->m->ctr[HR_CTR_VQ_TOT_N], x->conf->eps, &v))
+		!hr_vq_solve(x->m->vq_bad[0], x->m->ctr[HR_CTR_VQ_TOT_N], &f->allow, &v))
 		return;
 	predicted = v.f_1;
 	if (hr_self_check(predicted, measured))

@@ -20,14 +20,15 @@ struct hr_cpu_facts {
 	double busy_all;           /* share of slots with every CPU busy */
 	double busy_p99, busy_max; /* CPUs busy in a second */
 	double hogs;               /* CPUs taken by threads that never sleep */
+	struct hr_allow allow;     /* late ones tolerated in it, at any load */
 	double today;              /* where today's load lies on the virtual queue's scale */
 	struct hr_stage2 s2;       /* replay of recorded bursts */
 	double unknown;            /* share of CPU time unaccounted for */
 	double throttled;          /* CPU-s per s */
 	double clump_s;            /* of steal_s, in the one or two worst seconds */
 	bool late_bad, steal_bad, quota_bad;
-	bool clumped; /* more stolen than the limit, but for one clump less */
-	bool stalled; /* the shortage may be all of one clump: none is claimed */
+	bool clumped;   /* more stolen than the limit, but for one clump less */
+	bool stalled;   /* the shortage may be all of one clump: none is claimed */
 };
 
 static inline double hr_ctr_s(const struct hr_minute *m, enum hr_ctr c)
@@ -35,8 +36,8 @@ static inline double hr_ctr_s(const struct hr_minute *m, enum hr_ctr c)
 	return (double)m->ctr[c] / 1e9;
 }
 
-/* Are @late of @bursts more than the share @eps, by more than chance? */
-bool hr_cpu_is_late(double eps, double bursts, double late);
+/* Are @late of @bursts more than the share @eps, by more than chance: @dev deviations? */
+bool hr_cpu_is_late(double eps, double dev, double bursts, double late);
 /*
  * How many more bursts would tell: as many as at_least needs, or where more than @eps are late, but
  * not by more than chance, as many as would prove it if the share stayed; 0: none.

@@ -98,33 +98,41 @@ static double ln_share(double f)
 	return log(f + 1e-5);
 }
 
-double hr_curve_k(const struct hr_curve *c, double share)
+/* How far the share at grid point @g is above the tolerated one; ln. */
+static double above(const struct hr_curve *c, const struct hr_allow *a, unsigned g)
+{
+	return ln_share(c->f[g]) - ln_share(hr_allowed(a, grid_k(g)));
+}
+
+double hr_curve_k(const struct hr_curve *c, const struct hr_allow *a)
 {
 	double lo, hi, slope;
 	unsigned g = 0;
 
-	while (g < HR_VQ_GRID && (c->f[g] <= share || c->f[g] * c->n * grid_k(g) <= 1.5))
+	while (g < HR_VQ_GRID &&
+		(c->f[g] <= hr_allowed(a, grid_k(g)) || c->f[g] * c->n * grid_k(g) <= 1.5))
 		g++;
 	if (g == HR_VQ_GRID)
 		return K_MAX;
-	hi = ln_share(c->f[g]);
+	hi = above(c, a, g);
 	if (g == 0) {
-		slope = (ln_share(c->f[1]) - hi) / (log(2) / 3);
-		return grid_k(0) * exp((ln_share(share) - hi) / fmax(slope, SLOPE_MIN));
+		slope = (above(c, a, 1) - hi) / (log(2) / 3);
+		return grid_k(0) * exp(-hi / fmax(slope, SLOPE_MIN));
 	}
-	lo = ln_share(fmin(c->f[g - 1], share));
-	return grid_k(g - 1 + (hi > lo ? (ln_share(share) - lo) / (hi - lo) : 1));
+	lo = fmin(above(c, a, g - 1), 0);
+	return grid_k(g - 1 + (hi > lo ? -lo / (hi - lo) : 1));
 }
 
 /* As hr_vq_today: one burst is the resolution, few late ones say nothing against the replay. */
 static double today_of(const struct hr_curve *c, double measured)
 {
-	double k = hr_curve_k(c, fmax(measured, 1 / c->n));
+	struct hr_allow as_much = {.eps = fmax(measured, 1 / c->n)};
+	double k = hr_curve_k(c, &as_much);
 
 	return fmin(fmax(k, TODAY_MIN), measured * c->n >= LATE_SEEN ? TODAY_MAX : 1);
 }
 
-void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
+void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_stage2 *ret)
 {
 	struct hr_curve c;
 	double alike;
@@ -144,17 +152,17 @@ void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret)
 			ret->why = "the replay covers no size as large";
 			return;
 		}
-		ret->inside[z] = hr_curve_k(&c, eps);
+		ret->inside[z] = hr_curve_k(&c, a);
 		if (z == 0)
 			ret->predicted = c.f[2];
 		(void)hr_pool_replay(p, HR_VQ_SPREAD + z, &c);
-		ret->apart[z] = hr_curve_k(&c, eps);
+		ret->apart[z] = hr_curve_k(&c, a);
 		if (z == 0)
 			ret->today = today_of(&c, ret->measured);
 		(void)hr_pool_queue(p, z, &c);
-		ret->vq_inside[z] = hr_curve_k(&c, eps);
+		ret->vq_inside[z] = hr_curve_k(&c, a);
 		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
-		ret->vq_apart[z] = hr_curve_k(&c, eps);
+		ret->vq_apart[z] = hr_curve_k(&c, a);
 	}
 	alike = fmax(CHECK_OFFSET, CHECK_COUNT / (double)p->bursts);
 	ret->used = fabs(log((ret->predicted + alike) / (ret->measured + alike))) <= log(2);

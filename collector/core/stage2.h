@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collector/core/allow.h"
 #include "collector/core/minute.h"
 
 #define HR_POOL_S 3600 /* counts lose 1/e in it */
@@ -34,10 +35,11 @@ bool hr_pool_replay(const struct hr_pool *p, unsigned row, struct hr_curve *ret)
 bool hr_pool_queue(const struct hr_pool *p, unsigned row, struct hr_curve *ret);
 
 /*
- * Load factor at which the late share passes @share, interpolated in ln f over ln k; below the
- * grid its first slope goes on; HR_K_MAX where it never does.  One late burst passes nothing.
+ * Load factor at which the late share passes what @a tolerates, interpolated in ln f over ln k;
+ * below the grid its first slope goes on; HR_K_MAX where it never does.  One late burst passes
+ * nothing.
  */
-double hr_curve_k(const struct hr_curve *c, double share);
+double hr_curve_k(const struct hr_curve *c, const struct hr_allow *a);
 
 /* What the replays say, to be applied to the virtual queue of any minute of the pool's time. */
 struct hr_stage2 {
@@ -49,7 +51,8 @@ struct hr_stage2 {
 	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES];       /* k of the replay, modes A and S */
 	double vq_inside[HR_VQ_SIZES], vq_apart[HR_VQ_SIZES]; /* k of the queue, same time */
 };
-void hr_stage2_of(const struct hr_pool *p, double eps, struct hr_stage2 *ret);
+/* @a: of the minute to which it is applied. */
+void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_stage2 *ret);
 
 /* k of a minute: its queue's @k_vq times what the replay found against @pool_vq. */
 double hr_stage2_k(double k_vq, double replay, double pool_vq);

@@ -100,8 +100,8 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index)
 
 static bool part_is_late(const struct hr_vm *vm)
 {
-	return vm->part_late ||
-	       hr_cpu_is_late(vm->conf.eps, (double)vm->part_bursts, (double)vm->part_late_n);
+	return vm->part_late || hr_cpu_is_late(vm->conf.eps, HR_LATE_MEASURE,
+					(double)vm->part_bursts, (double)vm->part_late_n);
 }
 
 /* Of a longer minute each 60 s is judged, too: what is late in one of them is not made good. */

@@ -9,6 +9,8 @@
 
 /* Grid points: 0.63 0.79 1 1.26 1.59 2 2.52 3.17 4 5.04 6.35 8. */
 
+static const struct hr_allow one_percent = {.eps = 0.01};
+
 static void the_grid_is_interpolated_in_ln_f(void **state)
 {
 	/* example 3: f(1.259921) = 0.004, f(1.587401) = 0.03, eps 0.01 -> w = 0.454005 */
@@ -16,7 +18,7 @@ static void the_grid_is_interpolated_in_ln_f(void **state)
 	struct hr_vq_k v;
 
 	(void)state;
-	assert_true(hr_vq_solve(bad, 1000, 0.01, &v));
+	assert_true(hr_vq_solve(bad, 1000, &one_percent, &v));
 	fx_near(v.k, 1.399264, 1e-6);
 	assert_false(v.below);
 	assert_false(v.capped);
@@ -30,15 +32,15 @@ static void late_nowhere_is_capped_and_late_everywhere_is_below(void **state)
 	struct hr_vq_k v;
 
 	(void)state;
-	assert_true(hr_vq_solve(none, 1000, 0.01, &v));
+	assert_true(hr_vq_solve(none, 1000, &one_percent, &v));
 	fx_near(v.k, 8, 0);
 	assert_true(v.capped);
 	for (unsigned g = 0; g < HR_VQ_GRID; g++)
 		all[g] = 1000;
-	assert_true(hr_vq_solve(all, 1000, 0.01, &v));
+	assert_true(hr_vq_solve(all, 1000, &one_percent, &v));
 	fx_near(v.k, 0.125, 0);
 	assert_true(v.below);
-	assert_false(hr_vq_solve(none, 0, 0.01, &v));
+	assert_false(hr_vq_solve(none, 0, &one_percent, &v));
 }
 
 static void one_late_burst_alone_is_not_bad(void **state)
@@ -47,7 +49,7 @@ static void one_late_burst_alone_is_not_bad(void **state)
 	struct hr_vq_k v;
 
 	(void)state;
-	assert_true(hr_vq_solve(bad, 20, 0.01, &v)); /* 1 of 20 is 5 %, but one only */
+	assert_true(hr_vq_solve(bad, 20, &one_percent, &v)); /* 1 of 20 is 5 %, but one only */
 	assert_true(v.capped);
 }
 
@@ -93,9 +95,9 @@ static void below_the_grid_its_first_slope_goes_on(void **state)
 	const uint64_t flat[HR_VQ_GRID] = {40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40};
 
 	(void)state;
-	fx_near(hr_vq_reach(bad, 1000, 0.01), 0.629961 * exp(-0.461932), 1e-5);
+	fx_near(hr_vq_reach(bad, 1000, &one_percent), 0.629961 * exp(-0.461932), 1e-5);
 	/* Never less steep than in proportion to the load: ln(4001/1001) = 1.385545 in ln k. */
-	fx_near(hr_vq_reach(flat, 1000, 0.01), 0.629961 * exp(-1.385545), 1e-5);
+	fx_near(hr_vq_reach(flat, 1000, &one_percent), 0.629961 * exp(-1.385545), 1e-5);
 }
 
 static void the_self_check_allows_a_factor_of_two(void **state)
@@ -194,7 +196,7 @@ static void every_k_is_in_range(void **state)
 		uint64_t bad[HR_VQ_GRID], total = random_grid(&r, bad);
 		struct hr_vq_k v;
 
-		assert_true(hr_vq_solve(bad, total, 0.01, &v));
+		assert_true(hr_vq_solve(bad, total, &one_percent, &v));
 		assert_true(v.k >= HR_K_MIN && v.k <= HR_K_MAX);
 	}
 }
@@ -211,8 +213,8 @@ static void fewer_late_wakes_never_lower_k(void **state)
 
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
 			less[g] = bad[g] - bad[g] / 3;
-		assert_true(hr_vq_solve(bad, total, 0.01, &a));
-		assert_true(hr_vq_solve(less, total, 0.01, &b));
+		assert_true(hr_vq_solve(bad, total, &one_percent, &a));
+		assert_true(hr_vq_solve(less, total, &one_percent, &b));
 		assert_true(b.k >= a.k - 1e-12);
 	}
 }

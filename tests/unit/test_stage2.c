@@ -6,6 +6,8 @@
 #include "collector/core/model.h"
 
 /* A minute with 1000 bursts recorded and replayed; late shares per mille from @pm on, one row. */
+static const struct hr_allow one_percent = {.eps = 0.01};
+
 static void replayed(struct hr_minute *m, const uint32_t pm[HR_VQ_GRID])
 {
 	memset(m, 0, sizeof(*m));
@@ -35,7 +37,7 @@ static void the_largest_load_with_one_percent_late_is_k(void **state)
 	(void)state;
 	replayed(&m, pm);
 	hr_pool_add(&p, &m);
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_true(s.used);
 	fx_near(s.inside[0], 1.259921 * pow(1.259921, 0.454), 0.005);
 	fx_near(s.apart[1], s.inside[0], 1e-9);
@@ -60,7 +62,7 @@ static void loads_that_were_not_replayed_count_as_late(void **state)
 	assert_true(hr_pool_replay(&p, 0, &c));
 	fx_near(c.f[5], 0, 1e-9);
 	fx_near(c.f[6], 0.5, 1e-3);
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	/* from 0 to a half: ln(1001)/ln(50001) of a grid step beyond 2 */
 	fx_near(s.inside[0], 2 * pow(1.259921, log(1001) / log(50001)), 0.002);
 	/* and copies that chance drew fewer of, 30 of 1260, are not missing */
@@ -80,13 +82,13 @@ static void it_is_not_used_without_evidence(void **state)
 	struct hr_minute m;
 
 	(void)state;
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_false(s.used);
 	assert_non_null(s.why);
 	replayed(&m, pm);
 	m.ctr[HR_CTR_REPLAY_BURST_N] = 199;
 	hr_pool_add(&p, &m);
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_false(s.used);
 	/* 0.9 % of 1000 by replay, 3 of them are alike: (0.009 + 0.003) / 2 - 0.003 = 0.3 % as they
 	 * ran is the least allowed */
@@ -94,16 +96,16 @@ static void it_is_not_used_without_evidence(void **state)
 	memset(&p, 0, sizeof(p));
 	m.ctr[HR_CTR_REPLAY_LATE_N] = 4;
 	hr_pool_add(&p, &m);
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_true(s.used);
 	p.late_n = 2;
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_false(s.used);
 	p.late_n = 19; /* below (0.009 + 0.003) x 2 - 0.003 = 2.1 % */
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_true(s.used);
 	p.late_n = 23;
-	hr_stage2_of(&p, 0.01, &s);
+	hr_stage2_of(&p, &one_percent, &s);
 	assert_false(s.used);
 }
 

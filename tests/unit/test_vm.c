@@ -7,7 +7,8 @@
 
 #include "collector/core/vm.h"
 
-static struct hr_vm *measure_vm(void)
+/* As the service judges it by the minute, or `measure` all of it. */
+static struct hr_vm *vm_of(uint64_t minute_ms)
 {
 	struct hr_model_conf c;
 	struct hr_facts f = fx_facts();
@@ -15,6 +16,7 @@ static struct hr_vm *measure_vm(void)
 
 	hr_model_conf_default(&c);
 	c.min_history_h = 0;
+	c.minute_ms = minute_ms;
 	vm = hr_vm_new(&c);
 	assert_non_null(vm);
 	hr_vm_facts(vm, &f, FX_T0_MS);
@@ -38,7 +40,7 @@ static struct hr_answer *answer_of(struct hr_vm *vm)
 /* Two windows of 10 s, each changed by @change. */
 static struct hr_answer *measure(void (*change)(struct hr_summary *s))
 {
-	struct hr_vm *vm = measure_vm();
+	struct hr_vm *vm = vm_of(300000);
 	struct hr_answer *a;
 
 	for (uint64_t i = 0; i < 2; i++) {
@@ -85,7 +87,7 @@ static struct hr_summary *rest(uint64_t t_end_ms)
 static void the_rest_of_a_measurement_is_no_minute_of_its_own(void **state)
 {
 	for (unsigned windows = 5; windows < 8; windows++) {
-		struct hr_vm *vm = measure_vm();
+		struct hr_vm *vm = vm_of(60000);
 		struct hr_summary *s = NULL;
 		struct hr_answer *a;
 		uint64_t end = 0;
@@ -311,7 +313,7 @@ static void memcg_thrash_and_vague_cpu(struct hr_summary *s)
 static void the_cgroup_that_is_held_back_is_named(void **state)
 {
 	struct hr_facts f = fx_facts();
-	struct hr_vm *vm = measure_vm();
+	struct hr_vm *vm = vm_of(60000);
 	struct hr_summary *s = fx_idle(0);
 	struct hr_answer *a;
 
@@ -497,9 +499,56 @@ static void the_service_says_unknown_before_30_hours(void **state)
 	hr_vm_free(vm);
 }
 
+/* A day of the service, 6000 bursts a minute: @late of each 1000 in the last @minutes, else none.
+ */
+static struct hr_answer *a_day(unsigned minutes, uint64_t late)
+{
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	struct hr_vm *vm = vm_of(60000);
+
+	assert_non_null(a);
+	for (uint64_t i = 0; i < 8640; i++) {
+		struct hr_summary *s = fx_idle(i);
+
+		s->ctr[HR_CTR_BURST_N] = s->ctr[HR_CTR_VQ_TOT_N] = 1000;
+		s->ctr[HR_CTR_BURST_LATE_N] = i >= 8640 - 6 * minutes ? late : 0;
+		hr_vm_add(vm, s);
+		free(s);
+	}
+	hr_vm_answer(vm, "vm", FX_T0_MS + 86400000, a);
+	hr_vm_free(vm);
+	return a;
+}
+
+/*
+ * Of 6000, 60 are tolerated, and 5 sqrt(60) = 38.7 more may be a clump: 96 are no shortage, 102 are
+ * one; in an hour of the day, not in seven minutes of it, which are 0.49 %.
+ */
+static void an_hour_of_the_day_binds_and_no_few_minutes_do(void **state)
+{
+	struct hr_answer *a = a_day(60, 17);
+
+	(void)state;
+	assert_true(fx_res(a, HR_RES_CPU)->saturated);
+	assert_true(a->headroom.at_least.v < 1 && a->headroom.likely.v <= 1);
+	assert_true(a->kind != HR_ANSWER_YES);
+	free(a);
+	a = a_day(60, 16);
+	assert_false(fx_res(a, HR_RES_CPU)->saturated);
+	assert_true(a->headroom.at_least.v >= 1);
+	free(a);
+	a = a_day(7, 17);
+	assert_false(fx_res(a, HR_RES_CPU)->saturated);
+	assert_int_equal(a->kind, HR_ANSWER_YES);
+	free(a);
+	a = a_day(8, 17);
+	assert_true(fx_res(a, HR_RES_CPU)->saturated);
+	free(a);
+}
+
 static void time_without_a_claim_was_seen_all_the_same(void **state)
 {
-	struct hr_vm *vm = measure_vm();
+	struct hr_vm *vm = vm_of(60000);
 	struct hr_answer *a = calloc(1, sizeof(*a));
 
 	(void)state;
@@ -541,6 +590,7 @@ int main(void)
 		cmocka_unit_test(a_share_of_next_to_nothing_is_not_held_against_the_limit),
 		cmocka_unit_test(stolen_cpu_time_is_the_hypervisors_fault),
 		cmocka_unit_test(a_missing_signal_is_never_yes),
+		cmocka_unit_test(an_hour_of_the_day_binds_and_no_few_minutes_do),
 		cmocka_unit_test(time_without_a_claim_was_seen_all_the_same),
 		cmocka_unit_test(the_service_says_unknown_before_30_hours),
 	};
