@@ -4,7 +4,7 @@
  * series (K of this size, of the candidate sizes, of each resource and device,
  * each as at_least, likely, at_most), what bound, or a demand distribution.
  *
- * k is kept as a byte (answer-model 1: 64 steps of 6.7 %, rounded down; at_most
+ * k is kept as a byte (64 steps of 6.8 %, 1 and 1.3 among them, rounded down; at_most
  * rounded up), time in units of 10 s, so a minute weighs 6 and a late window 1.
  * Sparse: a day of a steady VM takes a few dozen cells of 8 bytes.  Additive,
  * so the order in which windows arrive does not matter.
@@ -17,7 +17,7 @@
 
 #include "collector/core/answer.h"
 
-/* answer-model 1: code of k rounded down, and up; the value of a code. */
+/* Code of k rounded down, and up; the value of a code. */
 uint8_t hr_k_code(double k);
 uint8_t hr_k_code_up(double k);
 double hr_k_decode(uint8_t code);
