@@ -5,7 +5,11 @@
  * (sched.h).  Thousands of rows in minutes on any machine: what MODEL.md marks [S].
  *
  *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--only NAME] [--rows]
- *               [--explain] [--stage1] [--service]
+ *               [--explain] [--stage1] [--service] [--busy-hour] [--truth FILE]
+ *   truth_bench --minutes N [--cpus N] [--only NAME] >FILE
+ *
+ * The truth is that of the same seed's next minutes, in the long run; or, of FILE, that of N
+ * minutes of any, in the long run and by the share of minutes that are BAD: both are judged then.
  */
 #include <getopt.h>
 #include <math.h>
@@ -16,29 +20,29 @@
 #include "agent/core/fold.h"
 #include "agent/core/reach.h"
 #include "agent/core/replay.h"
+#include "breaks.h"
 #include "collector/core/vm.h"
 #include "proto/num.h"
 #include "sched.h"
+#include "tally.h"
 
-#define NS       1000000000ULL
-#define TRUTH_S  40.0 /* length of a run that searches the truth */
-#define WINDOW_S 10
-#define SLICE_S  5
-#define EPS      0.01
-#define LEAD_NS  (1 * NS)
-#define OVER     1.25
+#define NS         1000000000ULL
+#define WINDOW_S   10
+#define SLICE_S    5
+#define LEAD_NS    (1 * NS)
+#define LONGEST_NS (60 * NS) /* no job of these loads takes longer */
 /* Of the batches' mean of four: below it they are single jobs, which no size makes smaller. */
 #define BATCH_LEAST 0.5
-#define CLEAR       (1.3 * 1.25 * 1.25) /* both ways to grow: twice the error from the target */
 
 static const char *const arrive_name[] = {"poisson", "bursts", "batches", "ticks"};
 static const char *const size_name[] = {"exp", "lognormal", "bimodal"};
 
 /* --- one run of the product on simulated jobs ----------------------------------- */
 
-static bool stage1;  /* without the replay of recorded bursts */
-static bool service; /* minutes, each with a k of its own, one slice a minute */
-static bool explain; /* print each step of each row */
+static bool stage1;    /* without the replay of recorded bursts */
+static bool service;   /* minutes, each with a k of its own, one slice a minute */
+static bool busy_hour; /* the load is that of one hour in the middle */
+static bool explain;   /* print each step of each row */
 
 struct feed {
 	struct hr_slot_cpu *slot;
@@ -91,6 +95,22 @@ static int by_wake(const void *a, const void *b)
 
 static struct hr_reach_seen seen;
 
+/* The first of the jobs, by arrival, that came at @at or later. */
+static size_t first_from(const struct job *job, size_t n, uint64_t at)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (job[mid].at_ns < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 /* The slice of 5 s from @at on, as far as its jobs ended; how many were late. */
 static uint64_t slice_of(const struct job *job, size_t n, uint64_t at, struct hr_replay_in *ret_in)
 {
@@ -101,10 +121,12 @@ static uint64_t slice_of(const struct job *job, size_t n, uint64_t at, struct hr
 		.length_ns = SLICE_S * NS,
 		.seed = 1790000000000ULL ^ at,
 		.seen = &seen};
-	for (size_t i = 0; i < n && ret_in->n < HR_BURSTS_MAX; i++) {
+	for (size_t i = first_from(job, n, at); i < n && job[i].at_ns < until; i++) {
 		uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
 
-		if (job[i].at_ns < at || job[i].end_ns >= until)
+		if (ret_in->n == HR_BURSTS_MAX)
+			break;
+		if (job[i].end_ns >= until)
 			continue;
 		burst[ret_in->n++] =
 			(struct hr_burst){job[i].at_ns - at, job[i].took_ns, (uint32_t)wait, false};
@@ -159,9 +181,9 @@ static void learn_all(const struct job *job, size_t n, unsigned windows)
 
 static void counters(struct hr_summary *s, const struct job *job, size_t n, uint64_t from)
 {
-	uint64_t until = from + WINDOW_S * NS;
+	uint64_t until = from + WINDOW_S * NS, back = from > LONGEST_NS ? from - LONGEST_NS : 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = first_from(job, n, back); i < n && job[i].at_ns < until; i++) {
 		uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
 
 		if (job[i].end_ns < from || job[i].end_ns >= until)
@@ -235,7 +257,7 @@ static void measure(
 	struct job *job;
 
 	mine.for_s = seconds + 3;
-	job = plan_make(&mine, &n);
+	job = busy_hour ? plan_busy_hour(&mine, seconds / 2, &n) : plan_make(&mine, &n);
 	f.n_slots = (uint32_t)(mine.for_s * 1e9 / HR_SLOT_NS) + 1;
 	f.slot = calloc(f.n_slots, sizeof(*f.slot));
 	f.job = job;
@@ -257,120 +279,185 @@ static void measure(
 	free(job);
 }
 
-/* --- truth ------------------------------------------------------------------------ */
-
-static double late_at(const struct plan_opts *o, double k, unsigned cpus)
-{
-	double late = 0;
-
-	for (unsigned i = 0; i < 2; i++) { /* another minute of the same kind */
-		struct plan_opts mine = *o;
-		struct job *job;
-		size_t n;
-
-		mine.k = k;
-		mine.for_s = TRUTH_S;
-		mine.seed += 7919 * (i + 1);
-		job = plan_make(&mine, &n);
-		if (!job)
-			abort();
-		sched_run(job, n, cpus, NULL, NULL);
-		late += sched_late(job, n) / 2;
-		free(job);
-	}
-	return late;
-}
-
-/* Growth of today's load (k copies, or k inside) in the other way, until it breaks. */
-static double other_truth(const struct plan_opts *o, unsigned cpus)
-{
-	struct plan_opts mine = *o;
-	double lo = 0.4, hi = 12;
-
-	for (unsigned i = 0; i < 6; i++) {
-		mine.other = sqrt(lo * hi);
-		if (late_at(&mine, mine.k, cpus) > EPS)
-			hi = mine.other;
-		else
-			lo = mine.other;
-	}
-	return sqrt(lo * hi);
-}
-
-static double break_point(const struct plan_opts *o, unsigned cpus)
-{
-	double lo = 0.3, hi = 22;
-
-	for (unsigned i = 0; i < 9; i++) {
-		double mid = sqrt(lo * hi);
-
-		if (late_at(o, mid, cpus) > EPS)
-			hi = mid;
-		else
-			lo = mid;
-	}
-	return sqrt(lo * hi);
-}
-
 /* --- rows -------------------------------------------------------------------------- */
 
-struct tally {
-	unsigned n, over, covered, likely_n, right, wrong, unknown, clear;
-	double ln_err;
+#define FRACTIONS 4
+static const double fraction[FRACTIONS] = {0.15, 0.3, 0.6, 1.25};
+static const double mean_ms[] = {0.5, 2, 10};
+
+/* A case of the bench; @w numbers them.  false: the same as another. */
+#define CASES (ARRIVE_N * 3 * 3 * GROW_N)
+static bool case_of(unsigned w, unsigned cpus, struct plan_opts *ret_o, char name[64])
+{
+	*ret_o = (struct plan_opts){.arrive = w % 4,
+		.size = w / 4 % 3,
+		.mean_s = mean_ms[w / 12 % 3] / 1e3,
+		.grow = w / 36,
+		.k = 1};
+	ret_o->rate_per_s = 0.05 * cpus / ret_o->mean_s;
+	snprintf(name, 64, "%s-%s-%gms-%s", arrive_name[ret_o->arrive], size_name[ret_o->size],
+		ret_o->mean_s * 1e3, ret_o->grow ? "more" : "in");
+	return ret_o->arrive != ARRIVE_POISSON || ret_o->grow != GROW_COPIES;
+}
+
+/* Where a case breaks, and what its loads carry in the other way. */
+struct truth {
+	struct breaks at, other[FRACTIONS];
 };
 
-static double cut(double k)
+/* --minutes: the truths of a case as a line of FILE. */
+static void print_truth(
+	const char *name, const struct plan_opts *o, unsigned cpus, unsigned minutes)
 {
-	return k > 8 ? 8 : k < 0.125 ? 0.125 : k;
-}
+	struct breaks at = breaks_of(o, false, cpus, minutes);
 
-/* @inside, @apart: the true k of the two ways to grow. */
-static void judge(struct tally *t, double inside, double apart, const struct hr_answer *a)
-{
-	const struct hr_bounds *b = &a->headroom;
-	double low_k = cut(fmin(inside, apart)), k = cut(apart);
-	bool yes = a->kind == HR_ANSWER_YES;
-	bool low = a->kind == HR_ANSWER_RESIZE || a->kind == HR_ANSWER_NO;
+	printf("%s %.3f %.3f", name, at.long_run, at.minutes);
+	for (unsigned i = 0; i < FRACTIONS; i++) {
+		struct plan_opts mine = *o;
+		struct breaks other = {NAN, NAN};
 
-	t->n++;
-	t->over += b->at_least.has && b->at_least.v > OVER * low_k;
-	t->covered += (!b->at_least.has || b->at_least.v <= low_k) &&
-		      (!b->at_most.has || b->at_most.v >= k || b->at_most.v >= 8);
-	if (b->likely.has) {
-		t->likely_n++;
-		t->ln_err += fabs(log(b->likely.v / k));
+		mine.k = fraction[i] * at.long_run;
+		if (o->arrive != ARRIVE_POISSON && fraction[i] < 1)
+			other = breaks_of(&mine, true, cpus, minutes);
+		printf(" %.3f %.3f", other.long_run, other.minutes);
 	}
-	if (low_k > CLEAR || k < 1 / OVER + 0.01) {
-		t->clear++;
-		t->right += low_k > CLEAR ? yes : low;
-		t->wrong += low_k > CLEAR ? low : yes;
-		t->unknown += !yes && !low;
-	} else {
-		t->wrong += (yes && low_k < 1) || (low && k > 1.3 * OVER);
+	puts("");
+	fflush(stdout);
+}
+
+/* The case's line of @file; false: none. */
+static bool read_truth(FILE *file, const char *name, struct truth *ret)
+{
+	char line[512], *at;
+	size_t len = strlen(name);
+
+	rewind(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, len) != 0 || line[len] != ' ')
+			continue;
+		at = line + len;
+		ret->at.long_run = strtod(at, &at);
+		ret->at.minutes = strtod(at, &at);
+		for (unsigned i = 0; i < FRACTIONS; i++) {
+			ret->other[i].long_run = strtod(at, &at);
+			ret->other[i].minutes = strtod(at, &at);
+		}
+		return true;
 	}
+	return false;
 }
 
-static void print_tally(const char *name, const struct tally *t)
+/* The same of one seed, in the long run only. */
+static struct truth seed_truth(const struct plan_opts *o, unsigned cpus)
 {
-	printf("%-34s %5u | over-promised %4.1f %% | likely x%.2f | covered %3.0f %% | clear %u: "
-	       "right %.0f %% unknown %.0f %%; wrong %u\n",
-		name, t->n, 100.0 * t->over / t->n,
-		t->likely_n ? exp(t->ln_err / t->likely_n) : NAN, 100.0 * t->covered / t->n,
-		t->clear, t->clear ? 100.0 * t->right / t->clear : 0,
-		t->clear ? 100.0 * t->unknown / t->clear : 0, t->wrong);
+	struct truth t = {.at = {breaks_of_seed(o, cpus), NAN}};
+
+	for (unsigned i = 0; i < FRACTIONS; i++) {
+		struct plan_opts mine = *o;
+
+		mine.k = fraction[i] * t.at.long_run;
+		t.other[i].long_run = o->arrive == ARRIVE_POISSON || fraction[i] > 1
+					      ? NAN
+					      : breaks_other_of_seed(&mine, cpus);
+	}
+	return t;
 }
 
-static void add_tally(struct tally *to, const struct tally *t)
+/* Sums by both definitions. */
+struct tallies {
+	struct tally long_run, minutes;
+};
+
+static void judge(struct tally *t, const struct plan_opts *o, double at, double other,
+	const struct hr_answer *a)
 {
-	to->n += t->n;
-	to->over += t->over;
-	to->covered += t->covered;
-	to->likely_n += t->likely_n;
-	to->right += t->right;
-	to->wrong += t->wrong;
-	to->unknown += t->unknown;
-	to->clear += t->clear;
-	to->ln_err += t->ln_err;
+	struct tally one = {0};
+	double own = at / o->k;
+
+	if (isnan(other)) /* does not matter, or nowhere */
+		other = o->arrive == ARRIVE_POISSON || own < 1 ? own : 12;
+	tally_judge(&one, o->grow == GROW_COPIES ? other : own,
+		o->grow == GROW_COPIES ? own : other, a);
+	tally_add(t, &one);
+}
+
+static void print_tallies(const char *name, const struct tallies *t)
+{
+	char minutes[80];
+
+	if (t->long_run.n)
+		tally_print(name, &t->long_run);
+	if (!t->minutes.n)
+		return;
+	snprintf(minutes, sizeof(minutes), "%s, minutes", name);
+	tally_print(minutes, &t->minutes);
+}
+
+static void add_tallies(struct tallies *to, const struct tallies *t)
+{
+	tally_add(&to->long_run, &t->long_run);
+	tally_add(&to->minutes, &t->minutes);
+}
+
+struct bench {
+	unsigned cpus, seconds, first, last, minutes;
+	const char *only;
+	bool rows;
+	FILE *truth;
+	struct tallies all, by_f[FRACTIONS];
+};
+
+static void row(const struct bench *b, const struct plan_opts *o, const char *name,
+	const struct truth *t, unsigned i, struct tallies *ret)
+{
+	struct hr_answer a;
+
+	*ret = (struct tallies){0};
+	measure(o, b->cpus, b->seconds, &a);
+	judge(&ret->long_run, o, t->at.long_run, t->other[i].long_run, &a);
+	if (b->truth)
+		judge(&ret->minutes, o, t->at.minutes, t->other[i].minutes, &a);
+	if (!b->rows)
+		return;
+	printf("%s %u %.2f at %.2f: %.2f %.2f %.2f %s %.2f", name, (unsigned)o->seed, fraction[i],
+		t->at.long_run, a.headroom.at_least.v, a.headroom.likely.v, a.headroom.at_most.v,
+		hr_answer_kind_name(a.kind), t->other[i].long_run);
+	if (b->truth)
+		printf(" minutes %.2f %.2f", t->at.minutes, t->other[i].minutes);
+	puts("");
+}
+
+static void run_case(struct bench *b, const struct plan_opts *as, const char *name)
+{
+	struct tallies sum = {0};
+	struct truth t = {0};
+
+	if (b->truth && !read_truth(b->truth, name, &t)) {
+		fprintf(stderr, "%s: no truth\n", name);
+		return;
+	}
+	for (unsigned seed = b->first; seed <= b->last; seed++) {
+		struct plan_opts o = *as;
+
+		o.seed = seed;
+		if (!b->truth)
+			t = seed_truth(&o, b->cpus);
+		if (t.at.long_run < 0.4) /* late at any load: no level of service to break */
+			continue;
+		for (unsigned i = 0; i < FRACTIONS; i++) {
+			struct tallies one;
+
+			o.k = fraction[i] * t.at.long_run;
+			if (o.arrive == ARRIVE_BATCH && o.grow == GROW_INSIDE && o.k < BATCH_LEAST)
+				continue;
+			row(b, &o, name, &t, i, &one);
+			add_tallies(&sum, &one);
+			add_tallies(&b->by_f[i], &one);
+		}
+	}
+	print_tallies(name, &sum);
+	fflush(stdout);
+	add_tallies(&b->all, &sum);
 }
 
 /* "FIRST" or "FIRST-LAST". */
@@ -389,95 +476,69 @@ static bool seeds_of(const char *s, unsigned *ret_first, unsigned *ret_last)
 	return true;
 }
 
-int main(int argc, char **argv)
+static bool options(int argc, char **argv, struct bench *ret)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"seeds", 1, NULL, 'e'}, {"only", 1, NULL, 'o'}, {"rows", 0, NULL, 'r'},
 		{"explain", 0, NULL, 'x'}, {"stage1", 0, NULL, '1'}, {"service", 0, NULL, 'v'},
+		{"minutes", 1, NULL, 'm'}, {"truth", 1, NULL, 't'}, {"busy-hour", 0, NULL, 'b'},
 		{NULL, 0, NULL, 0}};
-	static const double mean_ms[] = {0.5, 2, 10}, fraction[] = {0.15, 0.3, 0.6, 1.25};
-	unsigned cpus = 1, seconds = 20, first = 1, last = 1;
-	struct tally all = {0}, by_f[4] = {{0}};
-	const char *only = "";
-	bool rows = false;
 	uint64_t v;
 	int c;
 
+	*ret = (struct bench){.cpus = 1, .seconds = 20, .first = 1, .last = 1, .only = ""};
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 'c' && hr_num_u64(optarg, 1, SCHED_CPUS_MAX, &v))
-			cpus = (unsigned)v;
-		else if (c == 's' && hr_num_u64(optarg, 20, 86400, &v))
-			seconds = (unsigned)v;
+			ret->cpus = (unsigned)v;
+		else if (c == 's' && hr_num_u64(optarg, 20, 7 * 86400, &v))
+			ret->seconds = (unsigned)v;
+		else if (c == 'm' && hr_num_u64(optarg, 10, 100000, &v))
+			ret->minutes = (unsigned)v;
+		else if (c == 't' && (ret->truth = fopen(optarg, "re")))
+			;
 		else if (c == 'r')
-			rows = true;
+			ret->rows = true;
 		else if (c == 'o')
-			only = optarg;
+			ret->only = optarg;
 		else if (c == 'x')
 			explain = true;
+		else if (c == 'b')
+			busy_hour = service = true;
 		else if (c == 'v')
 			service = true;
 		else if (c == '1')
 			stage1 = true;
-		else if (c != 'e' || !seeds_of(optarg, &first, &last))
-			return 2;
+		else if (c != 'e' || !seeds_of(optarg, &ret->first, &ret->last))
+			return false;
 	}
-	for (unsigned w = 0; w < ARRIVE_N * 3 * 3 * GROW_N; w++) {
-		struct plan_opts o = {.arrive = w % 4,
-			.size = w / 4 % 3,
-			.mean_s = mean_ms[w / 12 % 3] / 1e3,
-			.grow = w / 36};
-		struct tally t = {0};
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b;
+
+	if (!options(argc, argv, &b))
+		return 2;
+	for (unsigned w = 0; w < CASES; w++) {
+		struct plan_opts o;
 		char name[64];
 
-		if (o.arrive == ARRIVE_POISSON && o.grow == GROW_COPIES)
-			continue; /* the same as inside */
-		o.rate_per_s = 0.05 * cpus / o.mean_s;
-		snprintf(name, sizeof(name), "%s-%s-%gms-%s", arrive_name[o.arrive],
-			size_name[o.size], o.mean_s * 1e3, o.grow ? "more" : "in");
-		if (!strstr(name, only))
+		if (!case_of(w, b.cpus, &o, name) || !strstr(name, b.only))
 			continue;
-		for (unsigned seed = first; seed <= last; seed++) {
-			double at, other;
-
-			o.seed = seed;
-			at = break_point(&o, cpus);
-			if (at < 0.4) /* late at any load: no level of service to break */
-				continue;
-			for (unsigned i = 0; i < 4; i++) {
-				struct hr_answer a;
-				struct tally one = {0};
-
-				o.k = fraction[i] * at;
-				if (o.arrive == ARRIVE_BATCH && o.grow == GROW_INSIDE &&
-					o.k < BATCH_LEAST)
-					continue;
-				other = o.arrive == ARRIVE_POISSON || fraction[i] > 1
-						? 1 / fraction[i]
-						: other_truth(&o, cpus);
-				measure(&o, cpus, seconds, &a);
-				judge(&one, o.grow == GROW_COPIES ? other : 1 / fraction[i],
-					o.grow == GROW_COPIES ? 1 / fraction[i] : other, &a);
-				add_tally(&t, &one);
-				add_tally(&by_f[i], &one);
-				if (rows)
-					printf("%s %u %.2f at %.2f: %.2f %.2f %.2f %s "
-					       "%.2f\n",
-						name, seed, fraction[i], at, a.headroom.at_least.v,
-						a.headroom.likely.v, a.headroom.at_most.v,
-						hr_answer_kind_name(a.kind), other);
-			}
-		}
-		if (t.n)
-			print_tally(name, &t);
-		fflush(stdout);
-		add_tally(&all, &t);
+		if (b.minutes)
+			print_truth(name, &o, b.cpus, b.minutes);
+		else
+			run_case(&b, &o, name);
 	}
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < FRACTIONS; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "load %.2f", fraction[i]);
-		print_tally(name, &by_f[i]);
+		print_tallies(name, &b.by_f[i]);
 	}
-	print_tally("all", &all);
+	print_tallies("all", &b.all);
+	if (b.truth)
+		(void)fclose(b.truth);
 	return 0;
 }

@@ -178,3 +178,38 @@ struct job *plan_make(const struct plan_opts *o, size_t *ret_n)
 	*ret_n = l.n;
 	return l.job ? l.job : calloc(1, sizeof(*l.job));
 }
+
+#define HOUR_S 3600
+
+struct job *plan_busy_hour(const struct plan_opts *o, double busy_s, size_t *ret_n)
+{
+	uint64_t from = (uint64_t)(busy_s * 1e9), until = from + HOUR_S * 1000000000ULL;
+	struct plan_opts quiet = *o, busy = *o;
+	struct job *a, *b, *all;
+	size_t n, more, at = 0;
+
+	quiet.rate_per_s /= 4;
+	busy.for_s = HOUR_S;
+	busy.seed += 500009;
+	a = plan_make(&quiet, &n);
+	b = plan_make(&busy, &more);
+	all = malloc((n + more + 1) * sizeof(*all));
+	for (size_t i = 0; a && b && all && i < n; i++)
+		if (a[i].at_ns < from)
+			all[at++] = a[i];
+	for (size_t i = 0; a && b && all && i < more; i++) {
+		all[at] = b[i];
+		all[at++].at_ns += from;
+	}
+	for (size_t i = 0; a && b && all && i < n; i++)
+		if (a[i].at_ns >= until)
+			all[at++] = a[i];
+	if (!a || !b) {
+		free(all);
+		all = NULL;
+	}
+	free(a);
+	free(b);
+	*ret_n = at;
+	return all;
+}

@@ -56,3 +56,6 @@ struct job {
 
 /* Jobs by time, malloc'ed; NULL without memory. */
 struct job *plan_make(const struct plan_opts *o, size_t *ret_n);
+
+/* The same, but at a quarter of the rate outside the hour that begins at @busy_s. */
+struct job *plan_busy_hour(const struct plan_opts *o, double busy_s, size_t *ret_n);
