@@ -27,8 +27,8 @@ struct hr_cpu_facts {
 	double throttled;          /* CPU-s per s */
 	double clump_s;            /* of steal_s, in the one or two worst seconds */
 	bool late_bad, steal_bad, quota_bad;
-	bool clumped;   /* more stolen than the limit, but for one clump less */
-	bool stalled;   /* the shortage may be all of one clump: none is claimed */
+	bool clumped; /* more stolen than the limit, but for one clump less */
+	bool stalled; /* the shortage may be all of one clump: none is claimed */
 };
 
 static inline double hr_ctr_s(const struct hr_minute *m, enum hr_ctr c)
