@@ -31,6 +31,7 @@ for _name in closed.GAIN:
     ALL[f"gain/{_name}"] = lambda o, n=_name: closed.gain(n, o)
 ALL["server/postgres"] = servers.postgres
 ALL["server/http"] = servers.http
+ALL["server/small"] = servers.http_small
 ALL["quota"] = limits.cpu_quota
 ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)

@@ -14,7 +14,7 @@ import time
 
 from breaks import Run, find
 from http_client import clumps2
-from rig import EPS, TOP, Skip, call, cpus_online, measure, need, on_exit, quietly, start, write
+from rig import EPS, TOP, Skip, call, cpus_online, load, load_result, measure, need, on_exit, quietly, start, write
 from table import Row
 
 LIMIT_MS = 10  # the service level: 1 % of the transactions take longer from their scheduled start
@@ -130,13 +130,16 @@ http {
   access_log off; keepalive_requests 1000000; keepalive_timeout 600;
   types { text/plain txt; } gzip on; gzip_comp_level 9; gzip_types text/plain;
   client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;
-  server { listen 127.0.0.1:%d; root %s; }
+  server { listen 127.0.0.1:%d%s; root %s; }
 }
 """
 
 
-def _nginx():
-    """nginx that compresses a text anew for each request: some milliseconds of work in one of two workers."""
+def _nginx(listen=""):
+    """
+    nginx with two workers: /text.txt is compressed anew for each request, some milliseconds of work; / is a page of some
+    hundred bytes, some ten microseconds.
+    """
     need("nginx")
     home = tempfile.mkdtemp(prefix="truth-http.")
     on_exit(shutil.rmtree, home, True)
@@ -144,7 +147,8 @@ def _nginx():
     words = random.Random(7)
     pool = ["".join(words.choices("abcdefghijklmnopqrstuvwxyz", k=words.randint(3, 11))) for _ in range(2000)]
     write(f"{home}/text.txt", " ".join(words.choices(pool, k=12000)))
-    write(f"{home}/conf", NGINX % ((HTTP_WORKERS,) + (home,) * 7 + (HTTP_PORT, home)))
+    write(f"{home}/index.html", " ".join(pool[:40]))
+    write(f"{home}/conf", NGINX % ((HTTP_WORKERS,) + (home,) * 7 + (HTTP_PORT, listen, home)))
     p = start(["nginx", "-p", home, "-c", f"{home}/conf"])
     time.sleep(1)
     if p.poll() is not None:
@@ -187,3 +191,30 @@ def http(o):
         return answer, info
 
     yield from _rows("server/http-gzip", o, full, seen, record)
+
+
+def http_small(o):
+    """A page that is there: next to all of its cost is to wake up, to read and to write, not the work itself."""
+    cpus_online(2)
+    _nginx(" reuseport")  # else whichever worker wakes first takes a connection, and one serves most of them
+    seed = itertools.count(o.seed)
+
+    def ask(rate, seconds):
+        return load("open", "--http-port", HTTP_PORT, "--threads", 128, "--rate", rate, "--for", seconds, "--seed", next(seed))
+
+    def run_at(rate):
+        r = load_result(ask(rate, o.seconds))
+        if r["failed"]:
+            raise RuntimeError(f"{r['failed']} requests failed")
+        return Run(rate, r["late"], r["jobs"])
+
+    full, seen = _break("nginx, small", o, run_at, 16000, 500, 80000)
+
+    def record(rate):
+        p = ask(rate, o.seconds + 4)
+        time.sleep(1)
+        answer, info = measure(o.seconds)
+        info["late"] = load_result(p)["late_share"]
+        return answer, info
+
+    yield from _rows("server/http-small", o, full, seen, record)
