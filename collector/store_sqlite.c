@@ -17,8 +17,7 @@
 
 #include "collector/core/crc32.h"
 
-#define OVERDUE_SLOTS 360 /* an hour: by then those that came together are all old */
-#define ROW_COLS      "id,boot,seq,last,n,body"
+#define ROW_COLS "id,boot,seq,last,n,body"
 
 const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -40,16 +39,9 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_SPAN] = "SELECT ifnull((SELECT min(n) FROM journal),0),"
 			"max(ifnull((SELECT max(n) FROM journal),0),(SELECT last_n FROM mark))",
 	[HR_SQL_MARK] = "UPDATE mark SET last_n=?1",
-	/* of the first that came those that are old: whole pages, where slot by slot each page
-	 * would be written for every window in it */
-	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE rowid IN (SELECT rowid FROM"
-			  " (SELECT rowid,id,n FROM w10 ORDER BY rowid LIMIT ?3)"
-			  " WHERE id<?1 AND n<?2) RETURNING last-seq+1",
-	/* and what would keep the rest waiting: it came late, or before it came some of a clock
-	 * that was ahead */
-	[HR_SQL_EXPIRE_OVERDUE] = "DELETE FROM w10 WHERE rowid IN"
-				  " (SELECT rowid FROM w10 WHERE id<?1 AND n<?2 LIMIT ?3)"
-				  " RETURNING last-seq+1",
+	/* by place: the rows of a bin came together, so they lie together */
+	[HR_SQL_EXPIRE] = "DELETE FROM w10 WHERE rowid IN (SELECT rowid FROM w10"
+			  " WHERE id<?1 AND n<?2 ORDER BY id LIMIT ?3) RETURNING last-seq+1",
 	[HR_SQL_EXPIRE_OLDER] = "DELETE FROM w10x WHERE id IN"
 				" (SELECT id FROM w10x WHERE id<?1 AND n<?2 LIMIT ?3)"
 				" RETURNING last-seq+1",
@@ -435,7 +427,7 @@ static int expire_packs(struct hr_store *s, uint64_t slot, uint32_t max, struct 
 static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 	uint32_t *ret_rows, uint64_t *ret_windows)
 {
-	const enum hr_sql which[] = {HR_SQL_EXPIRE_OLDER, HR_SQL_EXPIRE, HR_SQL_EXPIRE_OVERDUE};
+	const enum hr_sql which[] = {HR_SQL_EXPIRE_OLDER, HR_SQL_EXPIRE};
 	struct expired e = {0};
 	int r = hr_sqlite_write_coming(s);
 
@@ -446,11 +438,8 @@ static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t 
 		return r;
 	for (size_t i = 0; i < sizeof(which) / sizeof(which[0]) && e.rows < max; i++) {
 		struct hr_sql_bound b = hr_sql_use(s, which[i]);
-		uint64_t below = slot;
 
-		if (which[i] == HR_SQL_EXPIRE_OVERDUE)
-			below = slot > OVERDUE_SLOTS ? slot - OVERDUE_SLOTS : 0;
-		hr_sql_u64(&b, hr_store_id(0, below));
+		hr_sql_u64(&b, hr_store_id(0, slot));
 		hr_sql_u64(&b, below_n);
 		hr_sql_u64(&b, max - e.rows);
 		r = hr_sql_walk(&b, each_expired, &e);
