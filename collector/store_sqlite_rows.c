@@ -216,7 +216,7 @@ static bool has_room(struct hr_sql_finds *f, size_t len)
 		f->item = p;
 		f->cap = cap;
 	}
-	if (len > f->room - f->len) {
+	if (!f->bytes || len > f->room - f->len) {
 		size_t room = 2 * (f->len + len) + HR_PACK_RAW;
 		uint8_t *p = realloc(f->bytes, room);
 
