@@ -95,8 +95,9 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_PUT_VIEW] = "INSERT OR REPLACE INTO view(host,body) VALUES(?1,?2)",
 	[HR_SQL_VIEWS] = "SELECT host,body FROM view ORDER BY host",
 	[HR_SQL_FACTS] = "SELECT facts,facts_ms FROM host WHERE no=?1 AND facts IS NOT NULL",
-	[HR_SQL_ROW] = "SELECT " ROW_COLS " FROM w10 WHERE id=?1 UNION ALL SELECT " ROW_COLS
-		       " FROM w10x WHERE id=?1",
+	[HR_SQL_ROW] =
+		"SELECT rowid," ROW_COLS " FROM w10 WHERE id=?1 UNION ALL SELECT rowid," ROW_COLS
+		" FROM w10x WHERE id=?1",
 	[HR_SQL_RANGE] = "SELECT " ROW_COLS " FROM w10 WHERE id BETWEEN ?1 AND ?2"
 			 " UNION ALL SELECT " ROW_COLS " FROM w10x WHERE id BETWEEN ?1 AND ?2"
 			 " ORDER BY 1,5",

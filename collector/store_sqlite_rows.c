@@ -248,13 +248,6 @@ static int find_window(void *arg, const struct hr_store_row *row)
 
 static int each_found(struct hr_sql_bound *b, void *arg)
 {
-	struct hr_store_row row = hr_sql_row(b, 0);
-
-	return hr_sql_windows(&row, find_window, arg);
-}
-
-static int each_found_of_bin(struct hr_sql_bound *b, void *arg)
-{
 	struct hr_store_row row = hr_sql_row(b, 1);
 
 	return hr_sql_windows(&row, find_window, arg);
@@ -289,7 +282,7 @@ int hr_sqlite_find(struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t 
 		r = find_older(s, host_no, bin, &g);
 	} else {
 		b = hr_sql_use_bin(s, host_no, bin);
-		r = hr_sql_walk(&b, each_found_of_bin, &g);
+		r = hr_sql_walk(&b, each_found, &g);
 	}
 	if (r == HR_STORE_FULL)
 		(void)snprintf(s->error, sizeof(s->error), "reading windows: out of memory");

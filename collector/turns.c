@@ -158,10 +158,7 @@ void hr_turn_note_row(
 	struct hr_host *host, uint64_t n, uint64_t slot, const struct hr_strain *strain)
 {
 	note_n(host, n);
-	if (strain)
-		hr_strain_join(&host->cold.now, strain);
-	else
-		host->cold.unseen = true;
+	hr_strain_join(&host->cold.now, strain);
 	note_slots(&host->cold, short_slot(slot), short_slot(slot));
 }
 

@@ -127,7 +127,7 @@ bool hr_writer_window(
  * here from now on, before its windows are fed; true: it is cold.
  */
 bool hr_turn_chill(struct hr_writer *w, struct hr_host *host);
-/* @strain: of this window at least; NULL: it is not known. */
+/* @strain: of this window at least. */
 void hr_turn_note_row(
 	struct hr_host *host, uint64_t n, uint64_t slot, const struct hr_strain *strain);
 /* Windows of which only one slot of their bin is known. */

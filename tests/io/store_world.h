@@ -13,6 +13,7 @@
 
 #include "collector/store.h"
 #include "tests/io/pg_world.h"
+#include "tests/io/sql_number.h"
 
 enum world_kind {
 	WORLD_MEM,
@@ -99,20 +100,9 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* A number from a file that no store has open, or has only read. */
 static inline int64_t count_of(const struct world *w, const char *sql)
 {
-	sqlite3_stmt *st;
-	sqlite3 *db;
-	int64_t n;
-
-	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return n;
+	return sql_number(w->path, sql);
 }
 
 static inline void change_file(const struct world *w, const char *sql)

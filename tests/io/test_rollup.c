@@ -15,6 +15,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "tests/io/pg_world.h"
+#include "tests/io/sql_number.h"
 #include "tests/unit/hr_sample.h"
 
 struct world {
@@ -296,17 +297,7 @@ static bool check_store(const struct world *t, FILE *to)
 
 static int64_t count_of(const struct world *t, const char *sql)
 {
-	sqlite3_stmt *st;
-	sqlite3 *db;
-	int64_t n;
-
-	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return n;
+	return sql_number(t->path, sql);
 }
 
 /* Windows that are in every saved state become packs, late ones stay; nothing is lost or doubled.

@@ -217,9 +217,32 @@ static void a_damaged_window_is_counted_once(void **state)
 	assert_sound(&t->cold);
 }
 
+/* Two ranges of one bin wait, and either tells a row that is damaged. */
+static void a_damaged_row_of_a_bin_that_waits_in_two_ranges_is_counted_once(void **state)
+{
+	struct world *t = *state;
+	sqlite3 *db;
+
+	send(t, 1, 0, 0, true);
+	send(t, 1, 1, 100000, false);
+	assert_int_equal(sqlite3_open(t->cold.path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "UPDATE w10 SET body=x'0011223344' WHERE seq=0", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	take_turns(&t->cold);
+	assert_int_equal(atomic_load(&t->cold.count.v[HR_COUNT_DAMAGED]), 1);
+	roll(&t->cold);
+	assert_int_equal(sum_of_tier(t, &t->cold, HR_TIER_5MIN).windows, 1);
+	assert_sound(&t->cold);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_damaged_row_of_a_bin_that_waits_in_two_ranges_is_counted_once, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			what_a_turn_has_decoded_is_rolled_up_without_reading_it_again, setup,
 			teardown),

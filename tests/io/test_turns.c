@@ -246,7 +246,7 @@ static void every_waiting_slot_lies_in_exactly_one_range(void **state)
 			uint32_t slot = 10 + (uint32_t)hr_rand_below(&t->r, 50);
 
 			noted[slot] = true;
-			hr_turn_note_row(&h, n, slot, NULL);
+			hr_turn_note_row(&h, n, slot, &(struct hr_strain){0});
 			assert_true(h.cold.n_slots <= HR_PENDING_MAX);
 			assert_int_equal(h.unsaved_n, 1);
 			for (uint32_t s = 0; s < 64; s++) {
