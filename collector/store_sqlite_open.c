@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "proto/base/clock.h"
@@ -20,7 +22,9 @@
 #define PAGE_BYTES  4096
 #define PATH_LEN    4096
 #define CACHE_BYTES (64ULL * 1024 * 1024)
-#define PROBE_ALL   1000 /* hosts: their states take a second to read */
+#define PROBE_ALL   1000        /* hosts: their states take a second to read */
+#define INDEX_PART  (32 * 1024) /* the log's index grows by this much ... */
+#define INDEX_PAGES 4062        /* ... for as many pages, 34 more behind the first */
 
 /* How far opening came. */
 enum outcome {
@@ -85,7 +89,7 @@ static enum outcome fail(sqlite3 *db, int rc, const char *what, char error[HR_ST
 		prim == SQLITE_BUSY || prim == SQLITE_LOCKED
 			? "; another program writes to this file: stop it (only "
 			  "headroom-collector may write; readers use mode=ro)"
-		: prim == SQLITE_FULL ? "; free space on this disk"
+		: prim == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE ? "; free space on this disk"
 		: prim == SQLITE_READONLY || prim == SQLITE_CANTOPEN
 			? "; make the file and its directory writable for this user"
 			: "");
@@ -331,14 +335,46 @@ static enum outcome prepare(struct hr_store_sqlite *q, char error[HR_STORE_ERROR
 	return OPENED;
 }
 
+/*
+ * The index of the log is a mapped file that a start makes anew.  SQLite makes sure of its room by
+ * a byte in each 4 KiB, which leaves the rest of them without a block where blocks are smaller
+ * (ext4 below 512 MB has 1 KiB): to touch that on a full disk is SIGBUS.
+ */
+static enum outcome room_for_index(const struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
+{
+	const char *slash = strrchr(q->path, '/');
+	char dir[PATH_LEN], name[PATH_LEN];
+	struct stat old = {0}; /* it is truncated first */
+	uint64_t need, room;
+	struct statvfs v;
+
+	if (snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - q->path) + 1 : 1,
+		    slash ? q->path : ".") >= (int)sizeof(dir) ||
+		snprintf(name, sizeof(name), "%s-shm", q->path) >= (int)sizeof(name) ||
+		statvfs(dir, &v) < 0)
+		return OPENED; /* what it is, opening will tell */
+	(void)stat(name, &old);
+	need = hr_sqlite_size_of(q->path, "-wal") / PAGE_BYTES / INDEX_PAGES * INDEX_PART +
+	       INDEX_PART;
+	room = (uint64_t)old.st_blocks * 512 + (uint64_t)v.f_bavail * v.f_frsize;
+	if (v.f_frsize >= PAGE_BYTES || room >= need)
+		return OPENED;
+	snprintf(error, HR_STORE_ERROR_LEN,
+		"%.200s: %llu KiB free, the index of the log needs %llu; free space on this disk",
+		dir, (unsigned long long)room / 1024, (unsigned long long)need / 1024);
+	return REFUSED;
+}
+
 static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr_store_sqlite *q,
 	char error[HR_STORE_ERROR_LEN])
 {
-	enum outcome o;
-	int r;
-	int rc = sqlite3_open_v2(conf->path, &q->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	enum outcome o = room_for_index(q, error);
+	int r, rc;
 
+	if (o != OPENED)
+		return o;
+	rc = sqlite3_open_v2(conf->path, &q->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
 		return fail(q->db, rc, conf->path, error);
 	sqlite3_extended_result_codes(q->db, 1);

@@ -9,7 +9,7 @@ need python3 sqlite3 curl mkfs.ext4 losetup fallocate
 
 write_conf
 truncate -s 96M "$tmp/image"
-mkfs.ext4 -q -F -m 0 "$tmp/image"
+mkfs.ext4 -q -F -m 0 -b 1024 "$tmp/image" # blocks smaller than a page: the harder case for the index of the log
 mkdir "$tmp/disk"
 mount -o loop "$tmp/image" "$tmp/disk" || skip "cannot mount a loop device here"
 mounts+=("$tmp/disk")
@@ -79,7 +79,9 @@ fill 0
 wait_for 30 "503 at the end of the disk, again" not_ready
 kill -KILL "$collector"
 wait "$collector" 2>/dev/null || true
-# Started on a full disk it answers from what it has; a service manager would not start it for ever.
+# Started on a full disk it answers from what it has; a service manager would not start it for ever.  The index of
+# its log is made anew and needs a little room.
+truncate -s -160K "$tmp/disk/ballast"
 "$bin/headroom-collector" --config "$tmp/collector.conf" >>"$tmp/collector.log" 2>&1 &
 collector=$!
 register $collector
@@ -99,4 +101,14 @@ sort "$tmp/acked" >"$tmp/acked.sorted"
 comm -23 "$tmp/acked.sorted" "$tmp/stored" >"$tmp/missing"
 [ ! -s "$tmp/missing" ] || fail "$(wc -l <"$tmp/missing") acknowledged windows are not stored: $(head -n 3 "$tmp/missing")"
 [ "$(sql 'PRAGMA integrity_check')" = ok ] || fail "the database is damaged"
+
+# Too little room for the index of the log is told, not met as SIGBUS: SQLite makes sure of the last KiB of each page only.
+rm -f "$db-shm"
+dd if=/dev/zero of="$tmp/disk/ballast" bs=1k 2>/dev/null || true
+truncate -s -10K "$tmp/disk/ballast"
+status=0
+timeout 10 "$bin/headroom-collector" --config "$tmp/collector.conf" >"$tmp/short.log" 2>&1 || status=$?
+[ $status = 1 ] || fail "started with $(stat -f -c %a "$tmp/disk") KiB free it ended with $status: $(tail -n 1 "$tmp/short.log")"
+grep -q 'the index of the log needs .*free space on this disk' "$tmp/short.log" || fail "not told why: $(cat "$tmp/short.log")"
+rm "$tmp/disk/ballast"
 pass "$(acked) windows acknowledged around three full disks, all stored, each once"
