@@ -21,6 +21,7 @@
 #include "collector/alerts.h"
 #include "collector/auth.h"
 #include "collector/follow.h"
+#include "collector/hosts.h"
 #include "collector/remote_write.h"
 #include "collector/serve.h"
 #include "collector/sizes_file.h"
@@ -88,12 +89,13 @@ static void writer_conf(const struct hr_collector_config *c, struct hr_writer_co
 static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_CONF_ERR_LEN])
 {
 	const struct hr_collector_config *c = &p->conf;
+	uint64_t period_ms = hr_hosts_period_ms((uint32_t)c->hosts, hr_ns_to_ms(c->period_ns));
 
 	(void)snprintf(p->admin, sizeof(p->admin), "%s/" HR_ADMIN_SOCKET, c->state);
 	*s = (struct hr_serve_conf){.connections = (uint32_t)c->connections,
 		.per_address = (uint32_t)c->per_address,
 		.inflight_bytes = c->inflight_bytes,
-		.idle_ns = 2 * c->period_ns + IDLE_NS,
+		.idle_ns = 2 * period_ms * HR_NS_PER_MS + IDLE_NS,
 		.receive_ns = RECEIVE_NS,
 		.send_ns = SEND_NS,
 		.auth = p->auth,

@@ -429,7 +429,8 @@ static void settle(struct hr_writer *w, bool durable)
 static void acknowledge(struct hr_writer *w, struct hr_post *p)
 {
 	const struct hr_host *host = hr_hosts_find(&w->hosts, p->head.host);
-	uint64_t period_ms = hr_ns_to_ms(w->conf.period_ns), last = 0;
+	uint64_t period_ms = hr_hosts_period_ms(w->hosts.n, hr_ns_to_ms(w->conf.period_ns));
+	uint64_t last = 0;
 
 	for (uint32_t i = 0; i < p->n_rows; i++)
 		last = p->row[i].seq_last > last ? p->row[i].seq_last : last;

@@ -187,6 +187,19 @@ struct hr_boot *hr_host_boot(const struct hr_host *host, uint64_t boot)
 	return NULL;
 }
 
+#define POSTS_A_SECOND 1000U
+#define WINDOW_MS      10000U
+#define PERIOD_MOST_MS (10ULL * WINDOW_MS) /* all are back within it after a restart */
+
+uint64_t hr_hosts_period_ms(uint32_t hosts, uint64_t least_ms)
+{
+	uint64_t a_window = POSTS_A_SECOND * WINDOW_MS / 1000; /* hosts that post once in one */
+	uint64_t ms = (hosts + a_window - 1) / a_window * WINDOW_MS;
+
+	ms = ms < PERIOD_MOST_MS ? ms : PERIOD_MOST_MS;
+	return ms > least_ms ? ms : least_ms;
+}
+
 #define PHASE_BLOCK 64U /* rows of 64 hosts are some 50 KB: a dozen pages written in order */
 
 uint64_t hr_hosts_phase_ms(uint32_t no, uint32_t hosts, uint64_t period_ms)

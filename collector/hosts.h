@@ -132,6 +132,12 @@ void hr_hosts_undo_add(struct hr_hosts *h);
 void hr_hosts_remove(struct hr_hosts *h, struct hr_host *host);
 
 /*
+ * How often each of @hosts posts: every @least_ms, and in a large fleet less often, in steps of a
+ * window, so that no more than 1000 POSTs/s come until the period is 100 s (100 000 hosts).
+ */
+uint64_t hr_hosts_period_ms(uint32_t hosts, uint64_t least_ms);
+
+/*
  * When in the period host @no of @hosts posts, as told with each acknowledgement: 64 hosts post in
  * the order of their rows, one after the other; the blocks of 64 lie in the period by the reversed
  * bits of their number, so they are spread over all of it at each size of the fleet, and a fleet

@@ -90,9 +90,9 @@ static const struct hr_conf_key keys[] = {
 	KEY("ingest", "group", HR_CONF_DURATION, group_ns, 0, 1e9, "30ms",
 		"How long a transaction waits for further windows. It delays acknowledgements by "
 		"as much and saves one fsync per window."),
-	KEY("ingest", "period", HR_CONF_DURATION, period_ns, 10e9, 600e9, "10s",
-		"How often an agent is told to post. 10 s suits up to some hundred VMs; 60 s "
-		"takes a sixth of the requests."),
+	KEY("ingest", "period", HR_CONF_DURATION, period_ns, 10e9, 120e9, "10s",
+		"How often an agent is told to post, at least. Beyond 10000 hosts it is longer, up "
+		"to 100 s, so that no more than 1000 requests/s come. 60 s takes a sixth of them."),
 	KEY("ingest", "backlog", HR_CONF_U64, backlog, 0, 64, "30",
 		"Old windows an agent may add to each POST after an outage."),
 	KEY("retention", "windows", HR_CONF_DURATION, windows_ns, 3600e9, 3.2e15, "1d",

@@ -5,7 +5,7 @@
 
 #include "collector/core/render.h"
 
-#define SILENT_MS 120000 /* twelve windows: then its row is of the past */
+#define SILENT_MS 300000 /* twice the longest period and some: then its row is of the past */
 
 static enum hr_tone tone_of(enum hr_answer_kind k)
 {

@@ -62,7 +62,7 @@ function cell(cls, ...kids) {
 
 function row(i) {
   const r = seen[i], h = r.headroom;
-  const quiet = r.heard_at && Date.now() - Date.parse(r.heard_at) > 120000;
+  const quiet = r.heard_at && Date.now() - Date.parse(r.heard_at) > 300000;
   // a row is no link (a link has no cells): the name is one, and its area is stretched over the row
   const e = el('div', { role: 'row', class: 'row' + (i === chosen ? ' chosen' : ''), 'aria-rowindex': i + 2, 'data-i': i },
   cell('c-name', el('a', { href: '?host=' + encodeURIComponent(r.host_id), 'data-nav': true, title: r.host, tabindex: i === chosen || (chosen < 0 && i === 0) ? 0 : -1 }, r.host), quiet ? el('small', {}, ' silent, last heard ' + ago(r.heard_at)) : null),

@@ -7,6 +7,20 @@
 
 #define PERIOD 60000
 
+/* By hand: 1000 POSTs/s are 10 000 in a window's 10 s. */
+static void a_large_fleet_posts_less_often(void **state)
+{
+	(void)state;
+	assert_int_equal(hr_hosts_period_ms(0, 10000), 10000);
+	assert_int_equal(hr_hosts_period_ms(10000, 10000), 10000);
+	assert_int_equal(hr_hosts_period_ms(10001, 10000), 20000);
+	assert_int_equal(hr_hosts_period_ms(10001, 60000), 60000);
+	assert_int_equal(hr_hosts_period_ms(65000, 60000), 70000);
+	assert_int_equal(hr_hosts_period_ms(100000, 10000), 100000);
+	assert_int_equal(hr_hosts_period_ms(UINT32_MAX, 10000), 100000);
+	assert_int_equal(hr_hosts_period_ms(100000, 120000), 120000);
+}
+
 /* Posts of the whole fleet in @parts equal parts of the period: the fullest and the emptiest. */
 static void spread(uint32_t hosts, unsigned parts, unsigned *ret_most, unsigned *ret_least)
 {
@@ -144,6 +158,7 @@ static void a_boot_keeps_its_gaps_and_has_those_of_the_last_commit_back(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_large_fleet_posts_less_often),
 		cmocka_unit_test(a_fleet_of_any_size_is_spread_over_the_whole_period),
 		cmocka_unit_test(hosts_of_a_block_follow_each_other),
 		cmocka_unit_test(a_fleet_that_grows_keeps_its_blocks_where_they_are),

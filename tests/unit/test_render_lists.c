@@ -37,7 +37,8 @@ static void a_fleet_is_counts_and_a_line_per_vm(void **state)
 	(void)snprintf(r[0].device, sizeof(r[0].device), "%s", "vda");
 	row(&r[1], "a-name-longer-than-the-column", HR_ANSWER_UNKNOWN, 0);
 	r[1].reason = HR_REASON_MISSING_EVIDENCE;
-	r[1].heard_ms = NOW_MS - 120001;
+	r[0].heard_ms = NOW_MS - 300000;
+	r[1].heard_ms = NOW_MS - 300001;
 	hr_out_init(&o, buf, sizeof(buf), 80, false);
 	hr_render_fleet(&f, rows, 2, NOW_MS, &o);
 	assert_string_equal(buf,
