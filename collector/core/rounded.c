@@ -235,31 +235,39 @@ bool hr_rounded(const struct hr_hist *h, unsigned shift, struct hr_hist *ret_h)
 
 /* --- bits --- */
 
-/* Bits that the counts take; an upper bound is good enough to choose by. */
-static size_t cost(const struct rounded *r, unsigned order)
-{
-	uint32_t before = 0;
-	size_t bits = 0;
+/* What is coded of the counts but for the middle one: how their steps differ. */
+struct steps {
+	uint32_t n;
+	uint64_t folded[HR_BUCKETS];
+};
 
+static void steps_of(const struct rounded *r, struct steps *ret)
+{
+	unsigned fine = fine_of(&r->h);
+	uint32_t before = 0;
+
+	ret->n = 0;
 	for (uint32_t i = r->at.first; i <= r->at.last; i += r->at.step) {
-		uint32_t step = step_of(r->h.n[i], fine_of(&r->h));
+		uint32_t step = step_of(r->h.n[i], fine);
 
 		if (i == r->at.mid)
 			continue;
-		bits += 2 * bit_length((hr_bits_fold(before, step) >> order) + 1) - 1 + order;
+		ret->folded[ret->n++] = hr_bits_fold(before, step);
 		before = step;
 	}
-	return bits;
 }
 
-static unsigned best_order(const struct rounded *r)
+/* By the bits that the counts take; an upper bound is good enough to choose by. */
+static unsigned best_order(const struct steps *s)
 {
 	size_t least = SIZE_MAX;
 	unsigned best = 0;
 
 	for (unsigned k = 0; k < ORDERS; k++) {
-		size_t bits = cost(r, k);
+		size_t bits = 0;
 
+		for (uint32_t i = 0; i < s->n; i++)
+			bits += 2 * bit_length((s->folded[i] >> k) + 1) - 1 + k;
 		best = bits < least ? k : best;
 		least = bits < least ? bits : least;
 	}
@@ -279,19 +287,16 @@ static unsigned max_bits(const struct hr_hist *h, uint32_t last)
 
 static bool put_counts(struct hr_bits *b, const struct rounded *r)
 {
-	unsigned order = best_order(r);
-	uint32_t before = 0;
-	bool ok = hr_bits_put(b, (r->at.mid - r->at.first) / r->at.step, mid_bits(&r->at)) &&
-		  hr_bits_put(b, order, ORDER_BITS);
+	struct steps s;
+	unsigned order;
+	bool ok;
 
-	for (uint32_t i = r->at.first; ok && i <= r->at.last; i += r->at.step) {
-		uint32_t step = step_of(r->h.n[i], fine_of(&r->h));
-
-		if (i == r->at.mid)
-			continue;
-		ok = hr_bits_put_golomb(b, hr_bits_fold(before, step), order);
-		before = step;
-	}
+	steps_of(r, &s);
+	order = best_order(&s);
+	ok = hr_bits_put(b, (r->at.mid - r->at.first) / r->at.step, mid_bits(&r->at)) &&
+	     hr_bits_put(b, order, ORDER_BITS);
+	for (uint32_t i = 0; ok && i < s.n; i++)
+		ok = hr_bits_put_golomb(b, s.folded[i], order);
 	return ok;
 }
 
