@@ -178,10 +178,11 @@ static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool
 	return r ? r : hr_pg_exec(q, HR_PG_TRIM, &a, NULL);
 }
 
+/* And its entry of the journal: who read that would set it aside again. */
 static int quarantine(struct hr_store *s, const struct hr_store_row *r)
 {
 	struct hr_pg *q = hr_pg_of(s);
-	struct hr_pg_args tally = {0}, late = {0}, beside = {0}, move;
+	struct hr_pg_args tally = {0}, late = {0}, beside = {0}, event = {0}, move;
 	int e = hr_pg_flush_all(q);
 
 	hr_pg_u64(&tally, r->n);
@@ -194,7 +195,10 @@ static int quarantine(struct hr_store *s, const struct hr_store_row *r)
 	hr_pg_u64(&beside, r->n);
 	e = e ? e : hr_pg_exec(q, HR_PG_QUARANTINED, &tally, NULL);
 	e = e ? e : hr_pg_exec(q, HR_PG_DROP_LATE, &late, NULL);
+	hr_pg_u64(&event, r->host_no);
+	hr_pg_u64(&event, r->n);
 	e = e ? e : hr_pg_exec(q, HR_PG_MOVE_BESIDE, &beside, NULL);
+	e = e ? e : hr_pg_exec(q, HR_PG_DROP_EVENT, &event, NULL);
 	move = (struct hr_pg_args){0};
 	hr_pg_u64(&move, hr_store_id(r->host_no, r->slot));
 	hr_pg_u64(&move, r->n);

@@ -122,6 +122,7 @@ const char *const hr_pg_text[HR_PG_SQL_N] = {
 		       " RETURNING *), q AS (INSERT INTO quarantine SELECT * FROM d) " OFF_DAY,
 	[HR_PG_MOVE_BESIDE] = "WITH d AS (DELETE FROM w10x WHERE id=$1::bigint AND n=$2::bigint"
 			      " RETURNING *) INSERT INTO quarantine SELECT * FROM d",
+	[HR_PG_DROP_EVENT] = "DELETE FROM journal WHERE host=$1::bigint AND n=$2::bigint",
 	[HR_PG_QUARANTINED] = "UPDATE tally SET bad_windows=bad_windows+$2::bigint WHERE tier=1"
 			      " AND (EXISTS(SELECT FROM late WHERE n=$1::bigint) OR $3::bigint>bin"
 			      " OR ($3::bigint=bin AND $4::bigint>=host))",
@@ -176,8 +177,10 @@ const char *const hr_pg_text[HR_PG_SQL_N] = {
 	[HR_PG_BURY] = "DELETE FROM host WHERE no=$1::bigint AND name=''::bytea"
 		       " AND no<(SELECT max(no) FROM host)",
 	[HR_PG_TOMBSTONE] = "UPDATE host SET id=$2::bytea,name=''::bytea WHERE no=$1::bigint",
+	/* a row that was set aside took its entry along, and the host has its number still */
 	[HR_PG_LAST_N] = "SELECT greatest((SELECT coalesce(max(upto),0) FROM state),"
-			 "(SELECT coalesce(max(n),0) FROM journal))",
+			 "(SELECT coalesce(max(n),0) FROM journal),"
+			 "(SELECT coalesce(max(last_n),0) FROM host))",
 	[HR_PG_STATS] = "SELECT pg_database_size(current_database()),"
 			"(SELECT count(*) FROM quarantine)",
 	[HR_PG_DAYS_THERE] = DAYS_THERE " ORDER BY 1 DESC",

@@ -300,8 +300,13 @@ static void quarantine_moves_a_row_out_of_the_way(void **state)
 	struct hr_store_row bad = row(2, 100, 2, 0, "bad");
 	struct hr_store_stats st;
 	struct seen v;
+	uint64_t n;
 
 	begin(w);
+	/* of its host the last number given is kept */
+	assert_int_equal(
+		w->s->ops->put_host(w->s, &(struct hr_store_host){.no = bad.host_no, .name = "vm"}),
+		0);
 	put(w, row(1, 100, 1, 50, "good"));
 	put(w, bad); /* beside the good one */
 	commit(w);
@@ -311,9 +316,13 @@ static void quarantine_moves_a_row_out_of_the_way(void **state)
 	v = all_rows(w);
 	assert_int_equal(v.n, 1);
 	assert_string_equal(v.body[0], "good");
+	if (w->kind != WORLD_MEM) /* nothing there is read at a start */
+		assert_int_equal(all_events(w).n, 1);
 	reopen(w);
 	assert_int_equal(w->s->ops->stats(w->s, &st), 0);
 	assert_int_equal(st.quarantined, 1);
+	assert_int_equal(w->s->ops->last_n(w->s, &n), 0);
+	assert_int_equal(n, 2); /* it is not given again */
 }
 
 static void raw_sql(struct world *w, const char *sql)
