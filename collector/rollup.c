@@ -1,45 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See rollup.h.  Sums are changed in a copy and taken over when their transaction is durable. */
-#include "collector/rollup.h"
+#include "collector/rollup_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/core/digest.h"
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/units.h"
 
-#define GRACE_MS 120000ULL          /* agents post each 10 to 60 s, and may be late by a retry */
+#define GRACE_MS 60000ULL           /* behind the latest POST of a bin: a retry */
+#define POSTS_MS 60000ULL           /* agents post each 10 to 60 s, or as they are told */
 #define SLICE_NS (8 * HR_NS_PER_MS) /* work in one transaction: it delays the next group */
 #define LATE_MAX 32                 /* late windows in one transaction */
-#define FRESH    16                 /* bins whose windows are counted as they come */
 
 #define PACK_LOOK_MS   10000 /* a host whose state is not saved yet is looked at again */
 #define PACK_WAIT_BINS 12    /* of older bins: once, and then passed by */
-
-struct hr_rollup {
-	struct hr_tally now[HR_TIER_N];  /* as of the open transaction */
-	struct hr_tally kept[HR_TIER_N]; /* as stored */
-	bool has_late, late_in_group;
-	struct hr_digest sum, check;
-	uint8_t *buf; /* [HR_DIGEST_MAX] */
-	/* windows that came for a bin, against what its roll-up found */
-	uint64_t start_bin;
-	struct {
-		uint64_t bin, kept, group;
-	} fresh[FRESH];
-	uint64_t bin_windows; /* of the bin that is being rolled up */
-	uint64_t pack_at_ms;  /* not to be packed on before, */
-	uint64_t waited_bin;  /* because of one in this bin */
-	/* the host at work */
-	struct hr_writer *w;
-	uint64_t after_n; /* windows up to it are in the sum already */
-	uint64_t bad_windows;
-	bool no_memory;
-};
 
 int hr_rollup_reload(struct hr_writer *w)
 {
@@ -110,11 +88,11 @@ int hr_rollup_row(struct hr_writer *w, const struct hr_store_row *row)
 		u->late_in_group = true;
 		return w->store->ops->put_late(w->store, row);
 	}
-	if (u->fresh[bin % FRESH].bin != bin) {
-		u->fresh[bin % FRESH].bin = bin;
-		u->fresh[bin % FRESH].kept = u->fresh[bin % FRESH].group = 0;
+	if (u->fresh[bin % HR_ROLLUP_FRESH].bin != bin) {
+		u->fresh[bin % HR_ROLLUP_FRESH].bin = bin;
+		u->fresh[bin % HR_ROLLUP_FRESH].kept = u->fresh[bin % HR_ROLLUP_FRESH].group = 0;
 	}
-	u->fresh[bin % FRESH].group += windows_of(row);
+	u->fresh[bin % HR_ROLLUP_FRESH].group += windows_of(row);
 	return 0;
 }
 
@@ -140,7 +118,7 @@ void hr_rollup_settle(struct hr_writer *w, bool durable)
 		memcpy(u->now, u->kept, sizeof(u->now));
 	u->has_late |= durable && u->late_in_group;
 	u->late_in_group = false;
-	for (unsigned i = 0; i < FRESH; i++) {
+	for (unsigned i = 0; i < HR_ROLLUP_FRESH; i++) {
 		u->fresh[i].kept += durable ? u->fresh[i].group : 0;
 		u->fresh[i].group = 0;
 	}
@@ -200,31 +178,51 @@ static void broken(struct hr_writer *w, const char *where, uint64_t is, uint64_t
 		where, is, should);
 }
 
-/* Writes the sum, after reading back what is going to be written. */
-static int put_sum(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, uint64_t bin)
+/* The two tiers of sums; lean: each keeps what else the next one has. */
+static enum hr_digest_detail detail_of(const struct hr_writer *w, enum hr_tier tier)
 {
-	struct hr_rollup *u = w->rollup;
-	/* the two tiers of sums; lean: each keeps what else the next one has */
 	static const enum hr_digest_detail details[] = {
 		HR_DIGEST_FINE, HR_DIGEST_BRIEF, HR_DIGEST_LEAN};
-	enum hr_digest_detail detail =
-		details[(tier == HR_TIER_HOUR ? 1 : 0) + (w->conf.brief ? 1 : 0)];
-	size_t len = hr_digest_encode(&u->sum, detail, u->buf, HR_DIGEST_MAX);
 
+	return details[(tier == HR_TIER_HOUR ? 1 : 0) + (w->conf.brief ? 1 : 0)];
+}
+
+void hr_rollup_finish(struct hr_writer *w, struct hr_part *part)
+{
+	hr_part_finish(part, hr_rollup_over_bin(w), detail_of(w, HR_TIER_5MIN), &w->rollup->check);
+}
+
+/* Not 0: it is to be tried again later. */
+static int encode_sum(struct hr_writer *w, enum hr_tier tier, size_t *ret_len)
+{
+	struct hr_rollup *u = w->rollup;
+
+	*ret_len = hr_digest_encode(&u->sum, detail_of(w, tier), u->buf, HR_DIGEST_MAX);
 	hr_digest_clear(&u->check);
-	if (u->no_memory || hr_digest_decode(&u->check, u->buf, len) == HR_DIGEST_MEMORY)
-		return HR_STORE_FULL; /* tried again later */
+	if (u->no_memory || hr_digest_decode(&u->check, u->buf, *ret_len) == HR_DIGEST_MEMORY)
+		return HR_STORE_FULL;
 	if (u->check.windows != u->sum.windows)
 		broken(w, "windows", u->check.windows, u->sum.windows);
 	if (u->check.samples != u->sum.samples)
 		broken(w, "samples", u->check.samples, u->sum.samples);
-	return w->store->ops->put_tier(w->store, tier,
-		&(struct hr_tier_row){.host_no = host_no,
-			.bin = bin,
-			.windows = u->sum.windows,
-			.samples = u->sum.samples,
-			.body = u->buf,
-			.len = len});
+	return 0;
+}
+
+/* Writes the sum, after reading back what is going to be written: now, or when it was done. */
+static int put_sum(struct hr_writer *w, enum hr_tier tier, uint32_t host_no, uint64_t bin)
+{
+	struct hr_rollup *u = w->rollup;
+	size_t len = u->done_len;
+	int r = len > 0 ? 0 : encode_sum(w, tier, &len);
+
+	return r ? r
+		 : w->store->ops->put_tier(w->store, tier,
+			   &(struct hr_tier_row){.host_no = host_no,
+				   .bin = bin,
+				   .windows = u->sum.windows,
+				   .samples = u->sum.samples,
+				   .body = u->buf,
+				   .len = len});
 }
 
 static void start_sum(struct hr_rollup *u)
@@ -232,24 +230,60 @@ static void start_sum(struct hr_rollup *u)
 	hr_digest_clear(&u->sum);
 	u->after_n = 0;
 	u->bad_windows = 0;
+	u->done_len = 0;
 	u->no_memory = false;
 }
 
 struct started {
 	struct hr_rollup *u;
 	uint64_t bin;
+	uint64_t lo, hi; /* slots of it in which windows wait; hi 0: none */
 	bool has_sum;
 };
+
+/* As it lies there when nothing is added to it, which is as good as always. */
+static void take_sum(struct started *t, const struct hr_part_found *f)
+{
+	struct hr_rollup *u = t->u;
+	enum hr_digest_result r;
+
+	if (f->is_done && t->hi == 0) {
+		memcpy(u->buf, f->bytes, f->len);
+		u->done_len = f->len;
+		u->sum.windows = f->windows;
+		u->sum.samples = f->samples;
+		return;
+	}
+	r = hr_digest_decode(&u->sum, f->bytes, f->len);
+	t->has_sum = r == HR_DIGEST_OK;
+	u->no_memory = r == HR_DIGEST_MEMORY;
+}
 
 static int take_part(void *arg, const struct hr_store_state *s)
 {
 	struct started *t = arg;
-	enum hr_part_result r = hr_part_sum_of(s->bytes, s->len, t->bin, &t->u->sum);
+	struct hr_part_found f;
 
-	t->has_sum = r == HR_PART_OK;
-	t->u->no_memory = r == HR_PART_MEMORY;
+	t->has_sum = hr_part_find(s->bytes, s->len, t->bin, &f) == HR_PART_OK;
+	if (t->has_sum && f.bytes)
+		take_sum(t, &f);
 	t->u->after_n = t->has_sum ? s->upto : 0;
 	return 0;
+}
+
+/* Once, for a damaged row is told with any slot of its bin. */
+static void find_waiting(struct started *t, const struct hr_cold *c)
+{
+	uint64_t first = t->bin * HR_TIER_5MIN_SLOTS, last = first + HR_TIER_5MIN_SLOTS - 1;
+
+	t->lo = last;
+	for (unsigned i = 0; i < c->n_slots; i++)
+		if (c->slots[i].lo <= last && c->slots[i].hi >= first) {
+			t->lo = c->slots[i].lo < t->lo ? c->slots[i].lo : t->lo;
+			t->hi = c->slots[i].hi;
+		}
+	t->lo = t->lo > first ? t->lo : first;
+	t->hi = t->hi < last ? t->hi : last;
 }
 
 /*
@@ -259,30 +293,22 @@ static int take_part(void *arg, const struct hr_store_state *s)
 static int add_bin(struct hr_rollup *u, const struct hr_host *host, uint64_t bin)
 {
 	const struct hr_store_ops *ops = u->w->store->ops;
-	uint64_t first = bin * HR_TIER_5MIN_SLOTS, last = first + HR_TIER_5MIN_SLOTS - 1;
+	uint64_t first = bin * HR_TIER_5MIN_SLOTS;
 	struct started t = {.u = u, .bin = bin};
-	const struct hr_cold *c = &host->cold;
-	uint64_t lo = last, hi = 0;
 	int r = 0;
 
-	if (c->is && !u->w->scan_n)
+	if (host->cold.is && !u->w->scan_n) {
+		find_waiting(&t, &host->cold);
 		r = ops->state(u->w->store, host->no, take_part, &t);
+	}
 	if (r != 0 || u->no_memory)
 		return r;
 	if (!t.has_sum) {
 		hr_digest_clear(&u->sum);
-		return ops->range(u->w->store, host->no, first, last, add_window, u);
+		return ops->range(u->w->store, host->no, first, first + HR_TIER_5MIN_SLOTS - 1,
+			add_window, u);
 	}
-	/* once, for a damaged row is told with any slot of its bin */
-	for (unsigned i = 0; i < c->n_slots; i++)
-		if (c->slots[i].lo <= last && c->slots[i].hi >= first) {
-			lo = c->slots[i].lo < lo ? c->slots[i].lo : lo;
-			hi = c->slots[i].hi;
-		}
-	if (hi == 0)
-		return 0;
-	return ops->range(u->w->store, host->no, lo > first ? lo : first, hi < last ? hi : last,
-		add_window, u);
+	return t.hi == 0 ? 0 : ops->range(u->w->store, host->no, t.lo, t.hi, add_window, u);
 }
 
 static int roll_host(
@@ -363,9 +389,9 @@ static void end_bin(struct hr_writer *w, enum hr_tier tier)
 	struct hr_tally *t = &u->now[tier];
 	uint64_t bin = t->bin;
 
-	if (tier == HR_TIER_5MIN && u->fresh[bin % FRESH].bin == bin && bin > u->start_bin + 2 &&
-		u->fresh[bin % FRESH].kept != u->bin_windows)
-		broken(w, "bin", u->bin_windows, u->fresh[bin % FRESH].kept);
+	if (tier == HR_TIER_5MIN && u->fresh[bin % HR_ROLLUP_FRESH].bin == bin &&
+		bin > u->start_bin + 2 && u->fresh[bin % HR_ROLLUP_FRESH].kept != u->bin_windows)
+		broken(w, "bin", u->bin_windows, u->fresh[bin % HR_ROLLUP_FRESH].kept);
 	t->bin++;
 	t->host_no = 0;
 	u->bin_windows = 0;
@@ -482,12 +508,25 @@ static int roll_late(struct hr_writer *w)
 
 /* --- the interface --- */
 
+/* From the end of a bin until its last window should have come. */
+static uint64_t late_ms(const struct hr_writer *w)
+{
+	uint64_t period = hr_ns_to_ms(w->conf.period_ns);
+
+	return GRACE_MS + (period > POSTS_MS ? period : POSTS_MS);
+}
+
+uint64_t hr_rollup_over_bin(const struct hr_writer *w)
+{
+	return (hr_clock_wall_ms() - late_ms(w)) / HR_5MIN_MS;
+}
+
 /* Not before the turn that decodes a window anyhow (part.h), which is then the only time. */
 static uint64_t grace_ms(const struct hr_writer *w)
 {
 	uint64_t turn = hr_turn_longest_ns(w);
 
-	return turn ? GRACE_MS + hr_ns_to_ms(turn) : GRACE_MS;
+	return turn ? late_ms(w) + hr_ns_to_ms(turn) : late_ms(w);
 }
 
 bool hr_rollup_step(struct hr_writer *w)
@@ -528,58 +567,4 @@ bool hr_rollup_step(struct hr_writer *w)
 	}
 	hr_writer_stall(w, hr_clock_mono_ns() - t);
 	return true;
-}
-
-static int expire_raw(struct hr_writer *w, uint64_t below_n, uint32_t max, uint32_t *ret_rows)
-{
-	uint64_t keep_from = (hr_clock_wall_ms() - w->conf.windows_ms) / HR_STORE_SLOT_MS, windows;
-	struct hr_rollup *u = w->rollup;
-	int r;
-
-	if (u && keep_from > u->now[HR_TIER_5MIN].bin * HR_TIER_5MIN_SLOTS)
-		keep_from = u->now[HR_TIER_5MIN].bin * HR_TIER_5MIN_SLOTS;
-	if (u && u->has_late)
-		return 0; /* soon done */
-	r = w->store->ops->expire(w->store, keep_from, below_n, max, ret_rows, &windows);
-	if (r != 0 || !u || *ret_rows == 0)
-		return r;
-	u->now[HR_TIER_RAW].out_windows += windows;
-	return w->store->ops->put_tally(w->store, HR_TIER_RAW, &u->now[HR_TIER_RAW]);
-}
-
-static int expire_tier(
-	struct hr_writer *w, enum hr_tier tier, uint64_t bin, uint32_t max, uint32_t *ret_rows)
-{
-	struct hr_tally out, *t = &w->rollup->now[tier];
-	int r = w->store->ops->expire_tier(w->store, tier, bin, max, ret_rows, &out);
-
-	if (r != 0 || *ret_rows == 0)
-		return r;
-	t->out_windows += out.out_windows;
-	t->out_samples += out.out_samples;
-	return w->store->ops->put_tally(w->store, tier, t);
-}
-
-int hr_rollup_expire(struct hr_writer *w, uint64_t below_n, uint32_t max, uint32_t *ret_rows)
-{
-	uint64_t now = hr_clock_wall_ms(), bin;
-	struct hr_rollup *u = w->rollup;
-	uint32_t rows = 0;
-	int r = expire_raw(w, below_n, max, &rows);
-
-	*ret_rows = rows;
-	if (r != 0 || !u || rows >= max)
-		return r;
-	bin = (now - w->conf.five_min_ms) / HR_5MIN_MS;
-	if (bin > u->now[HR_TIER_HOUR].bin * HR_TIER_HOUR_BINS)
-		bin = u->now[HR_TIER_HOUR].bin * HR_TIER_HOUR_BINS;
-	rows = 0;
-	r = expire_tier(w, HR_TIER_5MIN, bin, max, &rows);
-	*ret_rows = rows > *ret_rows ? rows : *ret_rows;
-	if (r != 0 || rows >= max)
-		return r;
-	rows = 0;
-	r = expire_tier(w, HR_TIER_HOUR, (now - w->conf.hours_ms) / HR_HOUR_MS, max, &rows);
-	*ret_rows = rows > *ret_rows ? rows : *ret_rows;
-	return r;
 }

@@ -12,6 +12,7 @@
 
 #include "collector/store.h"
 
+struct hr_part;
 struct hr_writer;
 struct hr_rollup;
 
@@ -28,6 +29,10 @@ void hr_rollup_look_late(struct hr_writer *w);
 
 /* Of host @host_no the bins of 5 minutes before it are rolled up. */
 uint64_t hr_rollup_first_bin(const struct hr_writer *w, uint32_t host_no);
+/* Bins before it are over: no window of theirs is to come any more, but for late ones. */
+uint64_t hr_rollup_over_bin(const struct hr_writer *w);
+/* Sums of bins that are over become what the tier will keep of them. */
+void hr_rollup_finish(struct hr_writer *w, struct hr_part *part);
 
 /* In the open transaction: a row was put; a boot goes. */
 int hr_rollup_row(struct hr_writer *w, const struct hr_store_row *row);

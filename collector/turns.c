@@ -16,7 +16,7 @@
 #include "proto/units.h"
 
 #define TURNS_AT_ONCE 64   /* states in one transaction */
-#define TURN_LOOK     1000 /* hosts looked at in a pass: 100 000 in some 3 s */
+#define TURN_LOOK     1000 /* hosts looked at in a pass */
 #define TURN_SLICE_NS (10 * HR_NS_PER_MS)
 #define MODEL_BYTES   16384 /* of one, as long as none is known */
 #define FEW_HOT       4     /* times what there is room for: whoever is in memory is an exception */
@@ -186,6 +186,11 @@ void hr_turn_note_facts(struct hr_host *host, uint64_t n)
 
 /* --- reading --- */
 
+static uint64_t first_bin(const struct turn *t)
+{
+	return t->w->rollup ? hr_rollup_first_bin(t->w, t->host->no) : UINT64_MAX;
+}
+
 static int take_state(void *arg, const struct hr_store_state *s)
 {
 	struct turn *t = arg;
@@ -198,7 +203,7 @@ static int take_state(void *arg, const struct hr_store_state *s)
 	t->lost = !t->vm;
 	t->upto = t->vm ? s->upto : 0;
 	/* what a state without a part knows is in no sum */
-	if (t->lost || hr_part_decode(w->part, s->bytes, s->len) != HR_PART_OK)
+	if (t->lost || hr_part_decode(w->part, first_bin(t), s->bytes, s->len) != HR_PART_OK)
 		hr_part_clear(w->part, t->vm ? hr_vm_last_ms(t->vm) / HR_5MIN_MS + 1 : UINT64_MAX);
 	return 0;
 }
@@ -375,7 +380,7 @@ static int turn_load(struct hr_writer *w, struct hr_host *host, struct turn *t)
 	}
 	if (!t->vm)
 		return r && !t->no_memory ? r : HR_STORE_FULL;
-	hr_part_leave(w->part, w->rollup ? hr_rollup_first_bin(w, host->no) : UINT64_MAX);
+	hr_part_leave(w->part, first_bin(t));
 	feed(t);
 	if (t->lost) /* which windows it knew before is not known */
 		hr_part_clear(w->part, hr_vm_last_ms(t->vm) / HR_5MIN_MS + 1);
@@ -424,9 +429,12 @@ static void set_aside(struct batch *b, const struct hr_store_row *row)
 /* The state of a model that had its turn just now.  False: no memory, or too long. */
 static bool encode(struct hr_writer *w, struct taken *to)
 {
-	size_t vm = hr_vm_encode(to->vm, w->state_room, HR_STATE_MAX);
-	size_t part = w->rollup ? hr_part_encode(w->part, w->part_room, HR_PART_MAX) : 0;
+	size_t vm = hr_vm_encode(to->vm, w->state_room, HR_STATE_MAX), part = 0;
 
+	if (w->rollup) {
+		hr_rollup_finish(w, w->part);
+		part = hr_part_encode(w->part, w->part_room, HR_PART_MAX);
+	}
 	to->len = part + vm;
 	to->bytes = vm <= HR_STATE_MAX ? malloc(to->len) : NULL;
 	if (!to->bytes)
@@ -561,7 +569,7 @@ static int take_some(struct batch *b, struct hr_host *host, uint64_t now, uint32
 void hr_writer_turns(struct hr_writer *w)
 {
 	uint64_t now = hr_clock_mono_ns();
-	uint32_t look = w->hosts.n < TURN_LOOK ? w->hosts.n : TURN_LOOK;
+	uint32_t look;
 	struct batch b = {.w = w};
 	struct hr_host *host;
 	int r;
@@ -570,6 +578,7 @@ void hr_writer_turns(struct hr_writer *w)
 		hr_turn_scan(w);
 		return;
 	}
+	look = hr_writer_look(w, TURN_LOOK, &w->turn_look_ns);
 	host = w->n_hot < w->hosts.n ? next_due(w, now, &look) : NULL;
 	if (!host)
 		return;

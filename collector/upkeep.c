@@ -19,17 +19,18 @@
 #define TRIM_ROWS       5000                 /* of the journal in that transaction: some 2 ms */
 #define TRIM_LAST       20                   /* such transactions at the end */
 #define STATS_EVERY     (5 * HR_NS_PER_S)
-#define SAVE_AT_ONCE    64               /* states per transaction */
-#define SAVE_LOOK       2000             /* hosts looked at per pass */
-#define CLONE_SHOWN_MS  (3600 * 1000ULL) /* an hour without evidence ends the doubt */
+#define SAVE_AT_ONCE    64                 /* states per transaction */
+#define SAVE_LOOK       2000               /* hosts looked at per pass, */
+#define LOOK_ROUND_NS   (10 * HR_NS_PER_S) /* and of more all in this time */
+#define CLONE_SHOWN_MS  (3600 * 1000ULL)   /* an hour without evidence ends the doubt */
 #define ANSWER_SLICE_NS (10 * HR_NS_PER_MS)
 #define ANSWER_HOST_NS                                                                             \
-	300000                /* interval per host of the fleet: 30 s between answers at 100 000   \
-			       */
-#define ANSWER_SKIP     64    /* hosts passed over in a pass because it is too early for them */
-#define PUBLISH_HOST_NS 50000 /* likewise: the list is copied, 5 s at 100 000 */
-#define HEARD_MS        60000 /* and of a cold host the row is renewed, when it was heard since */
-#define PUBLISH_FREE    1000  /* hosts whose copying is not worth waiting for */
+	300000                 /* interval per host of the fleet: 30 s between answers at 100 000  \
+				*/
+#define ANSWER_SKIP     64     /* hosts passed over in a pass because it is too early for them */
+#define PUBLISH_HOST_NS 100000 /* likewise: the list is copied, 10 s at 100 000 */
+#define HEARD_MS        60000  /* and of a cold host the row is renewed, when it was heard since */
+#define PUBLISH_FREE    1000   /* hosts whose copying is not worth waiting for */
 
 /* Two machines in one history: no number of it is about either. */
 static void deny_for_clone(struct hr_answer *a)
@@ -236,6 +237,19 @@ int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v)
 			.host_no = v->no, .bytes = buf, .len = hr_fleet_row_put(&v->row, buf)});
 }
 
+uint32_t hr_writer_look(const struct hr_writer *w, uint32_t most, uint64_t *at_ns)
+{
+	uint64_t now = hr_clock_mono_ns(), passed = now - *at_ns, n = w->hosts.n;
+
+	if (n <= most)
+		return (uint32_t)n;
+	if (passed < LOOK_ROUND_NS / n) /* what is passed is not lost */
+		return 0;
+	*at_ns = now;
+	n = passed < LOOK_ROUND_NS ? n * passed / LOOK_ROUND_NS : n;
+	return n < most ? (uint32_t)n : most;
+}
+
 /*
  * Saves up to SAVE_AT_ONCE states that are due (@all: whatever changed), in one
  * transaction; goes on next time where it stopped.
@@ -243,9 +257,9 @@ int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v)
 static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 {
 	uint64_t now = hr_clock_mono_ns();
-	uint32_t look = all || w->hosts.n < SAVE_LOOK ? w->hosts.n : SAVE_LOOK;
 	uint64_t room = hr_turn_room(w);
 	bool too_hot = !all && w->hot_bytes > room;
+	uint32_t look = all ? w->hosts.n : hr_writer_look(w, SAVE_LOOK, &w->save_look_ns);
 	struct hr_host *due[SAVE_AT_ONCE];
 	bool saved[SAVE_AT_ONCE];
 	uint32_t n = 0, n_saved = 0;

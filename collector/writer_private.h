@@ -57,7 +57,8 @@ struct hr_writer {
 	uint32_t job_at;    /* where upkeep goes on */
 	bool views_changed; /* since the board's snapshot */
 	uint64_t published_ns;
-	uint32_t save_at; /* where saving goes on */
+	uint32_t save_at;                    /* where saving goes on */
+	uint64_t save_look_ns, turn_look_ns; /* hr_writer_look */
 
 	/* the open transaction */
 	struct hr_group_row *row;
@@ -168,6 +169,11 @@ int hr_writer_put_view(struct hr_writer *w, const struct hr_view *v);
 struct hr_view *hr_writer_view(
 	struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, bool whole);
 
+/*
+ * Hosts to be looked at in a pass of a job: all of a small fleet, of a large one at most @most, and
+ * so many that each is looked at in some 10 s.  *at_ns: of the job, when it was asked last.
+ */
+uint32_t hr_writer_look(const struct hr_writer *w, uint32_t most, uint64_t *at_ns);
 /* A group waits that has had its time to fill, or a question, or the end. */
 bool hr_writer_is_due(struct hr_writer *w);
 /* upkeep.c: one pass; the last one, at the end. */

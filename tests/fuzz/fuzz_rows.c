@@ -99,13 +99,15 @@ static void check_part(unsigned char *p, size_t n)
 		p[8 + i] = (unsigned char)(crc >> (8 * i));
 	}
 	HR_FUZZ_CHECK(hr_part_len(p, n) == n);
-	if (hr_part_decode(&part, p, n) == HR_PART_OK) {
+	if (hr_part_decode(&part, 0, p, n) == HR_PART_OK) {
 		len = hr_part_encode(&part, one, HR_PART_MAX);
 		HR_FUZZ_CHECK(len > 0 && len <= HR_PART_MAX);
-		HR_FUZZ_CHECK(hr_part_decode(&again, one, len) == HR_PART_OK);
+		HR_FUZZ_CHECK(hr_part_decode(&again, 0, one, len) == HR_PART_OK);
 		HR_FUZZ_CHECK(again.n == part.n && again.from_bin == part.from_bin);
 		for (uint32_t i = 0; i < part.n; i++)
 			HR_FUZZ_CHECK(again.sum[i].bin == part.sum[i].bin &&
+				      again.sum[i].done_len == part.sum[i].done_len &&
+				      again.sum[i].windows == part.sum[i].windows &&
 				      again.sum[i].sum.windows == part.sum[i].sum.windows);
 	}
 	hr_part_done(&part);

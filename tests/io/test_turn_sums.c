@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "collector/check_store.h"
+#include "tests/io/sql_number.h"
 #include "tests/io/turns_world.h"
 
 static struct {
@@ -237,6 +238,51 @@ static void a_damaged_row_of_a_bin_that_waits_in_two_ranges_is_counted_once(void
 	assert_sound(&t->cold);
 }
 
+/* Windows wait in ranges of a bin that are apart: the roll-up reads them once, or counts a damaged
+ * row, which is told with any slot, for each of them. */
+static void a_bin_whose_ranges_are_apart_is_read_once(void **state)
+{
+	struct world *t = *state;
+	sqlite3 *db;
+
+	for (uint64_t k = 0; k < 30; k++)
+		send(t, 1, k, k * 10000, k == 0);
+	take_turns(&t->cold);
+	send(t, 1, 30, 35000, false);
+	send(t, 1, 31, 205000, false);
+	assert_int_equal(t->cold.w->hosts.by_no[0]->cold.n_slots, 2);
+	assert_int_equal(sqlite3_open(t->cold.path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE w10 SET body=x'0011223344' WHERE seq=30", NULL,
+				 NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	roll(&t->cold);
+	assert_int_equal(sum_of_tier(t, &t->cold, HR_TIER_5MIN).windows, 31);
+	assert_int_equal(sql_number(t->cold.path, "SELECT bad_windows FROM tally WHERE tier=1"), 1);
+}
+
+/* A window comes for a bin whose sum is done, before it is rolled up: the sum has it too. */
+static void a_window_that_comes_behind_the_turn_is_in_the_sum(void **state)
+{
+	struct world *t = *state;
+
+	for (unsigned again = 0; again < 2; again++) {
+		uint64_t from = again * HR_5MIN_MS, seq = again * 31;
+
+		for (uint64_t k = 0; k < 30; k++)
+			send(t, 1, seq + k, from + k * 10000, k == 0);
+		take_turns(&t->cold);
+		send(t, 1, seq + 30, from + 155000, false);
+		if (again == 0)
+			take_turns(&t->cold); /* the turn opens the sum; else the roll-up does */
+	}
+	roll(&t->kept);
+	roll(&t->cold);
+	assert_same_tiers(t, 62);
+	assert_same(t);
+	assert_sound(&t->cold);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +295,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			roll_ups_of_models_in_turn_are_those_of_models_in_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_window_is_counted_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_bin_whose_ranges_are_apart_is_read_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_window_that_comes_behind_the_turn_is_in_the_sum, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

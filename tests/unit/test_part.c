@@ -26,10 +26,18 @@ static size_t save(struct hr_part *p)
 static uint64_t windows_of(size_t len, uint64_t bin, enum hr_part_result *ret)
 {
 	struct hr_digest d = {0};
+	struct hr_part_found f;
 	uint64_t n;
 
-	*ret = hr_part_sum_of(state_bytes, len, bin, &d);
+	*ret = hr_part_find(state_bytes, len, bin, &f);
+	if (*ret != HR_PART_OK || !f.bytes)
+		return 0;
+	assert_int_equal(hr_digest_decode(&d, f.bytes, f.len), HR_DIGEST_OK);
 	n = d.windows;
+	if (f.is_done) {
+		assert_int_equal(f.windows, n);
+		assert_int_equal(f.samples, d.samples);
+	}
 	hr_digest_done(&d);
 	return n;
 }
@@ -38,6 +46,7 @@ static void a_bin_is_all_there_or_left_out(void **state)
 {
 	struct hr_summary *s = calloc(1, sizeof(*s));
 	struct hr_rand r = hr_rand_seeded("part");
+	struct hr_digest check = {0};
 
 	(void)state;
 	hr_sample_busy(&r, s, 1);
@@ -55,10 +64,12 @@ static void a_bin_is_all_there_or_left_out(void **state)
 			hr_part_add(&p, bin, 1, 1 + i, s);
 			table[bin] += 1 + i;
 			assert_true(p.n <= HR_PART_SUMS && p.from_bin >= from);
-			if (i % 4 == 3) { /* the next turn */
+			if (i % 4 ==
+				3) { /* the next turn; what is over is done, and may be added to */
+				hr_part_finish(&p, hr_rand_below(&r, BINS), HR_DIGEST_FINE, &check);
 				len = save(&p);
 				assert_int_equal(
-					hr_part_decode(&back, state_bytes, len), HR_PART_OK);
+					hr_part_decode(&back, 0, state_bytes, len), HR_PART_OK);
 				assert_int_equal(back.from_bin, p.from_bin);
 				assert_int_equal(back.n, p.n);
 				hr_part_done(&p);
@@ -80,6 +91,57 @@ static void a_bin_is_all_there_or_left_out(void **state)
 		assert_true(has > 0);
 		hr_part_done(&p);
 	}
+	hr_digest_done(&check);
+	free(s);
+}
+
+/* Done once: its bytes are carried as they are, and are what the sum itself would be. */
+static void a_sum_that_is_done_is_what_the_tier_keeps(void **state)
+{
+	static uint8_t want[HR_DIGEST_MAX];
+	struct hr_summary *s = calloc(1, sizeof(*s));
+	struct hr_digest check = {0}, sum = {0};
+	struct hr_part p = {0}, back = {0};
+	struct hr_rand r = hr_rand_seeded("part-done");
+	struct hr_part_found f;
+	size_t len, want_len;
+
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		hr_sample_busy(&r, s, i);
+		hr_part_add(&p, 7, 1, 1, s);
+		assert_true(hr_digest_add(&sum, 1, 1, s));
+		hr_part_add(&p, 8, 1, 1, s);
+	}
+	want_len = hr_digest_encode(&sum, HR_DIGEST_FINE, want, sizeof(want));
+	hr_part_finish(&p, 8, HR_DIGEST_FINE, &check);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		len = save(&p);
+		assert_int_equal(hr_part_find(state_bytes, len, 7, &f), HR_PART_OK);
+		assert_true(f.is_done);
+		assert_int_equal(f.windows, 30);
+		assert_int_equal(f.samples, sum.samples);
+		assert_int_equal(f.len, want_len);
+		assert_memory_equal(f.bytes, want, want_len);
+		assert_int_equal(hr_part_find(state_bytes, len, 8, &f), HR_PART_OK);
+		assert_false(f.is_done);
+		assert_int_equal(hr_part_decode(&back, 0, state_bytes, len), HR_PART_OK);
+		hr_part_done(&p);
+		p = back;
+		back = (struct hr_part){0};
+	}
+	/* of what is rolled up nothing comes back */
+	assert_int_equal(hr_part_decode(&back, 8, state_bytes, len), HR_PART_OK);
+	assert_int_equal(back.n, 1);
+	assert_int_equal(back.sum[0].bin, 8);
+	/* one more for it: opened again, and not a window is lost */
+	hr_part_add(&p, 7, 1, 1, s);
+	assert_int_equal(p.sum[0].sum.windows, 31);
+	assert_int_equal(p.sum[0].sum.samples, sum.samples + hr_digest_samples(s));
+	hr_part_done(&p);
+	hr_part_done(&back);
+	hr_digest_done(&check);
+	hr_digest_done(&sum);
 	free(s);
 }
 
@@ -87,6 +149,7 @@ static void damaged_bytes_are_no_part(void **state)
 {
 	struct hr_summary *s = calloc(1, sizeof(*s));
 	struct hr_part p = {0}, back = {0};
+	struct hr_digest check = {0};
 	struct hr_rand r = {.s = 5};
 	enum hr_part_result is;
 	size_t len;
@@ -94,11 +157,13 @@ static void damaged_bytes_are_no_part(void **state)
 	(void)state;
 	hr_sample_idle(&r, s, 1);
 	hr_part_add(&p, 7, 1, 1, s);
+	hr_part_add(&p, 8, 1, 1, s);
+	hr_part_finish(&p, 8, HR_DIGEST_FINE, &check);
 	len = save(&p);
 	assert_int_equal(windows_of(len, 7, &is), 1);
 	for (size_t i = 0; i < len - sizeof(model); i++) {
 		state_bytes[i] ^= 0x10;
-		assert_int_equal(hr_part_decode(&back, state_bytes, len), HR_PART_NONE);
+		assert_int_equal(hr_part_decode(&back, 0, state_bytes, len), HR_PART_NONE);
 		assert_int_equal(back.n, 0);
 		assert_true(back.from_bin == UINT64_MAX);
 		(void)windows_of(len, 7, &is);
@@ -106,12 +171,13 @@ static void damaged_bytes_are_no_part(void **state)
 		state_bytes[i] ^= 0x10;
 	}
 	for (size_t cut = 0; cut < len - sizeof(model); cut++)
-		assert_int_equal(hr_part_decode(&back, state_bytes, cut), HR_PART_NONE);
+		assert_int_equal(hr_part_decode(&back, 0, state_bytes, cut), HR_PART_NONE);
 	/* and a state without one is the model's from its first byte on */
 	assert_int_equal(hr_part_len(model, sizeof(model)), 0);
-	assert_int_equal(hr_part_decode(&back, model, sizeof(model)), HR_PART_NONE);
+	assert_int_equal(hr_part_decode(&back, 0, model, sizeof(model)), HR_PART_NONE);
 	hr_part_done(&p);
 	hr_part_done(&back);
+	hr_digest_done(&check);
 	free(s);
 }
 
@@ -119,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bin_is_all_there_or_left_out),
+		cmocka_unit_test(a_sum_that_is_done_is_what_the_tier_keeps),
 		cmocka_unit_test(damaged_bytes_are_no_part),
 	};
 
