@@ -14,6 +14,8 @@
 
 /* Between two turns of a host, per cold host: 5 min at 100 000 */
 #define TURN_HOST_NS 3000000ULL
+#define BLOCK        16   /* at most: neighbours, which post one after the other */
+#define BLOCKS       8    /* at least, of each round */
 #define FAR          1.25 /* times a threshold: more than a step of a strain (core/strain.h) */
 #define FAR_DAYS     2    /* likewise, of days that are left */
 
@@ -51,6 +53,18 @@ static uint64_t since(uint64_t now, uint64_t period, uint64_t at)
 	return (now + (period - at)) % period;
 }
 
+/*
+ * Of those that are calm since the same round not all have their turn in the same one.  But
+ * neighbours do: a page that holds windows of both is read once then.
+ */
+static uint64_t round_of(const struct hr_writer *w, uint32_t place, uint64_t rounds)
+{
+	uint64_t block = w->hosts.n / (rounds * BLOCKS);
+
+	block = block > BLOCK ? BLOCK : block;
+	return place / (block ? block : 1) % rounds;
+}
+
 bool hr_turn_is_due(const struct hr_writer *w, uint32_t place, uint64_t now)
 {
 	const struct hr_host *host = w->hosts.by_no[place];
@@ -68,9 +82,9 @@ bool hr_turn_is_due(const struct hr_writer *w, uint32_t place, uint64_t now)
 	at = (uint64_t)((double)round * place / w->hosts.n);
 	if (age < since(now, round, at))
 		return false; /* it had its turn in this round */
-	/* of those that are calm since the same round not all have theirs in the same one */
 	rounds = calm_rounds(w, round);
-	return age >= since(now, rounds * round, at + place % rounds * round) || has_news(c);
+	return age >= since(now, rounds * round, at + round_of(w, place, rounds) * round) ||
+	       has_news(c);
 }
 
 static bool near(const struct hr_opt *v, double threshold, double far)
