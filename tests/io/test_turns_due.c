@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collector/writer_private.h"
+#include "proto/base/clock.h"
 #include "proto/units.h"
 #include "tests/unit/hr_cmocka.h"
 
@@ -214,6 +215,52 @@ static void calm_is_who_is_far_from_each_threshold_or_below_already(void **state
 	free(a);
 }
 
+/* A third of them in each round, and of a large fleet neighbours in the same one. */
+static void neighbours_have_their_calm_turns_together(void **state)
+{
+	struct fleet *f = *state;
+	struct hr_host **by_no = calloc(4800, sizeof(struct hr_host *));
+	unsigned in_round[3] = {0}, apart = 0;
+	uint64_t was = 0;
+
+	assert_non_null(by_no);
+	f->host[0].cold.calm = HR_CALM_WIDE;
+	for (unsigned i = 0; i < 4800; i++)
+		by_no[i] = &f->host[0];
+	f->w.hosts.by_no = by_no;
+	f->w.hosts.n = 4800;
+	for (uint32_t place = 0; place < 4800; place++) {
+		uint64_t k = 1;
+
+		while (k < 90 && !hr_turn_is_due(&f->w, place, T0 + k * ROUND / 30))
+			k++;
+		assert_in_range(k, 1, 90);
+		in_round[(T0 + k * ROUND / 30) / ROUND % 3]++;
+		apart += place > 0 && (k > was ? k - was : was - k) > 1;
+		was = k;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_in_range(in_round[i], 1400, 1800);
+	assert_in_range(apart, 200, 4800 / 16);
+	free(by_no);
+}
+
+/* A small fleet is looked at whole; of a large one so much that all of it takes 10 s. */
+static void a_large_fleet_is_looked_at_bit_by_bit(void **state)
+{
+	struct fleet *f = *state;
+	uint64_t at = 0;
+
+	assert_int_equal(hr_writer_look(&f->w, 1000, &at), N);
+	f->w.hosts.n = 100000;
+	assert_int_equal(hr_writer_look(&f->w, 1000, &at), 1000); /* the first time */
+	assert_in_range(hr_writer_look(&f->w, 1000, &at), 0, 500);
+	at = hr_clock_mono_ns() - 50 * HR_NS_PER_MS;
+	assert_in_range(hr_writer_look(&f->w, 1000, &at), 500, 1000);
+	at = hr_clock_mono_ns() - HR_NS_PER_S;
+	assert_int_equal(hr_writer_look(&f->w, 1000, &at), 1000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -223,6 +270,8 @@ int main(void)
 		T(a_host_that_shows_nothing_yet_does_not_wait_for_its_place),
 		T(a_calm_host_waits_and_one_with_news_is_due_as_any_other),
 		T(turns_of_calm_hosts_are_spread_over_their_rounds),
+		T(neighbours_have_their_calm_turns_together),
+		T(a_large_fleet_is_looked_at_bit_by_bit),
 		T(what_is_known_is_what_turns_of_one_kind_found),
 		T(calm_is_who_is_far_from_each_threshold_or_below_already),
 	};
