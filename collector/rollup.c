@@ -511,7 +511,7 @@ static int roll_late(struct hr_writer *w)
 /* From the end of a bin until its last window should have come. */
 static uint64_t late_ms(const struct hr_writer *w)
 {
-	uint64_t period = hr_ns_to_ms(w->conf.period_ns);
+	uint64_t period = hr_hosts_period_ms(w->hosts.n, hr_ns_to_ms(w->conf.period_ns));
 
 	return GRACE_MS + (period > POSTS_MS ? period : POSTS_MS);
 }
