@@ -168,6 +168,16 @@ static void resources(const struct hr_answer *a, struct hr_out *o)
 		resource_line(a, &a->res[i], o);
 }
 
+/* likely; where it is the largest that is claimed, that it is more. */
+static const char *gain(const struct hr_bounds *g, char to[HR_FACTOR_LEN])
+{
+	if (g->capped && g->likely.has)
+		snprintf(to, HR_FACTOR_LEN, ">%.2fx", g->likely.v);
+	else
+		hr_render_factor(&g->likely, to);
+	return to;
+}
+
 static void bigger(const struct hr_answer *a, struct hr_out *o)
 {
 	char lo[HR_FACTOR_LEN], mid[HR_FACTOR_LEN], hi[HR_FACTOR_LEN];
@@ -182,7 +192,7 @@ static void bigger(const struct hr_answer *a, struct hr_out *o)
 			hr_out_say(o, "\nWhat a larger VM would gain:\n");
 		any = true;
 		hr_out_say(o, "  %-20s %7s %7s %7s\n", a->bigger[i].change,
-			hr_render_factor(&g->at_least, lo), hr_render_factor(&g->likely, mid),
+			hr_render_factor(&g->at_least, lo), gain(g, mid),
 			hr_render_factor(&g->at_most, hi));
 	}
 }

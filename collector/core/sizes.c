@@ -36,7 +36,8 @@ static struct hr_bounds gain_of(const struct hr_bounds *now, const struct hr_bou
 	g.likely = hr_opt_of(l);
 	/* where the larger size's factor is as large as any that is told, who knows how much more
 	 */
-	if (!(has_l && l > 1 && big->likely.v >= HR_K_MAX))
+	g.capped = has_l && l > 1 && big->likely.v >= HR_K_MAX;
+	if (!g.capped)
 		g.at_most = hr_opt_of(1 + (fmax(a, l) - 1) * RATIO_ERR);
 	hr_bounds_tidy(&g);
 	return g;
@@ -106,6 +107,11 @@ void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf
 		}
 		if (bounded && z != HR_SIZE_MEMORY)
 			most = fmin(most, in->frozen.v);
+		/* what is proven is no claim's end */
+		if (bounded && z != HR_SIZE_MEMORY)
+			ret[z].gain.capped = false;
+		else if (ret[z].gain.likely.has && ret[z].gain.likely.v > most)
+			ret[z].gain.capped = true;
 		cut(&ret[z].gain.at_least, z == HR_SIZE_VCPUS ? fmin(most, 2) : most);
 		cut(&ret[z].gain.likely, most);
 		/* no more than what is proven; more than what is claimed may be so */

@@ -89,6 +89,7 @@ static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
 	hr_sizes_gain(&in, &conf, g);
 	near(g[HR_SIZE_VCPUS].gain.at_least.v, 2, 1e-9);
 	near(g[HR_SIZE_VCPUS].gain.likely.v, 3, 1e-9);
+	assert_false(g[HR_SIZE_VCPUS].gain.capped);
 	near(g[HR_SIZE_VCPUS].gain.at_most.v, 1 + 2 * 1.37, 1e-9); /* both likelies may err */
 	/* 16 threads had 4.6 where 3.61 was told: 4.58 are more than are claimed, so how many is
 	 * open */
@@ -97,6 +98,12 @@ static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
 	hr_sizes_gain(&in, &conf, g);
 	near(g[HR_SIZE_VCPUS].gain.likely.v, 1.907 / 0.528, 1e-9);
 	assert_false(g[HR_SIZE_VCPUS].gain.at_most.has);
+	assert_false(g[HR_SIZE_VCPUS].gain.capped);
+	/* 5.45 is more than is claimed: 4, and that it is more */
+	in.k.likely.v = 0.35;
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.likely.v, 4, 1e-9);
+	assert_true(g[HR_SIZE_VCPUS].gain.capped);
 	/* nothing gained is nothing at most: what a serial thread's proof rests on */
 	in.k = in.at[HR_SIZE_VCPUS];
 	hr_sizes_gain(&in, &conf, g);
@@ -108,10 +115,12 @@ static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
 	hr_sizes_gain(&in, &conf, g);
 	near(g[HR_SIZE_VCPUS].gain.likely.v, 8 / 2.14, 1e-9);
 	assert_false(g[HR_SIZE_VCPUS].gain.at_most.has);
+	assert_true(g[HR_SIZE_VCPUS].gain.capped);
 	/* what is proven of tasks that never sleep stays so */
 	in.hog_share = 0.6;
 	hr_sizes_gain(&in, &conf, g);
 	near(g[HR_SIZE_VCPUS].gain.at_most.v, 1.9, 1e-9);
+	assert_false(g[HR_SIZE_VCPUS].gain.capped);
 }
 
 int main(void)

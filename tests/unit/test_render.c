@@ -110,6 +110,25 @@ static void the_answer_shows_verdict_words_numbers_and_what_is_missing(void **st
 	assert_null(strchr(buf, '\033'));
 }
 
+static void a_gain_beyond_what_is_claimed_is_more_than_that(void **state)
+{
+	static char buf[8192];
+	struct hr_answer a;
+	struct hr_out o;
+
+	(void)state;
+	fill(&a);
+	a.n_bigger = 2;
+	(void)snprintf(a.bigger[0].change, sizeof(a.bigger[0].change), "vcpus x2");
+	a.bigger[0].gain = (struct hr_bounds){true, {true, 2}, {true, 4}, {false, 0}, true};
+	(void)snprintf(a.bigger[1].change, sizeof(a.bigger[1].change), "memory x2");
+	a.bigger[1].gain = (struct hr_bounds){true, {true, 1}, {true, 1.5}, {true, 3}, false};
+	hr_out_init(&o, buf, sizeof(buf), 80, false);
+	hr_render_answer(&a, &o);
+	assert_non_null(strstr(buf, "  vcpus x2               2.00x  >4.00x       -\n"));
+	assert_non_null(strstr(buf, "  memory x2              1.00x   1.50x   3.00x\n"));
+}
+
 static void cgroups_are_shown_where_there_is_more_than_the_root(void **state)
 {
 	static char buf[8192];
@@ -179,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(factors_and_quantities_have_their_unit),
 		cmocka_unit_test(the_answer_shows_verdict_words_numbers_and_what_is_missing),
+		cmocka_unit_test(a_gain_beyond_what_is_claimed_is_more_than_that),
 		cmocka_unit_test(cgroups_are_shown_where_there_is_more_than_the_root),
 		cmocka_unit_test(an_unknown_number_is_never_shown_as_0),
 		cmocka_unit_test(names_of_any_length_keep_lines_whole),
