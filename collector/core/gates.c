@@ -10,6 +10,7 @@
 #define READ_S       1e-3  /* of a page, where no disk tells: a volume over a network */
 #define AGAIN_BAD    (SWAP_IN_BAD * READ_S) /* share of time to read again what was in memory */
 #define PAGE         4096.0
+#define AHEAD        32   /* pages of a whole read-ahead: 128 KiB, the kernel's own */
 #define AVAIL_PLENTY 0.20 /* with this much of RAM available the VM itself is not short */
 
 /* Nothing else: an OOM kill, and pages that are swapped in all the time. */
@@ -21,31 +22,48 @@ static bool mem_proved(const struct hr_ctx *x, const struct hr_mem_gate *g)
 	return g->swap_in_per_s > SWAP_IN_BAD || ooms > 0 || cg_ooms > 0;
 }
 
-static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
-{
-	return g->psi >= PSI_BAD || g->reclaim_share > RECLAIM_BAD || mem_proved(x, g);
-}
-
 /*
- * Reads of pages that were in memory before cost at most so much of the time: each a request of
- * its own, as long as the disks' mean.  What the disks did not read came from elsewhere.
+ * Pages a second that came back and were waited for.  Who reads a file from begin to end has most
+ * of it fetched ahead: of n requests for p pages (32 n - p) / 31 are of one page, if the others are
+ * of a whole read-ahead; and a page of a mapping is a fault, whatever is fetched around it.  What
+ * the disks did not read came from elsewhere.
  */
-static double read_again(const struct hr_minute *m, double per_s)
+static double waited_for(const struct hr_minute *m, double came_back_per_s, double *ret_share)
 {
-	double n = 0, ns = 0, pages = 0, t = hr_minute_s(m);
+	double n = 0, ns = 0, reads = 0, pages = 0, t = hr_minute_s(m), single, elsewhere;
 
 	for (uint8_t i = 0; i < m->n_dev; i++) {
 		const struct hr_minute_dev *d = &m->dev[i];
 
 		if (!d->seen || !(d->have & HR_SIG_BIT(HR_SIG_DISK_IO)))
 			continue;
+		reads += (double)d->ctr[HR_DCTR_IO_RD_N];
 		n += (double)(d->ctr[HR_DCTR_IO_RD_N] + d->ctr[HR_DCTR_IO_WR_N]);
 		ns += (double)d->ctr[HR_DCTR_IO_INFLIGHT_NS];
 		pages += (double)d->ctr[HR_DCTR_IO_RD_BYTES] / PAGE;
 	}
-	if (!(n > 0 && t > 0) || pages < per_s * t)
-		return per_s * READ_S;
-	return fmin(per_s, n / t) * ns / n / 1e9;
+	elsewhere = fmax(came_back_per_s - pages / t, 0);
+	single = fmax(AHEAD * reads - pages, 0) / (AHEAD - 1) + (double)m->ctr[HR_CTR_MAJFAULT_N];
+	single = fmin(came_back_per_s - elsewhere, single / t);
+	*ret_share = elsewhere * READ_S + (n > 0 ? single * ns / n / 1e9 : 0);
+	return elsewhere + single;
+}
+
+/* Nobody knows what would have come back where the caches were dropped. */
+static bool again_is_bad(const struct hr_ctx *x, const struct hr_mem_gate *g)
+{
+	return x->m->ctr[HR_CTR_DROP_CACHES_N] == 0 && g->read_again >= AGAIN_BAD;
+}
+
+/*
+ * With multi-generational LRU who waits for a file's page that was taken waits for the disk, and
+ * only the reclaim is memory pressure: on a quick CPU less than 1 % where four threads read
+ * again all the time.  Where the VM itself reclaims nothing a cgroup does, or the page was dropped.
+ */
+static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
+{
+	return g->psi >= PSI_BAD || g->reclaim_share > RECLAIM_BAD || mem_proved(x, g) ||
+	       (g->pgscan_per_s > 0 && again_is_bad(x, g));
 }
 
 /*
@@ -60,9 +78,9 @@ static bool is_missed(const struct hr_ctx *x, const struct hr_mem_gate *g)
 
 	/* Where it is not known what comes back, all may. */
 	if (g->has_vmstat && g->pgscan_per_s > 0 && x->m->ctr[HR_CTR_DROP_CACHES_N] == 0)
-		share = fmin(g->came_back_per_s / g->pgscan_per_s, 1);
+		share = fmin(g->waited_per_s / g->pgscan_per_s, 1);
 	return mem_proved(x, g) || share * g->reclaim_share > RECLAIM_BAD ||
-	       share * g->psi >= PSI_BAD || read_again(x->m, g->came_back_per_s) >= AGAIN_BAD;
+	       share * g->psi >= PSI_BAD || g->read_again >= AGAIN_BAD;
 }
 
 static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
@@ -86,6 +104,7 @@ static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
 		g->pgscan_per_s =
 			(double)(m->ctr[HR_CTR_PGSCAN_DIRECT_N] + m->ctr[HR_CTR_PGSCAN_KSWAPD_N]) /
 			t;
+		g->waited_per_s = waited_for(m, g->came_back_per_s, &g->read_again);
 		/* Someone dropped the caches: refaults of this minute mean nothing. */
 		if (m->ctr[HR_CTR_DROP_CACHES_N] == 0)
 			g->refault_per_s = (double)(m->ctr[HR_CTR_REFAULT_ANON_N] +
@@ -123,8 +142,10 @@ void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 		/* With next to nothing available it stays open what the reclaim leads to. */
 		g.verdict = g.plenty ? HR_MEM_OK : HR_MEM_UNEXPLAINED;
 		g.why = "memory is reclaimed that is not read again, as where files are read once";
-		hr_trace_say(x->t, "  of %.0f pages/s looked at %.0f came back: not what is missed",
-			g.pgscan_per_s, g.came_back_per_s);
+		hr_trace_say(x->t,
+			"  of %.0f pages/s looked at %.0f came back and were waited for: "
+			"not what is missed",
+			g.pgscan_per_s, g.waited_per_s);
 	} else if (g.plenty && g.pgscan_per_s <= 0) {
 		g.verdict = HR_MEM_UNEXPLAINED;
 		g.why = "memory pressure without reclaim by the VM and without a cgroup limit hit";

@@ -18,6 +18,8 @@ struct hr_mem_gate {
 	double psi;                                        /* some, share of time */
 	double refault_per_s, swap_in_per_s, pgscan_per_s; /* pages */
 	double came_back_per_s; /* pages that had been taken: of files, and swapped in */
+	double waited_per_s;    /* of them, those not fetched ahead */
+	double read_again;      /* share of time to read those */
 	double reclaim_share;   /* direct reclaim, CPU-s per s */
 	double memcg_hits, memcg_full;
 	enum hr_mem_verdict verdict;
