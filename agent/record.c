@@ -17,6 +17,13 @@
 #define LOST_SHARE 1000 /* more than one of this many: the slice is no evidence */
 
 /*
+ * So long one thread must have done most: one that ends sooner may be one of many, of which more
+ * would come beside each other (as SINCE_MS of collector/core/model_serial.c).  Dense is all there
+ * is.
+ */
+#define ALONE_NS (600 * HR_NS_PER_S)
+
+/*
  * One is recorded while the others wait for their replay.  Dense, a minute of them: replayed at
  * once they keep a slow CPU busy for some 20 ms of each second, which the bursts of the next slice
  * would wait for (tests/truth/RESULTS.md).
@@ -43,6 +50,8 @@ struct hr_record {
 	struct scratch *mem; /* touched only while a slice is worked on */
 	struct hr_sampler_slice out;
 	struct hr_reach_seen seen; /* of all slices so far */
+	uint32_t alone;            /* thread that did most in the newest slice, and since when */
+	uint64_t alone_since_ns;
 };
 
 int hr_record_open(struct hr_record **ret_record, uint64_t seed, bool dense, uint64_t now_ns)
@@ -76,12 +85,15 @@ void hr_record_close(struct hr_record *r)
 	free(r);
 }
 
-static struct hr_replay_in input(const struct hr_record *r, const struct hr_stints *s)
+/* On one CPU a thread that does most waits for the CPU when it waits for itself. */
+static struct hr_replay_in input(
+	const struct hr_record *r, const struct hr_stints *s, uint32_t cpus)
 {
 	return (struct hr_replay_in){.burst = s->burst,
 		.n = s->n,
 		.length_ns = s->until - s->from,
 		.hogs = s->hogs,
+		.in_turn = cpus > 1 && s->alone != 0,
 		.seed = r->seed ^ s->from,
 		.seen = &r->seen};
 }
@@ -116,6 +128,15 @@ static void add(const struct hr_stint_rec *rec, void *arg)
 	hr_stints_add(arg, rec);
 }
 
+static void judge_alone(struct hr_record *r, struct hr_stints *s)
+{
+	if (s->alone != r->alone)
+		r->alone_since_ns = s->from;
+	r->alone = s->alone;
+	if (!r->dense && s->from - r->alone_since_ns < ALONE_NS)
+		s->alone = 0;
+}
+
 /* The slice being recorded, as far as it is; when it is over, it waits for its replay. */
 static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool last,
 	struct hr_sampler *sampler)
@@ -138,7 +159,8 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 		hr_sampler_replay(sampler, &none);
 		return;
 	}
-	in = input(r, s);
+	judge_alone(r, s);
+	in = input(r, s, 1);
 	hr_reach_learn(&in, &r->mem->work, &r->seen);
 	r->at = (r->at + 1) % r->keep;
 	r->full++;
@@ -148,7 +170,7 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 static void replay(struct hr_record *r, uint32_t cpus, struct hr_sampler *sampler)
 {
 	const struct hr_stints *s = &r->mem->stints[(r->at + r->keep - r->full) % r->keep];
-	const struct hr_replay_in in = input(r, s);
+	const struct hr_replay_in in = input(r, s, cpus);
 
 	if (r->row == 0) {
 		memset(&r->out, 0, sizeof r->out);

@@ -104,6 +104,11 @@ static bool is_fixed(const struct hr_replay_in *in, uint64_t key)
 	return in->burst[(key & ORDER_MASK) % in->n].fixed;
 }
 
+static bool is_in_turn(const struct hr_replay_in *in, uint64_t key)
+{
+	return in->in_turn && in->burst[(key & ORDER_MASK) % in->n].alone;
+}
+
 static uint32_t count_fixed(const struct hr_replay_in *in)
 {
 	uint32_t n = 0;
@@ -167,6 +172,11 @@ struct sim {
 	uint32_t servers, running;
 	uint32_t head, queued, room; /* of the queue */
 	uint32_t order;
+	/* of the thread that serves in turn: what it is at, since when, and what waits for it, in
+	 * key[0] */
+	bool at_work;
+	uint64_t taken_up;
+	uint32_t first, last;
 };
 
 static bool before(const struct sim *s, uint32_t a, uint32_t b)
@@ -218,6 +228,31 @@ static void append(struct sim *s, uint32_t job)
 	s->w->queue[(s->head + s->queued++) % s->room] = job;
 }
 
+/* A job is there; where its thread is at work it waits for that one, unseen by any CPU. */
+static void arrive(const struct hr_replay_in *in, struct sim *s, uint32_t job, uint64_t now)
+{
+	if (!is_in_turn(in, s->w->key[1][job])) {
+		append(s, job);
+	} else if (s->at_work) {
+		s->w->key[0][s->last++] = job;
+	} else {
+		s->at_work = true;
+		s->taken_up = now;
+		append(s, job);
+	}
+}
+
+/* It did @job: the next. */
+static void take_up(const struct hr_replay_in *in, struct sim *s, uint32_t job, uint64_t now)
+{
+	if (!is_in_turn(in, s->w->key[1][job]))
+		return;
+	s->at_work = s->first < s->last;
+	s->taken_up = now;
+	if (s->at_work)
+		append(s, (uint32_t)s->w->key[0][s->first++]);
+}
+
 /* Idle servers take the head of the queue. */
 static void serve(struct sim *s, uint64_t now)
 {
@@ -251,10 +286,11 @@ static bool slice_over(struct sim *s, uint32_t job)
 }
 
 static bool is_late(const struct hr_replay_in *in, uint64_t key, enum hr_replay_mode mode,
-	const struct hr_replay_work *w, uint64_t now)
+	const struct sim *s, uint64_t now)
 {
-	uint64_t cpu = cpu_of(in, key, mode, w);
-	uint64_t wait = now - (key >> ORDER_BITS) - cpu;
+	uint64_t cpu = cpu_of(in, key, mode, s->w);
+	uint64_t from = is_in_turn(in, key) ? s->taken_up : key >> ORDER_BITS;
+	uint64_t wait = now - from - cpu;
 
 	return !is_fixed(in, key) && wait > HR_STINTS_LATE_NS && wait > cpu;
 }
@@ -282,16 +318,18 @@ static uint32_t simulate(const struct hr_replay_in *in, uint32_t n, enum hr_repl
 				break;
 			job = finish_first(&s);
 			if (slice_over(&s, job)) {
-				late += is_late(in, w->key[1][job], mode, w, at);
+				late += is_late(in, w->key[1][job], mode, &s, at);
 				fixed += is_fixed(in, w->key[1][job]);
 				done++;
+				take_up(in, &s, job, at);
 			}
 		} else {
-			append(&s, next++);
+			arrive(in, &s, next++, at);
 		}
 		serve(&s, at);
 	}
-	return late + (n - done) - (all_fixed - fixed);
+	/* what still waits for its thread is not late for a CPU */
+	return late + (n - done) - (all_fixed - fixed) - (s.last - s.first);
 }
 
 static void replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode mode,

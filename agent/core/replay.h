@@ -9,9 +9,14 @@
  * reach.h says; they take their CPU times from the bursts that follow, so that every size comes as
  * often as it did.  Independent growth (mode S): the whole slice again, 0.37 of its length later
  * for each copy, around the end to its begin.
+ *
+ * A thread that does most of the work by itself (stints.h) does so at any load: its bursts, copies
+ * too, run one after another.  Their wait for each other is no wait for a CPU, and more of them
+ * would not end it; what the thread can carry is judged by itself (collector/core/model_serial.c).
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/core/stints.h"
@@ -38,6 +43,7 @@ struct hr_replay_in {
 	uint32_t n; /* <= HR_BURSTS_MAX */
 	uint64_t length_ns;
 	uint32_t hogs; /* one copy each at every load, not counted */
+	bool in_turn;  /* what is marked alone waits for its thread, which is not counted */
 	uint64_t seed; /* the same for every load: then the share is as smooth as it can be */
 	const struct hr_reach_seen *seen; /* of this slice and others; NULL: of this one alone */
 };

@@ -7,6 +7,10 @@
 
 #include "agent/core/sort.h"
 
+#define PID_MASK 0x3fffffffU
+
+_Static_assert(sizeof(struct hr_burst) == 24, "5000 of them, several slices");
+
 void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until)
 {
 	memset(s, 0, offsetof(struct hr_stints, burst));
@@ -67,7 +71,8 @@ static void keep(struct hr_stints *s, uint32_t pid, uint64_t wake, uint64_t cpu,
 	s->burst[s->n++] = (struct hr_burst){.wake_ns = wake - s->from,
 		.cpu_ns = cpu,
 		.wait_ns = wait > UINT32_MAX ? UINT32_MAX : (uint32_t)wait,
-		.fixed = fixed};
+		.fixed = fixed,
+		.pid = pid & PID_MASK};
 	if (fixed)
 		s->fixed++;
 	else
@@ -115,6 +120,40 @@ static bool is_hog(uint64_t age, uint64_t cpu, uint64_t wait)
 	return age > HR_HOG_NS && cpu + wait >= age / 2;
 }
 
+/*
+ * Two thirds: no other has half of its time, so it is no pool's, whatever process that is of.
+ * Whoever has more than half of it all is left of a vote in which each pair of different threads
+ * takes away from both.
+ */
+static void mark_alone(struct hr_stints *s)
+{
+	uint64_t all = 0, votes = 0, own = 0;
+	uint32_t pid = 0;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct hr_burst *b = &s->burst[i];
+
+		if (b->fixed)
+			continue;
+		all += b->cpu_ns;
+		if (b->pid == pid) {
+			votes += b->cpu_ns;
+		} else if (votes >= b->cpu_ns) {
+			votes -= b->cpu_ns;
+		} else {
+			votes = b->cpu_ns - votes;
+			pid = b->pid;
+		}
+	}
+	for (uint32_t i = 0; i < s->n; i++)
+		own += s->burst[i].pid == pid ? s->burst[i].cpu_ns : 0;
+	if (3 * own <= 2 * all)
+		return;
+	s->alone = pid;
+	for (uint32_t i = 0; i < s->n; i++)
+		s->burst[i].alone = s->burst[i].pid == pid;
+}
+
 void hr_stints_end(struct hr_stints *s)
 {
 	for (uint32_t i = 0; i < HR_STINTS_OPEN; i++) {
@@ -127,5 +166,6 @@ void hr_stints_end(struct hr_stints *s)
 		else
 			s->cut++;
 	}
+	mark_alone(s);
 	hr_sort(s->burst, s->n, sizeof(s->burst[0]), by_wake);
 }

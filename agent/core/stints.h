@@ -4,7 +4,7 @@
  * how long it was on a CPU, how long it waited for one in all its stints.  A burst that
  * began before the slice, or ends after it, is left out; one that was older than a hog
  * at the end, and ran or waited half of the time, counts as a hog.  The bursts of one thread, the
- * agent's, are told apart.
+ * agent's, are told apart, and at the end those of the thread that does most.
  */
 #pragma once
 
@@ -21,8 +21,10 @@
 struct hr_burst {
 	uint64_t wake_ns; /* since the begin of the slice */
 	uint64_t cpu_ns;
-	uint32_t wait_ns; /* capped */
-	bool fixed;       /* of the agent itself: it does not grow with the load */
+	uint32_t wait_ns;  /* capped */
+	bool fixed : 1;    /* of the agent itself: it does not grow with the load */
+	bool alone : 1;    /* of the one thread that does more than two thirds of all work */
+	uint32_t pid : 30; /* at most 2^22 */
 };
 
 struct hr_stints {
@@ -31,8 +33,9 @@ struct hr_stints {
 	uint32_t n;
 	uint32_t fixed; /* of them */
 	uint32_t hogs;
-	uint32_t late; /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
-	uint32_t cut;  /* begun before the slice or ended after it, end lost, or no room for them */
+	uint32_t alone; /* thread whose bursts are marked so; 0: none */
+	uint32_t late;  /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
+	uint32_t cut; /* begun before the slice or ended after it, end lost, or no room for them */
 	uint32_t nr_open; /* in @open */
 	struct {
 		uint32_t pid; /* 0: free */

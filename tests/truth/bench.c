@@ -128,8 +128,9 @@ static uint64_t slice_of(const struct job *job, size_t n, uint64_t at, struct hr
 			break;
 		if (job[i].end_ns >= until)
 			continue;
-		burst[ret_in->n++] =
-			(struct hr_burst){job[i].at_ns - at, job[i].took_ns, (uint32_t)wait, false};
+		burst[ret_in->n++] = (struct hr_burst){.wake_ns = job[i].at_ns - at,
+			.cpu_ns = job[i].took_ns,
+			.wait_ns = (uint32_t)wait};
 		late += wait > HR_STINTS_LATE_NS && wait > job[i].took_ns;
 	}
 	qsort(burst, ret_in->n, sizeof(*burst), by_wake);

@@ -21,7 +21,7 @@ static void start(unsigned length_ms)
 /* In the order of time. */
 static void wake(uint64_t at_us, uint64_t cpu_us)
 {
-	burst[in.n++] = (struct hr_burst){at_us * US, cpu_us * US, 0, false};
+	burst[in.n++] = (struct hr_burst){.wake_ns = at_us * US, .cpu_ns = cpu_us * US};
 }
 
 static uint64_t reach_us(uint32_t i)

@@ -16,7 +16,7 @@ static struct hr_replay_in in;
 static void bursts(uint32_t n, unsigned every, unsigned cpu, unsigned length)
 {
 	for (uint32_t i = 0; i < n; i++)
-		burst[i] = (struct hr_burst){i * every * MS, cpu * MS, 0, false};
+		burst[i] = (struct hr_burst){.wake_ns = i * every * MS, .cpu_ns = cpu * MS};
 	in = (struct hr_replay_in){.burst = burst, .n = n, .length_ns = length * MS, .seed = 1};
 }
 
@@ -151,7 +151,7 @@ static void a_copy_goes_around_the_end_of_the_slice(void **state)
 	 * server: A ends at 21, waited 9; B at 24, waited 12, not MORE than 12 */
 	bursts(2, 630, 12, 1000);
 	assert_int_equal(late(2, HR_REPLAY_S, 1), 0);
-	burst[2] = (struct hr_burst){0, 12 * MS, 0, false};
+	burst[2] = (struct hr_burst){.cpu_ns = 12 * MS};
 	in.n = 3;
 	assert_int_equal(late(1, HR_REPLAY_S, 1), 0);
 	/* two and a copy at 0: they end at 30, 33, 36, waited 18 and more; two copies at 370 */
@@ -229,9 +229,42 @@ static void a_row_stops_when_a_fifth_is_late(void **state)
 	assert_int_equal(sum.tot[2][2], 0);
 }
 
+/*
+ * Five bursts of 20 ms at once, on two servers: 50 ms.  Of one thread they run in turn, and none
+ * waits for a CPU.
+ */
+static void what_one_thread_does_in_turn_waits_for_no_cpu(void **state)
+{
+	(void)state;
+	bursts(5, 0, 20, 1000);
+	assert_true(late(1, HR_REPLAY_A, 2) >= 2);
+	in.in_turn = true; /* nobody is marked */
+	assert_true(late(1, HR_REPLAY_A, 2) >= 2);
+	for (unsigned i = 0; i < 5; i++)
+		burst[i].alone = true;
+	assert_int_equal(late(1, HR_REPLAY_A, 2), 0);
+	assert_int_equal(late(8, HR_REPLAY_A, 2), 0);
+	assert_int_equal(late(8, HR_REPLAY_S, 2), 0);
+	/* four that never sleep leave it two fifths of a server: 20 ms take 50 */
+	in.hogs = 4;
+	assert_int_equal(late(1, HR_REPLAY_A, 2), 5);
+	in.hogs = 0;
+	in.in_turn = false;
+	assert_true(late(1, HR_REPLAY_A, 2) >= 2);
+	/* others run beside it, as many as there are servers */
+	in.in_turn = true;
+	for (unsigned i = 1; i < 5; i++) {
+		burst[i].alone = false;
+		burst[i].cpu_ns = 100 * MS;
+	}
+	assert_int_equal(late(1, HR_REPLAY_A, 8), 0);
+	assert_int_equal(late(1, HR_REPLAY_A, 1), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_one_thread_does_in_turn_waits_for_no_cpu),
 		cmocka_unit_test(waits_are_those_of_round_robin),
 		cmocka_unit_test(a_slice_that_ends_goes_before_an_arrival_at_that_time),
 		cmocka_unit_test(a_hog_takes_every_other_slice_and_is_not_counted),

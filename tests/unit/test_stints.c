@@ -156,9 +156,35 @@ static void a_full_slice_ends_where_the_first_burst_has_no_place(void **state)
 	assert_true(s.until == FROM + 600 * MS);
 }
 
+static void whose_bursts_are_two_thirds_of_all_is_alone(void **state)
+{
+	(void)state;
+	begin();
+	s.self = 9;
+	stint(9, 5, 40, 0, SLEEP); /* the agent's do not count */
+	stint(7, 50, 3, 0, SLEEP);
+	stint(8, 60, 2, 0, SLEEP);
+	stint(6, 70, 1, 0, SLEEP);
+	stint(7, 80, 4, 0, SLEEP);
+	hr_stints_end(&s); /* 7 of 10 */
+	assert_int_equal(s.alone, 7);
+	assert_true(!s.burst[0].alone && s.burst[1].alone && !s.burst[2].alone &&
+		    !s.burst[3].alone && s.burst[4].alone);
+	begin();
+	stint(7, 50, 4, 0, SLEEP);
+	stint(8, 60, 2, 0, SLEEP);
+	hr_stints_end(&s); /* two thirds are not more than two thirds */
+	assert_int_equal(s.alone, 0);
+	assert_false(s.burst[0].alone || s.burst[1].alone);
+	begin();
+	hr_stints_end(&s);
+	assert_int_equal(s.alone, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whose_bursts_are_two_thirds_of_all_is_alone),
 		cmocka_unit_test(a_burst_of_one_stint_woke_before_its_wait),
 		cmocka_unit_test(bursts_of_the_agent_are_marked_and_never_late),
 		cmocka_unit_test(stints_of_a_burst_add_up_over_those_of_others),
