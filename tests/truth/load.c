@@ -246,7 +246,7 @@ static void end_early(int signo)
 static int run_closed(struct run *r)
 {
 	pthread_t thread[THREADS_MAX] = {0};
-	unsigned long cycles;
+	unsigned long cycles, late;
 	double wall = 0;
 
 	signal(SIGTERM, end_early);
@@ -259,9 +259,10 @@ static int run_closed(struct run *r)
 	}
 	atomic_store(&r->over, true);
 	cycles = atomic_load(&r->cycles);
-	printf("{\"cycles\": %lu, \"wall_s\": %.3f, \"per_s\": %.4f, \"late_share\": %.6f}\n",
-		cycles, wall, (double)cycles / wall,
-		(double)atomic_load(&r->late) / fmax((double)cycles, 1));
+	late = atomic_load(&r->late);
+	printf("{\"cycles\": %lu, \"late\": %lu, \"late_share\": %.6f, \"wall_s\": %.3f, "
+	       "\"per_s\": %.4f}\n",
+		cycles, late, (double)late / fmax((double)cycles, 1), wall, (double)cycles / wall);
 	for (unsigned i = 0; i < r->a->threads; i++)
 		pthread_join(thread[i], NULL);
 	return 0;

@@ -89,7 +89,7 @@ def _late(p):
 
 def _break(what, o, run_at, first, lo, hi):
     """The load that breaks the service level, and what is to be said of it in each row."""
-    full, known, seen = find(lambda x: quietly(lambda: run_at(x), watch=True)[0], first, lo, hi, 3 if o.quick else 4, 0 if o.quick else 6)
+    full, known, seen = find(lambda x: quietly(lambda: run_at(x), watch=True)[0], first, lo, hi, 3 if o.quick else 4, o.fine)
     if full is None:
         raise Skip(f"did not break: {seen}")
     print(f"  {what}: {100 * EPS:g} % late at {full:.0f} a second" + (f", known to x{known:.2f}" if known else ""), file=sys.stderr)

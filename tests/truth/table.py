@@ -80,6 +80,20 @@ class Row:
                            "headroom": self.headroom, "info": self.info, "answer": self.answer})
 
 
+def settled(rows):
+    """Without those whose truth came with a later row of the same case."""
+    told = {r.case for r in rows if not r.info.get("open")}
+    return [r for r in rows if not r.info.get("open") or r.case not in told]
+
+
+def of_files(names, unsettled=False):
+    rows = []
+    for name in names:
+        with open(name, encoding="utf-8") as text:
+            rows += [Row.of_json(x) for x in text]
+    return rows if unsettled else settled(rows)
+
+
 def number(v, width=5):
     return f"{v:{width}.2f}" if v is not None else "-".rjust(width)
 
