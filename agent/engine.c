@@ -581,13 +581,17 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary)
 
 int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary)
 {
-	int r;
+	const struct hr_summary *rest = NULL;
+	int r, flushed;
 
 	if (!e->begun)
 		return 0;
 	e->ending = true;
 	r = hr_engine_tick(e, ret_summary);
 	e->ending = false;
-	/* a window that this very tick closed leaves nothing open */
-	return r != 0 ? r : hr_sampler_flush(&e->sampler, ret_summary);
+	/* a window that this very tick closed leaves an empty one, which ends as well */
+	flushed = hr_sampler_flush(&e->sampler, &rest);
+	if (r == 0 && flushed > 0)
+		*ret_summary = rest;
+	return r != 0 ? r : flushed;
 }

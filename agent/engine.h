@@ -50,7 +50,8 @@ int hr_engine_tick(struct hr_engine *e, const struct hr_summary **ret_summary);
 
 /*
  * A last tick that ends the open window early (measure's end, SIGTERM), threads and cgroups
- * included.  As hr_engine_tick; 0 when it is empty.
+ * included.  As hr_engine_tick; 0 when it is empty.  A tick after it sets a new base: what was
+ * between the two is in no window.
  */
 int hr_engine_flush(struct hr_engine *e, const struct hr_summary **ret_summary);
 

@@ -42,6 +42,12 @@ static void gap(struct hr_fold *f)
 		hr_devwin_gap(&f->win[i]);
 }
 
+void hr_fold_gap(struct hr_fold *f)
+{
+	gap(f);
+	f->begun = false;
+}
+
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -38,6 +38,9 @@ struct hr_fold {
 void hr_fold_init(
 	struct hr_fold *f, uint32_t cpus, const uint8_t *kind, uint8_t n_dev, uint32_t keep);
 
+/* What comes next begins anew: slots between are not missing from it. */
+void hr_fold_gap(struct hr_fold *f);
+
 /*
  * Folds one take.  @lost_cpus: steal + irq + softirq over the tick, spread evenly
  * over its slots (files tick slower than slots).  Returns the bits of

@@ -278,6 +278,7 @@ static void base(struct hr_sampler *s, const struct hr_raw *raw)
 	s->begun = true;
 	window_begin(s, raw);
 	fold_tick(s, raw, HR_TICK_NS, false);
+	hr_fold_gap(&s->fold);
 	remember(s, raw);
 	window_begin(s, raw);
 }

@@ -142,6 +142,43 @@ static void a_suspend_is_in_no_window(void **state)
 		s->ctr[HR_CTR_STAT_USER_MS], 2500); /* the growth over the gap is in neither */
 }
 
+/* 119 slots a second, of which those of the seconds between two takes are lost if they are many. */
+static int run_with_slots(
+	uint64_t from_s, uint64_t to_s, uint64_t *slot, const struct hr_summary **ret)
+{
+	int closed = 0;
+
+	feed.raw.take = &feed.take;
+	feed.take.have = BIT(HR_SIG_CPU_SLOTS) | BIT(HR_SIG_BURSTS);
+	for (uint64_t t = from_s; t <= to_s; t++) {
+		feed.take.first_slot = *slot;
+		feed.take.n_slots = 119;
+		*slot += 119;
+		closed += tick_at(t * S, ret);
+	}
+	return closed;
+}
+
+static void slots_between_a_flush_and_the_next_base_are_not_missing(void **state)
+{
+	const struct hr_summary *s = NULL;
+	uint64_t slot = 1000;
+
+	(void)state;
+	start(true);
+	run_with_slots(100, 104, &slot, &s);
+	assert_int_equal(hr_sampler_flush(&sampler, &s), 1);
+	assert_true(hr_has(s, HR_SIG_CPU_SLOTS));
+	slot += 500;
+	assert_int_equal(run_with_slots(109, 120, &slot, &s), 1);
+	assert_true(hr_has(s, HR_SIG_CPU_SLOTS) && hr_has(s, HR_SIG_BURSTS));
+	assert_int_equal(s->ctr[HR_CTR_SLOT_N], 11 * 119);
+	/* without a flush they are */
+	slot += 500;
+	assert_int_equal(run_with_slots(121, 130, &slot, &s), 1);
+	assert_false(hr_has(s, HR_SIG_CPU_SLOTS));
+}
+
 static void a_flush_ends_the_window_and_its_number_is_not_used_again(void **state)
 {
 	const struct hr_summary *s = NULL;
@@ -415,6 +452,7 @@ int main(void)
 		cmocka_unit_test(a_very_late_tick_covers_several_numbers),
 		cmocka_unit_test(a_tick_late_by_more_than_half_a_second_is_counted),
 		cmocka_unit_test(a_suspend_is_in_no_window),
+		cmocka_unit_test(slots_between_a_flush_and_the_next_base_are_not_missing),
 		cmocka_unit_test(a_flush_ends_the_window_and_its_number_is_not_used_again),
 		cmocka_unit_test(an_agent_that_restarts_does_not_use_a_number_twice),
 		cmocka_unit_test(a_change_of_cpus_starts_a_new_epoch_and_window),
