@@ -33,10 +33,21 @@
  * the smallest k of several such minutes is smaller by chance the longer one measures.
  */
 #define MINUTE_MS 300000
+/*
+ * --until-known asks again where what was sampled has doubled: every look is another chance of a
+ * lucky answer, and four of them are what was simulated (MODEL.md 3).
+ */
+#define UNTIL_MAX_NS (MINUTE_MS * HR_NS_PER_MS)
+/* As much as is recorded before it must be replayed: that, too, is done between the pieces. */
+#define PIECE_NS (60 * HR_NS_PER_S)
+/* Replaying what was recorded kept a CPU busy: until the queue behind that is gone. */
+#define REST_NS  HR_NS_PER_S
+#define RESTS_MS 60000 /* room for these and for the replays before them: it stays one minute */
 
 struct measure {
 	const struct hr_cli *cli;
-	uint64_t for_ns; /* 0: until CMD ends */
+	uint64_t for_ns;   /* 0: until CMD ends; of --until-known up to the next look */
+	uint64_t until_ns; /* goes on up to it while the answer is unknown; 0: it does not */
 	bool json, explain;
 	const char *include, *exclude;
 	uint64_t threads_per_core; /* 0: as the hypervisor shows it */
@@ -47,7 +58,8 @@ struct measure {
 	struct hr_vm *vm;
 	struct hr_child child;
 	bool interrupted;
-	uint64_t start_ns;
+	uint64_t start_ns; /* of what is sampled now */
+	uint64_t done_ns;  /* sampled before it */
 	double covered_s;
 };
 
@@ -58,6 +70,7 @@ static int parse(struct measure *m, int argc, char **argv)
 		{"include", required_argument, NULL, 'i'},
 		{"exclude", required_argument, NULL, 'x'},
 		{"threads-per-core", required_argument, NULL, 't'},
+		{"until-known", required_argument, NULL, 'u'},
 		{"config", required_argument, NULL, 'c'}, {0}};
 	struct hr_cli *cli = (struct hr_cli *)m->cli;
 	bool told = false;
@@ -92,6 +105,12 @@ static int parse(struct measure *m, int argc, char **argv)
 					"two share one, got '%s'",
 					optarg);
 			break;
+		case 'u':
+			if (!hr_num_duration(optarg, FOR_MIN_NS, UNTIL_MAX_NS, &m->until_ns))
+				return hr_cli_usage(cli,
+					"--until-known wants a time from 5s to 5m, got '%s'",
+					optarg);
+			break;
 		case 'c':
 			cli->config = optarg;
 			break;
@@ -106,7 +125,7 @@ static int parse(struct measure *m, int argc, char **argv)
 			cli, "unexpected argument '%s' (a command goes after --)", argv[optind]);
 	if (optind < argc)
 		m->command = argv + optind;
-	if (!told && !m->command)
+	if (!told && (!m->command || m->until_ns))
 		m->for_ns = FOR_DEFAULT_NS;
 	return HR_EXIT_DONE;
 }
@@ -121,15 +140,17 @@ static void take(struct measure *m, const struct hr_summary *s)
 
 static void progress(const struct measure *m, bool end)
 {
-	uint64_t s = hr_ns_to_ms(hr_clock_mono_ns() - m->start_ns + HR_NS_PER_S / 2) / HR_MS_PER_S;
+	uint64_t ns = m->done_ns + hr_clock_mono_ns() - m->start_ns;
+	uint64_t s = hr_ns_to_ms(ns + HR_NS_PER_S / 2) / HR_MS_PER_S;
 
 	if (!hr_cli_progress())
 		return;
 	if (end)
 		(void)fputs("\r\033[K", stderr);
 	else if (m->for_ns)
-		(void)fprintf(stderr, "\rmeasuring this VM: %llu of %.0f s ", (unsigned long long)s,
-			hr_ns_to_s(m->for_ns));
+		(void)fprintf(stderr, "\rmeasuring this VM: %llu of %.0f s%s ",
+			(unsigned long long)s, hr_ns_to_s(m->for_ns),
+			m->done_ns ? " (unknown so far)" : "");
 	else if (m->command)
 		(void)fprintf(stderr, "\rmeasuring while %s runs: %llu s ", m->command[0],
 			(unsigned long long)s);
@@ -152,15 +173,17 @@ static bool wait_until(struct measure *m, const sigset_t *set, uint64_t until_ns
 	return m->child.done;
 }
 
-static int sample(struct measure *m, const sigset_t *set)
+/* Up to for_ns; 1 when it ended early, else 0 or -errno. */
+static int sample_on(struct measure *m, const sigset_t *set)
 {
 	const struct hr_summary *s;
+	bool early = false;
 	int r;
 
 	m->start_ns = hr_clock_mono_ns();
 	for (;;) {
 		uint64_t now = hr_clock_mono_ns(), next = hr_engine_next_ns(m->engine);
-		uint64_t end = m->for_ns ? m->start_ns + m->for_ns : UINT64_MAX;
+		uint64_t end = m->for_ns ? m->start_ns + m->for_ns - m->done_ns : UINT64_MAX;
 
 		if (now >= next) {
 			r = hr_engine_tick(m->engine, &s);
@@ -173,12 +196,58 @@ static int sample(struct measure *m, const sigset_t *set)
 		}
 		if (now >= end)
 			break;
-		if (wait_until(m, set, next < end ? next : end))
+		early = wait_until(m, set, next < end ? next : end);
+		if (early)
 			break;
 	}
 	r = hr_engine_flush(m->engine, &s);
 	if (r > 0)
 		take(m, s);
+	return r < 0 ? r : early;
+}
+
+/* Whether what was sampled leaves the answer open. */
+static bool is_unknown(const struct measure *m)
+{
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	bool unknown = false;
+
+	if (a) {
+		hr_vm_answer(m->vm, "", hr_clock_wall_ms(), a);
+		unknown = a->kind == HR_ANSWER_UNKNOWN;
+	}
+	free(a);
+	return unknown;
+}
+
+/* Up to for_ns, or as far as a piece goes; 1: all of that is sampled, and the answer may stand. */
+static int piece(struct measure *m, const sigset_t *set)
+{
+	uint64_t whole = m->for_ns;
+	int r;
+
+	if (m->until_ns && m->done_ns + PIECE_NS < whole)
+		m->for_ns = m->done_ns + PIECE_NS;
+	r = sample_on(m, set);
+	m->done_ns = m->for_ns;
+	m->for_ns = whole;
+	if (r != 0)
+		return r < 0 ? r : 1;
+	if (m->done_ns < whole)
+		return 0;
+	if (whole >= m->until_ns || !is_unknown(m))
+		return 1;
+	m->for_ns = 2 * whole < m->until_ns ? 2 * whole : m->until_ns;
+	return 0;
+}
+
+static int sample(struct measure *m, const sigset_t *set)
+{
+	int r;
+
+	while ((r = piece(m, set)) == 0)
+		if (wait_until(m, set, hr_clock_mono_ns() + REST_NS))
+			break;
 	progress(m, true);
 	return r < 0 ? r : 0;
 }
@@ -313,7 +382,7 @@ int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv)
 	if (r != HR_EXIT_DONE)
 		return r;
 	m.conf.min_history_h = 0;
-	m.conf.minute_ms = MINUTE_MS;
+	m.conf.minute_ms = MINUTE_MS + (m.until_ns ? RESTS_MS : 0);
 	m.vm = hr_vm_new(&m.conf);
 	if (!m.vm)
 		return hr_cli_fail(&mine, "out of memory");

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NUM 24
+#define LONG_S 290 /* `measure` judges five minutes as one at most */
+#define NUM    24
 
 static const char *factor(const struct hr_opt *o, char out[NUM])
 {
@@ -320,10 +321,14 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 			"It is measured when two vCPUs are idle at once. Or find out whether this "
 			"size's vCPUs are cores or hyper-threads, and tell it: threads_per_core in "
 			"agent.conf, or headroom measure --threads-per-core.");
+	else if (in->whole && a->window.seconds >= LONG_S)
+		snprintf(adv, HR_TEXT_LEN,
+			"More of the same load will hardly tell: measure again while it is higher. "
+			"`headroom measure --explain` shows each step.");
 	else if (in->whole)
 		snprintf(adv, HR_TEXT_LEN,
-			"Measure again, longer, while the load is on; `headroom measure --explain` "
-			"shows each step.");
+			"Measure again, longer, while the load is on: headroom measure "
+			"--until-known 5m. --explain shows each step.");
 	else
 		snprintf(adv, HR_TEXT_LEN,
 			"See `headroom explain` for what is missing, or measure while the load is "

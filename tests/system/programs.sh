@@ -4,7 +4,7 @@
 # --check-config accepts what --print-config prints; SIGTERM ends daemons cleanly; a taken port is told.
 . "$(dirname "$0")/../lib/system.sh"
 need_root
-need curl python3
+need curl python3 jq
 
 write_conf
 for p in headroom headroom-agent headroom-collector; do
@@ -108,6 +108,15 @@ else
 	[ $status = 1 ] || fail "measure without rights: exit status $status"
 	grep -qE 'root|CAP_|sudo' "$tmp/err" || fail "measure without rights does not say what to do: $(cat "$tmp/err")"
 fi
+# Files only never tell: asked after 5 s, again after 10 and, with the rest between the two left out, once more after 12.
+env HR_FORCE=file "$bin/headroom" measure --for 5s --until-known 12s --json >"$tmp/answer.json" 2>"$tmp/err" || fail "measure --until-known: $(cat "$tmp/err")"
+jq -e '.answer == "unknown" and .window.seconds >= 13 and (.window.seconds * .window.covered | . >= 11 and . < 13)' "$tmp/answer.json" >/dev/null ||
+	fail "measure --until-known 12s: $(jq -c '[.answer, .window]' "$tmp/answer.json")"
+env HR_FORCE=file "$bin/headroom" measure --for 6s --until-known 5s --json >"$tmp/answer.json" 2>"$tmp/err" || fail "measure --until-known: $(cat "$tmp/err")"
+jq -e '.window.seconds < 7' "$tmp/answer.json" >/dev/null || fail "measure --until-known goes on although its time is over"
+status=0
+"$bin/headroom" measure --until-known 6m >"$tmp/out" 2>&1 || status=$?
+[ $status = 2 ] || fail "measure --until-known 6m: exit status $status, expected 2"
 status=0
 "$bin/headroom" --config "$tmp/none.conf" status >"$tmp/out" 2>&1 || status=$?
 [ $status = 1 ] || fail "status with a missing config file: exit status $status, expected 1"

@@ -181,7 +181,11 @@ static void unknown_says_what_is_missing_and_what_to_do(void **state)
 	(void)snprintf(a.missing[0].evidence, sizeof(a.missing[0].evidence), "one Monday peak");
 	SAYS("Not known yet", "Missing: one Monday peak.", "headroom explain");
 	in.whole = true;
-	SAYS("Measure again, longer");
+	a.window.seconds = 60;
+	SAYS("Measure again, longer", "headroom measure --until-known 5m");
+	a.window.seconds = 299;
+	SAYS("More of the same load will hardly tell");
+	a.window.seconds = 30 * 3600;
 	in.whole = false;
 	a.missing[0].available_ms = 1;
 	SAYS("Let the agent run on");
