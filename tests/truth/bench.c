@@ -4,7 +4,7 @@
  * slots, virtual queue and replay, the collector's own model; only the kernel is simulated
  * (sched.h).  Thousands of rows in minutes on any machine: what MODEL.md marks [S].
  *
- *   truth_bench [--cpus N] [--seconds S] [--seeds A-B] [--only NAME] [--rows]
+ *   truth_bench [--cpus N] [--seconds S [--until-known S2]] [--seeds A-B] [--only NAME] [--rows]
  *               [--explain] [--stage1] [--service] [--busy-hour] [--truth FILE]
  *   truth_bench --minutes N [--cpus N] [--only NAME] >FILE
  *
@@ -43,6 +43,7 @@ static bool stage1;    /* without the replay of recorded bursts */
 static bool service;   /* minutes, each with a k of its own, one slice a minute */
 static bool busy_hour; /* the load is that of one hour in the middle */
 static bool explain;   /* print each step of each row */
+static unsigned go_on; /* windows up to which `measure --until-known` goes on */
 
 struct feed {
 	struct hr_slot_cpu *slot;
@@ -167,14 +168,13 @@ static void replay_window(
 	}
 }
 
-/* `measure` has recorded all slices before it replays one. */
-static void learn_all(const struct job *job, size_t n, unsigned windows)
+/* `measure` has recorded all slices of a look before it replays one. */
+static void learn(const struct job *job, size_t n, unsigned first, unsigned windows)
 {
 	static struct hr_replay_work work;
 	struct hr_replay_in in;
 
-	memset(&seen, 0, sizeof(seen));
-	for (unsigned i = 0; !service && i < windows * WINDOW_S / SLICE_S; i++) {
+	for (unsigned i = first * WINDOW_S / SLICE_S; i < windows * WINDOW_S / SLICE_S; i++) {
 		(void)slice_of(job, n, LEAD_NS + i * SLICE_S * NS, &in);
 		hr_reach_learn(&in, &work, &seen);
 	}
@@ -196,17 +196,11 @@ static void counters(struct hr_summary *s, const struct job *job, size_t n, uint
 	s->ctr[HR_CTR_STAT_IDLE_MS] = (uint64_t)s->cpus * s->dur_ms - s->ctr[HR_CTR_STAT_USER_MS];
 }
 
-/* Feeds @windows windows of the jobs, which have run, into a new VM and asks it. */
-static void ask(
-	const struct feed *f, size_t n, unsigned cpus, unsigned windows, struct hr_answer *ret)
+static struct hr_vm *vm_of(unsigned cpus)
 {
-	static struct hr_fold fold;
-	static struct hr_take take;
-	static struct hr_summary s;
 	struct hr_facts facts = {.epoch = 1, .name = "bench", .cpus_online = cpus};
 	struct hr_model_conf conf;
 	struct hr_vm *vm;
-	uint64_t lead = LEAD_NS / HR_SLOT_NS, per = WINDOW_S * NS / HR_SLOT_NS;
 
 	hr_model_conf_default(&conf);
 	conf.min_history_h = 0;
@@ -219,45 +213,79 @@ static void ask(
 	if (!vm)
 		abort();
 	hr_vm_facts(vm, &facts, 1790000000000ULL);
-	memset(&fold, 0, sizeof(fold));
-	hr_fold_init(&fold, cpus, NULL, 0, 0);
-	learn_all(f->job, n, windows);
-	for (unsigned w = 0; w < windows; w++) {
-		base(&s, cpus, w);
-		for (uint64_t i = lead + w * per; i < lead + (w + 1) * per && i < f->n_slots;) {
-			memset(&take, 0, sizeof(take));
-			take.have = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
-				    HR_SIG_BIT(HR_SIG_BURSTS);
-			take.first_slot = i;
-			while (take.n_slots < 119 && i < lead + (w + 1) * per && i < f->n_slots)
-				take.cpu_slot[take.n_slots++] = f->slot[i++];
-			(void)hr_fold_take(&fold, &take, 0, &s);
-		}
-		counters(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
-		if (!stage1)
-			replay_window(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS, w);
-		hr_vm_add(vm, &s);
+	return vm;
+}
+
+static void feed_window(const struct feed *f, size_t n, unsigned cpus, unsigned w,
+	struct hr_fold *fold, struct hr_vm *vm)
+{
+	static struct hr_take take;
+	static struct hr_summary s;
+	uint64_t lead = LEAD_NS / HR_SLOT_NS, per = WINDOW_S * NS / HR_SLOT_NS;
+
+	base(&s, cpus, w);
+	for (uint64_t i = lead + w * per; i < lead + (w + 1) * per && i < f->n_slots;) {
+		memset(&take, 0, sizeof(take));
+		take.have = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
+			    HR_SIG_BIT(HR_SIG_BURSTS);
+		take.first_slot = i;
+		while (take.n_slots < 119 && i < lead + (w + 1) * per && i < f->n_slots)
+			take.cpu_slot[take.n_slots++] = f->slot[i++];
+		(void)hr_fold_take(fold, &take, 0, &s);
 	}
-	hr_vm_answer(vm, "bench", 1790000000000ULL + windows * WINDOW_S * 1000ULL, ret);
+	counters(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
+	if (!stage1)
+		replay_window(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS, w);
+	hr_vm_add(vm, &s);
+}
+
+/*
+ * Feeds @windows windows of the jobs, which have run, into a new VM and asks it; while the answer
+ * is unknown again at each doubling, up to @go_on.  Returns the windows it took.
+ */
+static unsigned ask(
+	const struct feed *f, size_t n, unsigned cpus, unsigned windows, struct hr_answer *ret)
+{
+	static struct hr_fold fold;
+	struct hr_vm *vm = vm_of(cpus);
+	unsigned w = 0;
+	uint64_t at_ms;
+
+	memset(&fold, 0, sizeof(fold));
+	memset(&seen, 0, sizeof(seen));
+	hr_fold_init(&fold, cpus, NULL, 0, 0);
+	for (;;) {
+		if (!service)
+			learn(f->job, n, w, windows);
+		for (; w < windows; w++)
+			feed_window(f, n, cpus, w, &fold, vm);
+		at_ms = 1790000000000ULL + windows * WINDOW_S * 1000ULL;
+		hr_vm_answer(vm, "bench", at_ms, ret);
+		if (ret->kind != HR_ANSWER_UNKNOWN || windows >= go_on)
+			break;
+		windows = 2 * windows < go_on ? 2 * windows : go_on;
+	}
 	if (explain) {
 		static char text[65536];
 
-		(void)hr_vm_explain(
-			vm, 1790000000000ULL + windows * WINDOW_S * 1000ULL, text, sizeof(text));
+		(void)hr_vm_explain(vm, at_ms, text, sizeof(text));
 		puts(text);
 	}
 	hr_vm_free(vm);
+	return windows;
 }
 
-static void measure(
+/* Returns the seconds it took. */
+static unsigned measure(
 	const struct plan_opts *o, unsigned cpus, unsigned seconds, struct hr_answer *ret)
 {
+	unsigned most = go_on * WINDOW_S > seconds ? go_on * WINDOW_S : seconds;
 	struct plan_opts mine = *o;
 	struct feed f;
 	size_t n;
 	struct job *job;
 
-	mine.for_s = seconds + 3;
+	mine.for_s = most + 3;
 	job = busy_hour ? plan_busy_hour(&mine, seconds / 2, &n) : plan_make(&mine, &n);
 	f.n_slots = (uint32_t)(mine.for_s * 1e9 / HR_SLOT_NS) + 1;
 	f.slot = calloc(f.n_slots, sizeof(*f.slot));
@@ -275,9 +303,10 @@ static void measure(
 	}
 	for (uint32_t i = 0; i < f.n_slots; i++) /* there, but not running */
 		f.slot[i].wait_ns -= f.slot[i].oncpu_ns;
-	ask(&f, n, cpus, seconds / WINDOW_S, ret);
+	seconds = ask(&f, n, cpus, seconds / WINDOW_S, ret) * WINDOW_S;
 	free(f.slot);
 	free(job);
+	return seconds;
 }
 
 /* --- rows -------------------------------------------------------------------------- */
@@ -412,9 +441,10 @@ static void row(const struct bench *b, const struct plan_opts *o, const char *na
 	const struct truth *t, unsigned i, struct tallies *ret)
 {
 	struct hr_answer a;
+	unsigned took;
 
 	*ret = (struct tallies){0};
-	measure(o, b->cpus, b->seconds, &a);
+	took = measure(o, b->cpus, b->seconds, &a);
 	judge(&ret->long_run, o, t->at.long_run, t->other[i].long_run, &a);
 	if (b->truth)
 		judge(&ret->minutes, o, t->at.minutes, t->other[i].minutes, &a);
@@ -425,7 +455,7 @@ static void row(const struct bench *b, const struct plan_opts *o, const char *na
 		hr_answer_kind_name(a.kind), t->other[i].long_run);
 	if (b->truth)
 		printf(" minutes %.2f %.2f", t->at.minutes, t->other[i].minutes);
-	puts("");
+	printf(" after %u s\n", took);
 }
 
 static void run_case(struct bench *b, const struct plan_opts *as, const char *name)
@@ -483,7 +513,7 @@ static bool options(int argc, char **argv, struct bench *ret)
 		{"seeds", 1, NULL, 'e'}, {"only", 1, NULL, 'o'}, {"rows", 0, NULL, 'r'},
 		{"explain", 0, NULL, 'x'}, {"stage1", 0, NULL, '1'}, {"service", 0, NULL, 'v'},
 		{"minutes", 1, NULL, 'm'}, {"truth", 1, NULL, 't'}, {"busy-hour", 0, NULL, 'b'},
-		{NULL, 0, NULL, 0}};
+		{"until-known", 1, NULL, 'u'}, {NULL, 0, NULL, 0}};
 	uint64_t v;
 	int c;
 
@@ -493,6 +523,8 @@ static bool options(int argc, char **argv, struct bench *ret)
 			ret->cpus = (unsigned)v;
 		else if (c == 's' && hr_num_u64(optarg, 20, 7 * 86400, &v))
 			ret->seconds = (unsigned)v;
+		else if (c == 'u' && hr_num_u64(optarg, 20, 300, &v))
+			go_on = (unsigned)v / WINDOW_S;
 		else if (c == 'm' && hr_num_u64(optarg, 10, 100000, &v))
 			ret->minutes = (unsigned)v;
 		else if (c == 't' && (ret->truth = fopen(optarg, "re")))

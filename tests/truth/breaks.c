@@ -11,9 +11,9 @@
 #define EPS        0.01
 #define Q          0.005
 #define TRUTH_S    40.0 /* of a seed */
-#define PIECE      10   /* minutes simulated as one */
+#define PIECE      BREAKS_PIECE
 #define MINUTE_S   60
-#define LEAD_S     2    /* until the queue is what it will be */
+#define LEAD_S     BREAKS_LEAD_S
 #define STEP       1.19 /* of the scan: a quarter of an octave */
 #define LEAST      0.1
 #define MOST       22.0
@@ -30,7 +30,7 @@ struct search {
 	unsigned cpus, minutes;
 };
 
-static void count(const struct job *job, size_t n, double ret_bursts[PIECE], double ret_late[PIECE])
+void breaks_count(const struct job *job, size_t n, double ret_bursts[PIECE], double ret_late[PIECE])
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t wait = job[i].end_ns - job[i].at_ns - job[i].took_ns;
@@ -64,7 +64,7 @@ static struct shares shares_at(const struct search *s, double factor)
 		if (!job)
 			abort();
 		sched_run(job, n, s->cpus, NULL, NULL);
-		count(job, n, b, l);
+		breaks_count(job, n, b, l);
 		free(job);
 		for (unsigned i = 0; i < PIECE; i++) {
 			bursts += b[i];

@@ -7,6 +7,9 @@
 
 #include "plan.h"
 
+#define BREAKS_PIECE  10 /* minutes simulated as one */
+#define BREAKS_LEAD_S 2  /* before them, until the queue is what it will be */
+
 struct breaks {
 	double long_run; /* factor of today's load at which it breaks */
 	double minutes;  /* of those of the service, 99.5 % are still not BAD */
@@ -25,3 +28,7 @@ struct breaks breaks_of(const struct plan_opts *o, bool other, unsigned cpus, un
  */
 double breaks_of_seed(const struct plan_opts *o, unsigned cpus);
 double breaks_other_of_seed(const struct plan_opts *o, unsigned cpus);
+
+/* Adds jobs that have run, and the late ones, to the minute after the lead in which each ended. */
+void breaks_count(const struct job *job, size_t n, double ret_bursts[BREAKS_PIECE],
+	double ret_late[BREAKS_PIECE]);
