@@ -58,10 +58,11 @@ def fit(runs, eps=EPS):
     return math.exp(x + mid), math.exp(math.sqrt(max(var, 0)))
 
 
-def find(run_at, first, lo, hi, coarse=4, fine=4, eps=EPS):
+def find(run_at, first, lo, hi, coarse=4, fine=4, eps=EPS, enough=1):
     """
-    run_at(load) really runs it and returns a Run.  A search brackets the break, then @fine more runs beside it; the fit of
-    all that are near tells it.  Returns (load or None, factor it is known to or None, [(load, late, n)]).
+    run_at(load) really runs it and returns a Run.  A search brackets the break, then up to @fine more runs beside it, until
+    it is known to @enough; the fit of all that are near tells it.  Returns (load or None, factor it is known to or None,
+    [(load, late, n)]).
     """
     runs = []
 
@@ -78,9 +79,27 @@ def find(run_at, first, lo, hi, coarse=4, fine=4, eps=EPS):
         return fit(near, eps) if len(near) > 1 else None
 
     for i in range(fine if at else 0):
+        if known and known[1] <= enough:
+            break
         runs.append(run_at(at * STEPS[i % len(STEPS)]))
         known = refit() or known
         # a fit far outside of what was run is an extrapolation
         if known and min(r.load for r in runs) <= known[0] <= max(r.load for r in runs):
             at = known[0]
     return at, known[1] if known else None, [(r.load, r.late, r.n) for r in runs]
+
+
+def is_on_time(run_at, most=4, eps=EPS):
+    """
+    Is the load of run_at(i), its i-th run, late no more than @eps in the long run?  True or False by two standard errors of
+    all runs together, late ones in clumps; None: @most runs do not tell.
+    """
+    late = n = squares = 0
+    for i in range(most):
+        r = run_at(i)
+        late, n, squares = late + r.late, n + r.n, squares + r.clump * r.late
+        # where few are late the scatter is that of as many as the limit has
+        off, scatter = late - eps * n, (squares / late if late else 1.0) * max(late, eps * n)
+        if off * off > 4 * scatter:
+            return off < 0
+    return None

@@ -9,8 +9,9 @@ import limits
 import servers
 import vm
 
-# fine: runs beside the break that a search found; told: the row of gain whose truth is still to be found; answer: that row only
-Options = namedtuple("Options", "seconds quick guest seed fine told answer", defaults=(None, False))
+# until: of `measure --until-known`, 0 without; fine: runs beside the break that a search found; told: the row of gain whose truth is still
+# to be found; answer: that row only
+Options = namedtuple("Options", "seconds quick guest seed until fine told answer", defaults=(0, False, None, False))
 
 SECONDS = {"cpu": 60, "network": 35, "gain": 10}  # where another length than 16 s is needed, or is enough
 
@@ -19,12 +20,16 @@ def seconds(name):
     return SECONDS.get(name.split("/")[0], 16)
 
 
+def until(name):
+    return 300 if name.startswith("cpu/") else 0
+
+
 ALL = {}
 QUICK = set()
 GUEST = {f"cpu/{n}" for n, w in cpu.OPEN.items() if w[0] == 1}
 
 for _name in cpu.OPEN:
-    ALL[f"cpu/{_name}"] = lambda o, n=_name: cpu.open_load(n, o.seconds, seed=o.seed, guest=o.guest)
+    ALL[f"cpu/{_name}"] = lambda o, n=_name: cpu.open_load(n, o)
 ALL["serial/single-server"] = limits.single_server
 ALL["serial/pool-of-8"] = limits.pool_of_equals
 ALL["serial/lock-pool"] = closed.lock_pool

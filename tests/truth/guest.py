@@ -171,26 +171,30 @@ class Guest:
         """How long a load must last that covers beside(seconds)."""
         return seconds + round(self.setup_s) + 6
 
-    def measure(self, seconds, load_args=None, group=None):
-        """headroom measure while the load runs; /proc/stat once a second for the rules of thumb."""
+    def measure(self, seconds, load_args=None, group=None, until=0):
+        """
+        headroom measure while the load runs; /proc/stat once a second for the rules of thumb.  With @until it goes on up to
+        that many seconds while its answer is unknown, and load and /proc/stat end with it.
+        """
         wait = round(self.setup_s) + 1
         load = "echo '{\"late_share\": 0}'"
         if load_args:
-            length = seconds + wait + 3 if load_args[0] == "open" else 3600  # told to end, see below
+            # told to end, see below; what is late in a load that ends early is not told
+            length = (2 * until + wait + 60 if until else seconds + wait + 3) if load_args[0] == "open" else 3600
             load = f"load {' '.join(str(a) for a in load_args)} --for {length}"
         if group:
             load = f"sh -c 'echo $$ >{group}/cgroup.procs; exec {load}'"
         # Against threads that never sleep the product takes long to begin: the load stays as long.
-        end = "kill $closed;" if load_args and load_args[0] == "closed" else ""
+        end = "kill $load $stat;" if until else "kill $load;" if load_args and load_args[0] == "closed" else ""
         text = self.run(
-            f"{load} >/tmp/load & closed=$!; "
-            f"(sleep {wait}; exec load stat --for {seconds} >/tmp/stat) & "
-            f"sleep 1; headroom measure --for {seconds}s --json >/tmp/answer; "
+            f"{load} >/tmp/load & load=$!; "
+            f"(sleep {wait}; exec load stat --for {2 * until + 60 if until else seconds} >/tmp/stat) & stat=$!; "
+            f"sleep 1; headroom measure --for {seconds}s {until and f'--until-known {until}s' or ''} --json >/tmp/answer; "
             f"{end} wait; "
-            "cat /tmp/load /tmp/stat /tmp/answer")
+            "cat /tmp/load; echo; cat /tmp/stat /tmp/answer")
         load_text, _, rest = text.partition("\n")
         stat, brace, answer = rest.partition("{")
         rules = Rules.of_lines(stat.strip().split("\n"))
         k, busy = rules.k(1)
-        return json.loads(brace + answer), {"rules": k, "busy": busy, "late": json.loads(load_text)["late_share"],
-                                            "foreign": 0.0, "guest": True}
+        return json.loads(brace + answer), {"rules": k, "busy": busy, "foreign": 0.0, "guest": True,
+                                            "late": json.loads(load_text)["late_share"] if load_text.strip() else None}

@@ -179,7 +179,7 @@ static int by_value(const void *a, const void *b)
 static void report_open(const struct run *r)
 {
 	double *wait = calloc(r->n + 1, sizeof(*wait)), cpu = 0, sojourn = 0, wanted = 0;
-	size_t late = 0, done = 0;
+	size_t late = 0, done = 0, row = 0, clumps2 = 0;
 
 	if (!wait)
 		return;
@@ -187,22 +187,25 @@ static void report_open(const struct run *r)
 		const struct job *j = &r->job[i];
 		double took = (double)j->took_ns / 1e9;
 
-		if (j->end_ns == 0) {
-			late++;
+		if (j->end_ns > 0)
+			wait[i] = (double)(j->end_ns - j->at_ns) / 1e9 - took;
+		/* a row of n late ones adds n^2, one after another: 1, 3, 5 .. */
+		row = j->end_ns == 0 || (wait[i] > r->a->late_s && wait[i] > took) ? row + 1 : 0;
+		late += row > 0;
+		clumps2 += row > 0 ? 2 * row - 1 : 0;
+		if (j->end_ns == 0)
 			continue;
-		}
 		done++;
-		wait[i] = (double)(j->end_ns - j->at_ns) / 1e9 - took;
-		late += wait[i] > r->a->late_s && wait[i] > took;
 		cpu += took;
 		wanted += (double)j->cpu_ns / 1e9;
 		sojourn += wait[i] + took;
 	}
 	qsort(wait, r->n, sizeof(*wait), by_value);
-	printf("{\"jobs\": %zu, \"late\": %zu, \"late_share\": %.6f, \"cpu_s\": %.4f, "
+	printf("{\"jobs\": %zu, \"late\": %zu, \"clumps2\": %zu, \"late_share\": %.6f, "
+	       "\"cpu_s\": %.4f, "
 	       "\"wanted_s\": %.4f, \"wall_s\": %.3f, \"sojourn_mean_s\": %.6f, \"wait_p99_s\": "
 	       "%.6f, \"busiest_s\": %.4f, \"per_s\": %.3f, \"failed\": %lu}\n",
-		r->n, late, r->n ? (double)late / (double)r->n : 0, cpu, wanted,
+		r->n, late, clumps2, r->n ? (double)late / (double)r->n : 0, cpu, wanted,
 		(double)(r->end_ns - r->start_ns) / 1e9, done ? sojourn / (double)done : 0,
 		r->n ? wait[(size_t)(0.99 * (double)(r->n - 1))] : 0, r->busiest_s,
 		(double)done / ((double)(r->end_ns - r->start_ns) / 1e9), atomic_load(&r->failed));
@@ -280,6 +283,7 @@ static int run_stat(const struct args *a)
 			return 1;
 		fclose(f);
 		fputs(text, stdout);
+		fflush(stdout); /* it may be told to end */
 		sleep_until(start_ns + (i + 1) * 1000000000ULL);
 	}
 	return 0;

@@ -264,14 +264,16 @@ def quietly(step, watch=False):
 # --- the product ------------------------------------------------------------
 
 
-def measure(seconds, include=None, cpus=None):
+def measure(seconds, include=None, cpus=None, until=0):
     """headroom measure as a user runs it: its JSON, and what the rules of thumb say of the same time."""
     args = [HEADROOM, "measure", "--for", f"{seconds}s", "--json"]
+    if until:
+        args += ["--until-known", f"{until}s"]
     if include:
         args += ["--include", include]
     p = start(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     rules = Rules()
-    deadline = time.monotonic() + seconds + 30
+    deadline = time.monotonic() + max(seconds, until) + 30
     while p.poll() is None and time.monotonic() < deadline:
         time.sleep(1)
         if p.poll() is None:

@@ -15,11 +15,12 @@ import cases  # noqa: E402
 import closed  # noqa: E402
 import todo  # noqa: E402
 from aims import aims, aims_table  # noqa: E402
-from breaks import Run, find, fit  # noqa: E402
+from breaks import Run, find, fit, is_on_time  # noqa: E402
+from cpu import clear  # noqa: E402
 from http_client import clumps2  # noqa: E402
 from rig import Rules, break_point, nearest_rank  # noqa: E402
 from servers import steady  # noqa: E402
-from table import Row, factor, of_files, settled, share, summary  # noqa: E402
+from table import Row, factor, line, of_files, settled, share, summary  # noqa: E402
 
 
 def near(a, b, eps=1e-9):
@@ -54,6 +55,9 @@ def rows():
     assert factor([r.error(), r2.error()]) == "x2.70"
     assert share([True, False, None]) == "1/2"
     assert Row.of_json(r2.json()) == r2
+    # Asked for until it was known, by 100 s of which two between the looks were not sampled.
+    long = Row("k", 0.5, {**yes, "window": {"seconds": 100, "covered": 0.98}}, 2.0, "g", info={"until": 300})
+    assert line(long).endswith(" | after 98 s") and "after" not in line(r), line(long)
     text = summary([r, r2])
     assert "1/2" in text and "x2.70" in text and "0.8/mean x4.00 1/1" in text, text
     assert len(text.split("\n")) == 2, text  # one group: no line for all
@@ -128,7 +132,35 @@ def together():
         k, known, seen = find(run_at, 2.0, 0.1, 30, 4, 6)
         assert abs(math.log(k / 4)) < 3 * math.log(known), (k, known)
         assert len(seen) <= 10 and known < 1.25, known
+    assert len(find(run_at, 2.0, 0.1, 30, 4, 6, enough=2)[2]) < 10  # known to a factor of 2 it soon is
     assert clumps2([True, True, False, True]) == 5 and clumps2([]) == 0
+
+
+def on_time():
+    """1 % is the limit; two standard errors of the count, of as many late ones as the limit has where they are fewer."""
+    def told(late, clump=1.0, n=1000):
+        done = []
+
+        def run_at(i):
+            done.append(i)
+            return Run(1, late, n, clump * late)
+        return is_on_time(run_at), len(done)
+
+    assert told(0) == (True, 1)  # 10 fewer, 2 sqrt(10) = 6.3
+    assert told(5) == (True, 2)  # 5 fewer, 6.3; 10 fewer, 2 sqrt(20) = 8.9
+    assert told(30) == (False, 1)  # 20 more, 2 sqrt(30) = 11
+    assert told(20, clump=5) == (None, 4)  # 40 more, 2 sqrt(5 * 80) = 40
+    assert told(20, clump=4) == (False, 4)  # 40 more, 2 sqrt(4 * 80) = 36
+    assert told(10) == (None, 4)
+
+
+def clear_cases():
+    """Of a break known to x1.05, two standard errors are x1.1025; 1.3 x 1.25 must be left for a yes."""
+    assert [clear(f, 1.05) for f in (0.15, 0.3, 0.6, 1.25)] == ["yes", "yes", None, "resize"]
+    # known to x1.15, x1.3225: 1.25 may be no more than what fits; to x1.5, x2.25: 3.33 may be 1.48
+    assert [clear(f, 1.15) for f in (0.3, 1.25)] == ["yes", None]
+    assert [clear(f, 1.5) for f in (0.15, 0.3)] == ["yes", None]
+    assert clear(0.15, None) is None
 
 
 def logged():
@@ -200,7 +232,7 @@ def gained():
 
     closed._closed, closed.load_result, closed.quietly, closed.cpus_online = load, lambda p: p, lambda f, watch=False: (f(), 0.01), lambda n: None
     try:
-        r, = closed.gain("16-often-asleep", cases.Options(10, False, None, 3, 2, row))
+        r, = closed.gain("16-often-asleep", cases.Options(10, False, None, 3, fine=2, told=row))
     finally:
         for n, f in real.items():
             setattr(closed, n, f)
@@ -240,6 +272,8 @@ gained()
 reached()
 search()
 together()
+on_time()
+clear_cases()
 logged()
 counters()
 print("the suite's arithmetic: as by hand")

@@ -74,6 +74,10 @@ class Row:
         high = b["at_most"] is None or b["at_most"] >= t or b["at_most"] >= self.k_max or self.judge == "at_least"
         return low and high
 
+    def seconds(self):
+        """Sampled, rests between the looks of --until-known left out."""
+        return self.answer["window"]["seconds"] * (self.answer["window"]["covered"] or 0)
+
     def json(self):
         return json.dumps({"case": self.case, "fraction": self.fraction, "truth": self.truth, "group": self.group,
                            "want": self.want, "verdict": self.verdict(), "binding": self.binding, "judge": self.judge, "forbid": self.forbid, "k_max": None if math.isinf(self.k_max) else self.k_max,
@@ -110,7 +114,8 @@ def line(r):
             f"{r.answer['answer'] + '/' + r.answer['reason']:24} {(r.answer['binding']['resource'] or '-'):8} "
             f"{r.verdict() or '-':8}| {number(rules.get('0.8/mean'), 8)} {number(rules.get('1/P99'), 6)} "
             f"{number(rules.get('P99.5+20%'), 6)} | {r.info.get('busy', 0):4.2f} {r.info.get('foreign', 0):5.2f}" +
-            (f" | truth known to x{r.info['break_known_to']:.2f}" if r.info.get("break_known_to") else ""))
+            (f" | truth known to x{r.info['break_known_to']:.2f}" if r.info.get("break_known_to") else "") +
+            (f" | after {r.seconds():.0f} s" if r.info.get("until") else ""))
 
 
 def mean(v):
