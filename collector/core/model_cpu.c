@@ -199,6 +199,12 @@ static void stage2(
 	double in = hr_vq_reach(x->m->vq_bad[z], total, &f->allow);
 	double apart = hr_vq_reach(x->m->vq_bad[HR_VQ_SPREAD + z], total, &f->allow);
 
+	/*
+	 * Of thousands of minutes of one load the worst half percent would be those of the worst
+	 * luck, and likely and at_most theirs; at_least keeps it.
+	 */
+	if (f->allow.dev > 0)
+		apart = hr_stage2_shrunk(apart, s2->vq_apart[z], s2->noise[z]);
 	*ret = (struct vq_k){.inside = hr_stage2_k(in, s2->inside[z], s2->vq_inside[z]),
 		.apart = hr_stage2_k(apart, s2->apart[z], s2->vq_apart[z]),
 		.m_lo = x->conf->m2_lo,

@@ -7,10 +7,13 @@
 #define K_MIN        0.125
 #define K_MAX        8.0
 #define BURSTS_MIN   200 /* from there on it erred less than the queue (MODEL.md 3) */
+#define CLUMP        6.0 /* late ones vary by 2 to 8 times as much as independent ones (MODEL.md 3) */
+#define SLOPE_MAX    8.0
 #define SLOPE_MIN    1.0 /* two bursts meet at least in proportion to the load */
 #define TODAY_MIN    0.25
 #define TODAY_MAX    2.0
 #define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
+#define CHANCE       2.0   /* deviations of a minute that are none */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
 #define CHECK_COUNT  3     /* none seen where three were expected is 5 % chance */
 
@@ -123,6 +126,23 @@ double hr_curve_k(const struct hr_curve *c, const struct hr_allow *a)
 	return grid_k(g - 1 + (hi > lo ? -lo / (hi - lo) : 1));
 }
 
+/*
+ * Standard deviation, ln, of a minute's k about that of a pool's curve with the same load: as many
+ * late ones as the minute may have decide it, in clumps, and the curve's slope says how far a share
+ * is off.
+ */
+static double noise_of(const struct hr_curve *c, const struct hr_allow *a, double k)
+{
+	double at = floor(2 + 3 * log2(fmax(k, grid_k(0)))) - 1, slope;
+	unsigned lo = at < 0 ? 0 : at > HR_VQ_GRID - 4 ? HR_VQ_GRID - 4 : (unsigned)at;
+
+	if (!(a->bursts > 0))
+		return 0;
+	slope = (ln_share(c->f[lo + 3]) - ln_share(c->f[lo])) / log(2);
+	return sqrt(CLUMP / hr_late_most(a->eps, a->dev, a->bursts * k)) /
+	       fmin(fmax(slope, SLOPE_MIN), SLOPE_MAX);
+}
+
 /* As hr_vq_today: one burst is the resolution, few late ones say nothing against the replay. */
 static double today_of(const struct hr_curve *c, double measured)
 {
@@ -163,6 +183,7 @@ void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_s
 		ret->vq_inside[z] = hr_curve_k(&c, a);
 		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
 		ret->vq_apart[z] = hr_curve_k(&c, a);
+		ret->noise[z] = noise_of(&c, a, ret->vq_apart[z]);
 	}
 	alike = fmax(CHECK_OFFSET, CHECK_COUNT / (double)p->bursts);
 	ret->used = fabs(log((ret->predicted + alike) / (ret->measured + alike))) <= log(2);
@@ -176,4 +197,11 @@ double hr_stage2_k(double k_vq, double replay, double pool_vq)
 	if (k_vq >= K_MAX && pool_vq >= K_MAX)
 		return replay;
 	return fmin(fmax(k_vq * replay / pool_vq, K_MIN), K_MAX);
+}
+
+double hr_stage2_shrunk(double k_vq, double pool_vq, double noise)
+{
+	double off = log(k_vq / pool_vq), by = CHANCE * noise;
+
+	return pool_vq * exp(off > by ? off - by : off < -by ? off + by : 0);
 }

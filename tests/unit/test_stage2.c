@@ -138,6 +138,37 @@ static void the_queue_carries_it_to_other_minutes(void **state)
 	fx_near(hr_stage2_k(0.13, 0.2, 2), 0.125, 1e-12);
 }
 
+/*
+ * A queue whose late share is 1.5 % k^2, minutes of 10,000 bursts: 100 k + 5 sqrt(100 k) may be
+ * late, which 1.5 % of them are at k = 1.  150 late ones in clumps of 6 are known to a fifth, and
+ * half of it is k's, whose square the share goes with.
+ */
+static void chance_of_a_minute_by_its_late_ones_and_the_curve(void **state)
+{
+	const struct hr_allow a = {.eps = 0.01, .dev = 5, .bursts = 10000};
+	const uint32_t pm[HR_VQ_GRID] = {0, 0, 0, 4, 30, 60, 100, 200, 300, 400, 500, 600};
+	struct hr_pool p = {0};
+	struct hr_stage2 s;
+	struct hr_minute m;
+
+	(void)state;
+	replayed(&m, pm);
+	m.ctr[HR_CTR_VQ_TOT_N] = 1000000;
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			m.vq_bad[r][g] = (uint64_t)lround(15000 * pow(4, (g - 2.0) / 3));
+	hr_pool_add(&p, &m);
+	hr_stage2_of(&p, &a, &s);
+	fx_near(s.vq_apart[0], 1, 0.002);
+	fx_near(s.noise[0], 0.1, 0.001);
+	/* twice of it is chance; what is beyond counts */
+	fx_near(hr_stage2_shrunk(1.2, 1, 0.1), 1, 1e-12);
+	fx_near(hr_stage2_shrunk(0.9, 1, 0.1), 1, 1e-12);
+	fx_near(hr_stage2_shrunk(2, 1, 0.1), 2 * exp(-0.2), 1e-12);
+	fx_near(hr_stage2_shrunk(0.5, 1, 0.1), 0.5 * exp(0.2), 1e-12);
+	fx_near(hr_stage2_shrunk(0.5, 1, 0), 0.5, 1e-12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +177,7 @@ int main(void)
 		cmocka_unit_test(it_is_not_used_without_evidence),
 		cmocka_unit_test(a_pool_fades_over_an_hour),
 		cmocka_unit_test(the_queue_carries_it_to_other_minutes),
+		cmocka_unit_test(chance_of_a_minute_by_its_late_ones_and_the_curve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
