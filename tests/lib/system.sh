@@ -10,7 +10,7 @@ HR_TOP=${HR_TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 HR_BUILD=${HR_BUILD:-$HR_TOP/build}
 bin=$HR_BUILD/bin
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/hr-test.XXXXXX")
-port=$((20000 + $$ % 20000))
+port=$((12000 + $$ % 20000)) # below those that connections are given (ip_local_port_range begins at 32768)
 url=http://127.0.0.1:$port
 registered=() groups=() loops=() netns=() mounts=() at_exit=()
 export busy='' others='' group='' db='' collector='' agent='' # results of the functions below
