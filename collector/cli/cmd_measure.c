@@ -58,6 +58,7 @@ struct measure {
 	struct hr_vm *vm;
 	struct hr_child child;
 	bool interrupted;
+	bool asked;        /* and it was unknown */
 	uint64_t start_ns; /* of what is sampled now */
 	uint64_t done_ns;  /* sampled before it */
 	double covered_s;
@@ -150,7 +151,7 @@ static void progress(const struct measure *m, bool end)
 	else if (m->for_ns)
 		(void)fprintf(stderr, "\rmeasuring this VM: %llu of %.0f s%s ",
 			(unsigned long long)s, hr_ns_to_s(m->for_ns),
-			m->done_ns ? " (unknown so far)" : "");
+			m->asked ? " (unknown so far)" : "");
 	else if (m->command)
 		(void)fprintf(stderr, "\rmeasuring while %s runs: %llu s ", m->command[0],
 			(unsigned long long)s);
@@ -173,8 +174,8 @@ static bool wait_until(struct measure *m, const sigset_t *set, uint64_t until_ns
 	return m->child.done;
 }
 
-/* Up to for_ns; 1 when it ended early, else 0 or -errno. */
-static int sample_on(struct measure *m, const sigset_t *set)
+/* Until @to_ns in all are sampled, 0: CMD ends; 1 when it ended early, else 0 or -errno. */
+static int sample_on(struct measure *m, const sigset_t *set, uint64_t to_ns)
 {
 	const struct hr_summary *s;
 	bool early = false;
@@ -183,7 +184,7 @@ static int sample_on(struct measure *m, const sigset_t *set)
 	m->start_ns = hr_clock_mono_ns();
 	for (;;) {
 		uint64_t now = hr_clock_mono_ns(), next = hr_engine_next_ns(m->engine);
-		uint64_t end = m->for_ns ? m->start_ns + m->for_ns - m->done_ns : UINT64_MAX;
+		uint64_t end = to_ns ? m->start_ns + to_ns - m->done_ns : UINT64_MAX;
 
 		if (now >= next) {
 			r = hr_engine_tick(m->engine, &s);
@@ -223,21 +224,21 @@ static bool is_unknown(const struct measure *m)
 /* Up to for_ns, or as far as a piece goes; 1: all of that is sampled, and the answer may stand. */
 static int piece(struct measure *m, const sigset_t *set)
 {
-	uint64_t whole = m->for_ns;
+	uint64_t to = m->for_ns;
 	int r;
 
-	if (m->until_ns && m->done_ns + PIECE_NS < whole)
-		m->for_ns = m->done_ns + PIECE_NS;
-	r = sample_on(m, set);
-	m->done_ns = m->for_ns;
-	m->for_ns = whole;
+	if (m->until_ns && m->done_ns + PIECE_NS < to)
+		to = m->done_ns + PIECE_NS;
+	r = sample_on(m, set, to);
+	m->done_ns = to;
 	if (r != 0)
 		return r < 0 ? r : 1;
-	if (m->done_ns < whole)
+	if (to < m->for_ns)
 		return 0;
-	if (whole >= m->until_ns || !is_unknown(m))
+	if (m->for_ns >= m->until_ns || !is_unknown(m))
 		return 1;
-	m->for_ns = 2 * whole < m->until_ns ? 2 * whole : m->until_ns;
+	m->asked = true;
+	m->for_ns = 2 * to < m->until_ns ? 2 * to : m->until_ns;
 	return 0;
 }
 

@@ -27,7 +27,7 @@ const struct hr_cmd hr_cmds[] = {
 	{"measure", hr_cmd_measure, "[--for 30s] [--json] [-- CMD...]",
 		"sample this VM (while CMD runs), answer, exit; no collector needed",
 		"  --for TIME       how long to sample: 5s..24h (30s; with CMD: until it ends)\n"
-		"  --until-known TIME  up to this, 5m at most, while the answer is unknown\n"
+		"  --until-known TIME  go on up to this (5m at most) while the answer is unknown\n"
 		"  --json           the answer as JSON (headroom.answer/1)\n"
 		"  --explain        every number behind the answer, instead of the answer\n"
 		"  --include NAMES  devices to measure although the rules leave them out\n"

@@ -260,6 +260,24 @@ static void every_waiting_slot_lies_in_exactly_one_range(void **state)
 	}
 }
 
+/* Ten thousand post each 10 s, more of them less often. */
+static void agents_of_a_large_fleet_are_told_a_longer_period(void **state)
+{
+	struct world *t = *state;
+	struct hr_hosts *h = &t->cold.w->hosts; /* that of the last answer */
+	uint8_t id[HR_HOST_ID_LEN] = {255};
+
+	send(t, 1, 0, 0, true);
+	assert_non_null(strstr(t->post.ack, "; period=10000; "));
+	for (uint32_t i = 0; h->n < 10001; i++) {
+		id[14] = (uint8_t)(i >> 8);
+		id[15] = (uint8_t)i;
+		assert_non_null(hr_hosts_add(h, id, 0));
+	}
+	send(t, 1, 1, 10000, false);
+	assert_non_null(strstr(t->post.ack, "; period=20000; "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +300,8 @@ int main(void)
 			a_store_that_gives_no_single_state_keeps_every_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			every_waiting_slot_lies_in_exactly_one_range, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			agents_of_a_large_fleet_are_told_a_longer_period, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static inline void make_side(
 	struct world *t, struct side *s, const char *name, uint64_t model_bytes)
 {
 	snprintf(s->path, sizeof(s->path), "%s/%s.db", t->dir, name);
-	s->conf = (struct hr_writer_conf){.max_hosts = 100,
+	s->conf = (struct hr_writer_conf){.max_hosts = 20000,
 		.period_ns = 10000000000,
 		.windows_ms = 30 * 86400000ULL,
 		.five_min_ms = 30 * 86400000ULL,
