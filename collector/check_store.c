@@ -95,7 +95,7 @@ static bool is_whole_row(struct checking *c, sqlite3_stmt *st)
 
 	if (!p || !hr_pack_is(p, len))
 		return p; /* an older version's: one window, and what it stands for */
-	return hr_pack_decode(NULL, p, len, &c->pack) && hr_pack_windows(&c->pack) == windows;
+	return hr_pack_decode(c->packer, p, len, &c->pack) && hr_pack_windows(&c->pack) == windows;
 }
 
 static void check_windows(struct checking *c, const char *sql)

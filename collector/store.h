@@ -193,7 +193,8 @@ struct hr_store_ops {
 	/*
 	 * The windows of a host's 5 minutes, which are rolled up, become one row that takes less
 	 * room, unless one of them has n >= @below_n: then *ret_waits, and all stays as it is.
-	 * What comes later stays a row of its own.  NULL: they stay as they came.
+	 * What comes later stays a row of its own, and so may what lies in few rows as it came.
+	 * NULL: all stay as they came.
 	 */
 	int (*pack)(struct hr_store *s, uint32_t host_no, uint64_t bin, uint64_t below_n,
 		bool *ret_waits);

@@ -53,6 +53,7 @@ const char *const hr_sql_text[HR_SQL_N] = {
 	[HR_SQL_BIN_OLDER] = "WITH RECURSIVE s(i) AS (VALUES(?1) UNION ALL SELECT i+16777216 FROM s"
 			     " WHERE i+16777216<=?2) SELECT w.rowid," ROW_COLS
 			     " FROM s CROSS JOIN w10 w ON id=i",
+	[HR_SQL_COUNT_BIN] = "SELECT count(*) FROM w10 WHERE id=?1",
 	[HR_SQL_DROP_ROW] = "DELETE FROM w10 WHERE rowid=?1",
 	[HR_SQL_CONTAINING] = "SELECT rowid," ROW_COLS " FROM w10 WHERE id=?1 AND n>=?2"
 			      " ORDER BY n LIMIT 1",

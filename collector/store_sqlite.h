@@ -30,6 +30,7 @@ enum hr_sql {
 	HR_SQL_EXPIRE_PACK,
 	HR_SQL_BIN,
 	HR_SQL_BIN_OLDER,
+	HR_SQL_COUNT_BIN,
 	HR_SQL_DROP_ROW,
 	HR_SQL_CONTAINING,
 	HR_SQL_IS_OLDER,
@@ -218,7 +219,7 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   8
+#define HR_SQL_USER_VERSION   9
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 
@@ -236,7 +237,8 @@ int hr_sqlite_look_older(struct hr_store_sqlite *q);
 /* Columns id, boot, seq, last, n, body, the first of them number @at. */
 struct hr_store_row hr_sql_row(struct hr_sql_bound *b, int at);
 /* Tells the windows of a row of w10 or w10x; a damaged row is told as one. */
-int hr_sql_windows(const struct hr_store_row *row, hr_store_row_fn fn, void *arg);
+int hr_sql_windows(
+	struct hr_store_sqlite *q, const struct hr_store_row *row, hr_store_row_fn fn, void *arg);
 /* The rows of a host's bin, with their rowid before the columns of hr_sql_row(). */
 struct hr_sql_bound hr_sql_use_bin(struct hr_store *s, uint32_t host_no, uint64_t bin);
 /* The windows of a host's bin between two slots that are in w10 and w10x, into q->finds. */

@@ -173,7 +173,7 @@ static int each_event(struct hr_sql_bound *b, void *arg)
 		e.row.seq_first = hr_sql_col(b, 4);
 		e.row.seq_last = hr_sql_col(b, 7 + beside);
 		unseal(b, 8 + beside, &e.row);
-		return hr_sql_windows(&e.row, tell_event, arg);
+		return hr_sql_windows(b->q, &e.row, tell_event, arg);
 	}
 	return w->fn.event(w->arg, &e);
 }
@@ -263,7 +263,7 @@ static int each_row(struct hr_sql_bound *b, void *arg)
 {
 	struct hr_store_row r = hr_sql_row(b, 0);
 
-	return hr_sql_windows(&r, tell_within, arg);
+	return hr_sql_windows(b->q, &r, tell_within, arg);
 }
 
 static int by_slot(const void *a, const void *b)
@@ -346,7 +346,7 @@ static int each_late(struct hr_sql_bound *b, void *arg)
 		.seq_last = hr_sql_col(b, at + 2)};
 
 	unseal(b, at + 3, &r);
-	return hr_sql_windows(&r, w->fn.row, w->arg);
+	return hr_sql_windows(b->q, &r, w->fn.row, w->arg);
 }
 
 int hr_sqlite_late(struct hr_store *s, uint32_t max, hr_store_row_fn fn, void *arg)

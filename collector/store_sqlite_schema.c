@@ -72,6 +72,8 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"UPDATE tally SET bin=(SELECT bin FROM tally WHERE tier=1), host=0 WHERE tier=0;",
 	/* 8: no table changes, but a row of w10 holds what came together (store_sqlite_rows.c) */
 	"",
+	/* 9: likewise, but many windows of a row are compressed */
+	"",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

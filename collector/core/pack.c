@@ -10,7 +10,7 @@ enum { /* a pack's first byte: no protobuf message begins with less than 8, fiel
 	COMPRESSED = 1,
 	PLAIN = 2
 };
-#define LEVEL (-1)
+#define LEVEL (-4)
 #define HEAD  45 /* of a row at most: 1 byte, and varints of 32 and 64 bits */
 
 struct hr_packer {

@@ -67,7 +67,7 @@ static void fill(struct hr_store *s)
 		boot.seq.high = ROWS;
 		HR_FUZZ_CHECK(s->ops->put_host(s, &host) == 0 && s->ops->put_boot(s, &boot) == 0);
 		for (uint32_t i = 1; i <= ROWS; i++) {
-			struct hr_store_row r = {.n = h * ROWS + i,
+			struct hr_store_row r = {.n = 2 * h * ROWS + (h == 2 ? 2 * i : i),
 				.host_no = h,
 				.slot = 100 + i,
 				.boot_ord = 1,
@@ -79,7 +79,7 @@ static void fill(struct hr_store *s)
 			HR_FUZZ_CHECK(s->ops->put_row(s, &r) == 0);
 		}
 		HR_FUZZ_CHECK(s->ops->put_state(s, &(struct hr_store_state){.host_no = h,
-							   .upto = h * ROWS + 4,
+							   .upto = 2 * h * ROWS + 4,
 							   .bytes = body,
 							   .len = sizeof(body)}) == 0);
 		HR_FUZZ_CHECK(s->ops->put_view(s, &(struct hr_store_view){.host_no = h,
@@ -94,7 +94,8 @@ static void fill(struct hr_store *s)
 					      .len = sizeof(body)}) == 0);
 	}
 	{
-		bool waits; /* of two hosts slots 101 to 112 lie in bin 3; one is packed */
+		/* of two hosts slots 101 to 112 lie in bin 3, of one each in a row: it is packed */
+		bool waits;
 
 		HR_FUZZ_CHECK(s->ops->pack(s, 2, 3, UINT64_MAX, &waits) == 0 && !waits);
 	}
@@ -235,7 +236,7 @@ static int write_one(struct hr_store *s)
 
 	e = e ? e : s->ops->put_row(s, &r);
 	e = e ? e : s->ops->pack(s, 3, 3, UINT64_MAX, &waits);
-	r = (struct hr_store_row){.n = 2 * ROWS + 2, .host_no = 2, .slot = 102, .boot_ord = 1};
+	r = (struct hr_store_row){.n = 4 * ROWS + 4, .host_no = 2, .slot = 102, .boot_ord = 1};
 	e = e ? e : s->ops->quarantine(s, &r);
 	r = (struct hr_store_row){.host_no = 3, .slot = 90}; /* a damaged pack */
 	e = e ? e : s->ops->quarantine(s, &r);

@@ -56,6 +56,58 @@ static void what_comes_together_is_one_row_and_reads_as_it_came(void **state)
 	assert_int_equal(n, 14);
 }
 
+/* Windows with much in common; of POSTs of @n, from slot 120 on. */
+static void put_posts(struct world *w, uint64_t posts, uint64_t n)
+{
+	static const char body[] = "names, fields, and counters";
+
+	for (uint64_t i = 0; i < posts * n; i++) {
+		if (i % n == 0)
+			begin(w);
+		put(w, row(10 + i, 120 + i, 1, 50 + i, body));
+		if (i % n == n - 1)
+			commit(w);
+	}
+}
+
+static void many_windows_are_compressed_and_few_are_not(void **state)
+{
+	struct world *w = *state;
+
+	put_posts(w, 1, 3);
+	assert_int_equal(count_of(w, "SELECT hex(substr(body,1,1)) FROM w10"), 2);
+	assert_true(count_of(w, "SELECT length(body) FROM w10") > 3 * 28);
+	change_file(w, "DELETE FROM w10; DELETE FROM journal");
+	put_posts(w, 1, 10);
+	assert_int_equal(count_of(w, "SELECT hex(substr(body,1,1)) FROM w10"), 1);
+	assert_true(count_of(w, "SELECT length(body) FROM w10") < 10 * 28 / 2);
+	reopen(w);
+	assert_int_equal(in_range(w, 0, 1000).n, 10);
+	assert_int_equal(all_events(w).n, 10);
+}
+
+/* What came in few rows stays where it is; what came in many becomes one. */
+static void only_many_rows_are_packed(void **state)
+{
+	struct world *w = *state;
+	bool waits = true;
+
+	put_posts(w, 3, 5);
+	begin(w);
+	assert_int_equal(w->s->ops->pack(w->s, 7, 4, 12, &waits), 0);
+	assert_false(waits);
+	commit(w);
+	assert_int_equal(count_of(w, "SELECT count(*) FROM w10"), 3);
+	change_file(w, "DELETE FROM w10; DELETE FROM journal");
+	put_posts(w, 7, 2);
+	begin(w);
+	assert_int_equal(w->s->ops->pack(w->s, 7, 4, UINT64_MAX, &waits), 0);
+	commit(w);
+	assert_int_equal(count_of(w, "SELECT count(*) FROM w10"), 0);
+	assert_int_equal(count_of(w, "SELECT windows FROM w300"), 14);
+	assert_int_equal(in_range(w, 0, 1000).n, 14);
+}
+
 /* Another bin, boot, or host, a gap in the sequences or in n, a slot that goes back. */
 static void only_what_goes_on_is_in_one_row(void **state)
 {
@@ -262,6 +314,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SQLITE(what_comes_together_is_one_row_and_reads_as_it_came),
+		SQLITE(many_windows_are_compressed_and_few_are_not),
+		SQLITE(only_many_rows_are_packed),
 		SQLITE(only_what_goes_on_is_in_one_row),
 		SQLITE(a_group_taken_back_leaves_nothing_behind),
 		SQLITE(one_is_set_aside_out_of_its_row),

@@ -227,16 +227,21 @@ static void windows_of_a_clock_that_was_ahead_keep_no_others_from_expiring(void 
 	assert_int_equal(v.n, 0);
 }
 
-/* Bin 4 of host 7: slots 120 to 149. */
+/* Bin 4 of host 7: slots 120 to 149, each window in a row of its own. */
 static void fill_bin(struct world *w)
 {
-	begin(w);
-	for (uint64_t i = 0; i < 4; i++)
-		put(w, row(10 + i, 122 + i, 1, 50 + i, "of boot 1"));
-	put(w, row(14, 123, 2, 1, "of boot 2"));
-	put(w, row(15, 149, 1, 77, "the last"));
-	put(w, row(16, 150, 1, 78, "of the next bin"));
-	commit(w);
+	for (uint64_t i = 0; i < 8; i++) {
+		begin(w);
+		if (i < 5)
+			put(w, row(10 + i, 122 + i, 1, 50 + i, "of boot 1"));
+		else if (i == 5)
+			put(w, row(15, 123, 2, 1, "of boot 2"));
+		else if (i == 6)
+			put(w, row(16, 149, 1, 77, "the last"));
+		else
+			put(w, row(17, 150, 1, 78, "of the next bin"));
+		commit(w);
+	}
 }
 
 static bool pack(struct world *w, uint64_t below_n)
@@ -262,16 +267,16 @@ static void windows_of_a_bin_become_one_row_and_read_as_before(void **state)
 
 	fill_bin(w);
 	see_range(w, 0, 400, &was);
-	assert_int_equal(was.n, 7);
-	assert_false(pack(w, 15)); /* one is in the journal still */
-	assert_int_equal(count_of(w, "SELECT sum(last-seq+1) FROM w10"), 7);
-	assert_true(pack(w, 16));
+	assert_int_equal(was.n, 8);
+	assert_false(pack(w, 16)); /* one is in the journal still */
+	assert_int_equal(count_of(w, "SELECT sum(last-seq+1) FROM w10"), 8);
+	assert_true(pack(w, 17));
 	assert_int_equal(count_of(w, "SELECT count(*) FROM w10"), 1);
-	assert_int_equal(count_of(w, "SELECT sum(windows) FROM w300"), 6);
+	assert_int_equal(count_of(w, "SELECT sum(windows) FROM w300"), 7);
 	reopen(w);
 	see_range(w, 0, 400, &is);
-	assert_int_equal(is.n, 7);
-	for (int i = 0; i < 7; i++) {
+	assert_int_equal(is.n, 8);
+	for (int i = 0; i < 8; i++) {
 		assert_int_equal(is.row[i].slot, was.row[i].slot);
 		assert_int_equal(is.row[i].n, was.row[i].n);
 		assert_int_equal(is.row[i].boot_ord, was.row[i].boot_ord);
@@ -284,7 +289,7 @@ static void windows_of_a_bin_become_one_row_and_read_as_before(void **state)
 	assert_string_equal(is.body[1], "of boot 2");
 	memset(&is, 0, sizeof(is));
 	assert_int_equal(w->s->ops->range(w->s, 0, 123, 150, see_row, &is), 0);
-	assert_int_equal(is.n, 6); /* of all hosts */
+	assert_int_equal(is.n, 7); /* of all hosts */
 }
 
 static void what_comes_after_the_packing_stays_beside_it_and_all_expires(void **state)
@@ -302,7 +307,7 @@ static void what_comes_after_the_packing_stays_beside_it_and_all_expires(void **
 	commit(w);
 	assert_true(pack(w, UINT64_MAX)); /* there is a pack: they stay */
 	see_range(w, 120, 149, &v);
-	assert_int_equal(v.n, 8);
+	assert_int_equal(v.n, 9);
 	assert_string_equal(v.body[4], "late"); /* behind those that came before, in its slot */
 	assert_int_equal(v.row[4].slot, 124);
 	assert_int_equal(v.row[3].slot, 124);
@@ -311,7 +316,7 @@ static void what_comes_after_the_packing_stays_beside_it_and_all_expires(void **
 	assert_int_equal(w->s->ops->expire(w->s, 149, 100, 10, &rows, &windows), 0);
 	assert_int_equal(windows, 0); /* the pack holds one of slot 149, rows may */
 	assert_int_equal(w->s->ops->expire(w->s, 150, 100, 10, &rows, &windows), 0);
-	assert_int_equal(windows, 6 + 2);
+	assert_int_equal(windows, 7 + 2);
 	for (int i = 0; i < 3; i++, all += windows)
 		assert_int_equal(w->s->ops->expire(w->s, 800, 100, 10, &rows, &windows), 0);
 	assert_int_equal(all, 1);
@@ -333,10 +338,10 @@ static void a_window_is_set_aside_out_of_its_pack(void **state)
 	assert_int_equal(w->s->ops->quarantine(w->s, &v.row[1]), 0);
 	commit(w);
 	see_range(w, 120, 149, &v);
-	assert_int_equal(v.n, 5);
+	assert_int_equal(v.n, 6);
 	for (int i = 0; i < v.n; i++)
 		assert_string_not_equal(v.body[i], "of boot 2");
-	assert_int_equal(count_of(w, "SELECT sum(windows) FROM w300"), 5);
+	assert_int_equal(count_of(w, "SELECT sum(windows) FROM w300"), 6);
 	assert_int_equal(count_of(w, "SELECT count(*) FROM quarantine WHERE boot=2 AND seq=1"), 1);
 }
 
@@ -361,14 +366,14 @@ static void a_damaged_pack_is_seen_counted_and_set_aside_as_it_is(void **state)
 	assert_int_equal(v.n, 2);
 	assert_true(v.row[0].damaged);
 	assert_int_equal(v.row[0].boot_ord, 0);
-	assert_int_equal(v.row[0].seq_last - v.row[0].seq_first + 1, 6);
+	assert_int_equal(v.row[0].seq_last - v.row[0].seq_first + 1, 7);
 	assert_string_equal(v.body[1], "of the next bin");
 	begin(w);
 	assert_int_equal(w->s->ops->quarantine(w->s, &v.row[0]), 0);
 	commit(w);
 	see_range(w, 0, 400, &v);
 	assert_int_equal(v.n, 1);
-	assert_int_equal(count_of(w, "SELECT sum(last-seq+1) FROM quarantine"), 6);
+	assert_int_equal(count_of(w, "SELECT sum(last-seq+1) FROM quarantine"), 7);
 	assert_int_equal(count_of(w, "SELECT count(*) FROM w300"), 0);
 }
 

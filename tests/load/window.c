@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * usage: window DIRECTORY [HOSTS [DAYS [CALM]]]
+ * usage: window DIRECTORY [HOSTS [DAYS [CALM [WINDOWS]]]]
  * CPU that one window costs the collector in each part of its life: its body checked, stored, the
  * turn of its host (models that are not in memory), rolled up, expired, and pages moved into the
  * file.  One thread, a file database, the writer's own code, windows of gen_body.c; without
- * sockets, threads, answers over HTTP and the fleet's list.  HOSTS (1000) each post six windows a
- * minute; models know DAYS (7) already.  A turn is of 30 windows, that of a host without
+ * sockets, threads, answers over HTTP and the fleet's list.  HOSTS (1000) each post WINDOWS (10)
+ * windows at a time, one POST of three or five across the end of a bin; models know DAYS (7)
+ * already.  A turn is of 30 windows, that of a host without
  * news of the windows of CALM (15) minutes, 0: likewise 30; a roll-up is of 30; what is
  * turned and expired has left SQLite's cache, as in a fleet of a hundred thousand.
  */
@@ -23,11 +24,10 @@
 #include "proto/wire.h"
 #include "tests/load/gen.h"
 
-#define MINUTES  60 /* of which the first 30 are not looked at */
-#define SKIP     30
-#define PER_POST 6
-#define GROUP    400 /* POSTs in a transaction */
-#define BUSY     0.7 /* as gen's */
+#define MINUTES 60 /* of which the first 30 are not looked at */
+#define SKIP    30
+#define GROUP   400 /* POSTs in a transaction */
+#define BUSY    0.7 /* as gen's */
 
 enum part {
 	CHECK,
@@ -43,7 +43,7 @@ static uint64_t cpu_us[PARTS];
 
 static struct hr_writer *w;
 static struct hr_wire_arena arena;
-static uint32_t hosts = 1000;
+static uint32_t hosts = 1000, per_post = 10;
 static uint64_t start_ms, now_ms; /* the run's own time: minutes pass when their work is done */
 static struct hr_post *post;
 static uint64_t transactions, expired, turns_before;
@@ -140,7 +140,7 @@ static void post_group(uint32_t from, uint64_t seq)
 		*p = (struct hr_post){.body = body,
 			.received_ms = now_ms,
 			.work.next = i + 1 < n ? &post[i + 1].work : NULL};
-		p->len = gen_body(from + i, seq, PER_POST, now_ms - 1, false, body);
+		p->len = gen_body(from + i, seq, per_post, now_ms - 1, false, body);
 		must(p->len > 0, "a body is too long");
 	}
 	t = hr_clock_cpu_us();
@@ -246,19 +246,20 @@ static void grow_old(uint64_t days)
 
 static void run(uint64_t days)
 {
-	uint64_t windows = (uint64_t)(MINUTES - SKIP) * PER_POST * hosts;
+	uint64_t step = per_post * (uint64_t)HR_STORE_SLOT_MS, round = 0, windows = 0;
 	double sum = 0;
 
-	for (unsigned minute = 0; minute < MINUTES; minute++) {
-		now_ms = start_ms + (minute + 1) * 60000ULL;
-		if (minute == SKIP) {
+	for (; round < MINUTES * 60000ULL / step; round++, windows += (uint64_t)per_post * hosts) {
+		now_ms = start_ms + (round + 1) * step;
+		if (round == SKIP * 60000ULL / step) {
+			windows = 0;
 			memset(cpu_us, 0, sizeof(cpu_us));
 			transactions = expired = 0;
 			turns_before = atomic_load(&count.v[HR_COUNT_STATES_SAVED]);
 		}
 		for (uint32_t from = 0; from < hosts; from += GROUP)
-			post_group(from, 1 + minute * (uint64_t)PER_POST);
-		if (minute == 0)
+			post_group(from, 1 + round * per_post);
+		if (round == 0)
 			grow_old(days);
 		turns();
 		roll_up();
@@ -289,19 +290,22 @@ int main(int argc, char **argv)
 		.model_bytes = 1};
 	struct hr_board board;
 	struct hr_store *store;
-	uint64_t n = hosts, days = 7, calm = 15;
+	uint64_t n = hosts, days = 7, calm = 15, windows = per_post;
 
 	if (argc < 2 || (argc > 2 && !hr_num_u64(argv[2], 1, 100000, &n)) ||
 		(argc > 3 && !hr_num_u64(argv[3], 0, 30, &days)) ||
-		(argc > 4 && !hr_num_u64(argv[4], 0, 60, &calm))) {
-		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS [CALM]]]\n", stderr);
+		(argc > 4 && !hr_num_u64(argv[4], 0, 60, &calm)) ||
+		(argc > 5 && !hr_num_u64(argv[5], 1, HR_BATCH_MAX, &windows))) {
+		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS [CALM [WINDOWS]]]]\n", stderr);
 		return 2;
 	}
 	hosts = (uint32_t)n;
+	per_post = (uint32_t)windows;
 	conf.calm_ns = calm * 60 * HR_NS_PER_S;
 	hr_log_init("window", HR_LOG_ERR);
 	must(gen_body_init(BUSY), "no bodies");
-	now_ms = start_ms = 1800000000000; /* a full hour, and 5 minutes */
+	/* a full hour and 5 minutes, and half a POST: now and then one has windows of two bins */
+	now_ms = start_ms = 1800000000000 + windows * HR_STORE_SLOT_MS / 2;
 	(void)snprintf(path, sizeof(path), "%s/window.db", argv[1]);
 	(void)unlink(path);
 	store = hr_store_sqlite_open(
