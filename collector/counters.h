@@ -63,14 +63,33 @@ enum hr_count {
 
 #define HR_HTTP_REASONS_MAX 32
 
+/* Steps of the writer's upkeep, each of which a group that is due may have to wait for. */
+#define HR_STEPS(X)                                                                                \
+	X(SHOW, "answers")                                                                         \
+	X(SAVE, "states")                                                                          \
+	X(TURNS, "turns")                                                                          \
+	X(EXPIRY, "expiry")                                                                        \
+	X(LATE, "late")                                                                            \
+	X(ROLL_UP, "roll-up")                                                                      \
+	X(PACK, "packing")                                                                         \
+	X(LOG, "log")                                                                              \
+	X(PEERS, "peers")
+
+enum hr_step {
+#define X(id, name) HR_STEP_##id,
+	HR_STEPS(X)
+#undef X
+	HR_STEP_N
+};
+
 struct hr_counters {
 	_Atomic uint64_t v[HR_COUNT_N];
 	_Atomic uint64_t wire[HR_WIRE_ERROR_N];     /* bodies refused by the decoder */
 	_Atomic uint64_t http[HR_HTTP_REASONS_MAX]; /* requests refused, by hr_http_reason() */
 	_Atomic int64_t inflight_bytes;             /* bodies in memory */
 	_Atomic int64_t connections;                /* open now */
-	_Atomic uint64_t stall_us;               /* longest transaction of upkeep since the start */
-	_Atomic uint64_t hosts, vm_bytes, queue; /* gauges of the writer */
+	_Atomic uint64_t stall_us[HR_STEP_N];       /* longest since the start */
+	_Atomic uint64_t hosts, vm_bytes, queue;    /* gauges of the writer */
 	_Atomic uint64_t remote_bytes,
 		remote_ok_ms; /* remote write: waiting; last success, Unix ms */
 	_Atomic uint64_t file_bytes, wal_bytes, quarantined, collisions, journal;

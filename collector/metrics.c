@@ -55,6 +55,23 @@ static void add_counters(struct hr_metrics_gathered *g, struct hr_counters *c)
 			       .v = (double)atomic_load(&c->http[i])});
 }
 
+static void add_steps(struct hr_metrics_gathered *g, struct hr_counters *c)
+{
+	static const char *const name[] = {
+#define X(id, text) [HR_STEP_##id] = (text),
+		HR_STEPS(X)
+#undef X
+	};
+
+	for (unsigned i = 0; i < HR_STEP_N; i++)
+		add(g, (struct hr_metrics_own){.name = "upkeep_longest_seconds",
+			       .help = "Longest step of the writer's upkeep, which commits wait "
+				       "for.",
+			       .key = "step",
+			       .value = name[i],
+			       .v = (double)atomic_load(&c->stall_us[i]) / 1e6});
+}
+
 static void add_gauges(struct hr_metrics_gathered *g, struct hr_counters *c, bool accepting)
 {
 	const struct hr_metrics_own gauges[] = {
@@ -81,9 +98,6 @@ static void add_gauges(struct hr_metrics_gathered *g, struct hr_counters *c, boo
 		{.name = "quarantined_rows",
 			.help = "Stored windows set aside because they cannot be read.",
 			.v = (double)atomic_load(&c->quarantined)},
-		{.name = "upkeep_longest_seconds",
-			.help = "Longest transaction of roll-up or expiry, which commits wait for.",
-			.v = (double)atomic_load(&c->stall_us) / 1e6},
 		{.name = "inflight_bytes",
 			.help = "Request bodies in memory.",
 			.v = (double)atomic_load(&c->inflight_bytes)},
@@ -105,6 +119,7 @@ static void add_gauges(struct hr_metrics_gathered *g, struct hr_counters *c, boo
 
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		add(g, gauges[i]);
+	add_steps(g, c);
 	if (atomic_load(&c->remote_ok_ms) > 0)
 		add(g, (struct hr_metrics_own){.name = "remote_write_success_timestamp_seconds",
 			       .help = "When the receiver last took a request.",

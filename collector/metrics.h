@@ -5,7 +5,7 @@
 #include "collector/core/render_metrics.h"
 #include "collector/counters.h"
 
-#define HR_METRICS_OWN_MAX (HR_COUNT_N + HR_WIRE_ERROR_N + HR_HTTP_REASONS_MAX + 24)
+#define HR_METRICS_OWN_MAX (HR_COUNT_N + HR_WIRE_ERROR_N + HR_HTTP_REASONS_MAX + HR_STEP_N + 24)
 
 struct hr_metrics_gathered {
 	struct hr_metrics_own own[HR_METRICS_OWN_MAX];

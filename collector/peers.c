@@ -480,7 +480,7 @@ void hr_peers_follow(struct hr_writer *w)
 	w->peers->follow_ns = now;
 	r = follow(w, now);
 	r = r ? r : be_keeper(w);
-	hr_writer_stall(w, hr_clock_mono_ns() - now);
+	hr_writer_stall(w, HR_STEP_PEERS, now);
 	if (r != 0) {
 		atomic_store(&w->keeper, false);
 		hr_writer_failed(w, r, "following the other collectors");

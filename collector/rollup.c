@@ -533,6 +533,7 @@ bool hr_rollup_step(struct hr_writer *w)
 {
 	struct hr_rollup *u = w->rollup;
 	uint64_t closed, hours, t = hr_clock_mono_ns();
+	enum hr_step step = HR_STEP_ROLL_UP;
 	int r;
 
 	if (!u)
@@ -543,6 +544,10 @@ bool hr_rollup_step(struct hr_writer *w)
 		u->now[HR_TIER_HOUR].bin >= hours && !is_packing_due(w))
 		return false;
 	r = hr_peers_begin_alone(w);
+	if (u->has_late)
+		step = HR_STEP_LATE;
+	else if (u->now[HR_TIER_5MIN].bin >= closed && u->now[HR_TIER_HOUR].bin >= hours)
+		step = HR_STEP_PACK;
 	if (r == 0 && u->has_late)
 		r = roll_late(w);
 	else if (r == 0 && u->now[HR_TIER_5MIN].bin < closed)
@@ -565,6 +570,6 @@ bool hr_rollup_step(struct hr_writer *w)
 		hr_writer_failed(w, r, "rolling up");
 		return false;
 	}
-	hr_writer_stall(w, hr_clock_mono_ns() - t);
+	hr_writer_stall(w, step, t);
 	return true;
 }

@@ -590,11 +590,11 @@ void hr_writer_turns(struct hr_writer *w)
 		r = put_all(&b);
 	if (r != 0)
 		w->store->ops->rollback(w->store);
-	if (b.n > 0) {
+	if (b.n > 0)
 		settle(&b, r == 0);
-		w->behind = true;
-	}
+	w->behind |= b.n > 0;
 	free(b.bad);
+	hr_writer_stall(w, HR_STEP_TURNS, now);
 	if (r != 0)
 		hr_writer_failed(w, r, "turns of hosts");
 }

@@ -13,11 +13,12 @@
 #include "proto/base/identity.h"
 #include "proto/units.h"
 
-#define EXPIRE_ROWS     1000                 /* per transaction: it delays the next group */
-#define EXPIRE_EVERY    (100 * HR_NS_PER_MS) /* 10 000 rows/s: 100 000 hosts at 10 s */
-#define EXPIRE_IDLE     (30 * HR_NS_PER_S)   /* nothing was left over last time */
-#define TRIM_ROWS       5000                 /* of the journal in that transaction: some 2 ms */
-#define TRIM_LAST       20                   /* such transactions at the end */
+#define EXPIRE_ROWS     50                 /* at once: of those some lie on pages of their own */
+#define EXPIRE_SLICE_NS (8 * HR_NS_PER_MS) /* in one transaction: it delays the next group */
+#define EXPIRE_EVERY    (100 * HR_NS_PER_MS)
+#define EXPIRE_IDLE     (30 * HR_NS_PER_S) /* nothing was left over last time */
+#define TRIM_ROWS       1000               /* of the journal at once: less than 1 ms */
+#define TRIM_LAST       20                 /* such transactions at the end */
 #define STATS_EVERY     (5 * HR_NS_PER_S)
 #define SAVE_AT_ONCE    64                 /* states per transaction */
 #define SAVE_LOOK       2000               /* hosts looked at per pass, */
@@ -196,12 +197,12 @@ void hr_writer_publish(struct hr_writer *w)
 	w->published_ns = hr_clock_mono_ns();
 }
 
-void hr_writer_stall(struct hr_writer *w, uint64_t ns)
+void hr_writer_stall(struct hr_writer *w, enum hr_step step, uint64_t from_ns)
 {
-	uint64_t us = hr_ns_to_us(ns);
+	uint64_t us = hr_ns_to_us(hr_clock_mono_ns() - from_ns);
 
-	if (us > atomic_load(&w->count->stall_us))
-		atomic_store(&w->count->stall_us, us);
+	if (us > atomic_load(&w->count->stall_us[step]))
+		atomic_store(&w->count->stall_us[step], us);
 }
 
 /* Numbers of other hosts may be another collector's, and not known here. */
@@ -327,25 +328,31 @@ static bool expire(struct hr_writer *w)
 {
 	uint64_t below = w->peers ? 0 : first_unsaved(w); /* shared: the store trims by states */
 	uint64_t t = hr_clock_mono_ns();
-	uint32_t rows = 0;
-	bool more = false;
+	uint32_t rows = 0, some;
+	bool more = true;
 	int r = hr_peers_begin_alone(w);
 
-	if (r == 0 && !w->peers)
-		r = w->store->ops->trim_journal(w->store, below, TRIM_ROWS, &more);
-	if (r == 0)
-		r = hr_rollup_expire(w, below, EXPIRE_ROWS, &rows);
+	while (r == 0 && more && hr_clock_mono_ns() < t + EXPIRE_SLICE_NS) {
+		some = 0;
+		more = false;
+		if (!w->peers)
+			r = w->store->ops->trim_journal(w->store, below, TRIM_ROWS, &more);
+		if (r == 0)
+			r = hr_rollup_expire(w, below, EXPIRE_ROWS, &some);
+		rows += some;
+		more |= some >= EXPIRE_ROWS;
+	}
 	if (r == 0)
 		r = w->store->ops->commit(w->store);
 	hr_rollup_settle(w, r == 0);
-	hr_writer_stall(w, hr_clock_mono_ns() - t);
+	hr_writer_stall(w, HR_STEP_EXPIRY, t);
 	if (r != 0) {
 		w->store->ops->rollback(w->store);
 		hr_writer_failed(w, r, "expiring windows");
 		return false;
 	}
 	hr_count(w->count, HR_COUNT_EXPIRED, rows);
-	return more || rows >= EXPIRE_ROWS;
+	return more;
 }
 
 void hr_writer_gauges(struct hr_writer *w)
@@ -365,7 +372,7 @@ void hr_writer_gauges(struct hr_writer *w)
 
 static void show(struct hr_writer *w)
 {
-	uint64_t now = hr_clock_mono_ns();
+	uint64_t now = hr_clock_mono_ns(), t = now;
 
 	answer_due(w, false);
 	if (w->views_changed &&
@@ -376,13 +383,16 @@ static void show(struct hr_writer *w)
 		w->stats_ns = now;
 		hr_writer_gauges(w);
 	}
+	hr_writer_stall(w, HR_STEP_SHOW, t);
 }
 
 static void save(struct hr_writer *w)
 {
+	uint64_t t = hr_clock_mono_ns();
 	uint32_t saved = 0;
 	int r = save_some(w, false, &saved);
 
+	hr_writer_stall(w, HR_STEP_SAVE, t);
 	if (r != 0)
 		hr_writer_failed(w, r, "saving model states");
 }
@@ -404,10 +414,12 @@ static void roll_up(struct hr_writer *w)
 
 void hr_writer_maintain(struct hr_writer *w)
 {
+	uint64_t t = hr_clock_mono_ns();
 	int r = 0;
 
 	if (atomic_load(&w->state) != HR_WRITER_FAILED)
 		r = w->store->ops->maintain(w->store);
+	hr_writer_stall(w, HR_STEP_LOG, t);
 	if (r != 0)
 		hr_writer_failed(w, r, "checkpoint");
 }

@@ -187,8 +187,8 @@ void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host);
 /* At the start: the answers of a small fleet at once, of a large one as far as time allows. */
 void hr_writer_answer_first(struct hr_writer *w);
 void hr_writer_publish(struct hr_writer *w);
-/* A transaction of upkeep kept groups waiting for so long. */
-void hr_writer_stall(struct hr_writer *w, uint64_t ns);
+/* A step of upkeep that began at @from_ns is over: groups may have waited for it. */
+void hr_writer_stall(struct hr_writer *w, enum hr_step step, uint64_t from_ns);
 /* Enough free disk to take windows; follows it in the writer's state. */
 bool hr_writer_space_left(struct hr_writer *w);
 /* A commit was durable: whatever kept the writer from storing is over. */

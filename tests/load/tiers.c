@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * usage: tiers DIRECTORY [lean | stall HOSTS]
+ * usage: tiers DIRECTORY [lean] [WINDOWS]
+ *        tiers DIRECTORY stall HOSTS
  * What a VM's history takes on disk, measured in a real database that is filled with as much as
  * each tier keeps: windows of a VM that is busy for 8 of 24 hours and idle otherwise, and of one
- * that is always idle or busy.  stall: how long the transactions of roll-up and expiry are, with
- * 40 minutes of HOSTS hosts to be rolled up.
+ * that is always idle or busy, WINDOWS (1) a POST.  stall: how long the transactions of roll-up and
+ * expiry are, with 40 minutes of HOSTS hosts to be rolled up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static struct hr_digest five[2][POOL]; /* of 30 windows each */
 static unsigned char raw[2][POOL][RAW_MAX];
 static size_t raw_len[2][POOL];
 static struct hr_rand r = {.s = 1};
+static uint64_t per_post = 1;
 
 static void must(bool ok, const char *what)
 {
@@ -98,15 +100,20 @@ static void put_raw(struct hr_store *s, int kind, uint64_t slots)
 	static struct hr_summary one;
 	static unsigned char body[RAW_MAX];
 	const uint64_t per = HR_TIER_5MIN_SLOTS, first = 180000000 / per * per;
+	uint64_t n = 0; /* with a gap before each POST: those behind it were of other hosts */
 	bool more, waits;
 
 	for (uint64_t i = 0; i < slots; i++) {
+		if (i % per == 0 && i >= 2 * per)
+			must(s->ops->pack(s, 1, (first + i) / per - 2, UINT64_MAX, &waits) == 0,
+				"pack");
+		n += (i + per_post / 2) % per_post == 0 ? 2 : 1;
 		if (is_busy(kind, i * HR_STORE_SLOT_MS))
 			hr_sample_busy(&r, &one, i);
 		else
 			hr_sample_idle(&r, &one, i);
 		must(s->ops->put_row(s,
-			     &(struct hr_store_row){.n = i + 1,
+			     &(struct hr_store_row){.n = n,
 				     .host_no = 1,
 				     .slot = first + i,
 				     .boot_ord = 1,
@@ -115,11 +122,8 @@ static void put_raw(struct hr_store *s, int kind, uint64_t slots)
 				     .body = body,
 				     .len = hr_wire_encode_window(&one, body, sizeof(body))}) == 0,
 			"row");
-		if (i % per == 0 && i >= 2 * per)
-			must(s->ops->pack(s, 1, (first + i) / per - 2, UINT64_MAX, &waits) == 0,
-				"pack");
 		if (i % 1000 == 0 || i + 1 == slots)
-			must(s->ops->trim_journal(s, i + 2, UINT32_MAX, &more) == 0, "journal");
+			must(s->ops->trim_journal(s, n + 1, UINT32_MAX, &more) == 0, "journal");
 	}
 }
 
@@ -227,6 +231,14 @@ static void fill(const char *path, uint32_t hosts, uint64_t first_slot, uint64_t
 	s->ops->close(s);
 }
 
+static double longest(struct hr_counters *c)
+{
+	uint64_t a = atomic_load(&c->stall_us[HR_STEP_ROLL_UP]);
+	uint64_t b = atomic_load(&c->stall_us[HR_STEP_PACK]);
+
+	return (double)(a > b ? a : b) / 1e3;
+}
+
 static void stall(const char *dir, uint32_t hosts)
 {
 	static struct hr_counters count;
@@ -238,7 +250,7 @@ static void stall(const char *dir, uint32_t hosts)
 	struct hr_board board;
 	struct hr_writer *w;
 	char path[4096], error[HR_STORE_ERROR_LEN];
-	uint32_t rows = 1000;
+	uint32_t rows;
 
 	(void)snprintf(path, sizeof(path), "%s/stall.db", dir);
 	fill(path, hosts, (hr_clock_wall_ms() - 3 * HR_HOUR_MS) / HR_STORE_SLOT_MS, slots);
@@ -258,20 +270,19 @@ static void stall(const char *dir, uint32_t hosts)
 		"roll-up: %u hosts, %llu windows: %llu transactions in %.1f s, %.1f us of CPU per "
 		"window, longest %.1f ms\n",
 		hosts, (unsigned long long)slots * hosts, (unsigned long long)steps,
-		(double)all / 1e9, (double)cpu / (double)(slots * hosts),
-		(double)atomic_load(&count.stall_us) / 1e3);
-	atomic_store(&count.stall_us, 0);
-	for (; rows == 1000; expired += rows) {
+		(double)all / 1e9, (double)cpu / (double)(slots * hosts), longest(&count));
+	for (rows = 50; rows >= 50; expired += rows) {
 		t = hr_clock_mono_ns();
 		must(w->store->ops->begin(w->store) == 0, "begin");
-		must(hr_rollup_expire(w, UINT64_MAX >> 1, 1000, &rows) == 0, "expire");
+		must(hr_rollup_expire(w, UINT64_MAX >> 1, 50, &rows) == 0, "expire");
 		must(w->store->ops->commit(w->store) == 0, "commit");
 		hr_rollup_settle(w, true);
-		hr_writer_stall(w, hr_clock_mono_ns() - t);
+		hr_writer_stall(w, HR_STEP_EXPIRY, t);
 		(void)w->store->ops->maintain(w->store);
 	}
 	(void)printf("expiry: %llu rows, longest transaction %.1f ms\n",
-		(unsigned long long)expired, (double)atomic_load(&count.stall_us) / 1e3);
+		(unsigned long long)expired,
+		(double)atomic_load(&count.stall_us[HR_STEP_EXPIRY]) / 1e3);
 	hr_writer_close(w);
 	hr_board_done(&board);
 	(void)unlink(path);
@@ -281,17 +292,25 @@ int main(int argc, char **argv)
 {
 	uint64_t hosts;
 
-	if (argc < 2) {
-		(void)fputs("usage: tiers DIRECTORY [lean | stall HOSTS]\n", stderr);
+	bool is_stall = argc == 4 && strcmp(argv[2], "stall") == 0, lean;
+
+	lean = argc > 2 && strcmp(argv[2], "lean") == 0;
+	if (argc < 2 || (is_stall && !hr_num_u64(argv[3], 1, 100000, &hosts)) ||
+		(!is_stall && argc > 3 + lean) ||
+		(!is_stall && argc > 2 + lean &&
+			!hr_num_u64(argv[2 + lean], 1, HR_BATCH_MAX, &per_post))) {
+		(void)fputs("usage: tiers DIRECTORY [lean] [WINDOWS]\n"
+			    "       tiers DIRECTORY stall HOSTS\n",
+			stderr);
 		return 2;
 	}
 	hr_log_init("tiers", HR_LOG_ERR);
 	make_pool();
-	if (argc > 3 && strcmp(argv[2], "stall") == 0 && hr_num_u64(argv[3], 1, 100000, &hosts)) {
+	if (is_stall) {
 		stall(argv[1], (uint32_t)hosts);
 		return 0;
 	}
 	for (int kind = 0; kind < 3; kind++)
-		size_of(argv[1], kind, argc > 2);
+		size_of(argv[1], kind, lean);
 	return 0;
 }
