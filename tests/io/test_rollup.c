@@ -14,6 +14,7 @@
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/units.h"
 #include "tests/io/pg_world.h"
 #include "tests/io/sql_number.h"
 #include "tests/unit/hr_sample.h"
@@ -338,6 +339,21 @@ static void what_is_rolled_up_and_saved_is_packed(void **state)
 	open_writer(t);
 }
 
+/* The last POST with windows of a bin comes a period behind it, and is not to be late. */
+static void a_bin_is_over_when_the_fleet_has_posted(void **state)
+{
+	struct world *t = *state;
+	uint64_t now = hr_clock_wall_ms(), end = now / HR_5MIN_MS * HR_5MIN_MS - HR_5MIN_MS;
+
+	assert_int_equal(send(t, 1, 11, 1, end - 5000 - t->base_ms), 0);
+	t->w->conf.period_ns = (now - end) * HR_NS_PER_MS; /* and a minute for a retry */
+	roll(t);
+	assert_true(hr_rollup_upto_ms(t->w, HR_TIER_5MIN) < end);
+	t->w->conf.period_ns = 10 * HR_NS_PER_S;
+	roll(t);
+	assert_true(hr_rollup_upto_ms(t->w, HR_TIER_5MIN) >= end);
+}
+
 static void take_one_out(const struct world *t)
 {
 	static const char sql[] = "DELETE FROM r300 WHERE id=(SELECT max(id) FROM r300)";
@@ -421,6 +437,8 @@ int main(void)
 			the_check_of_the_store_finds_a_missing_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_is_rolled_up_and_saved_is_packed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_bin_is_over_when_the_fleet_has_posted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_post_makes_no_boot_go, setup, teardown),
 	};
 
