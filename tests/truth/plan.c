@@ -128,10 +128,14 @@ static void tick(struct list *l, uint64_t *s, const struct plan_opts *o, double 
 		poisson(l, s, rate * TICK_SHARE / TICK_S, phase + i, phase + i + TICK_S);
 }
 
-/* One stream; @k > 0 inside its bursts, @share of its users when it is thinned. */
+/*
+ * One stream; @k > 0 inside its bursts, @share of its users when it is thinned.  Its numbers begin
+ * where the mixed seed says: a seed times the step of next_u64() would be the stream of the seed
+ * before it, one number further on.
+ */
 static void stream(struct list *l, const struct plan_opts *o, uint64_t seed, double k, double share)
 {
-	uint64_t s = seed * 0x9e3779b97f4a7c15ULL + 1;
+	uint64_t s = next_u64(&seed);
 	double rate = o->rate_per_s * share;
 
 	switch (o->arrive) {
