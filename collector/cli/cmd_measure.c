@@ -384,6 +384,7 @@ int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv)
 		return r;
 	m.conf.min_history_h = 0;
 	m.conf.minute_ms = MINUTE_MS + (m.until_ns ? RESTS_MS : 0);
+	m.conf.until_ms = m.until_ns / HR_NS_PER_MS;
 	m.vm = hr_vm_new(&m.conf);
 	if (!m.vm)
 		return hr_cli_fail(&mine, "out of memory");

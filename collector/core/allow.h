@@ -23,10 +23,21 @@ struct hr_allow {
 	double bursts; /* of the minute, at today's load */
 };
 
-/* Deviations that make a minute BAD. */
-static inline double hr_late_dev(const struct hr_model_conf *c)
+/*
+ * Who is asked again until it is known looks several times at what came so far, and each look is
+ * another chance of a luckless one.  After @t_s as many times the deviations are wanted as O'Brien
+ * and Fleming's boundary has: nothing but the last look has those of a single one.
+ */
+static inline double hr_late_look(const struct hr_model_conf *c, double t_s)
 {
-	return c->minute_ms > HR_LATE_ONE_MS ? HR_LATE_MEASURE : HR_LATE_SERVICE;
+	return t_s > 0 ? fmax(sqrt((double)c->until_ms / 1e3 / t_s), 1) : 1;
+}
+
+/* Deviations that make a minute of @t_s BAD. */
+static inline double hr_late_dev(const struct hr_model_conf *c, double t_s)
+{
+	return c->minute_ms > HR_LATE_ONE_MS ? HR_LATE_MEASURE * hr_late_look(c, t_s)
+					     : HR_LATE_SERVICE;
 }
 
 /*

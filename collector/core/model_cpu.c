@@ -82,8 +82,8 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	if (f.has_bursts) {
 		f.bursts = (double)m->ctr[HR_CTR_BURST_N];
 		f.late = (double)m->ctr[HR_CTR_BURST_LATE_N];
-		f.late_bad = x->part_late ||
-			     hr_cpu_is_late(x->conf->eps, hr_late_dev(x->conf), f.bursts, f.late);
+		f.late_bad = x->part_late || hr_cpu_is_late(x->conf->eps,
+						     hr_late_dev(x->conf, f.t_s), f.bursts, f.late);
 		f.today = f.bursts >= CHECK_BURSTS
 				  ? hr_vq_today(m->vq_bad[0], m->ctr[HR_CTR_VQ_TOT_N],
 					    f.late / f.bursts)
@@ -274,7 +274,8 @@ static void vq_bounds(
 		if (k.below && f->today >= 1)
 			b->at_most = hr_opt_of(fmin(work, 0.63));
 		else if (k.apart < HR_K_MAX && f->busy_max >= IDLE_BUSY * f->c)
-			b->at_most = hr_opt_of(fmin(work, k.apart * k.m_hi));
+			b->at_most =
+				hr_opt_of(fmin(work, k.apart * k.m_hi * by_chance(x, f, k.apart)));
 		hr_trace_say(x->t,
 			"  at_least = %.3f / %.2f x %.2f x %.2f, likely = %.3f x %.2f  "
 			"(model error; threads that never sleep; shared cores)",
@@ -348,7 +349,7 @@ static void cpu_confidence(
  */
 static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
-	double sure = f->late - CLUMPED * sqrt(f->late);
+	double dev = CLUMPED * hr_late_look(x->conf, f->t_s), sure = f->late - dev * sqrt(f->late);
 	double tolerated = hr_allowed(&f->allow, 1) * f->bursts;
 	double most = sure > 0 ? fmax(tolerated / sure, 1) : HR_K_MAX;
 
@@ -358,7 +359,7 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 		hr_trace_say(x->t,
 			"  at most %.3f: %.0f late today, %.1f without %g deviations, "
 			"and more in proportion",
-			most, f->late, sure, CLUMPED);
+			most, f->late, sure, dev);
 	}
 	if (b->at_most.has)
 		b->at_most.v = fmax(b->at_most.v, 1);

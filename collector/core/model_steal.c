@@ -61,7 +61,7 @@ bool hr_is_stalled(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 	if (!f->late_bad || x->part_late || max_ms < x->conf->x_ms)
 		return false;
 	spared = fmax(f->late - hr_late_of_clump(f, f->clump_s), 0);
-	return !hr_cpu_is_late(x->conf->eps, hr_late_dev(x->conf), f->bursts, spared);
+	return !hr_cpu_is_late(x->conf->eps, hr_late_dev(x->conf, f->t_s), f->bursts, spared);
 }
 
 void hr_stalled(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)

@@ -100,7 +100,7 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index)
 
 static bool part_is_late(const struct hr_vm *vm)
 {
-	return vm->part_late || hr_cpu_is_late(vm->conf.eps, HR_LATE_MEASURE,
+	return vm->part_late || hr_cpu_is_late(vm->conf.eps, HR_LATE_SERVICE,
 					(double)vm->part_bursts, (double)vm->part_late_n);
 }
 

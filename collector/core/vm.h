@@ -33,6 +33,7 @@ struct hr_model_conf {
 	uint32_t lookback_days; /* 7 */
 	double min_history_h;   /* 30: below it the service answers unknown; measure uses 0 */
 	uint64_t minute_ms;     /* evidence that is judged as one: 60,000; measure 300,000 */
+	uint64_t until_ms;      /* of one that is asked again until it is known; 0: asked once */
 	uint32_t max_vcpus;     /* largest size there is, 0: not told */
 	uint64_t max_mem_bytes; /* likewise */
 	const struct hr_catalogue *catalogue; /* sizes that exist, NULL: none; outlives the VMs */

@@ -206,6 +206,7 @@ static struct hr_vm *vm_of(unsigned cpus)
 	conf.min_history_h = 0;
 	if (!service)
 		conf.minute_ms = 300000;
+	conf.until_ms = go_on * WINDOW_S * 1000ULL;
 	facts.cpus_possible = cpus;
 	facts.threads_per_core = 1;
 	facts.mem_total_bytes = 4ULL << 30;

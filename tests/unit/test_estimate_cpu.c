@@ -261,6 +261,56 @@ static void late_bursts_of_today_bound_what_fits(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
 }
 
+/* Late from twice the load on; of 1000 bursts 20 would be late there, of 100000 2000. */
+static void the_fewer_bursts_the_wider_is_the_interval(void **state)
+{
+	struct bench *b = *state;
+	double k;
+
+	b->conf.minute_ms = 300000; /* as `measure` */
+	b->m.ctr[HR_CTR_ONCPU_NS] = 1500000000;
+	b->m.dist[HR_DIST_BUSY_1S].max = 500;
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 1000;
+	for (unsigned g = 5; g < HR_VQ_GRID; g++)
+		b->m.vq_bad[0][g] = b->m.vq_bad[HR_VQ_SPREAD][g] = 11;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	k = b->e.r.headroom.likely.v;
+	fx_near(k, 2, 0.05);
+	fx_near(b->e.r.headroom.at_most.v, 2.6 * k * exp(0.5 / sqrt(0.01 * 1000 * k)), 1e-9);
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 100000;
+	for (unsigned g = 5; g < HR_VQ_GRID; g++)
+		b->m.vq_bad[0][g] = b->m.vq_bad[HR_VQ_SPREAD][g] = 1100;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	k = b->e.r.headroom.likely.v;
+	fx_near(b->e.r.headroom.at_most.v, 2.6 * k * exp(0.5 / sqrt(0.01 * 100000 * k)), 1e-9);
+}
+
+/*
+ * 10 s of 90 at which it is asked again at the latest: three times the deviations, 100 + 6 x 10 for
+ * BAD and 130 - 7.5 x 11.4 = 44.5 for sure; of 90 s the ones of a single look.
+ */
+static void a_look_before_the_last_wants_more(void **state)
+{
+	struct bench *b = *state;
+
+	b->conf.minute_ms = 300000;
+	b->conf.until_ms = 90000;
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 10000;
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 130;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_false(b->e.r.saturated);
+	fx_near(b->e.r.headroom.at_most.v, 100 / (130 - 7.5 * sqrt(130)), 1e-9);
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 161;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_true(b->e.r.saturated);
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 130;
+	b->conf.until_ms = 10000;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_true(b->e.r.saturated);
+	/* the service judges each minute once */
+	fx_near(hr_late_dev(&(struct hr_model_conf){.minute_ms = 60000}, 10), 5, 0);
+}
+
 /* The queue is late at twice the load (grid 2^((g - 2) / 3)): 2 / 1.25 fits where a vCPU is a core.
  */
 static void hidden_siblings_are_named_where_they_alone_withhold_the_yes(void **state)
@@ -330,6 +380,8 @@ int main(void)
 		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
 		T(a_larger_load_is_judged_as_a_minute_of_it_would_be),
 		T(late_bursts_of_today_bound_what_fits),
+		T(the_fewer_bursts_the_wider_is_the_interval),
+		T(a_look_before_the_last_wants_more),
 		T(hidden_siblings_are_named_where_they_alone_withhold_the_yes),
 		T(the_frozen_bound_is_the_ratio_of_cut_sums),
 	};
