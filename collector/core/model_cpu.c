@@ -21,6 +21,7 @@
 #define CHECK_BURSTS 100  /* fewer bursts cannot check a prediction of 1 % */
 #define FAR          1.5  /* growth inside bursts from which on it is extrapolated */
 #define FAR_POWER    0.6  /* and how fast its error grows from there */
+#define REPLAYED     1.25 /* at_most of a believed replay over its likely, at least */
 #define IDLE_LIKELY  0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
 #define FULL         0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
@@ -344,8 +345,8 @@ static void cpu_confidence(
 
 /*
  * Today's load was measured not late: it fits, whatever was extrapolated.  Nor does more fit than
- * would make late bursts of today's, which are at least in proportion to the load, too many, if
- * CLUMPED standard deviations of them were chance.
+ * would make late bursts of today's, in proportion to the load, too many, if CLUMPED standard
+ * deviations of them were chance.
  */
 static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
@@ -353,13 +354,16 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	double tolerated = hr_allowed(&f->allow, 1) * f->bursts;
 	double most = sure > 0 ? fmax(tolerated / sure, 1) : HR_K_MAX;
 
+	/* Batches late by themselves stay as they are: the replay has seen how few meet. */
+	if (f->s2.used && b->likely.has)
+		most = fmax(most, b->likely.v * REPLAYED);
 	if (most < HR_K_MAX && !(b->at_most.has && b->at_most.v <= most)) {
 		b->at_most = hr_opt_of(most);
 		b->capped = false;
 		hr_trace_say(x->t,
-			"  at most %.3f: %.0f late today, %.1f without %g deviations, "
-			"and more in proportion",
-			most, f->late, sure, dev);
+			"  at most %.3f: %.0f late today, %.1f without %g deviations, and more "
+			"in proportion (%.2f x a replay's likely at least)",
+			most, f->late, sure, dev, REPLAYED);
 	}
 	if (b->at_most.has)
 		b->at_most.v = fmax(b->at_most.v, 1);

@@ -261,6 +261,32 @@ static void late_bursts_of_today_bound_what_fits(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
 }
 
+/*
+ * 85 of 10000 late, 62 for sure: 1.61 in proportion.  But a replay that is believed, with 0.8 %
+ * late today, has 1 % from twice the load on.
+ */
+static void a_replay_that_is_believed_is_not_cut_by_proportion(void **state)
+{
+	struct hr_pool pool = {.slices = 60, .bursts = 10000, .late_n = 80, .vq_tot = 10000};
+	struct bench *b = *state;
+
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			pool.tot[r][g] = (float)(10000 * exp2((g - 2.0) / 3));
+			pool.late[r][g] = pool.tot[r][g] * (g < 6 ? 0.008F : 0.03F);
+		}
+	b->conf.minute_ms = 300000; /* as `measure` */
+	b->x.pool = &pool;
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 10000;
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 85;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	assert_true(b->e.r.headroom.likely.v > 1.9);
+	fx_near(b->e.r.headroom.at_most.v, 1.25 * b->e.r.headroom.likely.v, 1e-9);
+	b->x.pool = NULL;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	fx_near(b->e.r.headroom.at_most.v, 100 / (85 - 2.5 * sqrt(85)), 1e-9);
+}
+
 /* Late from twice the load on; of 1000 bursts 20 would be late there, of 100000 2000. */
 static void the_fewer_bursts_the_wider_is_the_interval(void **state)
 {
@@ -380,6 +406,7 @@ int main(void)
 		T(as_many_late_bursts_as_chance_gives_are_no_shortage),
 		T(a_larger_load_is_judged_as_a_minute_of_it_would_be),
 		T(late_bursts_of_today_bound_what_fits),
+		T(a_replay_that_is_believed_is_not_cut_by_proportion),
 		T(the_fewer_bursts_the_wider_is_the_interval),
 		T(a_look_before_the_last_wants_more),
 		T(hidden_siblings_are_named_where_they_alone_withhold_the_yes),
