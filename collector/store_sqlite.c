@@ -394,7 +394,7 @@ static int trim_journal(struct hr_store *s, uint64_t below_n, uint32_t max, bool
 }
 
 struct expired {
-	uint32_t rows;
+	uint32_t rows, packs;
 	uint64_t windows;
 };
 
@@ -412,9 +412,15 @@ static int each_pack(struct hr_sql_bound *b, void *arg)
 {
 	struct expired *e = arg;
 
+	e->packs++;
 	e->rows += (uint32_t)hr_sql_col(b, 0);
 	e->windows += hr_sql_col(b, 0);
 	return 0;
+}
+
+static uint32_t packs_of(uint32_t rows)
+{
+	return (rows + HR_TIER_5MIN_SLOTS - 1) / HR_TIER_5MIN_SLOTS;
 }
 
 static int expire_packs(struct hr_store *s, uint64_t slot, uint32_t max, struct expired *e)
@@ -422,7 +428,7 @@ static int expire_packs(struct hr_store *s, uint64_t slot, uint32_t max, struct 
 	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_EXPIRE_PACK);
 
 	hr_sql_u64(&b, hr_store_id(0, slot / HR_TIER_5MIN_SLOTS));
-	hr_sql_u64(&b, (max + HR_TIER_5MIN_SLOTS - 1) / HR_TIER_5MIN_SLOTS);
+	hr_sql_u64(&b, packs_of(max));
 	return hr_sql_walk(&b, each_pack, e);
 }
 
@@ -448,7 +454,8 @@ static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t 
 		if (r)
 			return r;
 	}
-	*ret_rows = e.rows;
+	/* of packs with few windows there may be more */
+	*ret_rows = e.packs == packs_of(max) && e.rows < max ? max : e.rows;
 	*ret_windows = e.windows;
 	return hr_sqlite_of(s)->older ? hr_sqlite_look_older(hr_sqlite_of(s)) : 0;
 }
