@@ -2,11 +2,13 @@
 /* Wiring of the agent; see daemon.h. */
 #include "agent/daemon.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/caps.h"
+#include "agent/core/machine.h"
 #include "agent/enrol.h"
 #include "agent/loop.h"
 #include "proto/base/conffile.h"
@@ -78,6 +80,8 @@ static int reload(void *arg, char err[512])
 	struct hr_ship *ship = NULL;
 	int r = hr_conffile_load(hr_agent_config_table(), p->path, p->must_exist, &next, NULL, err);
 
+	if (r == 0 && !hr_machine_limits_valid(next.limits, err))
+		r = -EINVAL;
 	if (r == 0)
 		r = open_ship(&next, &ship, err);
 	if (r < 0)
@@ -104,6 +108,7 @@ static int open_all(struct program *p, char err[512])
 		.no_hooks = hr_agent_config_no_hooks(c),
 		.include = c->include_devices,
 		.exclude = c->exclude_devices,
+		.limits = c->limits,
 		.budget_ratio = c->budget_ratio,
 		.threads_per_core = (uint32_t)c->threads_per_core,
 		.no_core_probe = !c->probe_cores};

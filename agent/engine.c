@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Wires the readers to the sampler: open -> (tick: read, fold) -> summaries.
- * What changes about the VM (CPUs, devices) ends the open window and starts a
- * new epoch before the tick that saw it is folded.
+ * New CPUs or devices end the open window and start an epoch before their tick is folded.
  */
 #include "agent/engine.h"
 
@@ -14,6 +13,7 @@
 
 #include "agent/bpf_io.h"
 #include "agent/core/budget.h"
+#include "agent/core/machine.h"
 #include "agent/core/room.h"
 #include "agent/core/sampler.h"
 #include "agent/core_probe.h"
@@ -48,7 +48,7 @@
 
 struct hr_engine {
 	char root[256];
-	char include[512], exclude[512];
+	char include[512], exclude[512], limits[512];
 	struct hr_host_dev_opts dev_opts;
 	bool bpf_stats;
 	uint32_t threads_per_core; /* 0: not told */
@@ -260,20 +260,23 @@ enum hr_rung hr_engine_force_from_env(void)
 
 int hr_engine_open(struct hr_engine **ret_engine, const struct hr_engine_opts *opts, char err[512])
 {
-	/* Some 2 MiB, mapped by calloc: what is never written never costs memory. */
-	struct hr_engine *e = calloc(1, sizeof *e);
+	const char *limits = opts->limits ? opts->limits : "";
 	uint64_t now = hr_clock_mono_ns();
+	struct hr_engine *e;
 	int r;
 
+	if (!hr_machine_limits_valid(limits, err))
+		return -EINVAL;
+	e = calloc(1, sizeof *e); /* some 2 MiB: what is never written never costs memory */
 	if (!e) {
-		(void)snprintf(
-			err, 512, "out of memory: the engine needs %zu KiB", sizeof *e / 1024);
+		(void)snprintf(err, 512, "out of memory for %zu KiB", sizeof *e / 1024);
 		return -ENOMEM;
 	}
 	(void)snprintf(e->root, sizeof e->root, "%s", opts->root ? opts->root : "");
 	(void)snprintf(e->include, sizeof e->include, "%s", opts->include ? opts->include : "");
 	(void)snprintf(e->exclude, sizeof e->exclude, "%s", opts->exclude ? opts->exclude : "");
-	e->dev_opts = (struct hr_host_dev_opts){e->root, e->include, e->exclude};
+	(void)snprintf(e->limits, sizeof e->limits, "%s", limits);
+	e->dev_opts = (struct hr_host_dev_opts){e->root, e->include, e->exclude, e->limits};
 	e->bpf_stats = opts->bpf_stats;
 	e->threads_per_core = opts->threads_per_core;
 	e->facts.epoch = opts->epoch_first > 0 ? opts->epoch_first : 1;

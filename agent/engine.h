@@ -26,6 +26,7 @@ struct hr_engine_opts {
 	const char *include; /* device names to measure although the rules leave them out ("loop0
 				dm-1"), "" none */
 	const char *exclude; /* device names to leave out */
+	const char *limits;  /* of devices, as hr_machine_limit() reads them */
 	uint64_t seq_min; /* first window number not used yet in this boot (agent restarted); 0 any
 			   */
 	uint32_t epoch_first; /* first epoch not used yet in this boot; 0: 1 */

@@ -203,6 +203,8 @@ static void find(const struct hr_host_dev_opts *o, enum hr_dev_kind kind, uint32
 		if (kind == HR_DEV_DISK ? !disk_read(o, seen.name[i], &d)
 					: !nic_read(o, seen.name[i], &d))
 			continue;
+		(void)hr_machine_limit(
+			o->limits, seen.name[i], &d.facts.cap_iops, &d.facts.cap_bytes_per_s);
 		if (n == max) {
 			found->left_out++;
 			continue;

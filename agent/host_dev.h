@@ -28,6 +28,7 @@ struct hr_host_dev_opts {
 	const char *root;    /* prefix of /sys */
 	const char *include; /* names separated by blanks or commas; "" none */
 	const char *exclude;
+	const char *limits; /* that the operator tells, as hr_machine_limit() reads them */
 };
 
 /*

@@ -79,6 +79,10 @@ static const struct hr_conf_key keys[] = {
 	KEY("measure", "exclude_devices", HR_CONF_TEXT, exclude_devices, 0, 0, "",
 		"Devices to leave out, by name, such as a backup volume whose load is nobody's "
 		"concern."),
+	KEY("measure", "limits", HR_CONF_TEXT, limits, 0, 0, "",
+		"What devices carry, as their provider sells them: requests and bytes a second, "
+		"such as \"vda=3000:125M eth0=:1250M\". Not told, a limit is learned when it is "
+		"met."),
 };
 
 static const struct hr_conf_table table = {

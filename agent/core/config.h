@@ -35,6 +35,7 @@ struct hr_agent_config {
 	bool probe_cores;          /* measure what it hides */
 	char include_devices[HR_AGENT_LIST_LEN];
 	char exclude_devices[HR_AGENT_LIST_LEN];
+	char limits[HR_AGENT_LIST_LEN]; /* of devices, as hr_machine_limit() reads them */
 };
 
 const struct hr_conf_table *hr_agent_config_table(void);

@@ -3,8 +3,10 @@
 #include "agent/core/machine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "proto/limits.h"
 #include "proto/num.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -337,4 +339,73 @@ bool hr_machine_listed(const char *list, const char *name)
 		p += strspn(p, sep);
 	}
 	return false;
+}
+
+/* "3000", ":125M" or "3000:125M". */
+static bool parse_limit(char *text, uint64_t *ret_ops, uint64_t *ret_bytes_per_s)
+{
+	char *bytes = strchr(text, ':');
+
+	*ret_ops = *ret_bytes_per_s = 0;
+	if (bytes)
+		*bytes++ = '\0';
+	if (!*text && !bytes)
+		return false;
+	return (!*text || hr_num_u64(text, 1, HR_VALUE_MAX, ret_ops)) &&
+	       (!bytes || hr_num_bytes(bytes, 1, HR_VALUE_MAX, ret_bytes_per_s));
+}
+
+/* Goes to the next item, of device @ret_name, and past it; 1, 0 at the end, -1 is no limit. */
+static int next_limit(
+	const char **p, char ret_name[64], uint64_t *ret_ops, uint64_t *ret_bytes_per_s)
+{
+	const char *const sep = " ,\t\n";
+	size_t n, dev;
+	char text[64];
+
+	*p += strspn(*p, sep);
+	if (!**p)
+		return 0;
+	n = strcspn(*p, sep);
+	dev = strcspn(*p, "=");
+	if (dev == 0 || dev >= n || dev >= 64 || n - dev > sizeof(text))
+		return -1;
+	memcpy(ret_name, *p, dev);
+	ret_name[dev] = '\0';
+	memcpy(text, *p + dev + 1, n - dev - 1);
+	text[n - dev - 1] = '\0';
+	*p += n;
+	return parse_limit(text, ret_ops, ret_bytes_per_s) ? 1 : -1;
+}
+
+void hr_machine_limit(
+	const char *limits, const char *name, uint64_t *ret_ops, uint64_t *ret_bytes_per_s)
+{
+	uint64_t ops, bytes_per_s;
+	char dev[64];
+
+	*ret_ops = *ret_bytes_per_s = 0;
+	while (next_limit(&limits, dev, &ops, &bytes_per_s) > 0) {
+		if (strcmp(dev, name) == 0) {
+			*ret_ops = ops;
+			*ret_bytes_per_s = bytes_per_s;
+		}
+	}
+}
+
+bool hr_machine_limits_valid(const char *limits, char err[512])
+{
+	const char *p = limits;
+	uint64_t ops, bytes_per_s;
+	char dev[64];
+	int r;
+
+	while ((r = next_limit(&p, dev, &ops, &bytes_per_s)) > 0)
+		;
+	if (r < 0)
+		(void)snprintf(err, 512,
+			"limits: expected DEVICE=REQUESTS:BYTES a second, such as vda=3000:125M "
+			"or eth0=:1250M, got '%s'",
+			limits);
+	return r == 0;
 }

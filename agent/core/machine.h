@@ -71,3 +71,12 @@ bool hr_machine_driver_virtual(const char *driver);
 
 /* Whether @name is a word of @list ("loop0 dm-1", also comma separated). */
 bool hr_machine_listed(const char *list, const char *name);
+
+/*
+ * Limits of devices that the operator tells: "vda=3000:125M eth0=:1250M", requests and bytes a
+ * second, either may be missing.  Of @name; 0 is not told.
+ */
+void hr_machine_limit(
+	const char *limits, const char *name, uint64_t *ret_ops, uint64_t *ret_bytes_per_s);
+/* False: @err says what is expected. */
+bool hr_machine_limits_valid(const char *limits, char err[512]);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/core/machine.h"
 #include "agent/engine.h"
 #include "collector/cli/child.h"
 #include "collector/cli/cli.h"
@@ -49,7 +50,7 @@ struct measure {
 	uint64_t for_ns;   /* 0: until CMD ends; of --until-known up to the next look */
 	uint64_t until_ns; /* goes on up to it while the answer is unknown; 0: it does not */
 	bool json, explain;
-	const char *include, *exclude;
+	const char *include, *exclude, *limits;
 	uint64_t threads_per_core; /* 0: as the hypervisor shows it */
 	char **command;            /* NULL: none */
 	struct hr_model_conf conf;
@@ -69,12 +70,13 @@ static int parse(struct measure *m, int argc, char **argv)
 	static const struct option options[] = {{"for", required_argument, NULL, 'f'},
 		{"json", no_argument, NULL, 'j'}, {"explain", no_argument, NULL, 'e'},
 		{"include", required_argument, NULL, 'i'},
-		{"exclude", required_argument, NULL, 'x'},
+		{"exclude", required_argument, NULL, 'x'}, {"limits", required_argument, NULL, 'l'},
 		{"threads-per-core", required_argument, NULL, 't'},
 		{"until-known", required_argument, NULL, 'u'},
 		{"config", required_argument, NULL, 'c'}, {0}};
 	struct hr_cli *cli = (struct hr_cli *)m->cli;
 	bool told = false;
+	char err[512];
 	int c;
 
 	while ((c = hr_cli_option(cli, argc, argv, "+:", options)) != -1) {
@@ -98,6 +100,11 @@ static int parse(struct measure *m, int argc, char **argv)
 			break;
 		case 'x':
 			m->exclude = optarg;
+			break;
+		case 'l':
+			if (!hr_machine_limits_valid(optarg, err))
+				return hr_cli_usage(cli, "%s", err);
+			m->limits = optarg;
 			break;
 		case 't':
 			if (!hr_num_u64(optarg, 1, 8, &m->threads_per_core))
@@ -313,6 +320,7 @@ static int open_engine(struct measure *m)
 		.dense = true,
 		.include = m->include,
 		.exclude = m->exclude,
+		.limits = m->limits,
 		.threads_per_core = (uint32_t)m->threads_per_core};
 	const struct hr_signal_state *cpu;
 	char err[512];

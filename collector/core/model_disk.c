@@ -21,7 +21,8 @@
 #define SYNC_INFLIGHT                                                                              \
 	2.0 /* mean in flight of asked-for requests that is a queue, slept for or not */
 
-#define ASKED_FOR 0.1 /* share of the time in flight below which reads are reads ahead */
+#define LESS_THAN_TOLD 1.1 /* a learned cap within this of the told one is that one */
+#define ASKED_FOR      0.1 /* share of the time in flight below which reads are reads ahead */
 
 struct disk {
 	const struct hr_minute_dev *d;
@@ -97,6 +98,25 @@ static bool below_sold(const struct hr_ctx *x, const struct disk *k, const struc
 						       1024 * l->kib < SOLD_BYTES * queued_s);
 }
 
+/*
+ * The limit that the operator tells of a volume.  A cap that was learned well below it is not the
+ * volume's, and binds first: the VM's own, or what is left of a volume whose bursts are used up.
+ */
+static void take_told(const struct hr_ctx *x, double told, struct hr_rate *r)
+{
+	if (!(told > 0))
+		return;
+	if (r->cap > 0 && r->cap * LESS_THAN_TOLD < told) {
+		hr_trace_say(x->t,
+			"  %s: queued at %.0f per s, where %.0f were told: not the volume's limit, "
+			"and lower",
+			r->what, r->cap, told);
+		return;
+	}
+	r->cap = told;
+	r->source = HR_CAP_CONFIGURED;
+}
+
 static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
 {
 	const struct hr_dev_facts *f =
@@ -129,14 +149,8 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	}
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;
-	if (f && f->cap_iops) {
-		r[0].cap = (double)f->cap_iops;
-		r[0].source = HR_CAP_CONFIGURED;
-	}
-	if (f && f->cap_bytes_per_s) {
-		r[1].cap = (double)f->cap_bytes_per_s;
-		r[1].source = HR_CAP_CONFIGURED;
-	}
+	take_told(x, f ? (double)f->cap_iops : 0, &r[0]);
+	take_told(x, f ? (double)f->cap_bytes_per_s : 0, &r[1]);
 	hr_trace_say(x->t,
 		"  learned cap: %s%s  (%.0f queued windows, %.0f episodes, CV %.1f %% of "
 		"requests, %.1f %% of bytes)",

@@ -222,20 +222,23 @@ static void late_requests_that_were_asked_for_are_bad_without_a_sleeper(void **s
 	assert_false(b->e.r.saturated);
 }
 
+/* Sums over 40 queued windows of 30 requests, of any size: 300 a second. */
+static const struct hr_limit queued_at_300 = {.since_ms = 1,
+	.queued_n = 40,
+	.episodes = 4,
+	.ops = 1200,
+	.ops2 = 36000,
+	.kib = 8000,
+	.kib2 = 2500000,
+	.clean_ops = 29,
+	.clean_kib = 116};
+
 static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 {
 	struct bench *b = *state;
 
 	disk_load(b, 200, 0.4);
-	b->limit[0] = (struct hr_limit){.since_ms = 1,
-		.queued_n = 40,
-		.episodes = 4,
-		.ops = 1200,
-		.ops2 = 36000,
-		.kib = 8000,
-		.kib2 = 2500000,
-		.clean_ops = 29,
-		.clean_kib = 116};
+	b->limit[0] = queued_at_300;
 	hr_model_disk(&b->x, 0, &b->e);
 	/* 30 a window = 300/s, bytes vary by 75 %; needed 200/s */
 	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
@@ -252,6 +255,36 @@ static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 	fx_near(b->e.r.headroom.likely.v, 1, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
 	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
+}
+
+static void a_told_limit_bounds_a_disk_that_never_met_it(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 200, 0.4);
+	b->facts.dev[0].cap_iops = 1000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_CONFIGURED);
+	fx_near(b->e.r.headroom.likely.v, 5, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 5 / 1.1, 1e-9);
+	/* what is learned within a tenth of it is it */
+	b->facts.dev[0].cap_iops = 320;
+	b->limit[0] = queued_at_300;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_CONFIGURED);
+	fx_near(b->e.r.headroom.likely.v, 1.6, 1e-9);
+}
+
+static void a_cap_below_the_told_limit_binds_first(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 200, 0.4);
+	b->facts.dev[0].cap_iops = 1000;
+	b->limit[0] = queued_at_300;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
+	fx_near(b->e.r.headroom.likely.v, 1.5, 1e-9);
 }
 
 static void a_quiet_disk_of_unknown_limit_does_not_decide(void **state)
@@ -335,6 +368,8 @@ int main(void)
 		T(requests_that_are_waited_for_fit_within_100_ms),
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
+		T(a_told_limit_bounds_a_disk_that_never_met_it),
+		T(a_cap_below_the_told_limit_binds_first),
 		T(a_quiet_disk_of_unknown_limit_does_not_decide),
 		T(a_vendor_counter_or_a_local_shaper_saturates_a_link),
 		T(a_shaper_on_the_way_bounds_the_link),

@@ -85,6 +85,26 @@ static void a_clean_window_above_the_cap_ends_it(void **state)
 	free(d);
 }
 
+static void a_cap_is_forgotten_after_30_days(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(d);
+	queue(&l, 3, kib_of);
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	hr_limit_add(&l, d, false, FX_T0_MS + 30ULL * 86400000); /* to the millisecond */
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_OPS);
+	hr_limit_add(&l, d, false, FX_T0_MS + 30ULL * 86400000 + 1);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	assert_int_equal(l.queued_n, 0);
+	free(d);
+}
+
 static void a_varying_rate_is_no_cap(void **state)
 {
 	static const unsigned kib[10] = {10, 2000, 30, 900, 5, 7000, 20, 300, 800, 60};
@@ -168,6 +188,7 @@ int main(void)
 		cmocka_unit_test(thirty_queued_windows_in_three_episodes_make_a_cap),
 		cmocka_unit_test(a_constant_request_size_leaves_the_kind_open),
 		cmocka_unit_test(a_clean_window_above_the_cap_ends_it),
+		cmocka_unit_test(a_cap_is_forgotten_after_30_days),
 		cmocka_unit_test(a_varying_rate_is_no_cap),
 		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
 		cmocka_unit_test(round_trips_are_inflated_from_10_ms_on),

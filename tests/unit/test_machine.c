@@ -262,6 +262,29 @@ static void words_of_a_list(void **state)
 	assert_false(hr_machine_listed("a  b", ""));
 }
 
+static void limits_as_the_operator_tells_them(void **state)
+{
+	static const char *const bad[] = {"vda", "vda=", "=3000", "vda=:", "vda=0",
+		"vda=3000:", "vda=-1", "vda=3000:x", "vda=3000 eth0", "vda=3000:125M:1",
+		"vda=99999999999999999999"};
+	const char *told = " vda=3000:125M, eth0=:64K vdb=500 ";
+	uint64_t ops, bytes;
+	char err[512];
+
+	(void)state;
+	assert_true(hr_machine_limits_valid("", err) && hr_machine_limits_valid(told, err));
+	hr_machine_limit(told, "vda", &ops, &bytes);
+	assert_true(ops == 3000 && bytes == 125 << 20);
+	hr_machine_limit(told, "eth0", &ops, &bytes);
+	assert_true(ops == 0 && bytes == 65536);
+	hr_machine_limit(told, "vdb", &ops, &bytes);
+	assert_true(ops == 500 && bytes == 0);
+	hr_machine_limit(told, "vd", &ops, &bytes);
+	assert_true(ops == 0 && bytes == 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(hr_machine_limits_valid(bad[i], err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +299,7 @@ int main(void)
 		cmocka_unit_test(nics_with_a_bus_parent_count_once),
 		cmocka_unit_test(drivers_whose_speed_means_nothing),
 		cmocka_unit_test(words_of_a_list),
+		cmocka_unit_test(limits_as_the_operator_tells_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
