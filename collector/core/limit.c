@@ -17,6 +17,8 @@
 #define KEEP_MS    (30ULL * 86400 * 1000)
 #define RTT_BAD_US 10000 /* srtt - min_rtt (answer-model 2) */
 #define OUTGROWN   1.1   /* a clean window this far above the cap ends it: volume was resized */
+#define OUTGROWN_S 1.2 /* and a second: what a throttle has saved makes 1.1 of it, twice of 0.1 s  \
+			*/
 
 static bool has_disk_io(const struct hr_dev_summary *d)
 {
@@ -81,6 +83,13 @@ static bool add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inf
 	return outgrown;
 }
 
+/* Did the disk carry more of a quantity than @cap a second, other than from what was saved? */
+static bool disk_outgrown(double cap, uint64_t clean_100ms, uint64_t second)
+{
+	return cap > 0 && (double)clean_100ms * WIN_PER_S > OUTGROWN * cap &&
+	       (double)second > OUTGROWN_S * cap;
+}
+
 bool hr_limit_add(
 	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms)
 {
@@ -98,11 +107,10 @@ bool hr_limit_add(
 	if (!has_disk_io(d))
 		return outgrown;
 	hr_limit_cap(l, &cap);
-	outgrown |= (cap.ops_per_s > 0 && (double)d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] * WIN_PER_S >
-						  OUTGROWN * cap.ops_per_s) ||
-		    (cap.bytes_per_s > 0 &&
-			    (double)d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX] * 1024 * WIN_PER_S >
-				    OUTGROWN * cap.bytes_per_s);
+	outgrown |= disk_outgrown(cap.ops_per_s, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX],
+			    d->ctr[HR_DCTR_SEC_OPS_MAX]) ||
+		    disk_outgrown(cap.bytes_per_s / 1024, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX],
+			    d->ctr[HR_DCTR_SEC_KIB_MAX]);
 	if (outgrown)
 		forget_cap(l);
 	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];

@@ -77,11 +77,18 @@ static void a_clean_window_above_the_cap_ends_it(void **state)
 	hr_limit_add(&l, d, false, FX_T0_MS + 50000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_OPS);
-	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 340; /* 3400/s, 13 % above: the volume was resized */
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] =
+		599; /* what the throttle had saved, and for 0.1 s more */
+	d->ctr[HR_DCTR_SEC_OPS_MAX] = 3300;
+	hr_limit_add(&l, d, false, FX_T0_MS + 55000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_OPS);
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 340;
+	d->ctr[HR_DCTR_SEC_OPS_MAX] = 3700; /* a second at 23 % above: the volume was resized */
 	hr_limit_add(&l, d, false, FX_T0_MS + 60000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
-	assert_int_equal(l.clean_ops, 340);
+	assert_int_equal(l.clean_ops, 599);
 	free(d);
 }
 
