@@ -26,11 +26,12 @@ static bool mem_proved(const struct hr_ctx *x, const struct hr_mem_gate *g)
  * Pages a second that came back and were waited for.  Who reads a file from begin to end has most
  * of it fetched ahead: of n requests for p pages (32 n - p) / 31 are of one page, if the others are
  * of a whole read-ahead; and a page of a mapping is a fault, whatever is fetched around it.  What
- * the disks did not read came from elsewhere.
+ * the disks did not read came from elsewhere; their reads of the second at the window's edge, the
+ * best one at most, may be counted in the next one.
  */
 static double waited_for(const struct hr_minute *m, double came_back_per_s, double *ret_share)
 {
-	double n = 0, ns = 0, reads = 0, pages = 0, t = hr_minute_s(m), single, elsewhere;
+	double n = 0, ns = 0, reads = 0, pages = 0, edge = 0, t = hr_minute_s(m), single, elsewhere;
 
 	for (uint8_t i = 0; i < m->n_dev; i++) {
 		const struct hr_minute_dev *d = &m->dev[i];
@@ -41,8 +42,11 @@ static double waited_for(const struct hr_minute *m, double came_back_per_s, doub
 		n += (double)(d->ctr[HR_DCTR_IO_RD_N] + d->ctr[HR_DCTR_IO_WR_N]);
 		ns += (double)d->ctr[HR_DCTR_IO_INFLIGHT_NS];
 		pages += (double)d->ctr[HR_DCTR_IO_RD_BYTES] / PAGE;
+		edge += fmin((double)d->ctr[HR_DCTR_SEC_KIB_MAX] * 1024,
+				(double)d->ctr[HR_DCTR_IO_RD_BYTES]) /
+			PAGE;
 	}
-	elsewhere = fmax(came_back_per_s - pages / t, 0);
+	elsewhere = fmax(came_back_per_s - (pages + edge) / t, 0);
 	single = fmax(AHEAD * reads - pages, 0) / (AHEAD - 1) + (double)m->ctr[HR_CTR_MAJFAULT_N];
 	single = fmin(came_back_per_s - elsewhere, single / t);
 	*ret_share = elsewhere * READ_S + (n > 0 ? single * ns / n / 1e9 : 0);

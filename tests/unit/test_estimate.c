@@ -298,6 +298,17 @@ static void what_is_fetched_ahead_again_is_no_shortage(void **state)
 	hr_gate_memory(&b->x, &g);
 	fx_near(g.waited_per_s, 58.4 + (32 * 395.2 - 6232.3) / 31, 1e-9);
 	assert_int_equal(g.verdict, HR_MEM_OK);
+	/* another time 113 of 6237 a second: less than the 40 MB that are read in one second */
+	b->dev[0].ctr[HR_DCTR_IO_RD_N] = 3915;
+	b->dev[0].ctr[HR_DCTR_IO_RD_BYTES] = 61235ULL * 4096;
+	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 62367;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_SHORT);
+	b->dev[0].ctr[HR_DCTR_SEC_KIB_MAX] = 40960;
+	hr_gate_memory(&b->x, &g);
+	fx_near(g.waited_per_s, (32 * 391.5 - 6123.5) / 31, 1e-9);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->dev[0].ctr[HR_DCTR_SEC_KIB_MAX] = 0;
 	b->dev[0].ctr[HR_DCTR_IO_RD_N] = 3200;
 	b->dev[0].ctr[HR_DCTR_IO_RD_BYTES] = 3200 * 32 * 4096;
 	b->m.ctr[HR_CTR_REFAULT_FILE_N] = 63900;
