@@ -42,6 +42,8 @@ ALL["quota"] = limits.cpu_quota
 ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)
 ALL["disk-bytes"] = vm.disk_bytes
+ALL["disk-credits"] = vm.credits_gone
+ALL["disk-qemu"] = vm.disk_qemu
 ALL["network"] = lambda o: (vm if o.guest else devices).network(o)
 for _name in vm.WORKING_SETS:
     ALL[f"working-set/{_name}"] = lambda o, n=_name: vm.working_set(n, o)
@@ -49,6 +51,6 @@ for _name in vm.SETS:
     ALL[f"memory/{_name}"] = lambda o, n=_name: vm.memory(n, o)
 ALL["memory"] = devices.memory
 SETS = {f"working-set/{n}" for n in vm.WORKING_SETS} | {f"memory/{n}" for n in vm.SETS}
-GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "network", *(f"gain/{n}" for n in closed.GAIN)}
-HOST = ALL.keys() - SETS - {"disk-bytes"}
+GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "disk-credits", "network", *(f"gain/{n}" for n in closed.GAIN)}
+HOST = ALL.keys() - SETS - {"disk-bytes", "disk-credits"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}

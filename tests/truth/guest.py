@@ -98,7 +98,8 @@ def _initrd(where, busybox, kernel, modules, programs, trees):
 class Guest:
     """A booted guest; run() gives it a line of shell and returns what it printed."""
 
-    def __init__(self, memory_mb=512, modules=(), programs=(), trees=(), ns=NS_PER_INSTRUCTION):
+    def __init__(self, memory_mb=512, modules=(), programs=(), trees=(), ns=NS_PER_INSTRUCTION, args=()):
+        """@ns 0: its clock is the machine's; @args: more of QEMU's."""
         need("qemu-system-x86_64", "cpio", "ldd")
         kernel, busybox = os.environ.get("HR_TRUTH_KERNEL", ""), os.environ.get("HR_TRUTH_BUSYBOX", "")
         for name, path in (("HR_TRUTH_KERNEL", kernel), ("HR_TRUTH_BUSYBOX", busybox)):
@@ -106,10 +107,9 @@ class Guest:
                 raise Skip(f"{name} names no file")
         where = tempfile.mkdtemp(prefix="hr-truth.")
         on_exit(shutil.rmtree, where)
-        shift = ns.bit_length() - 1
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", str(memory_mb), "-accel", "tcg",
-             "-icount", f"shift={shift},sleep=off", "-kernel", kernel, "-initrd",
+             *(["-icount", f"shift={ns.bit_length() - 1},sleep=off"] if ns else []), *args, "-kernel", kernel, "-initrd",
              _initrd(where, busybox, kernel, modules, programs, trees),
              "-append", "console=ttyS0 quiet panic=-1 mitigations=off", "-display", "none", "-nic", "none",
              "-no-reboot", "-monitor", "none", "-serial", "stdio"],

@@ -55,6 +55,10 @@ def disk(o):
         r = resource(answer, "disk", "loop0")
         yield _row("disk/below-cap@guest" + _invented(r), rate / DISK_CAP, answer, DISK_CAP / rate, "disk cap", r,
                    {"load": _results(lines)})
+    # the operator tells it
+    answer, lines = g.beside(o.seconds, write(180, g.lead(o.seconds)), f"loop0 --limits loop0={DISK_CAP}")
+    r = resource(answer, "disk", "loop0")
+    yield _row("disk/told@guest", 180 / DISK_CAP, answer, DISK_CAP / 180, "disk cap", r, {"load": _results(lines)}, want="yes")
     answer, lines = g.beside(o.seconds, write(1000, g.lead(o.seconds), False), "loop0")
     r = resource(answer, "disk", "loop0")
     yield _row("disk/no-cap@guest" + _invented(r), 0, answer, None, "disk, no cap", r, {"load": _results(lines)},
@@ -66,6 +70,54 @@ def disk(o):
     info = {"load": _results(lines), "disk": r}
     yield _row("disk/at-cap@guest", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
     yield _cap("disk/cap-found@guest", r, DISK_CAP, answer, info, "disk cap value")
+
+
+def credits_gone(o):
+    """A volume that carries more for a while: eight times its cap, until what it had saved is used up."""
+    g = Guest(modules=("brd", "loop"), programs=("losetup",))
+    g.run("/bin/losetup --direct-io=on /dev/loop0 /dev/ram0")
+    group = g.group("capped", io_max=f"1:0 wiops={8 * DISK_CAP}")
+
+    def write(rate, seconds):
+        return (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open --disk /dev/loop0 --rate {rate} --threads 16 --seed {o.seed} "
+                f"--for {seconds}'")
+
+    steps = [write(60, 4 + round(g.setup_s)), write(800, 4), write(60, 3), f"echo '1:0 wiops={DISK_CAP}' >{group}/io.max",
+             *(write(*s) for s in ((800, 4), (60, 3), (800, 4), (60, 3), (800, 4), (60, 3), (800, 13)))]
+    answer, lines = g.beside(34, "; ".join(steps), "loop0")
+    r = resource(answer, "disk", "loop0")
+    info = {"load": _results(lines), "disk": r}
+    yield _row("disk-credits/gone@guest", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
+    yield _cap("disk-credits/cap-found@guest", r, DISK_CAP, answer, info, "disk cap value")
+
+
+def _steps(g, write, times):
+    """Loads one after the other: (rate, seconds), the first as long as the product takes to begin, which other load stretches, too."""
+    (rate, s), *rest, (last, end) = times
+    return "; ".join(write(*t) for t in [(rate, s + round(1.6 * g.setup_s)), *rest, (last, end + round(g.setup_s))])
+
+
+def disk_qemu(o):
+    """A disk that QEMU throttles, as a cloud does; in the machine's time, as that throttle has no other.  Then with bursts."""
+    for name, burst in (("", ""), ("-bursts", f",throttling.iops-total-max={2 * DISK_CAP},throttling.iops-total-max-length=3")):
+        g = Guest(modules=("virtio_blk",), ns=0, args=(
+            "-drive", f"file=null-co://,file.size=256M,format=raw,if=virtio,throttling.iops-total={DISK_CAP}{burst}"))
+
+        def write(rate, seconds):
+            return f"load open --disk /dev/vda --rate {rate} --threads 16 --seed {o.seed} --for {seconds}"
+
+        if not burst:
+            answer, lines = g.beside(o.seconds, write(180, g.lead(o.seconds)), "vda")
+            r = resource(answer, "disk", "vda")
+            yield _row("disk-qemu/below-cap" + _invented(r), 180 / DISK_CAP, answer, DISK_CAP / 180, "disk cap", r, {"load": _results(lines)})
+        top = 12 if burst else 4
+        answer, lines = g.beside(5 * top + 14, _steps(g, write, [(60, 4), (800, top), (60, 3), (800, top), (60, 3), (800, top), (60, 3), (800, 2 * top + 4)]), "vda")
+        r = resource(answer, "disk", "vda")
+        info = {"load": _results(lines), "disk": r}
+        yield _row(f"disk-qemu/at-cap{name}", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
+        if not burst:  # what is saved for seconds is carried while requests queue: no constant rate, so no cap is told
+            yield _cap("disk-qemu/cap-found", r, DISK_CAP, answer, info, "disk cap value")
+        g.stop()
 
 
 def disk_bytes(o):
@@ -139,13 +191,14 @@ def network(o):
 
 
 # MB of the guest beside its swap, MB of the set, MB of a file read at random, MB its cgroup may have, what is right; ms of a
-# read of that file, ns of an instruction, jobs a second
-Set = namedtuple("Set", "total mb file limit want ms ns rate", defaults=(0.1, NS_PER_INSTRUCTION, 200))
+# read of that file, ns of an instruction, jobs a second, whether the page cache is dropped meanwhile
+Set = namedtuple("Set", "total mb file limit want ms ns rate drop", defaults=(0.1, NS_PER_INSTRUCTION, 200, False))
 SETS = {
     "fits": Set(512, 200, 0, None, "yes"),
     "too-large": Set(320, 340, 0, None, "resize"),
     "file-too-large": Set(384, 100, 300, None, "resize"),
     "file-quick": Set(256, 30, 220, None, "resize", 1, 1, 80),  # four times as quick, a disk ten times as slow: waits, hardly any reclaim
+    "dropped": Set(512, 60, 160, None, None, drop=True),  # somebody drops the caches: all is read again, and fits
     "over-cgroup": Set(640, 150, 0, 100, "no/local-limit"),
     "in-cgroup": Set(640, 50, 0, 100, "yes"),
 }
@@ -181,10 +234,12 @@ def memory(name, o):
     warm = 4 + round(1.05 * 2 * 256 * s.file * s.ms / 1e3)  # it is read twice first, a page at a time
     shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open {sets} --rate {s.rate} --threads 4 "
              f"--seed {o.seed} --for {g.lead(o.seconds) + warm}'")
+    if s.drop:  # in the middle of what is measured
+        shell = f"(sleep {warm + 1 + round(g.setup_s) + o.seconds // 2}; echo 3 >/proc/sys/vm/drop_caches) & {shell}"
     answer, lines = g.beside(o.seconds, shell, "f" if s.file else "", warm)
     info = {"load": _results(lines), "memory": resource(answer, "memory")}
     yield Row(f"memory/{name}@guest", (s.mb + s.file) / (s.limit or s.total), answer, None, "memory", want=s.want,
-              binding="memory" if s.want == "resize" else None, info=info)
+              forbid=None if s.want else "bigger-size-helps", binding="memory" if s.want == "resize" else None, info=info)
     g.stop()
 
 
