@@ -17,8 +17,9 @@
 #define KEEP_MS    (30ULL * 86400 * 1000)
 #define RTT_BAD_US 10000 /* srtt - min_rtt (answer-model 2) */
 #define OUTGROWN   1.1   /* a clean window this far above the cap ends it: volume was resized */
-#define OUTGROWN_S 1.2 /* and a second: what a throttle has saved makes 1.1 of it, twice of 0.1 s  \
-			*/
+#define OUTGROWN_S                                                                                 \
+	1.2 /* and a second: what a throttle has saved makes 1.1 of it, twice of 0.1 s             \
+	     */
 
 static bool has_disk_io(const struct hr_dev_summary *d)
 {
