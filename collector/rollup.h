@@ -42,7 +42,10 @@ void hr_rollup_settle(struct hr_writer *w, bool durable);
 
 /* One piece of work, in its own transaction.  True: there is more at once. */
 bool hr_rollup_step(struct hr_writer *w);
-/* One piece of expiry in the open transaction, RAW first.  @below_n: see expire of the store. */
+/*
+ * One piece of expiry in the open transaction, which may have several; RAW first.  *ret_rows >=
+ * @max: there may be more.  @below_n: see expire of the store.
+ */
 int hr_rollup_expire(struct hr_writer *w, uint64_t below_n, uint32_t max, uint32_t *ret_rows);
 
 /* First time (ms) of a tier that is not rolled up yet, for readers: RAW and what is older. */

@@ -184,9 +184,9 @@ struct hr_store_ops {
 	 */
 	int (*trim_journal)(struct hr_store *s, uint64_t below_n, uint32_t max, bool *ret_more);
 	/*
-	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), about @max;
-	 * @ret_windows: sequences in them.  A store that keeps days apart waits for whole ones, and
-	 * one that keeps what came together in one row for whole bins.
+	 * Deletes rows of slots < @slot that are not in the journal (n < @below_n), about @max:
+	 * fewer are all there are.  @ret_windows: sequences in them.  A store that keeps days apart
+	 * waits for whole ones, and one that keeps what came together in one row for whole bins.
 	 */
 	int (*expire)(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
 		uint32_t *ret_rows, uint64_t *ret_windows);

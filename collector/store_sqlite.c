@@ -418,18 +418,21 @@ static int each_pack(struct hr_sql_bound *b, void *arg)
 	return 0;
 }
 
-static uint32_t packs_of(uint32_t rows)
-{
-	return (rows + HR_TIER_5MIN_SLOTS - 1) / HR_TIER_5MIN_SLOTS;
-}
-
+/* Packs may have fewer windows than slots, so that one statement is not all of it. */
 static int expire_packs(struct hr_store *s, uint64_t slot, uint32_t max, struct expired *e)
 {
-	struct hr_sql_bound b = hr_sql_use(s, HR_SQL_EXPIRE_PACK);
+	uint32_t want;
+	int r;
 
-	hr_sql_u64(&b, hr_store_id(0, slot / HR_TIER_5MIN_SLOTS));
-	hr_sql_u64(&b, packs_of(max));
-	return hr_sql_walk(&b, each_pack, e);
+	do {
+		struct hr_sql_bound b = hr_sql_use(s, HR_SQL_EXPIRE_PACK);
+
+		want = e->packs + (max - e->rows + HR_TIER_5MIN_SLOTS - 1) / HR_TIER_5MIN_SLOTS;
+		hr_sql_u64(&b, hr_store_id(0, slot / HR_TIER_5MIN_SLOTS));
+		hr_sql_u64(&b, want - e->packs);
+		r = hr_sql_walk(&b, each_pack, e);
+	} while (r == 0 && e->packs == want && e->rows < max);
+	return r;
 }
 
 static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
@@ -454,8 +457,7 @@ static int expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t 
 		if (r)
 			return r;
 	}
-	/* of packs with few windows there may be more */
-	*ret_rows = e.packs == packs_of(max) && e.rows < max ? max : e.rows;
+	*ret_rows = e.rows;
 	*ret_windows = e.windows;
 	return hr_sqlite_of(s)->older ? hr_sqlite_look_older(hr_sqlite_of(s)) : 0;
 }

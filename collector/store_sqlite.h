@@ -224,7 +224,7 @@ int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own tr
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 
 /*
- * store_sqlite_rows.c.  A row of w10 is a plain pack (core/pack.h) of windows that came together:
+ * store_sqlite_rows.c.  A row of w10 is a pack (core/pack.h), plain or not, of what came together:
  * its place is that of its bin's first slot, its n that of its last window, its sequences are those
  * of all.  A row that an older version wrote is one window, in the place of its own slot.
  */

@@ -13,7 +13,7 @@
 #include "proto/base/identity.h"
 #include "proto/units.h"
 
-#define EXPIRE_ROWS     50                 /* at once: of those some lie on pages of their own */
+#define EXPIRE_ROWS     50                 /* at once, between two looks at the clock: 1 to 2 ms */
 #define EXPIRE_SLICE_NS (8 * HR_NS_PER_MS) /* in one transaction: it delays the next group */
 #define EXPIRE_EVERY    (100 * HR_NS_PER_MS)
 #define EXPIRE_IDLE     (30 * HR_NS_PER_S) /* nothing was left over last time */
@@ -327,12 +327,13 @@ static uint64_t first_unsaved(struct hr_writer *w)
 static bool expire(struct hr_writer *w)
 {
 	uint64_t below = w->peers ? 0 : first_unsaved(w); /* shared: the store trims by states */
-	uint64_t t = hr_clock_mono_ns();
+	uint64_t t = hr_clock_mono_ns(), end;
 	uint32_t rows = 0, some;
 	bool more = true;
 	int r = hr_peers_begin_alone(w);
 
-	while (r == 0 && more && hr_clock_mono_ns() < t + EXPIRE_SLICE_NS) {
+	end = hr_clock_mono_ns() + EXPIRE_SLICE_NS; /* not of who stores, who was waited for */
+	while (r == 0 && more && hr_clock_mono_ns() < end) {
 		some = 0;
 		more = false;
 		if (!w->peers)

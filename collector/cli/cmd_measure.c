@@ -36,7 +36,7 @@
 #define MINUTE_MS 300000
 /*
  * --until-known asks again where what was sampled has doubled: every look is another chance of a
- * lucky answer, and four of them are what was simulated (MODEL.md 3).
+ * luckless answer, so the earlier ones want more proof (collector/core/allow.h).
  */
 #define UNTIL_MAX_NS (MINUTE_MS * HR_NS_PER_MS)
 /* As much as is recorded before it must be replayed: that, too, is done between the pieces. */
@@ -256,6 +256,8 @@ static int sample(struct measure *m, const sigset_t *set)
 	while ((r = piece(m, set)) == 0)
 		if (wait_until(m, set, hr_clock_mono_ns() + REST_NS))
 			break;
+	if (m->interrupted || m->child.done)
+		hr_vm_last_look(m->vm);
 	progress(m, true);
 	return r < 0 ? r : 0;
 }

@@ -38,14 +38,14 @@ bool hr_cpu_is_late(double eps, double dev, double bursts, double late)
 	return late > hr_late_most(eps, dev, bursts);
 }
 
-double hr_bursts_wanted(double eps, double bursts, double late)
+double hr_bursts_wanted(double eps, double dev, double bursts, double late)
 {
 	double share = bursts > 0 ? late / bursts : 0;
 
-	if (late <= 1 || share <= eps || hr_cpu_is_late(eps, HR_LATE_MEASURE, bursts, late))
+	if (late <= 1 || share <= eps || hr_cpu_is_late(eps, dev, bursts, late))
 		return fmax(FEW_BURSTS - bursts, 0);
-	/* share n > eps n + 2 sqrt(eps n) from this n on */
-	return fmax(4 * eps / ((share - eps) * (share - eps)) - bursts, 0);
+	/* share n > eps n + dev sqrt(eps n) from this n on */
+	return fmax(dev * dev * eps / ((share - eps) * (share - eps)) - bursts, 0);
 }
 
 /*
@@ -486,7 +486,8 @@ static void hidden_cores(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 static void measure_longer(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)
 {
-	double wanted = hr_bursts_wanted(x->conf->eps, f->bursts, f->late);
+	double dev = hr_late_dev(x->conf, f->t_s);
+	double wanted = hr_bursts_wanted(x->conf->eps, dev, f->bursts, f->late);
 	double more_s = f->bursts > 0 && f->t_s > 0 ? ceil(wanted / f->bursts * f->t_s) : 0;
 
 	if (e->r.headroom.at_most.has && e->r.headroom.at_most.v < x->conf->k_target)

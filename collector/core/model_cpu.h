@@ -40,9 +40,10 @@ static inline double hr_ctr_s(const struct hr_minute *m, enum hr_ctr c)
 bool hr_cpu_is_late(double eps, double dev, double bursts, double late);
 /*
  * How many more bursts would tell: as many as at_least needs, or where more than @eps are late, but
- * not by more than chance, as many as would prove it if the share stayed; 0: none.
+ * not by more than chance (@dev deviations), as many as would prove it if the share stayed; 0:
+ * none.
  */
-double hr_bursts_wanted(double eps, double bursts, double late);
+double hr_bursts_wanted(double eps, double dev, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
 /* model_cpu_say.c */
 void hr_cpu_say(const struct hr_ctx *x, const struct hr_cpu_facts *f);

@@ -469,6 +469,11 @@ static void add_limits(struct hr_vm *vm, const struct hr_summary *s)
 		vm->peak_anon_bytes = s->ctr[HR_CTR_MEM_ANON_BYTES];
 }
 
+void hr_vm_last_look(struct hr_vm *vm)
+{
+	vm->conf.until_ms = 0;
+}
+
 static int64_t minute_no(const struct hr_vm *vm, const struct hr_summary *s)
 {
 	int64_t mid = (int64_t)(s->t_end_ms - vm->origin_ms) - (int64_t)s->dur_ms / 2;

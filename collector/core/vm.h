@@ -56,6 +56,9 @@ void hr_vm_facts(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms);
 /* A window, once (the caller has removed duplicates).  Order is free within a day. */
 void hr_vm_add(struct hr_vm *vm, const struct hr_summary *s);
 
+/* No look will follow (until_ms), as who is measured ended: answers are as of one asked once. */
+void hr_vm_last_look(struct hr_vm *vm);
+
 /* The answer over what was seen.  @host is copied; @now_ms only dates it and judges staleness. */
 void hr_vm_answer(
 	struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr_answer *ret_answer);

@@ -303,6 +303,8 @@ static void answers_come_as_documents_by_id_and_by_name(void **state)
 	assert_string_equal(value, "text/plain; version=0.0.4; charset=utf-8");
 	assert_non_null(strstr(body_of(&a), "headroom_collector_summaries_stored_total 3\n"));
 	assert_non_null(strstr(body_of(&a), "headroom_fleet_hosts{answer=\"unknown\"} 3\n"));
+	assert_non_null(
+		strstr(body_of(&a), "headroom_collector_upkeep_longest_seconds{step=\"log\"} "));
 }
 
 static void put_file(const struct world *w, const char *name, const char *text)

@@ -213,10 +213,11 @@ static void a_measurement_says_how_much_longer_it_should_be(void **state)
 {
 	struct bench *b = *state;
 
-	fx_near(hr_bursts_wanted(0.01, 1000, 13), 40000.0 / 9 - 1000, 1e-6);
-	fx_near(hr_bursts_wanted(0.01, 1000, 17), 0, 0); /* proven */
-	fx_near(hr_bursts_wanted(0.01, 1000, 9), 0, 0);  /* below the limit */
-	fx_near(hr_bursts_wanted(0.01, 60, 1), 90, 0);   /* 150 in all */
+	fx_near(hr_bursts_wanted(0.01, 2, 1000, 13), 40000.0 / 9 - 1000, 1e-6);
+	fx_near(hr_bursts_wanted(0.01, 2, 1000, 17), 0, 0);                       /* proven */
+	fx_near(hr_bursts_wanted(0.01, 5, 1000, 17), 250000.0 / 49 - 1000, 1e-6); /* not so */
+	fx_near(hr_bursts_wanted(0.01, 2, 1000, 9), 0, 0); /* below the limit */
+	fx_near(hr_bursts_wanted(0.01, 2, 60, 1), 90, 0);  /* 150 in all */
 
 	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 1000;
 	b->m.ctr[HR_CTR_BURST_LATE_N] = 13;

@@ -112,53 +112,6 @@ static void the_rest_of_a_measurement_is_no_minute_of_its_own(void **state)
 	}
 }
 
-/* Two minutes of `measure`, the first with @late of 1000 bursts in each window. */
-static struct hr_answer *two_minutes(uint64_t late)
-{
-	struct hr_model_conf c;
-	struct hr_facts f = fx_facts();
-	struct hr_answer *a;
-	struct hr_vm *vm;
-
-	hr_model_conf_default(&c);
-	c.min_history_h = 0;
-	c.minute_ms = 300000;
-	vm = hr_vm_new(&c);
-	assert_non_null(vm);
-	hr_vm_facts(vm, &f, FX_T0_MS);
-	for (uint64_t i = 0; i < 12; i++) {
-		struct hr_summary *s = fx_idle(i);
-
-		s->ctr[HR_CTR_BURST_N] = s->ctr[HR_CTR_VQ_TOT_N] = 1000;
-		s->ctr[HR_CTR_BURST_LATE_N] = i < 6 ? late : 0;
-		hr_vm_add(vm, s);
-		free(s);
-	}
-	a = answer_of(vm);
-	hr_vm_free(vm);
-	return a;
-}
-
-/*
- * 102 of 6000 are more than 60 + 5 x 7.7, 96 are not; both less than 120 + 22 of 12000.  With none
- * late the numbers are of one minute, exact: 8 / 1.25, and of 12000 x 8 bursts by chance.
- */
-static void a_measurement_of_minutes_is_one_minute_but_late_as_its_worst(void **state)
-{
-	struct hr_answer *a;
-
-	(void)state;
-	for (uint64_t late = 16; late <= 17; late++) {
-		a = two_minutes(late);
-		assert_int_equal(fx_res(a, HR_RES_CPU)->saturated, late == 17);
-		free(a);
-	}
-	a = two_minutes(0);
-	assert_int_equal(a->kind, HR_ANSWER_YES);
-	fx_near(a->headroom.at_least.v, 6.4 / exp(0.5 / sqrt(960)), 1e-9);
-	free(a);
-}
-
 /* @n threads of one program that never sleep, on 2 CPUs. */
 static void hogs(struct hr_summary *s, unsigned n)
 {
@@ -574,7 +527,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_vm_has_headroom_capped_at_8),
-		cmocka_unit_test(a_measurement_of_minutes_is_one_minute_but_late_as_its_worst),
 		cmocka_unit_test(the_rest_of_a_measurement_is_no_minute_of_its_own),
 		cmocka_unit_test(one_spinning_thread_is_serial_and_more_vcpus_gain_nothing),
 		cmocka_unit_test(a_thread_that_only_waits_is_not_the_limit),
