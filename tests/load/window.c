@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * usage: window DIRECTORY [HOSTS [DAYS [CALM [WINDOWS]]]]
+ *        window DIRECTORY past DAYS
  * CPU that one window costs the collector in each part of its life: its body checked, stored, the
  * turn of its host (models that are not in memory), rolled up, expired, and pages moved into the
  * file.  One thread, a file database, the writer's own code, windows of gen_body.c; without
@@ -9,6 +10,8 @@
  * already.  A turn is of 30 windows, that of a host without
  * news of the windows of CALM (15) minutes, 0: likewise 30; a roll-up is of 30; what is
  * turned and expired has left SQLite's cache, as in a fleet of a hundred thousand.
+ * past: instead the DAYS of one VM up to now, as a collector would have kept them, in
+ * DIRECTORY/headroom.db, which is left there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +48,7 @@ static struct hr_writer *w;
 static struct hr_wire_arena arena;
 static uint32_t hosts = 1000, per_post = 10;
 static uint64_t start_ms, now_ms; /* the run's own time: minutes pass when their work is done */
+static bool past;                 /* a past, facts and all */
 static struct hr_post *post;
 static uint64_t transactions, expired, turns_before;
 static struct hr_counters count;
@@ -92,6 +96,15 @@ static void check(struct hr_post *p)
 	struct hr_wire_batch b;
 
 	must(hr_wire_open(&arena, p->body, p->len, &b) == HR_WIRE_OK, "a body is not accepted");
+	if (b.head.has_facts) {
+		static uint8_t room[HR_BODY_MAX];
+		static struct hr_facts facts;
+
+		hr_wire_facts(&b, &facts);
+		p->facts = room;
+		p->facts_len = hr_wire_encode_facts(&facts, room, sizeof(room));
+		memcpy(p->name, facts.name, sizeof(p->name));
+	}
 	p->head = b.head;
 	p->n_rows = b.head.n_summaries;
 	for (uint32_t i = 0; i < p->n_rows; i++) {
@@ -140,7 +153,7 @@ static void post_group(uint32_t from, uint64_t seq)
 		*p = (struct hr_post){.body = body,
 			.received_ms = now_ms,
 			.work.next = i + 1 < n ? &post[i + 1].work : NULL};
-		p->len = gen_body(from + i, seq, per_post, now_ms - 1, false, body);
+		p->len = gen_body(from + i, seq, per_post, now_ms - 1, past && seq == 1, body);
 		must(p->len > 0, "a body is too long");
 	}
 	t = hr_clock_cpu_us();
@@ -244,26 +257,48 @@ static void grow_old(uint64_t days)
 	hr_vm_free(vm);
 }
 
+static void round_of(uint64_t round, uint64_t step_ms)
+{
+	now_ms = start_ms + (round + 1) * step_ms;
+	for (uint32_t from = 0; from < hosts; from += GROUP)
+		post_group(from, 1 + round * per_post);
+}
+
+static void keep_up(void)
+{
+	turns();
+	roll_up();
+	expire();
+}
+
+static void run_past(uint64_t days)
+{
+	uint64_t step = per_post * (uint64_t)HR_STORE_SLOT_MS, round = 0;
+
+	for (; round < days * 24 * HR_HOUR_MS / step; round++) {
+		round_of(round, step);
+		keep_up();
+	}
+	(void)printf("%llu windows of %llu days\n", (unsigned long long)round * per_post,
+		(unsigned long long)days);
+}
+
 static void run(uint64_t days)
 {
 	uint64_t step = per_post * (uint64_t)HR_STORE_SLOT_MS, round = 0, windows = 0;
 	double sum = 0;
 
 	for (; round < MINUTES * 60000ULL / step; round++, windows += (uint64_t)per_post * hosts) {
-		now_ms = start_ms + (round + 1) * step;
 		if (round == SKIP * 60000ULL / step) {
 			windows = 0;
 			memset(cpu_us, 0, sizeof(cpu_us));
 			transactions = expired = 0;
 			turns_before = atomic_load(&count.v[HR_COUNT_STATES_SAVED]);
 		}
-		for (uint32_t from = 0; from < hosts; from += GROUP)
-			post_group(from, 1 + round * per_post);
+		round_of(round, step);
 		if (round == 0)
 			grow_old(days);
-		turns();
-		roll_up();
-		expire();
+		keep_up();
 	}
 	(void)printf(
 		"us of CPU a window (%llu windows, %llu turns, %llu expired, %llu transactions):",
@@ -292,11 +327,18 @@ int main(int argc, char **argv)
 	struct hr_store *store;
 	uint64_t n = hosts, days = 7, calm = 15, windows = per_post;
 
-	if (argc < 2 || (argc > 2 && !hr_num_u64(argv[2], 1, 100000, &n)) ||
+	past = argc == 4 && strcmp(argv[2], "past") == 0;
+	if (past) {
+		n = 1;
+		conf.windows_ms = 24 * HR_HOUR_MS;
+	}
+	if (argc < 2 || (argc > 2 && !past && !hr_num_u64(argv[2], 1, 100000, &n)) ||
 		(argc > 3 && !hr_num_u64(argv[3], 0, 30, &days)) ||
 		(argc > 4 && !hr_num_u64(argv[4], 0, 60, &calm)) ||
 		(argc > 5 && !hr_num_u64(argv[5], 1, HR_BATCH_MAX, &windows))) {
-		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS [CALM [WINDOWS]]]]\n", stderr);
+		(void)fputs("usage: window DIRECTORY [HOSTS [DAYS [CALM [WINDOWS]]]]\n"
+			    "       window DIRECTORY past DAYS\n",
+			stderr);
 		return 2;
 	}
 	hosts = (uint32_t)n;
@@ -306,7 +348,9 @@ int main(int argc, char **argv)
 	must(gen_body_init(BUSY), "no bodies");
 	/* a full hour and 5 minutes, and half a POST: now and then one has windows of two bins */
 	now_ms = start_ms = 1800000000000 + windows * HR_STORE_SLOT_MS / 2;
-	(void)snprintf(path, sizeof(path), "%s/window.db", argv[1]);
+	if (past)
+		now_ms = start_ms = hr_ns_to_ms(read_ns(CLOCK_REALTIME)) - days * 24 * HR_HOUR_MS;
+	(void)snprintf(path, sizeof(path), "%s/%s.db", argv[1], past ? "headroom" : "window");
 	(void)unlink(path);
 	store = hr_store_sqlite_open(
 		&(struct hr_store_sqlite_conf){.path = path, .cache_bytes = 8 << 20}, note, error);
@@ -320,13 +364,17 @@ int main(int argc, char **argv)
 	must(post, "out of memory");
 	for (unsigned i = 0; i < GROUP; i++)
 		must((post[i].body = malloc(HR_BODY_MAX)), "out of memory");
-	run(days);
+	if (past)
+		run_past(days);
+	else
+		run(days);
 	must(atomic_load(&count.v[HR_COUNT_NOT_CONSERVED]) == 0, "sums are not conserved");
 	hr_writer_close(w);
 	hr_board_done(&board);
 	for (unsigned i = 0; i < GROUP; i++)
 		free(post[i].body);
 	free(post);
-	(void)unlink(path);
+	if (!past)
+		(void)unlink(path);
 	return 0;
 }
