@@ -17,9 +17,9 @@
 #define KEEP_MS    (30ULL * 86400 * 1000)
 #define RTT_BAD_US 10000 /* srtt - min_rtt (answer-model 2) */
 #define OUTGROWN   1.1   /* a clean window this far above the cap ends it: volume was resized */
-#define OUTGROWN_S                                                                                 \
-	1.2 /* and a second: what a throttle has saved makes 1.1 of it, twice of 0.1 s             \
-	     */
+/* And a second, of which what a throttle has saved makes 1.1, or the window alone. */
+#define OUTGROWN_S HR_LIMIT_OUTGROWN_S
+#define SAVED      2.0 /* a throttle saves at most that for 0.1 s: 0.1 s worth */
 
 static bool has_disk_io(const struct hr_dev_summary *d)
 {
@@ -84,11 +84,16 @@ static bool add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inf
 	return outgrown;
 }
 
-/* Did the disk carry more of a quantity than @cap a second, other than from what was saved? */
+/*
+ * Did the disk carry more of a quantity than @cap a second, other than from what was saved?  A load
+ * of bursts shows it by a window that is more than what may have been saved; its seconds never do.
+ */
 static bool disk_outgrown(double cap, uint64_t clean_100ms, uint64_t second)
 {
-	return cap > 0 && (double)clean_100ms * WIN_PER_S > OUTGROWN * cap &&
-	       (double)second > OUTGROWN_S * cap;
+	double clean = (double)clean_100ms * WIN_PER_S;
+
+	return cap > 0 && clean > OUTGROWN * cap &&
+	       ((double)second > OUTGROWN_S * cap || clean > SAVED * OUTGROWN * cap);
 }
 
 bool hr_limit_add(

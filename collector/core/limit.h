@@ -11,6 +11,9 @@
 
 #include "proto/summary.h"
 
+/* A second this far above a limit refutes it: what a throttle has saved makes 1.1 of it. */
+#define HR_LIMIT_OUTGROWN_S 1.2
+
 struct hr_limit {
 	uint64_t since_ms, last_ms;    /* of what is summed below; 0 nothing */
 	uint64_t queued_n, episodes;   /* windows in which requests queued, and runs of them */

@@ -92,6 +92,34 @@ static void a_clean_window_above_the_cap_ends_it(void **state)
 	free(d);
 }
 
+/* 100 requests within 0.1 s once a second: no throttle of 300/s lets more than 60 of them go. */
+static void a_window_of_more_than_a_throttle_saves_ends_a_cap_whatever_the_second(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {.since_ms = FX_T0_MS,
+		.queued_n = 40,
+		.episodes = 4,
+		.ops = 1200,
+		.ops2 = 36000,
+		.kib = 8000,
+		.kib2 = 2500000};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(d);
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 65; /* within a tenth of twice the cap */
+	d->ctr[HR_DCTR_SEC_OPS_MAX] = 100;
+	assert_false(hr_limit_add(&l, d, false, FX_T0_MS + 10000));
+	hr_limit_cap(&l, &c);
+	fx_near(c.ops_per_s, 300, 1e-9);
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 100;
+	assert_true(hr_limit_add(&l, d, false, FX_T0_MS + 20000));
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	free(d);
+}
+
 static void a_cap_is_forgotten_after_30_days(void **state)
 {
 	struct hr_dev_summary *d = calloc(1, sizeof(*d));
@@ -195,6 +223,8 @@ int main(void)
 		cmocka_unit_test(thirty_queued_windows_in_three_episodes_make_a_cap),
 		cmocka_unit_test(a_constant_request_size_leaves_the_kind_open),
 		cmocka_unit_test(a_clean_window_above_the_cap_ends_it),
+		cmocka_unit_test(
+			a_window_of_more_than_a_throttle_saves_ends_a_cap_whatever_the_second),
 		cmocka_unit_test(a_cap_is_forgotten_after_30_days),
 		cmocka_unit_test(a_varying_rate_is_no_cap),
 		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
