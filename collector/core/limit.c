@@ -56,6 +56,11 @@ static void forget_cap(struct hr_limit *l)
 	l->ops = l->ops2 = l->kib = l->kib2 = 0;
 }
 
+static double mean_of(const struct hr_hist *h)
+{
+	return h->total ? (double)h->sum / (double)h->total : 0;
+}
+
 /*
  * A network device has no queued windows of its own: its best window is the lower bound.  What it
  * sent while round trips were inflated is what the way carries; 10 s are one observation, for the
@@ -65,12 +70,14 @@ static bool add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inf
 {
 	bool outgrown;
 	const struct hr_hist *tx = &d->dist[HR_DDIST_TX_KIB_100MS];
-	double mean = tx->total ? (double)tx->sum / (double)tx->total : 0;
+	double mean = mean_of(tx);
 	struct hr_cap cap;
 
 	max_u32(&l->clean_kib, d->dist[HR_DDIST_RX_KIB_100MS].max);
 	max_u32(&l->clean_kib, tx->max);
 	max_u32(&l->clean_ops, d->dist[HR_DDIST_PKT_100MS].max);
+	max_u32(&l->best_kib_s,
+		(uint64_t)(WIN_PER_S * fmax(mean, mean_of(&d->dist[HR_DDIST_RX_KIB_100MS]))));
 	hr_limit_cap(l, &cap);
 	outgrown = cap.bytes_per_s > 0 && mean * 1024 * WIN_PER_S > OUTGROWN * cap.bytes_per_s;
 	if (outgrown)

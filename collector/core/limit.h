@@ -21,7 +21,8 @@ struct hr_limit {
 	uint32_t clean_ops, clean_kib; /* best 100 ms window that was not queued */
 	uint32_t best_ops,
 		best_kib; /* best 100 ms window of all: carried, so the limit is not below it */
-	uint32_t best_ops_s, best_kib_s; /* best whole second of all */
+	uint32_t best_ops_s,
+		best_kib_s; /* best whole second of all; of a NIC the best window of 10 s */
 };
 
 enum hr_limit_kind {

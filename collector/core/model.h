@@ -53,6 +53,7 @@ struct hr_estimate {
 	bool external;      /* bound by a limit that does not grow with the VM */
 	bool quiet;         /* limit unknown, load too small to decide */
 	bool bare;          /* as the ctx; evidence and missing are only counted then */
+	bool below_told;    /* device: its limit is well below the one that the operator tells */
 	bool hidden_cores;  /* cpu: only that siblings are hidden keeps at_least below the target */
 	int8_t dev;         /* device number, -1 none */
 };

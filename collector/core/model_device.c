@@ -40,6 +40,33 @@ static void say_rate(const struct hr_ctx *x, const struct hr_rate *r)
 			r->sold > r->clean ? "  (the smallest one sold would carry that)" : "");
 }
 
+void hr_device_told(const struct hr_ctx *x, double told, double second, struct hr_rate *r)
+{
+	double carried = fmax(second, r->cap);
+
+	if (!(told > 0))
+		return;
+	if (carried > HR_LIMIT_OUTGROWN_S * told) {
+		hr_trace_say(x->t,
+			"  %s: carried %.0f per s, where %.0f were told as the limit: not used",
+			r->what, carried, told);
+	} else if (r->cap > 0 && r->cap * HR_TOLD_NEAR < told) {
+		hr_trace_say(x->t,
+			"  %s: queued at %.0f per s, where %.0f were told: not the device's limit, "
+			"and lower",
+			r->what, r->cap, told);
+		r->below_told = true;
+	} else {
+		r->cap = told;
+		r->source = HR_CAP_CONFIGURED;
+	}
+}
+
+bool hr_device_far(const struct hr_estimate *e)
+{
+	return e->r.capacity.source == HR_CAP_CONFIGURED && e->r.headroom.likely.v > HR_TOLD_NEAR;
+}
+
 static void take_capacity(struct hr_estimate *e, const struct hr_rate *r)
 {
 	double v = r->cap > 0 ? r->cap : r->clean;
@@ -47,6 +74,7 @@ static void take_capacity(struct hr_estimate *e, const struct hr_rate *r)
 	e->r.capacity.unit = r->unit;
 	e->r.capacity.source = r->cap > 0 ? r->source : v > 0 ? HR_CAP_LOWER_BOUND : HR_CAP_UNKNOWN;
 	e->r.capacity.value = v > 0 ? hr_opt_of(v) : (struct hr_opt){0};
+	e->below_told = r->below_told;
 }
 
 void hr_device_bounds(

@@ -4,16 +4,30 @@
 
 #include "collector/core/model.h"
 
+#define HR_TOLD_NEAR 1.1 /* what is within this of the told limit is at it */
+
 struct hr_rate {
 	double demand; /* per second, what the minute needs of the limit */
 	double cap;    /* per second, 0 unknown */
 	double clean; /* best clean rate over the same length, a lower bound of the limit; 0 none */
 	double sold; /* what the smallest device sold would carry like this load, per second; 0 none
 		      */
+	bool below_told; /* @cap was learned, well below what the operator tells */
 	enum hr_cap_source source;
 	enum hr_unit unit;
 	const char *what;
 };
+
+/*
+ * The limit that the operator tells, @told a second (0: none), into @r with its learned cap, of
+ * which @second was carried in a whole second.  A cap that was learned well below it is not the
+ * device's, and binds first: the VM's own, or what is left where bursts are used up.  One that was
+ * refuted is not used: a volume enlarged since, or a mistake.
+ */
+void hr_device_told(const struct hr_ctx *x, double told, double second, struct hr_rate *r);
+
+/* Is the told limit that @e goes by far from the load?  What is late now has not met it. */
+bool hr_device_far(const struct hr_estimate *e);
 
 /*
  * Bounds from several limits: the smallest k wins; a limit only known from

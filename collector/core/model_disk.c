@@ -21,8 +21,7 @@
 #define SYNC_INFLIGHT                                                                              \
 	2.0 /* mean in flight of asked-for requests that is a queue, slept for or not */
 
-#define LESS_THAN_TOLD 1.1 /* a learned cap within this of the told one is that one */
-#define ASKED_FOR      0.1 /* share of the time in flight below which reads are reads ahead */
+#define ASKED_FOR 0.1 /* share of the time in flight below which reads are reads ahead */
 
 struct disk {
 	const struct hr_minute_dev *d;
@@ -78,15 +77,15 @@ static void disk_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, st
 /*
  * How much of a quantity the smallest volume sold, which carries @sold a second, would carry like
  * this load: @rate a second over a window, at most @in_100ms in so many, or 0 where that may wait.
- * In units of @demand; one request after the other.
+ * In units of @demand; one request after the other, if @inflight is not 0.
  */
-static double sold_of(
-	const struct disk *k, double sold, double rate, double in_100ms, double demand)
+static double sold_of(const struct disk *k, double sold, double rate, double in_100ms,
+	double demand, double inflight)
 {
 	double fits = fmin(sold / fmax(rate, 1e-9),
 		k->deferred ? INFINITY : SOLD_SAVED * sold / 10 / fmax(in_100ms, 1e-9));
 
-	return demand * fmin(fmin(fits, SOLD_INFLIGHT / fmax(k->inflight, 1e-9)), HR_K_MAX);
+	return demand * fmin(fmin(fits, SOLD_INFLIGHT / fmax(inflight, 1e-9)), HR_K_MAX);
 }
 
 /* Requests that were late, or have queued at less, show that this one carries less. */
@@ -99,22 +98,16 @@ static bool below_sold(const struct hr_ctx *x, const struct disk *k, const struc
 }
 
 /*
- * The limit that the operator tells of a volume.  A cap that was learned well below it is not the
- * volume's, and binds first: the VM's own, or what is left of a volume whose bursts are used up.
+ * A learned cap on one quantity decides: the other, unknown, is not the limit that was met.  A told
+ * one need not have been met, and then the other may be: NULL.
  */
-static void take_told(const struct hr_ctx *x, double told, struct hr_rate *r)
+static const struct hr_rate *met_alone(const struct hr_cap *learned, const struct hr_rate r[2])
 {
-	if (!(told > 0))
-		return;
-	if (r->cap > 0 && r->cap * LESS_THAN_TOLD < told) {
-		hr_trace_say(x->t,
-			"  %s: queued at %.0f per s, where %.0f were told: not the volume's limit, "
-			"and lower",
-			r->what, r->cap, told);
-		return;
-	}
-	r->cap = told;
-	r->source = HR_CAP_CONFIGURED;
+	if (learned->ops_per_s > 0 && r[1].cap <= 0)
+		return &r[0];
+	if (learned->bytes_per_s > 0 && r[0].cap <= 0)
+		return &r[1];
+	return NULL;
 }
 
 static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
@@ -126,6 +119,7 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 		{.unit = HR_UNIT_IOPS, .what = "requests", .source = HR_CAP_LEARNED},
 		{.unit = HR_UNIT_BYTES_PER_S, .what = "bytes", .source = HR_CAP_LEARNED},
 	};
+	const struct hr_rate *met;
 	struct hr_cap cap;
 
 	hr_limit_cap(l, &cap);
@@ -141,28 +135,25 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 				 : 10.0 * fmax(l->clean_ops, l->best_ops);
 	r[1].clean = k->deferred ? fmax(1024.0 * l->best_kib_s, 1024 * k->d->rate_kib)
 				 : 10240.0 * fmax(l->clean_kib, l->best_kib);
-	if (!below_sold(x, k, l)) {
-		r[0].sold = sold_of(k, SOLD_OPS, fmax(k->d->rate_ops, k->ops),
-			k->d->dist[HR_DDIST_OPS_100MS].p99_hi, r[0].demand);
-		r[1].sold = sold_of(k, SOLD_BYTES, fmax(1024 * k->d->rate_kib, k->bytes),
-			1024.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi, r[1].demand);
-	}
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;
-	take_told(x, f ? (double)f->cap_iops : 0, &r[0]);
-	take_told(x, f ? (double)f->cap_bytes_per_s : 0, &r[1]);
+	hr_device_told(x, f ? (double)f->cap_iops : 0, l->best_ops_s, &r[0]);
+	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 1024.0 * l->best_kib_s, &r[1]);
+	if (!below_sold(x, k, l)) {
+		r[0].sold = sold_of(k, SOLD_OPS, fmax(k->d->rate_ops, k->ops),
+			k->d->dist[HR_DDIST_OPS_100MS].p99_hi, r[0].demand, k->inflight);
+		/* A told limit of requests says that so many are carried, side by side or not. */
+		r[1].sold = sold_of(k, SOLD_BYTES, fmax(1024 * k->d->rate_kib, k->bytes),
+			1024.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi, r[1].demand,
+			r[0].source == HR_CAP_CONFIGURED ? 0 : k->inflight);
+	}
 	hr_trace_say(x->t,
 		"  learned cap: %s%s  (%.0f queued windows, %.0f episodes, CV %.1f %% of "
 		"requests, %.1f %% of bytes)",
 		cap.why, cap.kind == HR_LIMIT_EITHER ? "; kind not identified" : "",
 		(double)l->queued_n, (double)l->episodes, 100 * cap.cv_ops, 100 * cap.cv_bytes);
-	/* A cap on one quantity decides; the other, unknown, is not the limit that was met. */
-	if (r[0].cap > 0 && r[1].cap <= 0)
-		hr_device_bounds(x, &r[0], 1, e);
-	else if (r[1].cap > 0 && r[0].cap <= 0)
-		hr_device_bounds(x, &r[1], 1, e);
-	else
-		hr_device_bounds(x, r, 2, e);
+	met = met_alone(&cap, r);
+	hr_device_bounds(x, met ? met : r, met ? 1 : 2, e);
 }
 
 static void disk_report(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
@@ -207,12 +198,18 @@ static void disk_report(const struct hr_ctx *x, const struct disk *k, struct hr_
 
 static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
 {
+	enum hr_cap_source source = e->r.capacity.source;
+
+	if (hr_device_far(e)) {
+		e->below_told = true;
+		hr_trace_say(x->t, "  late well below the limit that is told");
+	}
 	e->r.saturated = e->external = true;
 	if (!e->r.headroom.at_least.has || e->r.headroom.at_least.v > 1 / 1.1)
 		e->r.headroom.at_least = hr_opt_of(1 / 1.1);
 	hr_bounds_bad(&e->r.headroom);
 	e->r.confidence =
-		e->r.capacity.source == HR_CAP_LEARNED || e->r.capacity.source == HR_CAP_CONFIGURED
+		source == HR_CAP_LEARNED || (source == HR_CAP_CONFIGURED && !e->below_told)
 			? HR_CONFIDENCE_HIGH
 		: k->l0_known ? HR_CONFIDENCE_MEDIUM
 			      : HR_CONFIDENCE_LOW;
@@ -277,6 +274,11 @@ void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
 		hr_estimate_missing(ret, 0,
 			"the limit of %s (never reached; a load test or configuration tells it)",
 			ret->r.device);
+	else if (ret->r.capacity.source == HR_CAP_LOWER_BOUND)
+		hr_estimate_missing(ret, 0,
+			"the limit of %s in %s (only the other one was told; configuration tells "
+			"it)",
+			ret->r.device, ret->r.capacity.unit == HR_UNIT_IOPS ? "requests" : "bytes");
 	for (unsigned z = 0; z < HR_SIZE_N; z++)
 		ret->at[z] = ret->r.headroom;
 }

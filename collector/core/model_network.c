@@ -68,23 +68,20 @@ static void nic_rates(const struct hr_ctx *x, const struct nic *k, struct hr_est
 	const struct hr_spread *tx = &k->d->dist[HR_DDIST_TX_KIB_100MS];
 	struct hr_rate r = {.unit = HR_UNIT_BYTES_PER_S,
 		.what = "bytes, busier direction",
-		.source = HR_CAP_CONFIGURED};
+		.source = HR_CAP_LEARNED};
+	double speed = f && !f->is_virtual ? f->speed_mbps * 1e6 / 8 : 0;
 	struct hr_cap cap;
 
 	hr_limit_cap(l, &cap);
 	r.demand = 10240.0 * (rx->p99_hi > tx->p99_hi ? rx->p99_hi : tx->p99_hi);
 	r.clean = 10240.0 * l->clean_kib;
-	if (f && f->cap_bytes_per_s) {
-		r.cap = (double)f->cap_bytes_per_s;
-	} else if (f && f->speed_mbps && !f->is_virtual) {
-		r.cap = f->speed_mbps * 1e6 / 8;
-		r.source = HR_CAP_KNOWN;
-	}
 	/* What goes out is what connections are sent back; that the way in is as narrow is a
 	 * guess, and it only makes k smaller. */
-	if (cap.bytes_per_s > 0 && (r.cap <= 0 || cap.bytes_per_s < r.cap)) {
-		r.cap = cap.bytes_per_s;
-		r.source = HR_CAP_LEARNED;
+	r.cap = cap.bytes_per_s;
+	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 1024.0 * l->best_kib_s, &r);
+	if (r.source == HR_CAP_LEARNED && speed > 0 && (r.cap <= 0 || speed <= r.cap)) {
+		r.cap = speed;
+		r.source = HR_CAP_KNOWN;
 	}
 	hr_device_bounds(x, &r, 1, e);
 }
@@ -139,6 +136,7 @@ static void nic_saturated(const struct hr_ctx *x, const struct nic *k, struct hr
 	e->r.saturated = !k->shaped;
 	e->local = k->shaped;
 	e->external = !k->shaped && !k->vendor && !k->softnet;
+	e->below_told |= hr_device_far(e);
 	e->r.headroom.at_least = hr_opt_of(1 / 1.1);
 	hr_bounds_bad(&e->r.headroom);
 	e->r.confidence = k->shaped || k->vendor || k->softnet     ? HR_CONFIDENCE_HIGH

@@ -255,10 +255,23 @@ static void say_local(const struct hr_text_in *in, const char *sc, char *s, char
 	}
 }
 
+/* Its limit is not the one that the operator tells: then raising that one changes nothing. */
+static void say_below_told(const struct hr_text_in *in, char *adv)
+{
+	bool disk = in->bind->r.resource == HR_RES_DISK;
+
+	snprintf(adv, HR_TEXT_LEN,
+		"That is less than %s %s is told to carry: the VM's own limit binds, or bursts are "
+		"used up. Compare with the %s limit of this size before the %s's is raised.",
+		disk ? "volume" : "the link behind", in->bind->r.device, disk ? "disk" : "network",
+		disk ? "volume" : "link");
+}
+
 static void say_external(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	const struct hr_res_answer *r = &in->bind->r;
 	bool disk = r->resource == HR_RES_DISK;
+	bool far = in->bind->below_told && r->capacity.source == HR_CAP_CONFIGURED;
 	char w[96], l[NUM], cap[64] = "";
 
 	what(in, w, sizeof(w));
@@ -266,12 +279,17 @@ static void say_external(const struct hr_text_in *in, const char *sc, char *s, c
 		snprintf(cap, sizeof(cap), " (about %.0f requests/s)", r->capacity.value.v);
 	else if (r->capacity.value.has && r->capacity.unit == HR_UNIT_BYTES_PER_S)
 		snprintf(cap, sizeof(cap), " (about %.1f MB/s)", r->capacity.value.v / 1e6);
-	snprintf(s, HR_TEXT_LEN,
-		"%s %s was at its limit%s: about %s of today's load fits, and that limit does not "
-		"grow with the VM "
-		"as far as is known.",
-		sc, w, r->capacity.source == HR_CAP_LOWER_BOUND ? "" : cap,
-		factor(&in->a->headroom.likely, l));
+	snprintf(s, HR_TEXT_LEN, "%s %s was %s%s: about %s of today's load fits%s.", sc, w,
+		far ? "short well below its told limit" : "at its limit",
+		r->capacity.source == HR_CAP_LOWER_BOUND ? "" : cap,
+		factor(&in->a->headroom.likely, l),
+		in->bind->below_told
+			? ""
+			: ", and that limit does not grow with the VM as far as is known");
+	if (in->bind->below_told) {
+		say_below_told(in, adv);
+		return;
+	}
 	snprintf(adv, HR_TEXT_LEN,
 		disk ? "Raise the limit of volume %s (type or provisioned operations), or cause "
 		       "less I/O; a larger VM "

@@ -267,6 +267,9 @@ static void a_told_limit_bounds_a_disk_that_never_met_it(void **state)
 	assert_int_equal(b->e.r.capacity.source, HR_CAP_CONFIGURED);
 	fx_near(b->e.r.headroom.likely.v, 5, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 5 / 1.1, 1e-9);
+	/* bytes are not told: the smallest volume sold would carry 8 x 0.8 MB/s */
+	fx_near(b->e.r.headroom.at_most.v, 5.5, 1e-9);
+	assert_int_equal(b->e.r.n_missing, 0);
 	/* what is learned within a tenth of it is it */
 	b->facts.dev[0].cap_iops = 320;
 	b->limit[0] = queued_at_300;
@@ -275,14 +278,101 @@ static void a_told_limit_bounds_a_disk_that_never_met_it(void **state)
 	fx_near(b->e.r.headroom.likely.v, 1.6, 1e-9);
 }
 
-static void a_cap_below_the_told_limit_binds_first(void **state)
+/* 60 requests/s of 1 MiB: what was carried in bytes is all that is known of them. */
+static void a_told_limit_of_requests_says_nothing_of_bytes(void **state)
+{
+	struct bench *b = *state;
+	struct hr_minute_dev *d = &b->dev[0];
+
+	disk_load(b, 60, 0.05);
+	d->ctr[HR_DCTR_IO_RD_BYTES] = 600ULL << 20;
+	d->dist[HR_DDIST_KIB_100MS].p99_hi = b->limit[0].best_kib = 6144;
+	b->facts.dev[0].cap_iops = 3000;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+	fx_near(b->e.r.headroom.likely.v, HR_K_MAX, 0);
+	assert_int_equal(b->e.r.n_missing, 1);
+	assert_non_null(strstr(b->e.r.missing[0].evidence, "in bytes"));
+	b->facts.dev[0].cap_bytes_per_s = 125829120; /* twice the load */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 2 / 1.1, 1e-9);
+	assert_int_equal(b->e.r.n_missing, 0);
+	/* and of bytes nothing of requests: 200/s are twice what the smallest one sold carries */
+	disk_load(b, 200, 0.05);
+	b->limit[0].best_ops = 20;
+	b->facts.dev[0].cap_iops = 0;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
+}
+
+/* Three of four are in flight at once: no matter for bytes, where 1000 requests/s are told. */
+static void a_told_limit_of_requests_carries_them_side_by_side(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 500, 3);
+	b->facts.dev[0].cap_iops = 1000;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 2, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 2 / 1.1, 1e-9);
+}
+
+/* 1000/s are told; 1100 in a second may have been saved, 1300 are not. */
+static void a_told_limit_that_was_exceeded_is_not_used(void **state)
 {
 	struct bench *b = *state;
 
 	disk_load(b, 200, 0.4);
 	b->facts.dev[0].cap_iops = 1000;
+	b->limit[0].best_ops_s = 1100;
+	b->limit[0].best_ops = 30;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 5, 1e-9);
+	b->limit[0].best_ops_s = 1300;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_false(b->e.r.headroom.likely.has);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LOWER_BOUND);
+	fx_near(b->e.r.headroom.at_least.v, 300 / 200.0 / 1.1, 1e-9);
+	assert_false(b->e.external);
+	/* a cap that was learned above it is the one */
+	b->limit[0] = queued_at_300;
+	b->facts.dev[0].cap_iops = 240;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
+	fx_near(b->e.r.headroom.likely.v, 1.5, 1e-9);
+	assert_false(b->e.below_told);
+}
+
+static void late_far_from_a_told_limit_is_not_that_limit(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 300, 15.9);
+	b->dev[0].late[0] = 3000;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 9900000;
+	b->facts.dev[0].cap_iops = 320;
+	b->facts.dev[0].cap_bytes_per_s = 100 << 20;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_HIGH);
+	assert_false(b->e.below_told);
+	b->facts.dev[0].cap_iops = 3000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated && b->e.below_told);
+	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_MEDIUM);
+	fx_near(b->e.r.headroom.likely.v, 1, 0);
+}
+
+static void a_cap_below_the_told_limit_binds_first(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 200, 0.4);
 	b->limit[0] = queued_at_300;
 	hr_model_disk(&b->x, 0, &b->e);
+	assert_false(b->e.below_told);
+	b->facts.dev[0].cap_iops = 1000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.below_told);
 	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
 	fx_near(b->e.r.headroom.likely.v, 1.5, 1e-9);
 }
@@ -344,13 +434,31 @@ static void a_shaper_on_the_way_bounds_the_link(void **state)
 	fx_near(b->e.r.headroom.likely.v, 2, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 2 / 1.1, 1e-9);
 	assert_false(b->e.r.saturated);
+	b->facts.dev[1].cap_bytes_per_s = 10240000; /* told twice as much: it is on the way */
+	hr_model_network(&b->x, 1, &b->e);
+	assert_true(b->e.below_told);
+	fx_near(b->e.r.headroom.likely.v, 2, 1e-9);
+	b->facts.dev[1].cap_bytes_per_s = 2560000; /* told half of it: refuted */
+	hr_model_network(&b->x, 1, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_LEARNED);
+	fx_near(b->e.r.headroom.likely.v, 2, 1e-9);
+	b->facts.dev[1].cap_bytes_per_s = 5000000; /* as learned */
+	hr_model_network(&b->x, 1, &b->e);
+	assert_int_equal(b->e.r.capacity.source, HR_CAP_CONFIGURED);
+	fx_near(b->e.r.headroom.likely.v, 1.953125, 1e-9);
+	b->facts.dev[1].cap_bytes_per_s = 0;
 	b->m.dist[HR_DIST_RTT_INFLATION] =
 		(struct hr_spread){.total = 6, .p99_lo = 48000, .p99_hi = 49000};
 	d->flat_ms = b->m.covered_ms;
 	hr_model_network(&b->x, 1, &b->e);
 	assert_true(b->e.r.saturated);
 	assert_true(b->e.external);
+	assert_false(b->e.below_told);
 	fx_near(b->e.r.headroom.likely.v, 1, 1e-9);
+	b->limit[1].queued_n = 0; /* nothing is learned, and 12.5 MB/s are told */
+	b->facts.dev[1].cap_bytes_per_s = 12500000;
+	hr_model_network(&b->x, 1, &b->e);
+	assert_true(b->e.r.saturated && b->e.below_told);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -369,6 +477,10 @@ int main(void)
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
 		T(a_told_limit_bounds_a_disk_that_never_met_it),
+		T(a_told_limit_of_requests_says_nothing_of_bytes),
+		T(a_told_limit_of_requests_carries_them_side_by_side),
+		T(a_told_limit_that_was_exceeded_is_not_used),
+		T(late_far_from_a_told_limit_is_not_that_limit),
 		T(a_cap_below_the_told_limit_binds_first),
 		T(a_quiet_disk_of_unknown_limit_does_not_decide),
 		T(a_vendor_counter_or_a_local_shaper_saturates_a_link),

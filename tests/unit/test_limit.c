@@ -181,6 +181,7 @@ static void a_plateau_with_inflated_round_trips_is_a_shaper(void **state)
 		hr_limit_add(&l, d, false, FX_T0_MS + i * 10000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	assert_int_equal(l.best_kib_s, 5000);
 	for (unsigned i = 0; i < 2; i++)
 		hr_limit_add(&l, d, true, FX_T0_MS + 90000 + i * 10000);
 	hr_limit_cap(&l, &c);

@@ -164,6 +164,16 @@ static void an_external_limit_has_its_size_unless_only_bounded(void **state)
 	bind.r.capacity.source = HR_CAP_LEARNED;
 	SAYS("disk vdb was at its limit (about 3000 requests/s)", "about 0.9x of today's load",
 		"Raise the limit of volume vdb");
+	bind.below_told = true;
+	SAYS("disk vdb was at its limit (about 3000 requests/s)",
+		"less than volume vdb is told to carry", "disk limit of this size");
+	is_silent_of("Raise the limit");
+	is_silent_of("does not grow with the VM");
+	bind.r.capacity.source = HR_CAP_CONFIGURED; /* late, and far from it */
+	SAYS("disk vdb was short well below its told limit (about 3000 requests/s)",
+		"about 0.9x of today's load", "less than volume vdb is told to carry");
+	is_silent_of("at its limit");
+	bind.below_told = false;
 	bind.r.capacity.source = HR_CAP_LOWER_BOUND;
 	SAYS("disk vdb was at its limit:");
 	bind.r.resource = HR_RES_NETWORK;
