@@ -312,9 +312,17 @@ static bool other_limits(const struct hr_vm *vm, const struct hr_facts *f)
 	return any;
 }
 
+/* Something is told that was not told before, and what was is as it was. */
+static bool first_told(const struct hr_dev_facts *was, const struct hr_dev_facts *is)
+{
+	return (!was->cap_iops || was->cap_iops == is->cap_iops) &&
+	       (!was->cap_bytes_per_s || was->cap_bytes_per_s == is->cap_bytes_per_s);
+}
+
 /*
  * A told limit of a device is another one: a known event.  What was judged by the old one is no
- * evidence any more; days are kept on the scale of the new one where it is known.
+ * evidence any more; days are kept on the scale of the new one where it is known.  Where none was
+ * told the device is what it was: what was seen of it stays true, a cap that was learned, too.
  */
 static void changed_limits(struct hr_vm *vm, const struct hr_facts *f, uint64_t at_ms)
 {
@@ -323,11 +331,15 @@ static void changed_limits(struct hr_vm *vm, const struct hr_facts *f, uint64_t 
 	for (unsigned d = 0; d < HR_DEVS_MAX; d++) {
 		if (!other_limit(vm, f, d))
 			continue;
+		vm->outlook_due = true;
+		if (first_told(&vm->facts.dev[d], &f->dev[d])) {
+			hr_days_cut(&vm->days, day_of(at_ms), 5 + d);
+			continue;
+		}
 		bound |= ever_bound(vm, d);
 		forget_device(vm, d);
 		hr_days_limit(&vm->days, day_of(at_ms), 5 + d,
 			limit_ratio(&vm->facts.dev[d], &f->dev[d]));
-		vm->outlook_due = true;
 	}
 	if (bound)
 		reset_history(vm, at_ms);

@@ -267,6 +267,56 @@ static void what_an_unchanged_limit_says_again_is_no_event(void **state)
 	free(a);
 }
 
+/* And requests queued now and then, at 2000 a second. */
+static void disk_with_a_cap(struct hr_summary *s)
+{
+	struct hr_dev_summary *d = &s->dev[0];
+
+	steady_disk(s);
+	d->ctr[HR_DCTR_WIN_QUEUED_N] = 10;
+	d->ctr[HR_DCTR_WIN_EPISODES] = 1;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS] = 2000;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS2] = 400000;
+	d->ctr[HR_DCTR_WIN_QUEUED_KIB] = 8000;
+	d->ctr[HR_DCTR_WIN_QUEUED_KIB2] = 16000000;
+}
+
+static void a_limit_told_for_the_first_time_forgets_nothing(void **state)
+{
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	struct story s;
+	double k[7];
+
+	(void)state;
+	assert_non_null(a);
+	begin(&s, disk_with_a_cap);
+	s.facts.dev[0].cap_iops = 0;
+	hr_vm_facts(s.vm, &s.facts, FX_T0_MS);
+	days_pass(&s, 4);
+	hr_vm_answer(s.vm, "vm", now(&s), a);
+	assert_int_equal(fx_res(a, HR_RES_DISK)->capacity.source, HR_CAP_LEARNED);
+	fx_near(fx_res(a, HR_RES_DISK)->capacity.value.v, 2000, 1e-6);
+	s.facts.dev[0].cap_iops = 16000;
+	hr_vm_facts(s.vm, &s.facts, now(&s));
+	s.change = steady_disk;
+	days_pass(&s, 1);
+	hr_vm_answer(s.vm, "vm", now(&s), a);
+	/* the cap of before it is not met again, and binds below what is told */
+	assert_int_equal(fx_res(a, HR_RES_DISK)->capacity.source, HR_CAP_LEARNED);
+	fx_near(fx_res(a, HR_RES_DISK)->capacity.value.v, 2000, 1e-6);
+	for (uint8_t i = 0; i < a->n_missing; i++)
+		assert_null(strstr(a->missing[i].evidence, "since its size or a limit"));
+	k_of_days(&s, 7, k);
+	fx_near(k[3], 2000 / 500.0 / 1.1, 1e-4);
+	s.facts.dev[0].cap_bytes_per_s = 100 << 20; /* the other quantity, later */
+	hr_vm_facts(s.vm, &s.facts, now(&s));
+	days_pass(&s, 1);
+	hr_vm_answer(s.vm, "vm", now(&s), a);
+	fx_near(fx_res(a, HR_RES_DISK)->capacity.value.v, 2000, 1e-6);
+	hr_vm_free(s.vm);
+	free(a);
+}
+
 /* Half of the CPUs' time held back while they are free, in every window. */
 static void throttled(struct hr_summary *s)
 {
@@ -436,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_day_before_the_first_one_is_unknown_and_not_at_the_cap),
 		cmocka_unit_test(a_larger_limit_of_a_disk_is_no_better_load),
 		cmocka_unit_test(what_an_unchanged_limit_says_again_is_no_event),
+		cmocka_unit_test(a_limit_told_for_the_first_time_forgets_nothing),
 		cmocka_unit_test(a_raised_cpu_quota_takes_with_it_what_it_held_back),
 		cmocka_unit_test(what_is_not_a_raised_quota_forgets_nothing),
 		cmocka_unit_test(a_date_comes_with_the_probability_of_what_it_is_about),
