@@ -26,8 +26,9 @@ static bool mem_proved(const struct hr_ctx *x, const struct hr_mem_gate *g)
  * Pages a second that came back and were waited for.  Who reads a file from begin to end has most
  * of it fetched ahead: of n requests for p pages (32 n - p) / 31 are of one page, if the others are
  * of a whole read-ahead; and a page of a mapping is a fault, whatever is fetched around it.  What
- * the disks did not read came from elsewhere; their reads of the second at the window's edge, the
- * best one at most, may be counted in the next one.
+ * the disks did not read came from elsewhere; their reads of the second at the window's edge may be
+ * counted in the next one.  The best second of all has writes in it, too: it can only hide what
+ * came from elsewhere, and no more of it than the disks read in the window.
  */
 static double waited_for(const struct hr_minute *m, double came_back_per_s, double *ret_share)
 {
