@@ -21,6 +21,13 @@ struct program {
 	struct hr_loop loop;
 };
 
+bool hr_daemon_check(const void *conf, char err[HR_CONF_ERR_LEN])
+{
+	const struct hr_agent_config *c = conf;
+
+	return hr_machine_limits_valid(c->limits, err);
+}
+
 int hr_daemon_join(const struct hr_agent_config *c, const char *join, char err[HR_CONF_ERR_LEN])
 {
 	const struct hr_enrol_opts o = {.state = c->state,
@@ -80,7 +87,7 @@ static int reload(void *arg, char err[512])
 	struct hr_ship *ship = NULL;
 	int r = hr_conffile_load(hr_agent_config_table(), p->path, p->must_exist, &next, NULL, err);
 
-	if (r == 0 && !hr_machine_limits_valid(next.limits, err))
+	if (r == 0 && !hr_daemon_check(&next, err))
 		r = -EINVAL;
 	if (r == 0)
 		r = open_ship(&next, &ship, err);
@@ -158,6 +165,15 @@ static void tell_missing(const struct hr_signal_state signal[HR_SIG_N])
 	}
 }
 
+/* Limits that are told of nothing: a misspelt name would be a limit that is not known. */
+static void tell_unused(const char *limits, const struct hr_facts *f)
+{
+	char what[512];
+
+	if (hr_machine_limits_unused(limits, f, what))
+		hr_log(HR_LOG_WARNING, "limits-unused", "what=\"%s\"", what);
+}
+
 int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool must_exist,
 	char err[HR_CONF_ERR_LEN])
 {
@@ -173,6 +189,7 @@ int hr_daemon_run(const struct hr_agent_config *conf, const char *path, bool mus
 	p.loop.reload_arg = &p;
 	if (r == 0) {
 		tell_missing(hr_engine_facts(p.loop.engine)->signal);
+		tell_unused(p.conf.limits, hr_engine_facts(p.loop.engine));
 		hr_log(HR_LOG_NOTICE, "started", "version=%s", HR_VERSION);
 		r = hr_loop_run(&p.loop);
 		if (r < 0)

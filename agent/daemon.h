@@ -6,6 +6,9 @@
 
 #include "agent/core/config.h"
 
+/* What the key table cannot say of a struct hr_agent_config; false: @err says it. */
+bool hr_daemon_check(const void *conf, char err[HR_CONF_ERR_LEN]);
+
 /* Joins a collector by the string in the file @join ("-": standard input).  0 or -errno, @err. */
 int hr_daemon_join(const struct hr_agent_config *c, const char *join, char err[HR_CONF_ERR_LEN]);
 

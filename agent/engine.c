@@ -48,7 +48,7 @@
 
 struct hr_engine {
 	char root[256];
-	char include[512], exclude[512], limits[512];
+	char include[512], exclude[512], limits[HR_MACHINE_LIMITS_LEN];
 	struct hr_host_dev_opts dev_opts;
 	bool bpf_stats;
 	uint32_t threads_per_core; /* 0: not told */

@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 		.usage = usage,
 		.extra = "join",
 		.table = hr_agent_config_table(),
+		.check = hr_daemon_check,
 		.config = DEFAULT_CONFIG};
 	char err[HR_CONF_ERR_LEN];
 	int status = hr_args_read(&a, argc, argv, &conf);

@@ -81,7 +81,7 @@ static const struct hr_conf_key keys[] = {
 		"concern."),
 	KEY("measure", "limits", HR_CONF_TEXT, limits, 0, 0, "",
 		"What devices carry, as their provider sells them: requests and bytes a second, "
-		"such as \"vda=3000:125M eth0=:1250M\". Not told, a limit is learned when it is "
+		"such as \"vda=3000:125M eth0=:1192M\". Not told, a limit is learned when it is "
 		"met."),
 };
 

@@ -400,12 +400,44 @@ bool hr_machine_limits_valid(const char *limits, char err[512])
 	char dev[64];
 	int r;
 
+	if (strlen(limits) >= HR_MACHINE_LIMITS_LEN) {
+		(void)snprintf(err, 512, "limits: longer than %d bytes", HR_MACHINE_LIMITS_LEN - 1);
+		return false;
+	}
 	while ((r = next_limit(&p, dev, &ops, &bytes_per_s)) > 0)
 		;
 	if (r < 0)
 		(void)snprintf(err, 512,
 			"limits: expected DEVICE=REQUESTS:BYTES a second, such as vda=3000:125M "
-			"or eth0=:1250M, got '%s'",
+			"or eth0=:1192M, got '%s'",
 			limits);
 	return r == 0;
+}
+
+static const struct hr_dev_facts *device_of(const struct hr_facts *f, const char *name)
+{
+	for (uint32_t i = 0; i < f->n_dev && i < HR_DEVS_MAX; i++)
+		if (strncmp(f->dev[i].name, name, sizeof(f->dev[i].name)) == 0)
+			return &f->dev[i];
+	return NULL;
+}
+
+bool hr_machine_limits_unused(const char *limits, const struct hr_facts *f, char ret[512])
+{
+	uint64_t ops, bytes_per_s;
+	size_t len = 0;
+	char dev[64];
+
+	ret[0] = '\0';
+	while (len < 512 && next_limit(&limits, dev, &ops, &bytes_per_s) > 0) {
+		const struct hr_dev_facts *d = device_of(f, dev);
+
+		if (!d)
+			len += (size_t)snprintf(ret + len, 512 - len,
+				"%s%s is no device that is measured", len ? ", " : "", dev);
+		else if (ops && d->kind == HR_DEV_NIC)
+			len += (size_t)snprintf(ret + len, 512 - len,
+				"%srequests of network device %s", len ? ", " : "", dev);
+	}
+	return len > 0;
 }

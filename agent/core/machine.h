@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/facts.h"
 #include "proto/limits.h"
 
 /* Texts of /sys/class/dmi/id and friends; NULL where the file is absent.  Trailing newline allowed.
@@ -73,10 +74,13 @@ bool hr_machine_driver_virtual(const char *driver);
 bool hr_machine_listed(const char *list, const char *name);
 
 /*
- * Limits of devices that the operator tells: "vda=3000:125M eth0=:1250M", requests and bytes a
+ * Limits of devices that the operator tells: "vda=3000:125M eth0=:1192M", requests and bytes a
  * second, either may be missing.  Of @name; 0 is not told.
  */
 void hr_machine_limit(
 	const char *limits, const char *name, uint64_t *ret_ops, uint64_t *ret_bytes_per_s);
+#define HR_MACHINE_LIMITS_LEN 512 /* of all of them, with the 0 at the end */
 /* False: @err says what is expected. */
 bool hr_machine_limits_valid(const char *limits, char err[512]);
+/* True: @ret says which of them no device of @f takes. */
+bool hr_machine_limits_unused(const char *limits, const struct hr_facts *f, char ret[512]);

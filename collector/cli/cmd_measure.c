@@ -329,6 +329,8 @@ static int open_engine(struct measure *m)
 
 	if (hr_engine_open(&m->engine, &o, err) < 0)
 		return hr_cli_fail(m->cli, "%s", err);
+	if (m->limits && hr_machine_limits_unused(m->limits, hr_engine_facts(m->engine), err))
+		(void)fprintf(stderr, "headroom measure: warning: limits not used: %s\n", err);
 	cpu = &hr_engine_facts(m->engine)->signal[HR_SIG_CPU_SLOTS];
 	if (cpu->rung != HR_RUNG_MISSING || o.force == HR_RUNG_FILE)
 		return HR_EXIT_DONE;

@@ -32,7 +32,7 @@ const struct hr_cmd hr_cmds[] = {
 		"  --explain        every number behind the answer, instead of the answer\n"
 		"  --include NAMES  devices to measure although the rules leave them out\n"
 		"  --exclude NAMES  devices to leave out\n"
-		"  --limits LIMITS  what devices carry a second: vda=3000:125M eth0=:1250M\n"
+		"  --limits LIMITS  what devices carry a second: vda=3000:125M eth0=:1192M\n"
 		"  --threads-per-core N  1: each vCPU is a core; 2: two share one (as shown)\n"
 		"  --config FILE    take target and service level from this collector.conf\n\n"
 		"Needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH).\n"

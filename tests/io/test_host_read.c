@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "agent/host_dev.h"
+#include "agent/host_facts.h"
 #include "agent/host_read.h"
 
 static struct hr_host_read *host;
@@ -84,12 +86,46 @@ static void without_a_count_of_events_each_look_counts(void **state)
 	done();
 }
 
+/* A disk and a NIC, as links to their drivers are left out: no /sys of this machine is read. */
+static void what_is_told_of_a_device_is_among_its_facts(void **state)
+{
+	static struct hr_host_devs devs;
+	static struct hr_facts f;
+	struct hr_host_dev_opts o = {root, "", "", "vda=3000:1M eth0=:2M vdb=7"};
+
+	(void)state;
+	make_root();
+	dir("sys");
+	dir("sys/block");
+	dir("sys/block/vda");
+	dir("sys/block/vda/device");
+	put("sys/block/vda/dev", "254:0\n");
+	put("sys/block/vda/size", "2048\n");
+	dir("sys/class");
+	dir("sys/class/net");
+	dir("sys/class/net/eth0");
+	dir("sys/class/net/eth0/device");
+	put("sys/class/net/eth0/type", "1\n");
+	put("sys/class/net/eth0/ifindex", "2\n");
+	assert_true(hr_host_dev_scan(&o, &devs));
+	hr_host_facts_devs(&devs, &f);
+	assert_int_equal(f.n_dev, 2);
+	assert_string_equal(f.dev[0].name, "vda");
+	assert_int_equal(f.dev[0].cap_iops, 3000);
+	assert_int_equal(f.dev[0].cap_bytes_per_s, 1 << 20);
+	assert_string_equal(f.dev[1].name, "eth0");
+	assert_int_equal(f.dev[1].cap_iops, 0);
+	assert_int_equal(f.dev[1].cap_bytes_per_s, 2 << 20);
+	remove_root();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tick_reads_what_it_needs_and_no_more),
 		cmocka_unit_test(an_event_of_a_device_is_seen_once),
 		cmocka_unit_test(without_a_count_of_events_each_look_counts),
+		cmocka_unit_test(what_is_told_of_a_device_is_among_its_facts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

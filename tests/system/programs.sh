@@ -68,6 +68,11 @@ printf '[collector]\nstate = %s\nlisten = somewhere\n' "$tmp/other" >"$tmp/refus
 "$bin/headroom-collector" --config "$tmp/refused.conf" --check-config >"$tmp/out" 2>&1 && fail "--check-config accepts 'somewhere' as an address"
 grep -q 'expected ADDRESS:PORT' "$tmp/out" || fail "what an address looks like is not told: $(cat "$tmp/out")"
 
+# what the agent would not start with
+printf '[agent]\ncollector = http://127.0.0.1:1\n[measure]\nlimits = vda\n' >"$tmp/limits.conf"
+"$bin/headroom-agent" --config "$tmp/limits.conf" --check-config >"$tmp/out" 2>&1 && fail "--check-config accepts 'vda' as a limit"
+grep -q 'expected DEVICE=REQUESTS:BYTES' "$tmp/out" || fail "what a limit looks like is not told: $(cat "$tmp/out")"
+
 # SIGHUP: a valid file is taken over, an invalid one changes nothing.
 said() { grep -c "event=$1" "$tmp/collector.log" || true; }
 says() { [ "$(said "$1")" -gt "$2" ]; }

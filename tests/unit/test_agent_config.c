@@ -43,7 +43,7 @@ static void a_file_sets_what_it_names(void **state)
 			       "instance_type = n2-standard-4\n[spool]\nsize = 64K\n"
 			       "[measure]\nbudget = 1%\nhook_net = no\nhook_burst = off\n"
 			       "include_devices = loop0 dm-1\n"
-			       "limits = vda=3000:125M eth0=:1250M\n"),
+			       "limits = vda=3000:125M eth0=:1192M\n"),
 		0);
 	assert_string_equal(c.collector, "https://collector.example:7867");
 	assert_string_equal(c.state, "/srv/agent");
@@ -52,7 +52,7 @@ static void a_file_sets_what_it_names(void **state)
 	assert_int_equal(c.spool_bytes, 65536);
 	assert_true(c.budget_ratio > 0.00999 && c.budget_ratio < 0.01001);
 	assert_string_equal(c.include_devices, "loop0 dm-1");
-	assert_string_equal(c.limits, "vda=3000:125M eth0=:1250M");
+	assert_string_equal(c.limits, "vda=3000:125M eth0=:1192M");
 	assert_int_equal(hr_agent_config_no_hooks(&c), 1u << HR_SHED_NET | 1u << HR_SHED_BURST);
 }
 

@@ -285,6 +285,42 @@ static void limits_as_the_operator_tells_them(void **state)
 		assert_false(hr_machine_limits_valid(bad[i], err));
 }
 
+static void limits_are_refused_before_they_would_be_cut(void **state)
+{
+	char told[HR_MACHINE_LIMITS_LEN + 1], err[512];
+
+	(void)state;
+	memset(told, ' ', sizeof(told));
+	told[HR_MACHINE_LIMITS_LEN - 1] = '\0';
+	assert_true(hr_machine_limits_valid(told, err));
+	told[HR_MACHINE_LIMITS_LEN - 1] = ' ';
+	told[HR_MACHINE_LIMITS_LEN] = '\0';
+	assert_false(hr_machine_limits_valid(told, err));
+	assert_non_null(strstr(err, "511 bytes"));
+}
+
+static void limits_that_no_device_takes_are_named(void **state)
+{
+	struct hr_facts *f = calloc(1, sizeof(*f));
+	char what[512], many[512] = "";
+
+	(void)state;
+	assert_non_null(f);
+	f->n_dev = 2;
+	f->dev[0] = (struct hr_dev_facts){.name = "vda", .kind = HR_DEV_DISK};
+	f->dev[1] = (struct hr_dev_facts){.name = "eth0", .kind = HR_DEV_NIC};
+	assert_false(hr_machine_limits_unused("", f, what));
+	assert_false(hr_machine_limits_unused("vda=3000:1M eth0=:1M", f, what));
+	assert_true(hr_machine_limits_unused("vdx=3000, eth0=500:1M vda=1", f, what));
+	assert_string_equal(
+		what, "vdx is no device that is measured, requests of network device eth0");
+	for (size_t i = 0; i < 80; i++) /* more than there is room for */
+		memcpy(many + 6 * i, "sdz=1 ", 6);
+	(void)hr_machine_limits_unused(many, f, what);
+	assert_true(strlen(what) < sizeof(what));
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +336,8 @@ int main(void)
 		cmocka_unit_test(drivers_whose_speed_means_nothing),
 		cmocka_unit_test(words_of_a_list),
 		cmocka_unit_test(limits_as_the_operator_tells_them),
+		cmocka_unit_test(limits_are_refused_before_they_would_be_cut),
+		cmocka_unit_test(limits_that_no_device_takes_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
