@@ -367,7 +367,7 @@ static int open_signals(void)
 /*
  * Two heaps for all threads, not eight per CPU, each of which keeps what was freed (1000 hosts took
  * 55 MB, with fewer heaps 47).  What a group frees at its end is kept for the next one: two page
- * faults a window became 0.4 (tests/load/RESULTS.md).
+ * faults a window became 0.4.
  */
 static void tune_malloc(void)
 {
