@@ -356,16 +356,18 @@ static unsigned long try_all(enum fault_what what, uint64_t step, uint64_t from,
 	return lives;
 }
 
+#define USAGE "usage: faults [--step N] [--what 0..3] [--from N] [--upto N]"
+
 int main(int argc, char **argv)
 {
 	uint64_t step = 1, from = 1, upto = UINT64_MAX;
 	int only = -1;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
+	for (int i = 1; i < argc; i += 2) {
 		uint64_t v;
 
-		if (!hr_num_u64(argv[i + 1], 0, UINT32_MAX, &v))
-			failed("a number is none");
+		if (i + 1 == argc || !hr_num_u64(argv[i + 1], 0, UINT32_MAX, &v))
+			failed(USAGE);
 		if (strcmp(argv[i], "--step") == 0 && v > 0)
 			step = v;
 		else if (strcmp(argv[i], "--what") == 0 && v < FAULT_WHAT_N)
@@ -375,7 +377,7 @@ int main(int argc, char **argv)
 		else if (strcmp(argv[i], "--upto") == 0)
 			upto = v;
 		else
-			failed("usage: faults [--step N] [--what 0..3] [--from N] [--upto N]");
+			failed(USAGE);
 	}
 	/* in memory when there is such a place: thousands of lives, no disk worn */
 	snprintf(dir, sizeof(dir), "%s/hr-faults-XXXXXX",

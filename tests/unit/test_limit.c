@@ -63,16 +63,24 @@ static void a_constant_request_size_leaves_the_kind_open(void **state)
 	fx_near(c.bytes_per_s, 2998.0 * 4096, 1);
 }
 
-static void a_clean_window_above_the_cap_ends_it(void **state)
+/* A window of a disk whose cap @l has learned. */
+static struct hr_dev_summary *after_queues(struct hr_limit *l)
 {
 	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	queue(l, 3, kib_of);
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	return d;
+}
+
+static void a_clean_window_above_the_cap_ends_it(void **state)
+{
 	struct hr_limit l = {0};
+	struct hr_dev_summary *d = after_queues(&l);
 	struct hr_cap c;
 
 	(void)state;
-	assert_non_null(d);
-	queue(&l, 3, kib_of);
-	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 320; /* 3200/s, 7 % above: within reason */
 	hr_limit_add(&l, d, false, FX_T0_MS + 50000);
 	hr_limit_cap(&l, &c);
@@ -122,14 +130,11 @@ static void a_window_of_more_than_a_throttle_saves_ends_a_cap_whatever_the_secon
 
 static void a_cap_is_forgotten_after_30_days(void **state)
 {
-	struct hr_dev_summary *d = calloc(1, sizeof(*d));
 	struct hr_limit l = {0};
+	struct hr_dev_summary *d = after_queues(&l);
 	struct hr_cap c;
 
 	(void)state;
-	assert_non_null(d);
-	queue(&l, 3, kib_of);
-	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
 	hr_limit_add(&l, d, false, FX_T0_MS + 30ULL * 86400000); /* to the millisecond */
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_OPS);
