@@ -182,7 +182,7 @@ static void broken(struct hr_writer *w, const char *where, uint64_t is, uint64_t
 static enum hr_digest_detail detail_of(const struct hr_writer *w, enum hr_tier tier)
 {
 	static const enum hr_digest_detail details[] = {
-		HR_DIGEST_FINE, HR_DIGEST_BRIEF, HR_DIGEST_LEAN};
+		HR_DIGEST_SHARP, HR_DIGEST_BRIEF, HR_DIGEST_LEAN};
 
 	return details[(tier == HR_TIER_HOUR ? 1 : 0) + (w->conf.brief ? 1 : 0)];
 }

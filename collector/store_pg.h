@@ -18,7 +18,7 @@
 
 #include "collector/store_share.h"
 
-#define HR_PG_VERSION   3    /* of the tables */
+#define HR_PG_VERSION   4    /* of the tables */
 #define HR_PG_DAY_SLOTS 8640 /* of HR_STORE_SLOT_MS */
 #define HR_PG_COLS      11
 #define HR_PG_DAYS      16 /* days known to have a partition */

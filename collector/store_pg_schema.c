@@ -65,6 +65,8 @@ static const char *const step[VERSION] = {
 	"INSERT INTO alerts VALUES (''::bytea);",
 	/* 3: no table changes, but what is summed from now on no collector before it can read */
 	"SELECT 1",
+	/* 4: likewise, sums of 5 minutes (core/digest.h, sharp) */
+	"SELECT 1",
 };
 
 #define LOCK_4 "SELECT pg_advisory_xact_lock(hashtext(current_schema()||'.headroom'),4)"

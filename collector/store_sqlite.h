@@ -219,7 +219,7 @@ static inline uint64_t hr_sql_col(struct hr_sql_bound *b, int i)
 
 /* store_sqlite_schema.c: creates the tables, or brings those of an older version up to this one. */
 #define HR_SQL_APPLICATION_ID 0x68647231 /* "hdr1" */
-#define HR_SQL_USER_VERSION   9
+#define HR_SQL_USER_VERSION   10
 int hr_sql_create(sqlite3 *db);                    /* SQLite result code; own transaction */
 int hr_sql_migrate(sqlite3 *db, uint64_t version); /* likewise; version >= 1 */
 

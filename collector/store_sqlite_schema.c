@@ -74,6 +74,8 @@ static const char *const step[HR_SQL_USER_VERSION] = {
 	"",
 	/* 9: likewise, but many windows of a row are compressed */
 	"",
+	/* 10: likewise, but sums of 5 minutes have a form of their own (core/digest.h, sharp) */
+	"",
 };
 
 /* Steps from @from on; the marks come last, so a file without them is taken for empty. */

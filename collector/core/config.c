@@ -103,7 +103,7 @@ static const struct hr_conf_key keys[] = {
 	KEY("retention", "hours", HR_CONF_DURATION, hours_ns, 86400e9, 3.2e17, "730d",
 		"Age at which sums of an hour expire: two years show every season twice."),
 	KEY("retention", "brief", HR_CONF_BOOL, brief, 0, 0, "no",
-		"Keep of 5 minutes only what hours have: half the space. With windows = 2h this "
+		"Keep sums with less detail, of 5 minutes as of hours. With windows = 2h this "
 		"is the lean setting of headroom-collector(8)."),
 	KEY("keep", "save", HR_CONF_DURATION, save_ns, 1e9, 3600e9, "2m",
 		"How often the model's state of a host is written. After a crash the windows "

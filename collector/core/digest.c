@@ -149,6 +149,8 @@ static uint32_t known(enum hr_digest_detail detail, unsigned which)
 		[HR_DIGEST_LEAN] = {LEN(lean_ctr), LEN(lean_dctr), LEN(brief_dist),
 			LEN(brief_ddist)},
 		[HR_DIGEST_FINE] = {HR_CTR_N, HR_DCTR_N, HR_DIST_N, HR_DDIST_N},
+		[HR_DIGEST_SHARP] = {LEN(brief_ctr), LEN(brief_dctr), LEN(brief_dist),
+			LEN(brief_ddist)},
 	};
 
 	return n[detail][which];
@@ -157,7 +159,7 @@ static uint32_t known(enum hr_digest_detail detail, unsigned which)
 /* log2 of the buckets in a group; a lean digest has waits and latencies by the octave. */
 static unsigned shift_of(enum hr_digest_detail detail, unsigned which, uint32_t id)
 {
-	if (detail == HR_DIGEST_FULL || detail == HR_DIGEST_FINE)
+	if (detail == HR_DIGEST_FULL || detail == HR_DIGEST_FINE || detail == HR_DIGEST_SHARP)
 		return 1;
 	if (detail == HR_DIGEST_BRIEF)
 		return 2;
@@ -476,7 +478,8 @@ _Static_assert(HR_DEVS_MAX <= 16 && HR_BUCKETS <= 256, "bits of a device, and of
 /* Rounded digests began with so many; a bit says that it is still so. */
 static const uint32_t began[][4] = {[HR_DIGEST_BRIEF] = {30, 12, 5, 5},
 	[HR_DIGEST_LEAN] = {16, 9, 5, 5},
-	[HR_DIGEST_FINE] = {76, 41, 10, 8}};
+	[HR_DIGEST_FINE] = {76, 41, 10, 8},
+	[HR_DIGEST_SHARP] = {30, 12, 5, 5}};
 
 static void put_known(struct coder *c)
 {
@@ -541,7 +544,7 @@ static void get_head(struct coder *c, struct hr_digest *d)
 	c->detail = (enum hr_digest_detail)(tag & 15);
 	c->version = tag >> 4;
 	c->ok = c->ok && c->version >= VERSION_PLAIN && c->version <= VERSION_ROUNDED &&
-		c->detail >= HR_DIGEST_FULL && c->detail <= HR_DIGEST_FINE &&
+		c->detail >= HR_DIGEST_FULL && c->detail <= HR_DIGEST_SHARP &&
 		(c->version != VERSION_ROUNDED || c->detail != HR_DIGEST_FULL);
 	if (c->ok)
 		get_known(c);

@@ -26,7 +26,8 @@ enum hr_digest_detail {
 	HR_DIGEST_FULL = 1, /* all counters and distributions, 4 buckets an octave */
 	HR_DIGEST_BRIEF,    /* those of the answer's resources, 2 an octave; rounded (rounded.h) */
 	HR_DIGEST_LEAN,     /* demand and its excess; of waits and latencies 1 an octave; rounded */
-	HR_DIGEST_FINE,     /* as full, rounded: what the tier of 5 minutes keeps */
+	HR_DIGEST_FINE,     /* as full, rounded: the tier of 5 minutes up to schema 9 */
+	HR_DIGEST_SHARP,    /* what a brief one has, 4 an octave; rounded: the tier of 5 minutes */
 };
 
 struct hr_digest_piece {

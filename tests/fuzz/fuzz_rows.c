@@ -71,7 +71,7 @@ static void check_digest(const unsigned char *p, size_t n)
 	/* less and less of it: what does not fit or cannot be rounded is given up but for its
 	 * counts */
 	for (enum hr_digest_detail detail = HR_DIGEST_FULL;
-		detail <= HR_DIGEST_FINE && hr_digest_decode(&d, p, n) == HR_DIGEST_OK; detail++) {
+		detail <= HR_DIGEST_SHARP && hr_digest_decode(&d, p, n) == HR_DIGEST_OK; detail++) {
 		len = hr_digest_encode(&d, detail, one, HR_DIGEST_MAX);
 		HR_FUZZ_CHECK(len > 0 && len <= HR_DIGEST_MAX);
 		HR_FUZZ_CHECK(hr_digest_decode(&again, one, len) == HR_DIGEST_OK);

@@ -182,7 +182,7 @@ static void size_of(const char *dir, int kind, bool lean)
 			put_raw(s, kind, lean ? 720 : 8640);
 		else if (step == 2)
 			put_tier(s, HR_TIER_5MIN, kind, DAYS5 * 288,
-				lean ? HR_DIGEST_BRIEF : HR_DIGEST_FINE);
+				lean ? HR_DIGEST_BRIEF : HR_DIGEST_SHARP);
 		else if (step == 3)
 			put_tier(s, HR_TIER_HOUR, kind, HOURS,
 				lean ? HR_DIGEST_LEAN : HR_DIGEST_BRIEF);

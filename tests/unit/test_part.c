@@ -66,7 +66,8 @@ static void a_bin_is_all_there_or_left_out(void **state)
 			assert_true(p.n <= HR_PART_SUMS && p.from_bin >= from);
 			if (i % 4 ==
 				3) { /* the next turn; what is over is done, and may be added to */
-				hr_part_finish(&p, hr_rand_below(&r, BINS), HR_DIGEST_FINE, &check);
+				hr_part_finish(
+					&p, hr_rand_below(&r, BINS), HR_DIGEST_SHARP, &check);
 				len = save(&p);
 				assert_int_equal(
 					hr_part_decode(&back, 0, state_bytes, len), HR_PART_OK);
@@ -113,8 +114,8 @@ static void a_sum_that_is_done_is_what_the_tier_keeps(void **state)
 		assert_true(hr_digest_add(&sum, 1, 1, s));
 		hr_part_add(&p, 8, 1, 1, s);
 	}
-	want_len = hr_digest_encode(&sum, HR_DIGEST_FINE, want, sizeof(want));
-	hr_part_finish(&p, 8, HR_DIGEST_FINE, &check);
+	want_len = hr_digest_encode(&sum, HR_DIGEST_SHARP, want, sizeof(want));
+	hr_part_finish(&p, 8, HR_DIGEST_SHARP, &check);
 	for (unsigned turn = 0; turn < 3; turn++) {
 		len = save(&p);
 		assert_int_equal(hr_part_find(state_bytes, len, 7, &f), HR_PART_OK);
@@ -158,7 +159,7 @@ static void damaged_bytes_are_no_part(void **state)
 	hr_sample_idle(&r, s, 1);
 	hr_part_add(&p, 7, 1, 1, s);
 	hr_part_add(&p, 8, 1, 1, s);
-	hr_part_finish(&p, 8, HR_DIGEST_FINE, &check);
+	hr_part_finish(&p, 8, HR_DIGEST_SHARP, &check);
 	len = save(&p);
 	assert_int_equal(windows_of(len, 7, &is), 1);
 	for (size_t i = 0; i < len - sizeof(model); i++) {
