@@ -20,6 +20,7 @@
 /* And a second, of which what a throttle has saved makes 1.1, or the window alone. */
 #define OUTGROWN_S HR_LIMIT_OUTGROWN_S
 #define SAVED      2.0 /* a throttle saves at most that for 0.1 s: 0.1 s worth */
+#define BESIDE     4   /* a queue a quarter as long as another may be the same one */
 
 static bool has_disk_io(const struct hr_dev_summary *d)
 {
@@ -103,8 +104,36 @@ static bool disk_outgrown(double cap, uint64_t clean_100ms, uint64_t second)
 	       ((double)second > OUTGROWN_S * cap || clean > SAVED * OUTGROWN * cap);
 }
 
-bool hr_limit_add(
-	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms)
+bool hr_limit_beside(uint64_t queued, uint64_t beside)
+{
+	return queued > 0 && beside > 0 && beside >= queued / BESIDE;
+}
+
+bool hr_limit_shared(const struct hr_summary *s, const struct hr_dev_summary *disk)
+{
+	uint64_t most = 0;
+
+	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++) {
+		const struct hr_dev_summary *d = &s->dev[i];
+
+		if (d != disk && has_disk_io(d) && d->ctr[HR_DCTR_WIN_QUEUED_N] > most)
+			most = d->ctr[HR_DCTR_WIN_QUEUED_N];
+	}
+	return hr_limit_beside(disk->ctr[HR_DCTR_WIN_QUEUED_N], most);
+}
+
+static void add_queued(struct hr_limit *l, const struct hr_dev_summary *d)
+{
+	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];
+	l->episodes += d->ctr[HR_DCTR_WIN_EPISODES];
+	l->ops += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS];
+	l->ops2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS2];
+	l->kib += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB];
+	l->kib2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB2];
+}
+
+bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, bool shared,
+	uint64_t end_ms)
 {
 	bool outgrown = false;
 	struct hr_cap cap;
@@ -126,12 +155,8 @@ bool hr_limit_add(
 			    d->ctr[HR_DCTR_SEC_KIB_MAX]);
 	if (outgrown)
 		forget_cap(l);
-	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];
-	l->episodes += d->ctr[HR_DCTR_WIN_EPISODES];
-	l->ops += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS];
-	l->ops2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS2];
-	l->kib += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB];
-	l->kib2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB2];
+	if (!shared)
+		add_queued(l, d);
 	max_u32(&l->best_ops, d->dist[HR_DDIST_OPS_100MS].max);
 	max_u32(&l->best_kib, d->dist[HR_DDIST_KIB_100MS].max);
 	max_u32(&l->clean_ops, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);

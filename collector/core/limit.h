@@ -48,13 +48,21 @@ bool hr_rate_flat(const struct hr_hist *rate);
  */
 bool hr_rtt_inflated(const struct hr_summary *s);
 
+/* Did @queued windows fall together with @beside of another disk's, so many that it may be one
+ * queue? */
+bool hr_limit_beside(uint64_t queued, uint64_t beside);
+
+/* Did requests of another disk queue in this summary as those of @disk did: whose limit was met? */
+bool hr_limit_shared(const struct hr_summary *s, const struct hr_dev_summary *disk);
+
 /*
  * Adds the device's windows of one summary; @end_ms dates them.  @inflated: hr_rtt_inflated() of
- * the summary; then the windows of a NIC at a plateau count as queued, an episode each.  True: the
+ * the summary; then the windows of a NIC at a plateau count as queued, an episode each.  @shared:
+ * hr_limit_shared() of it; what queued is then no evidence of a limit of this device.  True: the
  * device carried more than the cap learned so far, which is forgotten (a volume was enlarged).
  */
-bool hr_limit_add(
-	struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, uint64_t end_ms);
+bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, bool shared,
+	uint64_t end_ms);
 
 /* The cap, if >= 30 queued windows in >= 3 episodes agree (answer-model 8.2). */
 void hr_limit_cap(const struct hr_limit *l, struct hr_cap *ret_cap);

@@ -196,6 +196,40 @@ static void disk_report(const struct hr_ctx *x, const struct disk *k, struct hr_
 		k->waited ? "yes" : "no");
 }
 
+/* Another disk whose requests queued in this minute as this one's did; NULL: none. */
+static const char *queued_beside(const struct hr_ctx *x, uint8_t dev)
+{
+	for (uint8_t i = 0; i < x->m->n_dev; i++) {
+		const struct hr_minute_dev *d = &x->m->dev[i];
+
+		if (i != dev && d->seen && (d->have & HR_SIG_BIT(HR_SIG_DISK_IO)) &&
+			hr_limit_beside(x->m->dev[dev].ctr[HR_DCTR_WIN_QUEUED_N],
+				d->ctr[HR_DCTR_WIN_QUEUED_N]))
+			return x->facts && i < x->facts->n_dev ? x->facts->dev[i].name : "another";
+	}
+	return NULL;
+}
+
+/*
+ * Nobody told this limit, and it was not met while this disk alone was busy: where two queue at
+ * once it may be the VM's own, which a larger one has more of.
+ */
+static void whose_limit(const struct hr_ctx *x, struct hr_estimate *e)
+{
+	const char *other = queued_beside(x, (uint8_t)e->dev);
+	enum hr_cap_source source = e->r.capacity.source;
+
+	if (!other || source == HR_CAP_LEARNED || source == HR_CAP_CONFIGURED)
+		return;
+	e->external = false;
+	e->r.confidence = HR_CONFIDENCE_LOW;
+	hr_trace_say(x->t, "  requests of %s queued, too: whose limit was met is not known", other);
+	hr_estimate_missing(e, 0,
+		"whose limit %s met, its own or the VM's (%s queued at the same time; `limits` "
+		"in [measure] tells what each is sold to carry)",
+		e->r.device, other);
+}
+
 static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
 {
 	enum hr_cap_source source = e->r.capacity.source;
@@ -255,6 +289,7 @@ void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
 						 : "limit never reached: only a lower bound";
 	if (k.late_bad || k.queue_bad) {
 		disk_saturated(x, &k, ret);
+		whose_limit(x, ret);
 	} else {
 		/* Measured not late: today's load fits, whatever the learned limit says. */
 		if (ret->r.headroom.likely.has && ret->r.headroom.likely.v < 1)
@@ -274,7 +309,7 @@ void hr_model_disk(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
 		hr_estimate_missing(ret, 0,
 			"the limit of %s (never reached; a load test or configuration tells it)",
 			ret->r.device);
-	else if (ret->r.capacity.source == HR_CAP_LOWER_BOUND)
+	else if (ret->r.capacity.source == HR_CAP_LOWER_BOUND && !ret->r.saturated)
 		hr_estimate_missing(ret, 0,
 			"the limit of %s in %s (only the other one was told; configuration tells "
 			"it)",

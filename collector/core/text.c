@@ -314,12 +314,41 @@ static void say_straddle(const struct hr_text_in *in, const char *sc, char *s)
 		factor(&in->gain[HR_SIZE_VCPUS].gain.at_most, hi));
 }
 
+/* Row 7 of a disk: its limit was met, and nobody knows whose it is (model_disk.c). */
+static bool whose_is_open(const struct hr_text_in *in)
+{
+	return in->verdict->row == 7 && !in->trend && in->bind &&
+	       in->bind->r.resource == HR_RES_DISK;
+}
+
+static void say_whose(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	char w[96], l[NUM];
+
+	what(in, w, sizeof(w));
+	snprintf(s, HR_TEXT_LEN,
+		"%s %s was at a limit together with another disk (%s of today's load fits): each "
+		"may "
+		"have met its own, which no larger VM raises, or both that of the VM.",
+		sc, w, factor(&in->a->headroom.likely, l));
+	snprintf(adv, HR_TEXT_LEN,
+		"Tell what the volumes are sold to carry (`limits` in [measure], or headroom "
+		"measure "
+		"--limits). Where each is sold more than it got, the VM's own disk limit binds, "
+		"and a "
+		"larger size has more of it.");
+}
+
 static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	const struct hr_answer *a = in->a;
 	const char *first = a->n_missing ? a->missing[0].evidence : "the bounds disagree";
 	char lo[NUM], hi[NUM];
 
+	if (whose_is_open(in)) {
+		say_whose(in, sc, s, adv);
+		return;
+	}
 	if (in->verdict->row == 3 && a->headroom.at_least.has && a->headroom.likely.has)
 		snprintf(s, HR_TEXT_LEN,
 			"%s this VM carries between %s and %s its load, and the target is %.1fx: "

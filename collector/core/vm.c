@@ -473,10 +473,13 @@ static void add_limits(struct hr_vm *vm, const struct hr_summary *s)
 {
 	bool inflated = hr_rtt_inflated(s);
 
-	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++)
-		if (s->dev[i].dev < HR_DEVS_MAX &&
-			hr_limit_add(&vm->limit[s->dev[i].dev], &s->dev[i], inflated, s->t_end_ms))
-			hr_days_cut(&vm->days, day_of(s->t_end_ms), 5U + s->dev[i].dev);
+	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++) {
+		const struct hr_dev_summary *d = &s->dev[i];
+
+		if (d->dev < HR_DEVS_MAX && hr_limit_add(&vm->limit[d->dev], d, inflated,
+						    hr_limit_shared(s, d), s->t_end_ms))
+			hr_days_cut(&vm->days, day_of(s->t_end_ms), 5U + d->dev);
+	}
 	if (hr_has(s, HR_SIG_MEMINFO) && s->ctr[HR_CTR_MEM_ANON_BYTES] > vm->peak_anon_bytes)
 		vm->peak_anon_bytes = s->ctr[HR_CTR_MEM_ANON_BYTES];
 }

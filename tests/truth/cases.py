@@ -44,6 +44,7 @@ ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)
 ALL["disk-bytes"] = vm.disk_bytes
 ALL["disk-credits"] = vm.credits_gone
 ALL["disk-qemu"] = vm.disk_qemu
+ALL["disk-group"] = vm.disk_group
 ALL["network"] = lambda o: (vm if o.guest else devices).network(o)
 for _name in vm.WORKING_SETS:
     ALL[f"working-set/{_name}"] = lambda o, n=_name: vm.working_set(n, o)

@@ -120,6 +120,22 @@ def disk_qemu(o):
         g.stop()
 
 
+def disk_group(o):
+    """Two volumes behind one throttle, as the disk limit of a VM's size is; in the machine's time.  Nobody tells whose limit it is."""
+    drive = f"file=null-co://,file.size=256M,format=raw,if=virtio,throttling.iops-total={DISK_CAP},throttling.group=vm"
+    g = Guest(modules=("virtio_blk",), ns=0, args=("-drive", drive, "-drive", drive))
+
+    def write(rate, seconds):
+        one = f"load open --threads 16 --seed {o.seed} --for {seconds} --rate {rate} --disk /dev/vd"
+        return f"sh -c '{one}a & {one}b; wait'"
+
+    answer, lines = g.beside(34, _steps(g, write, [(30, 4), (600, 4), (30, 3), (600, 4), (30, 3), (600, 4), (30, 3), (600, 12)]))
+    r = max((resource(answer, "disk", d) for d in ("vda", "vdb")), key=lambda r: r["capacity"]["source"] == "learned")
+    yield _row("disk-group/at-cap" + _invented(r), 1, answer, 1.0, "disk cap", r, {"load": _results(lines)},
+               forbid="external-limit", binding="disk")
+    g.stop()
+
+
 def disk_bytes(o):
     """The same where bytes are capped: requests of three sizes reach the cap, so that only bytes are constant there."""
     g = Guest(modules=("brd", "loop"), programs=("losetup",))

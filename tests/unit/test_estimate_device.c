@@ -75,6 +75,36 @@ static void late_requests_saturate_a_disk(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 1, 0);
 }
 
+/* The volume's limit or the VM's: told neither, and met by two disks at once. */
+static void two_disks_that_queue_at_once_leave_open_whose_limit_it_is(void **state)
+{
+	struct bench *b = *state;
+
+	disk_load(b, 300, 15.9);
+	b->dev[0].late[0] = 3000;
+	b->dev[0].ctr[HR_DCTR_WIN_QUEUED_N] = 90;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 9900000;
+	b->dev[2] = b->dev[0];
+	b->m.n_dev = b->facts.n_dev = 3;
+	snprintf(b->facts.dev[2].name, sizeof(b->facts.dev[2].name), "vdb");
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated);
+	assert_false(b->e.external);
+	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
+	assert_non_null(strstr(b->e.r.missing[0].evidence, "vdb"));
+	b->dev[2].ctr[HR_DCTR_WIN_QUEUED_N] = 10; /* a moment beside 9 s */
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated && b->e.external);
+	b->dev[2].ctr[HR_DCTR_WIN_QUEUED_N] = 90; /* its own was met alone, or is told */
+	b->limit[0] = (struct hr_limit){.queued_n = 40, .episodes = 4, .ops = 1200, .ops2 = 36000};
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated && b->e.external);
+	b->limit[0] = (struct hr_limit){0};
+	b->facts.dev[0].cap_iops = 300;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated && b->e.external);
+}
+
 static void late_write_back_that_nobody_waits_for_is_not_bad(void **state)
 {
 	struct bench *b = *state;
@@ -102,7 +132,7 @@ static void write_back_in_one_clump_shows_by_its_best_second_what_is_carried(voi
 	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 1000; /* 0.01 %: nobody waits */
 	s.ctr[HR_DCTR_SEC_OPS_MAX] = 800;
 	s.ctr[HR_DCTR_SEC_KIB_MAX] = 3200;
-	hr_limit_add(&b->limit[0], &s, false, b->m.to_ms);
+	hr_limit_add(&b->limit[0], &s, false, false, b->m.to_ms);
 	hr_model_disk(&b->x, 0, &b->e);
 	assert_false(b->e.quiet);
 	assert_false(b->e.r.saturated);
@@ -469,6 +499,7 @@ int main(void)
 		T(a_disk_that_never_met_its_limit_has_a_lower_bound_only),
 		T(the_share_of_requests_that_were_timed_is_told),
 		T(late_requests_saturate_a_disk),
+		T(two_disks_that_queue_at_once_leave_open_whose_limit_it_is),
 		T(late_write_back_that_nobody_waits_for_is_not_bad),
 		T(write_back_in_one_clump_shows_by_its_best_second_what_is_carried),
 		T(reads_ahead_are_judged_as_write_back_is),

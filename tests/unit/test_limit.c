@@ -26,7 +26,7 @@ static void queue(struct hr_limit *l, unsigned times, const unsigned *kib)
 	d->ctr[HR_DCTR_WIN_QUEUED_N] = 10;
 	d->ctr[HR_DCTR_WIN_EPISODES] = 1;
 	for (unsigned i = 0; i < times; i++)
-		hr_limit_add(l, d, false, FX_T0_MS + i * 10000);
+		hr_limit_add(l, d, false, false, FX_T0_MS + i * 10000);
 	free(d);
 }
 
@@ -82,18 +82,18 @@ static void a_clean_window_above_the_cap_ends_it(void **state)
 
 	(void)state;
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 320; /* 3200/s, 7 % above: within reason */
-	hr_limit_add(&l, d, false, FX_T0_MS + 50000);
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 50000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_OPS);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] =
 		599; /* what the throttle had saved, and for 0.1 s more */
 	d->ctr[HR_DCTR_SEC_OPS_MAX] = 3300;
-	hr_limit_add(&l, d, false, FX_T0_MS + 55000);
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 55000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_OPS);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 340;
 	d->ctr[HR_DCTR_SEC_OPS_MAX] = 3700; /* a second at 23 % above: the volume was resized */
-	hr_limit_add(&l, d, false, FX_T0_MS + 60000);
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 60000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
 	assert_int_equal(l.clean_ops, 599);
@@ -118,11 +118,11 @@ static void a_window_of_more_than_a_throttle_saves_ends_a_cap_whatever_the_secon
 	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 65; /* within a tenth of twice the cap */
 	d->ctr[HR_DCTR_SEC_OPS_MAX] = 100;
-	assert_false(hr_limit_add(&l, d, false, FX_T0_MS + 10000));
+	assert_false(hr_limit_add(&l, d, false, false, FX_T0_MS + 10000));
 	hr_limit_cap(&l, &c);
 	fx_near(c.ops_per_s, 300, 1e-9);
 	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 100;
-	assert_true(hr_limit_add(&l, d, false, FX_T0_MS + 20000));
+	assert_true(hr_limit_add(&l, d, false, false, FX_T0_MS + 20000));
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
 	free(d);
@@ -135,10 +135,10 @@ static void a_cap_is_forgotten_after_30_days(void **state)
 	struct hr_cap c;
 
 	(void)state;
-	hr_limit_add(&l, d, false, FX_T0_MS + 30ULL * 86400000); /* to the millisecond */
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 30ULL * 86400000); /* to the millisecond */
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_OPS);
-	hr_limit_add(&l, d, false, FX_T0_MS + 30ULL * 86400000 + 1);
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 30ULL * 86400000 + 1);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
 	assert_int_equal(l.queued_n, 0);
@@ -183,24 +183,24 @@ static void a_plateau_with_inflated_round_trips_is_a_shaper(void **state)
 	assert_non_null(d);
 	sent(d, 500);
 	for (unsigned i = 0; i < 9; i++) /* as flat, but nothing waits on the way */
-		hr_limit_add(&l, d, false, FX_T0_MS + i * 10000);
+		hr_limit_add(&l, d, false, false, FX_T0_MS + i * 10000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
 	assert_int_equal(l.best_kib_s, 5000);
 	for (unsigned i = 0; i < 2; i++)
-		hr_limit_add(&l, d, true, FX_T0_MS + 90000 + i * 10000);
+		hr_limit_add(&l, d, true, false, FX_T0_MS + 90000 + i * 10000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE); /* two windows */
-	hr_limit_add(&l, d, true, FX_T0_MS + 110000);
+	hr_limit_add(&l, d, true, false, FX_T0_MS + 110000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_BYTES);
 	fx_near(c.bytes_per_s, 500 * 1024 * 10, 1e-6);
 	sent(d, 540); /* 8 % more: within reason */
-	hr_limit_add(&l, d, false, FX_T0_MS + 120000);
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 120000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_BYTES);
 	sent(d, 560); /* 12 % more for 10 s: the way is wider now */
-	hr_limit_add(&l, d, false, FX_T0_MS + 130000);
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 130000);
 	hr_limit_cap(&l, &c);
 	assert_int_equal(c.kind, HR_LIMIT_NONE);
 	free(d);
@@ -223,6 +223,42 @@ static void round_trips_are_inflated_from_10_ms_on(void **state)
 	free(s);
 }
 
+/* Two disks of one window, requests of both queued; their limits may be one, which is the VM's. */
+static void what_queued_beside_another_disk_teaches_no_cap(void **state)
+{
+	struct hr_summary *s = calloc(1, sizeof(*s));
+	struct hr_dev_summary *d = &s->dev[0];
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(s);
+	s->n_dev = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		s->dev[i].dev = (uint8_t)i;
+		s->dev[i].have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	}
+	d->ctr[HR_DCTR_WIN_QUEUED_N] = 20;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS] = 600;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS2] = 18000;
+	d->ctr[HR_DCTR_WIN_EPISODES] = 1;
+	assert_false(hr_limit_shared(s, d));
+	s->dev[1].ctr[HR_DCTR_WIN_QUEUED_N] = 4; /* next to nothing beside 20 */
+	assert_false(hr_limit_shared(s, d));
+	assert_true(hr_limit_shared(s, &s->dev[1]));
+	s->dev[1].ctr[HR_DCTR_WIN_QUEUED_N] = 5;
+	assert_true(hr_limit_shared(s, d));
+	s->dev[1].have = HR_SIG_BIT(HR_SIG_NET_IO); /* a NIC has no such windows */
+	assert_false(hr_limit_shared(s, d));
+	for (unsigned i = 0; i < 6; i++)
+		hr_limit_add(&l, d, false, i < 3, FX_T0_MS + i * 10000);
+	hr_limit_cap(&l, &c);
+	assert_int_equal(l.queued_n, 60); /* of 120 */
+	assert_int_equal(l.episodes, 3);
+	fx_near(c.ops_per_s, 300, 1e-9);
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +271,7 @@ int main(void)
 		cmocka_unit_test(a_varying_rate_is_no_cap),
 		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
 		cmocka_unit_test(round_trips_are_inflated_from_10_ms_on),
+		cmocka_unit_test(what_queued_beside_another_disk_teaches_no_cap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,22 @@ static void an_external_limit_has_its_size_unless_only_bounded(void **state)
 	SAYS("network vdb", "(about 12.5 MB/s)", "link behind vdb");
 }
 
+static void a_limit_of_two_disks_is_nobodys_until_told(void **state)
+{
+	(void)state;
+	verdict.reason = HR_REASON_MISSING_EVIDENCE;
+	verdict.row = 7;
+	bind.r.resource = HR_RES_DISK;
+	strcpy(bind.r.device, "vdb");
+	a.headroom = (struct hr_bounds){true, OPT(0.91), OPT(1), OPT(1), false};
+	SAYS("disk vdb was at a limit together with another disk (1.0x", "that of the VM",
+		"`limits` in [measure]");
+	is_silent_of("vcpus");
+	in.trend = true; /* short in weeks, and nothing was met */
+	hr_text_answer(&in, sentence, advice);
+	is_silent_of("together with another");
+}
+
 static void unknown_says_what_is_missing_and_what_to_do(void **state)
 {
 	(void)state;
@@ -283,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup(a_thread_is_named_and_vcpus_are_not_advised, set_up),
 		cmocka_unit_test_setup(a_local_limit_is_named_and_no_larger_vm_advised, set_up),
 		cmocka_unit_test_setup(an_external_limit_has_its_size_unless_only_bounded, set_up),
+		cmocka_unit_test_setup(a_limit_of_two_disks_is_nobodys_until_told, set_up),
 		cmocka_unit_test_setup(unknown_says_what_is_missing_and_what_to_do, set_up),
 		cmocka_unit_test_setup(a_trend_leads_and_steal_blames_the_host, set_up),
 		cmocka_unit_test(whatever_is_known_the_words_are_whole),
