@@ -80,21 +80,26 @@ struct hr_host *hr_hosts_find(const struct hr_hosts *h, const uint8_t id[HR_HOST
 	return NULL;
 }
 
-struct hr_host *hr_hosts_by_no(const struct hr_hosts *h, uint32_t no)
+uint32_t hr_hosts_from(const struct hr_hosts *h, uint32_t no)
 {
 	uint32_t lo = 0, hi = h->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (h->by_no[mid]->no == no)
-			return h->by_no[mid];
 		if (h->by_no[mid]->no < no)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return NULL;
+	return lo;
+}
+
+struct hr_host *hr_hosts_by_no(const struct hr_hosts *h, uint32_t no)
+{
+	uint32_t i = hr_hosts_from(h, no);
+
+	return i < h->n && h->by_no[i]->no == no ? h->by_no[i] : NULL;
 }
 
 /* Numbers ascend when one process gives them; with others, one that it learns of may lie between.

@@ -111,6 +111,7 @@ struct hr_order {
 };
 struct hr_orders {
 	struct hr_order by_name, by_id;
+	uint64_t drops; /* so far */
 };
 /* @fresh are sorted in place.  False, and no change: out of memory. */
 bool hr_orders_add(struct hr_orders *o, struct hr_host **fresh, uint32_t n);
@@ -122,6 +123,8 @@ int hr_hosts_init(struct hr_hosts *h, uint32_t max); /* 0 or -ENOMEM */
 void hr_hosts_done(struct hr_hosts *h);
 struct hr_host *hr_hosts_find(const struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN]);
 struct hr_host *hr_hosts_by_no(const struct hr_hosts *h, uint32_t no);
+/* The place in by_no of the first host with @no or a higher number; n: none has. */
+uint32_t hr_hosts_from(const struct hr_hosts *h, uint32_t no);
 /* A new host; @no 0: the next free number.  NULL: the table is full or memory is out. */
 struct hr_host *hr_hosts_add(struct hr_hosts *h, const uint8_t id[HR_HOST_ID_LEN], uint32_t no);
 

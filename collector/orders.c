@@ -37,17 +37,38 @@ static bool grow(struct hr_order *o, uint32_t n)
 	return true;
 }
 
-/* From the end, where there is room. */
+/* The first of @n that is behind @host. */
+static uint32_t behind(
+	const struct hr_order *o, uint32_t n, struct hr_host *const *host, order_fn before)
+{
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (before(&o->host[mid], host) > 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+/*
+ * From the end, where there is room.  Who is there already is moved without a look at it: hosts
+ * lie all over memory.
+ */
 static void merge(struct hr_order *o, struct hr_host **fresh, uint32_t n, order_fn before)
 {
-	uint32_t at = o->n + n, old = o->n;
+	uint32_t old = o->n;
 
 	qsort(fresh, n, sizeof(struct hr_host *), before);
-	while (n > 0) {
-		if (old > 0 && before(&o->host[old - 1], &fresh[n - 1]) > 0)
-			o->host[--at] = o->host[--old];
-		else
-			o->host[--at] = fresh[--n];
+	for (; n > 0; n--) {
+		uint32_t to = behind(o, old, &fresh[n - 1], before);
+
+		memmove(&o->host[to + n], &o->host[to], (old - to) * sizeof(struct hr_host *));
+		o->host[to + n - 1] = fresh[n - 1];
+		old = to;
 	}
 }
 
@@ -83,6 +104,7 @@ void hr_orders_drop(struct hr_orders *o, struct hr_host *host)
 	drop(&o->by_name, host);
 	drop(&o->by_id, host);
 	host->in_orders = false;
+	o->drops++;
 }
 
 void hr_orders_done(struct hr_orders *o)

@@ -46,7 +46,7 @@ uint32_t hr_board_look(struct hr_board *b, uint64_t *ret_serial)
 	return n;
 }
 
-void hr_board_put(struct hr_board *b, struct hr_snapshot *s)
+struct hr_snapshot *hr_board_swap(struct hr_board *b, struct hr_snapshot *s)
 {
 	struct hr_snapshot *old;
 
@@ -55,7 +55,12 @@ void hr_board_put(struct hr_board *b, struct hr_snapshot *s)
 	old = b->current;
 	b->current = s;
 	pthread_mutex_unlock(&b->lock);
-	hr_snapshot_unref(old);
+	return old;
+}
+
+void hr_board_put(struct hr_board *b, struct hr_snapshot *s)
+{
+	hr_snapshot_unref(hr_board_swap(b, s));
 }
 
 /* One piece of memory, largest members first. */
@@ -78,10 +83,9 @@ struct hr_snapshot *hr_snapshot_new(uint32_t n)
 	return s;
 }
 
-void hr_snapshot_index(struct hr_snapshot *s)
+void hr_snapshot_index_some(struct hr_snapshot *s, uint32_t from, uint32_t end)
 {
-	s->fleet = (struct hr_fleet){.n = 0};
-	for (uint32_t r = 0; r < s->n; r++) {
+	for (uint32_t r = from; r < end; r++) {
 		const struct hr_fleet_row *row = &s->view[s->by_name[r]]->row;
 
 		hr_fleet_count(&s->fleet, row);
@@ -90,6 +94,11 @@ void hr_snapshot_index(struct hr_snapshot *s)
 			if (s->key[by])
 				s->key[by][r] = hr_fleet_key(row, by, r);
 	}
+}
+
+void hr_snapshot_index(struct hr_snapshot *s)
+{
+	hr_snapshot_index_some(s, 0, s->n);
 }
 
 void hr_snapshot_unref(struct hr_snapshot *s)

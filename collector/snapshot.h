@@ -48,11 +48,14 @@ struct hr_snapshot *hr_board_get(struct hr_board *b);
 uint32_t hr_board_look(struct hr_board *b, uint64_t *ret_serial);
 /* Takes over one reference to @s. */
 void hr_board_put(struct hr_board *b, struct hr_snapshot *s);
+/* Likewise, and gives the board's reference to the one before. */
+struct hr_snapshot *hr_board_swap(struct hr_board *b, struct hr_snapshot *s);
 
 /* An empty snapshot for @n views, to be filled before it is put.  NULL: out of memory. */
 struct hr_snapshot *hr_snapshot_new(uint32_t n);
-/* When views and both orders are in: counts and keys. */
+/* When views and both orders are in: counts and keys, and those of ranks [@from, @end). */
 void hr_snapshot_index(struct hr_snapshot *s);
+void hr_snapshot_index_some(struct hr_snapshot *s, uint32_t from, uint32_t end);
 void hr_snapshot_unref(struct hr_snapshot *s);
 
 /*

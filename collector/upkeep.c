@@ -23,15 +23,13 @@
 #define SAVE_AT_ONCE    64                 /* states per transaction */
 #define SAVE_LOOK       2000               /* hosts looked at per pass, */
 #define LOOK_ROUND_NS   (10 * HR_NS_PER_S) /* and of more all in this time */
+#define FEW_HOSTS       1000               /* looking at all of them takes no time */
 #define CLONE_SHOWN_MS  (3600 * 1000ULL)   /* an hour without evidence ends the doubt */
 #define ANSWER_SLICE_NS (10 * HR_NS_PER_MS)
 #define ANSWER_HOST_NS                                                                             \
-	300000                 /* interval per host of the fleet: 30 s between answers at 100 000  \
-				*/
-#define ANSWER_SKIP     64     /* hosts passed over in a pass because it is too early for them */
-#define PUBLISH_HOST_NS 100000 /* likewise: the list is copied, 10 s at 100 000 */
-#define HEARD_MS        60000  /* and of a cold host the row is renewed, when it was heard since */
-#define PUBLISH_FREE    1000   /* hosts whose copying is not worth waiting for */
+	300000         /* interval per host of the fleet: 30 s between answers at 100 000          \
+			*/
+#define ANSWER_SKIP 64 /* hosts passed over in a pass because it is too early for them */
 
 /* Two machines in one history: no number of it is about either. */
 static void deny_for_clone(struct hr_answer *a)
@@ -131,70 +129,8 @@ static void answer_due(struct hr_writer *w, bool all)
 
 void hr_writer_answer_first(struct hr_writer *w)
 {
-	answer_due(w, w->hosts.n <= PUBLISH_FREE);
+	answer_due(w, w->hosts.n <= FEW_HOSTS);
 	hr_writer_publish(w);
-}
-
-/*
- * A cold host is heard more often than it is answered for: the row says so once a minute, or it
- * would be taken for silent.
- */
-static void hear(struct hr_host *host)
-{
-	struct hr_fleet_row row;
-	struct hr_view *v;
-
-	if (!host->cold.is || host->heard_ms < host->view->row.heard_ms + HEARD_MS)
-		return;
-	row = host->view->row;
-	row.heard_ms = host->heard_ms;
-	v = hr_view_of_row(host->no, &row);
-	if (!v)
-		return;
-	hr_view_unref(host->view);
-	host->view = v;
-}
-
-/* The views in order of no, and the hosts among them that are not in the orders. */
-static uint32_t put_views(struct hr_writer *w, struct hr_snapshot *s, struct hr_host **fresh)
-{
-	uint32_t n = 0, n_fresh = 0;
-
-	for (uint32_t i = 0; i < w->hosts.n; i++) {
-		struct hr_host *host = w->hosts.by_no[i];
-
-		if (!host->view)
-			continue;
-		hear(host);
-		host->place = n;
-		s->view[n++] = hr_view_ref(host->view);
-		if (!host->in_orders)
-			fresh[n_fresh++] = host;
-	}
-	s->n = n;
-	return n_fresh;
-}
-
-void hr_writer_publish(struct hr_writer *w)
-{
-	struct hr_snapshot *s = hr_snapshot_new(w->hosts.n);
-	struct hr_host **fresh = malloc((w->hosts.n + 1) * sizeof(struct hr_host *));
-	uint32_t n = s && fresh ? put_views(w, s, fresh) : 0;
-
-	if (!s || !fresh || (n > 0 && !hr_orders_add(&w->orders, fresh, n))) {
-		hr_snapshot_unref(s);
-		free(fresh);
-		return; /* the one before stays; tried again */
-	}
-	free(fresh);
-	for (uint32_t r = 0; r < s->n; r++) {
-		s->by_name[r] = w->orders.by_name.host[r]->place;
-		s->by_id[r] = w->orders.by_id.host[r]->place;
-	}
-	hr_snapshot_index(s);
-	hr_board_put(w->board, s);
-	w->views_changed = false;
-	w->published_ns = hr_clock_mono_ns();
 }
 
 void hr_writer_stall(struct hr_writer *w, enum hr_step step, uint64_t from_ns)
@@ -309,8 +245,7 @@ static uint64_t first_unsaved(struct hr_writer *w)
 	uint64_t n = w->scan_n ? w->scan_n : w->last_n + 1, now = hr_clock_mono_ns();
 
 	/* it only rises: of a large fleet an older one does */
-	if (w->hosts.n > PUBLISH_FREE && w->first_unsaved &&
-		now - w->first_unsaved_ns < STATS_EVERY)
+	if (w->hosts.n > FEW_HOSTS && w->first_unsaved && now - w->first_unsaved_ns < STATS_EVERY)
 		return w->first_unsaved;
 	for (uint32_t i = 0; i < w->hosts.n; i++) {
 		uint64_t u = w->hosts.by_no[i]->unsaved_n;
@@ -371,20 +306,31 @@ void hr_writer_gauges(struct hr_writer *w)
 	atomic_store(&w->count->collisions, st.collisions);
 }
 
-static void show(struct hr_writer *w)
+static void answer_some(struct hr_writer *w)
 {
-	uint64_t now = hr_clock_mono_ns(), t = now;
+	uint64_t t = hr_clock_mono_ns();
 
 	answer_due(w, false);
-	if (w->views_changed &&
-		(w->hosts.n <= PUBLISH_FREE ||
-			now - w->published_ns >= w->hosts.n * (uint64_t)PUBLISH_HOST_NS))
-		hr_writer_publish(w);
-	if (now - w->stats_ns >= STATS_EVERY) {
-		w->stats_ns = now;
-		hr_writer_gauges(w);
-	}
 	hr_writer_stall(w, HR_STEP_SHOW, t);
+}
+
+static void list_some(struct hr_writer *w)
+{
+	uint64_t t = hr_clock_mono_ns();
+
+	w->behind = hr_writer_list(w);
+	hr_writer_stall(w, HR_STEP_SHOW, t);
+}
+
+static void gauge(struct hr_writer *w)
+{
+	uint64_t now = hr_clock_mono_ns();
+
+	if (now - w->stats_ns < STATS_EVERY)
+		return;
+	w->stats_ns = now;
+	hr_writer_gauges(w);
+	hr_writer_stall(w, HR_STEP_SHOW, now);
 }
 
 static void save(struct hr_writer *w)
@@ -432,15 +378,15 @@ void hr_writer_maintain(struct hr_writer *w)
 void hr_writer_upkeep(struct hr_writer *w)
 {
 	static void (*const job[])(struct hr_writer * w) = {
-		show, save, hr_writer_turns, expire_some, roll_up};
-	const uint32_t n = sizeof(job) / sizeof(job[0]);
+		answer_some, list_some, gauge, save, hr_writer_turns, expire_some, roll_up};
+	const uint32_t n = sizeof(job) / sizeof(job[0]), shows = 3; /* without the store */
 	bool behind = false;
 
 	if (atomic_load(&w->state) != HR_WRITER_FAILED)
 		(void)hr_writer_space_left(w); /* ready again, or not, without a POST */
 	for (uint32_t i = 0; i < n; i++) {
 		w->behind = false;
-		if (atomic_load(&w->state) != HR_WRITER_FAILED || job[w->job_at] == show)
+		if (atomic_load(&w->state) != HR_WRITER_FAILED || w->job_at < shows)
 			job[w->job_at](w);
 		w->job_at = (w->job_at + 1) % n;
 		behind |= w->behind;

@@ -364,6 +364,7 @@ void hr_writer_close(struct hr_writer *w)
 	if (!w)
 		return;
 	w->store->ops->close(w->store);
+	hr_writer_list_done(w);
 	hr_orders_done(&w->orders);
 	if (w->hosts.slot)
 		hr_hosts_done(&w->hosts);

@@ -28,6 +28,22 @@ struct hr_group_facts {
 	const struct hr_post *post;
 };
 
+/* publish.c: the list of the fleet that is being made, and the one it takes the place of. */
+struct hr_listing {
+	struct hr_snapshot *next; /* NULL: none is being made */
+	struct hr_snapshot *old;  /* shown before, to be given back */
+	enum {
+		HR_LIST_VIEWS, /* of hosts next_no to last_no */
+		HR_LIST_ORDERS,
+		HR_LIST_KEYS, /* and the counts */
+	} step;
+	uint32_t next_no, last_no;
+	uint32_t n, room; /* views in it, and so many at most */
+	uint32_t at;      /* the rank at which orders and keys go on */
+	uint64_t drops;   /* from the orders, when it was begun */
+	unsigned tries;   /* that came to nothing one after the other */
+};
+
 struct hr_writer {
 	struct hr_writer_conf conf; /* the thread's copy */
 	struct hr_store *store;
@@ -53,10 +69,11 @@ struct hr_writer {
 
 	struct hr_host *due, **due_end; /* hosts whose answer is due, in order of arrival */
 	uint32_t n_due;
-	bool behind;        /* a job of upkeep has more to do at once */
-	uint32_t job_at;    /* where upkeep goes on */
-	bool views_changed; /* since the board's snapshot */
-	uint64_t published_ns;
+	bool behind;           /* a job of upkeep has more to do at once */
+	uint32_t job_at;       /* where upkeep goes on */
+	bool views_changed;    /* since the list on the board, or the one that is made, was begun */
+	uint64_t published_ns; /* when that was */
+	struct hr_listing list;
 	uint32_t save_at;                    /* where saving goes on */
 	uint64_t save_look_ns, turn_look_ns; /* hr_writer_look */
 
@@ -186,7 +203,10 @@ void hr_writer_gauges(struct hr_writer *w);
 void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host);
 /* At the start: the answers of a small fleet at once, of a large one as far as time allows. */
 void hr_writer_answer_first(struct hr_writer *w);
+/* publish.c: the board's list anew, all of it; a slice, when it is time: true, there is more. */
 void hr_writer_publish(struct hr_writer *w);
+bool hr_writer_list(struct hr_writer *w);
+void hr_writer_list_done(struct hr_writer *w);
 /* A step of upkeep that began at @from_ns is over: groups may have waited for it. */
 void hr_writer_stall(struct hr_writer *w, enum hr_step step, uint64_t from_ns);
 /* Enough free disk to take windows; follows it in the writer's state. */
