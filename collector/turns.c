@@ -21,7 +21,6 @@
 #define MODEL_BYTES   16384 /* of one, as long as none is known */
 #define FEW_HOT       4     /* times what there is room for: whoever is in memory is an exception */
 #define FACTS_ROWS    20000 /* entries of the journal in a pass */
-#define SLOTS_NONE    UINT32_MAX
 
 /* One event that waits: a window, or facts (body NULL). */
 struct waiting {
@@ -95,93 +94,6 @@ bool hr_turn_chill(struct hr_writer *w, struct hr_host *host)
 		(!has_room(w, 0) || (w->store->ops->state && !hr_writer_vm(w, host))))
 		host->cold.is = true; /* without memory for a model the host waits for one */
 	return host->cold.is;
-}
-
-/* --- what waits --- */
-
-static void note_n(struct hr_host *host, uint64_t n)
-{
-	if (host->unsaved_n == 0 || n < host->unsaved_n)
-		host->unsaved_n = n;
-}
-
-/* Range @i takes in the one behind it, and the slots between them. */
-static void join(struct hr_cold *c, unsigned i)
-{
-	if (c->slots[i + 1].hi > c->slots[i].hi)
-		c->slots[i].hi = c->slots[i + 1].hi;
-	memmove(&c->slots[i + 1], &c->slots[i + 2], (c->n_slots - i - 2u) * sizeof(c->slots[0]));
-	c->n_slots--;
-}
-
-/* Never lost for want of room: slots between two ranges are looked at in vain. */
-static void join_nearest(struct hr_cold *c)
-{
-	unsigned best = 0;
-
-	for (unsigned i = 1; i + 1 < c->n_slots; i++)
-		if (c->slots[i + 1].lo - c->slots[i].hi < c->slots[best + 1].lo - c->slots[best].hi)
-			best = i;
-	join(c, best);
-}
-
-static uint32_t short_slot(uint64_t slot)
-{
-	return slot < SLOTS_NONE ? (uint32_t)slot : SLOTS_NONE - 1;
-}
-
-static void note_slots(struct hr_cold *c, uint32_t lo, uint32_t hi)
-{
-	unsigned i = 0;
-
-	while (i < c->n_slots && c->slots[i].hi + 1 < lo)
-		i++;
-	if (i < c->n_slots && hi + 1 >= c->slots[i].lo) {
-		c->slots[i].lo = lo < c->slots[i].lo ? lo : c->slots[i].lo;
-		c->slots[i].hi = hi > c->slots[i].hi ? hi : c->slots[i].hi;
-		/* ranges that touch become one: a slot in two of them would be fed twice */
-		while (i + 1u < c->n_slots && c->slots[i].hi + 1 >= c->slots[i + 1].lo)
-			join(c, i);
-		return;
-	}
-	if (c->n_slots == HR_PENDING_MAX) {
-		join_nearest(c);
-		note_slots(c, lo, hi); /* there is room now, or it lies inside */
-		return;
-	}
-	memmove(&c->slots[i + 1], &c->slots[i], (c->n_slots - i) * sizeof(c->slots[0]));
-	c->slots[i] = (struct hr_pending){lo, hi};
-	c->n_slots++;
-}
-
-void hr_turn_note_row(
-	struct hr_host *host, uint64_t n, uint64_t slot, const struct hr_strain *strain)
-{
-	note_n(host, n);
-	hr_strain_join(&host->cold.now, strain);
-	note_slots(&host->cold, short_slot(slot), short_slot(slot));
-}
-
-void hr_turn_note_bin(struct hr_host *host, uint64_t n, uint64_t slot)
-{
-	uint64_t first = slot - slot % HR_TIER_5MIN_SLOTS;
-
-	note_n(host, n);
-	host->cold.unseen = true;
-	note_slots(&host->cold, short_slot(first), short_slot(first + HR_TIER_5MIN_SLOTS - 1));
-}
-
-/* Of more than there is room for, the first and the last: the journal is read between them. */
-void hr_turn_note_facts(struct hr_host *host, uint64_t n)
-{
-	struct hr_cold *c = &host->cold;
-
-	note_n(host, n);
-	if (c->n_facts == HR_PENDING_MAX) {
-		c->facts_many = true;
-		c->n_facts--;
-	}
-	c->facts_n[c->n_facts++] = n;
 }
 
 /* --- reading --- */
@@ -402,8 +314,6 @@ struct taken {
 	struct hr_host *host;
 	struct hr_vm *vm;
 	struct hr_view *view;
-	void *bytes; /* of the model */
-	size_t len;
 	uint8_t calm;
 };
 
@@ -426,28 +336,34 @@ static void set_aside(struct batch *b, const struct hr_store_row *row)
 	b->bad[b->n_bad++] = *row;
 }
 
-/* The state of a model that had its turn just now.  False: no memory, or too long. */
-static bool encode(struct hr_writer *w, struct taken *to)
+/* The state of a model that had its turn just now, in state_room.  0: too long. */
+static size_t encode(struct hr_writer *w, const struct hr_vm *vm)
 {
-	size_t vm = hr_vm_encode(to->vm, w->state_room, HR_STATE_MAX), part = 0;
+	unsigned char *room = w->state_room;
+	size_t part = 0, len;
 
 	if (w->rollup) {
 		hr_rollup_finish(w, w->part);
-		part = hr_part_encode(w->part, w->part_room, HR_PART_MAX);
+		part = hr_part_encode(w->part, room, HR_PART_MAX);
 	}
-	to->len = part + vm;
-	to->bytes = vm <= HR_STATE_MAX ? malloc(to->len) : NULL;
-	if (!to->bytes)
-		return false;
-	memcpy(to->bytes, w->part_room, part);
-	memcpy((unsigned char *)to->bytes + part, w->state_room, vm);
-	return true;
+	len = hr_vm_encode(vm, room + part, HR_STATE_MAX);
+	return len <= HR_STATE_MAX ? part + len : 0;
 }
 
-static int take(struct batch *b, struct hr_host *host)
+static int put_one(struct hr_writer *w, const struct taken *t, size_t len)
+{
+	int r = w->store->ops->put_state(w->store, &(struct hr_store_state){.host_no = t->host->no,
+							   .upto = w->last_n,
+							   .bytes = w->state_room,
+							   .len = len});
+
+	return r == 0 ? hr_writer_put_view(w, t->view) : r;
+}
+
+/* The model with all that waits, in @ret_vm. */
+static int load(struct batch *b, struct hr_host *host, struct hr_vm **ret_vm)
 {
 	struct hr_writer *w = b->w;
-	struct taken *to = &b->t[b->n];
 	struct turn t;
 	int r = turn_load(w, host, &t);
 
@@ -465,37 +381,37 @@ static int take(struct batch *b, struct hr_host *host)
 			host->name);
 	}
 	turn_done(&t);
-	if (r != 0)
-		return r;
-	*to = (struct taken){.host = host, .vm = t.vm};
-	if (!encode(w, to)) {
-		hr_vm_free(t.vm);
-		return HR_STORE_FULL; /* its windows go on waiting */
-	}
-	to->view = hr_writer_view(w, host, t.vm, has_room(w, hr_vm_bytes(t.vm)));
-	to->calm = to->view ? hr_turn_calm(w, w->answer, hr_vm_worst(t.vm)) : HR_CALM_NOT;
-	b->n++;
-	return 0;
+	*ret_vm = t.vm;
+	return r;
 }
 
-static int put_one(struct hr_writer *w, const struct taken *t)
+/* Its turn, whose state is put in the transaction in which it was read.  *ret_none: no memory. */
+static int take(struct batch *b, struct hr_host *host, bool *ret_none)
 {
-	int r = w->store->ops->put_state(w->store, &(struct hr_store_state){.host_no = t->host->no,
-							   .upto = w->last_n,
-							   .bytes = t->bytes,
-							   .len = t->len});
+	struct hr_writer *w = b->w;
+	struct taken *to = &b->t[b->n];
+	struct hr_vm *vm;
+	int r = load(b, host, &vm);
+	size_t len = r == 0 ? encode(w, vm) : 0;
 
-	return r == 0 ? hr_writer_put_view(w, t->view) : r;
+	*ret_none = r == HR_STORE_FULL || (r == 0 && len == 0);
+	if (*ret_none || r != 0) {
+		hr_vm_free(vm);
+		return *ret_none ? 0 : r; /* its windows go on waiting */
+	}
+	*to = (struct taken){.host = host,
+		.vm = vm,
+		.view = hr_writer_view(w, host, vm, has_room(w, hr_vm_bytes(vm)))};
+	to->calm = to->view ? hr_turn_calm(w, w->answer, hr_vm_worst(vm)) : HR_CALM_NOT;
+	b->n++;
+	return put_one(w, to, len);
 }
 
-/* In the transaction in which they were read. */
-static int put_all(struct batch *b)
+static int finish(struct batch *b)
 {
 	struct hr_store *s = b->w->store;
 	int r = 0;
 
-	for (uint32_t i = 0; i < b->n && r == 0; i++)
-		r = put_one(b->w, &b->t[i]);
 	for (uint32_t i = 0; i < b->n_bad && r == 0; i++)
 		r = s->ops->quarantine(s, &b->bad[i]);
 	return r ? r : s->ops->commit(s);
@@ -530,7 +446,6 @@ static void settle(struct batch *b, bool durable)
 		else
 			hr_vm_free(t->vm);
 		hr_view_unref(t->view);
-		free(t->bytes);
 		hr_turn_weigh(w, host);
 	}
 	if (durable)
@@ -552,18 +467,19 @@ static struct hr_host *next_due(struct hr_writer *w, uint64_t now, uint32_t *loo
 	return NULL;
 }
 
-/* @host and those behind it, for a slice of time. */
+/* @host and those behind it, for a slice of time; no memory for one: those before it go on. */
 static int take_some(struct batch *b, struct hr_host *host, uint64_t now, uint32_t look)
 {
+	bool none = false;
 	int r = 0;
 
-	for (; host && r == 0; host = next_due(b->w, now, &look)) {
-		r = take(b, host);
+	for (; host && r == 0 && !none; host = next_due(b->w, now, &look)) {
+		r = take(b, host, &none);
 		if (b->n == TURNS_AT_ONCE ||
 			(b->n > 0 && hr_clock_mono_ns() >= now + TURN_SLICE_NS))
 			break;
 	}
-	return r == HR_STORE_FULL ? 0 : r; /* no memory for one: the others go on */
+	return r;
 }
 
 void hr_writer_turns(struct hr_writer *w)
@@ -587,7 +503,7 @@ void hr_writer_turns(struct hr_writer *w)
 	if (r == 0)
 		r = take_some(&b, host, now, look);
 	if (r == 0)
-		r = put_all(&b);
+		r = finish(&b);
 	if (r != 0)
 		w->store->ops->rollback(w->store);
 	if (b.n > 0)

@@ -321,11 +321,10 @@ struct hr_writer *hr_writer_open(const struct hr_writer_conf *conf, struct hr_st
 	w->facts_scratch = malloc(sizeof(*w->facts_scratch));
 	w->answer = calloc(1, sizeof(*w->answer));
 	w->pack_room = malloc(HR_ANSWER_PACK_MAX);
-	w->state_room = malloc(HR_STATE_MAX);
+	w->state_room = malloc(HR_PART_MAX + HR_STATE_MAX);
 	w->part = calloc(1, sizeof(*w->part));
-	w->part_room = malloc(HR_PART_MAX);
 	if (!w->row || !w->arena || !w->summary || !w->facts_scratch || !w->answer ||
-		!w->pack_room || !w->state_room || !w->part || !w->part_room ||
+		!w->pack_room || !w->state_room || !w->part ||
 		hr_hosts_init(&w->hosts, conf->max_hosts) < 0 || !hr_peers_open(&w->peers, store)) {
 		snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 		hr_writer_close(w);
@@ -380,7 +379,6 @@ void hr_writer_close(struct hr_writer *w)
 	if (w->part)
 		hr_part_done(w->part);
 	free(w->part);
-	free(w->part_room);
 	hr_rollup_close(w->rollup);
 	hr_peers_close(w->peers);
 	pthread_cond_destroy(&w->wake);

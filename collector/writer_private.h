@@ -92,9 +92,8 @@ struct hr_writer {
 	struct hr_facts *facts_scratch;
 	struct hr_answer *answer;
 	void *pack_room;
-	void *state_room;     /* [HR_STATE_MAX], of which a state touches some KB */
+	void *state_room;     /* [HR_PART_MAX + HR_STATE_MAX], of which a state touches some KB */
 	struct hr_part *part; /* of the host whose turn it is */
-	void *part_room;      /* [HR_PART_MAX] */
 
 	pthread_t thread;
 	bool started;

@@ -205,6 +205,65 @@ static void hosts_whose_turns_come_together_are_read_in_the_transaction_that_sav
 	assert_same(t);
 }
 
+static int slow_put(struct hr_store *s, const struct hr_store_state *v)
+{
+	usleep(11000);
+	return watched.real->put_state(s, v);
+}
+
+/* A state that is slow to be put delays the next group as one that is slow to be read. */
+static void what_is_put_counts_in_the_time_of_a_pass(void **state)
+{
+	struct world *t = *state;
+	struct hr_store *store = t->cold.w->store;
+	struct hr_store_ops ops = *store->ops;
+
+	watched.real = store->ops;
+	ops.put_state = slow_put;
+	for (uint8_t h = 1; h <= HOSTS; h++)
+		send(t, h, 1, 10000, true);
+	store->ops = &ops;
+	for (uint64_t i = 1; i <= HOSTS; i++) {
+		hr_writer_turns(t->cold.w);
+		assert_int_equal(atomic_load(&t->cold.count.v[HR_COUNT_STATES_SAVED]), i);
+	}
+	store->ops = watched.real;
+	assert_same(t);
+}
+
+static int put_twice(struct hr_store *s, const struct hr_store_state *v)
+{
+	return watched.read++ == 1 ? HR_STORE_FULL : watched.real->put_state(s, v);
+}
+
+/* A disk that is full amid a pass: the turns before it are undone with it, and are had again. */
+static void a_state_that_cannot_be_put_undoes_the_turns_of_its_pass(void **state)
+{
+	struct world *t = *state;
+	struct hr_store *store = t->cold.w->store;
+	struct hr_store_ops ops = *store->ops;
+
+	watched.real = store->ops;
+	watched.read = 0;
+	ops.put_state = put_twice;
+	for (uint8_t h = 1; h <= HOSTS; h++)
+		send(t, h, 1, 10000, true);
+	store->ops = &ops;
+	for (int i = 0; i < HOSTS && watched.read < 2; i++)
+		hr_writer_turns(t->cold.w);
+	assert_true(watched.read == 2);
+	assert_int_equal(hr_writer_state(t->cold.w), HR_WRITER_DISK_FULL);
+	store->ops = watched.real;
+	assert_same(t);
+	for (int i = 0; i < 2 * HOSTS; i++)
+		hr_writer_turns(t->cold.w);
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		assert_int_equal(t->cold.w->hosts.by_no[i]->unsaved_n, 0);
+		assert_non_null(t->cold.w->hosts.by_no[i]->view);
+	}
+	assert_same(t);
+}
+
 /* store.h: all four calls or none; a limit of models means nothing then. */
 static void a_store_that_gives_no_single_state_keeps_every_model(void **state)
 {
@@ -296,6 +355,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			hosts_whose_turns_come_together_are_read_in_the_transaction_that_saves_them,
 			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_put_counts_in_the_time_of_a_pass, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_state_that_cannot_be_put_undoes_the_turns_of_its_pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_store_that_gives_no_single_state_keeps_every_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(
