@@ -239,16 +239,22 @@ static double idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 	return f->has_slots && f->work_s > 0 ? IDLE_LIKELY * at_most / f->work_s : 0;
 }
 
+/* The most that c2 vCPUs carry, if @away_s of today's work stays away as they fill. */
+static double most_by_work(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2, double away_s)
+{
+	return hr_work_bound(c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s - away_s);
+}
+
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
 static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
 {
-	double c2 = f->c * (z ? 2 : 1), c_eff = c2 * f->delivered;
-	double x_s = x->conf->x_ms / 1e3;
+	double c2 = f->c * (z ? 2 : 1);
 	/* If work grows as the load does; if none of what idle CPUs add stays; as is likely. */
-	double same = hr_work_bound(c_eff, f->t_s, x_s, f->work_s);
-	double work = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - f->idle_work_s);
-	double middle = hr_work_bound(c_eff, f->t_s, x_s, f->work_s - IDLE_LIKELY * f->idle_work_s);
+	double same = most_by_work(x, f, c2, 0);
+	double work = most_by_work(x, f, c2, f->idle_work_s);
+	double middle = most_by_work(x, f, c2, IDLE_LIKELY * f->idle_work_s);
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
@@ -287,8 +293,8 @@ static void vq_bounds(
 			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work; "
 			"%.3f and %.3f if %.0f and 100 %% of the %.3f CPU-s that idle CPUs may add "
 			"stay away)",
-			same, c_eff, f->t_s, x_s, f->work_s, middle, work, 100 * IDLE_LIKELY,
-			f->idle_work_s);
+			same, c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s, middle,
+			work, 100 * IDLE_LIKELY, f->idle_work_s);
 	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
 		/* The work bound cuts the extrapolation. */
 		b->likely = hr_opt_of(middle);
@@ -379,6 +385,21 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 }
 
 /*
+ * Measured not late, whatever the queue says: what more would fit is not known, only the CPUs' work
+ * bounds it.  Where that leaves less than the target, the truth is between 1 and that bound.
+ */
+static void not_late_by_far(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
+{
+	double work = f->has_slots ? fmax(most_by_work(x, f, f->c, f->idle_work_s), 1) : HR_K_MAX;
+
+	b->likely.has = work < x->conf->k_target;
+	b->likely.v = sqrt(work);
+	if (b->at_most.has)
+		b->at_most.v = fmax(b->at_most.v, fmin(x->conf->k_target, work));
+}
+
+/*
  * Does stage 1 see what was measured at today's load (answer-model 4.7)?  Too pessimistic: likely
  * is anchored at the measurement (hr_vq_today); beyond what that can mend it is unknown.  Too
  * optimistic: nothing beyond today is promised.
@@ -403,10 +424,7 @@ static void self_check(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	if (predicted < measured) {
 		b->at_least = hr_opt_of(b->at_least.has ? fmin(b->at_least.v, 1) : 1);
 	} else if (f->today <= HR_VQ_TODAY_MIN && b->likely.v < x->conf->k_target) {
-		b->likely.has = false;
-		/* Today's load was measured not late: it fits. */
-		if (b->at_most.has)
-			b->at_most.v = fmax(b->at_most.v, x->conf->k_target);
+		not_late_by_far(x, f, b);
 	} else {
 		return;
 	}
