@@ -105,6 +105,7 @@ struct hr_store_sqlite {
 	int wal_pages;                 /* as the last commit left it */
 	struct hr_sqlite_mover *mover; /* NULL: the log is moved by who calls maintain() */
 	unsigned moves;                /* of the mover, since the log began */
+	bool anew; /* the log began anew, without the writer having a hand in it */
 	struct hr_packer *packer;
 	struct hr_sql_coming coming;
 	struct hr_sql_finds finds;

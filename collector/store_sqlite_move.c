@@ -3,9 +3,10 @@
  * The log moves into the file beside the writer.  16 MiB of pages and their fsync take 70 to 120
  * ms, in which the writer's thread would acknowledge nothing; a PASSIVE checkpoint may run on
  * another connection while it commits.  This thread owns that connection and nothing else.  It
- * moves what was in the log when it began, and makes the file's pages durable.  So what is left for
- * the writer, between two groups, are the pages of the last groups: then all of the log is in the
- * file, and SQLite begins it anew with the next commit.
+ * moves what was in the log when it began, and makes the file's pages durable, again and again
+ * until little is left.  So what is left for the writer, between two groups, are the pages of the
+ * last one, which make a short fsync: then all of the log is in the file, and SQLite begins it anew
+ * with the next commit.  It does so by itself when none came while the last pages were moved.
  *
  * Nothing depends on it: a page is read from the log until a checkpoint that saw all of the log has
  * synced the file (that of the writer), whatever was copied before.
@@ -17,8 +18,8 @@
 #include "collector/store_sqlite.h"
 
 #define WAL_PAGES_DUE  4000                  /* 16 MiB: checkpoint outside the commits */
-#define WAL_REST       600                   /* of it for the writer, 3 ms; else moved again ... */
-#define WAL_MOVES      4                     /* ... up to so many times */
+#define WAL_REST       100                   /* of it for the writer, and their fsync; else ... */
+#define WAL_MOVES      16                    /* ... moved again, up to so many times */
 #define WAL_BYTES_HIGH (64ULL * 1024 * 1024) /* then wait for readers and cut the file */
 
 enum step {
@@ -167,6 +168,12 @@ static bool is_moved(struct hr_store_sqlite *q, int *ret_result)
 	*ret_result = hr_sqlite_result_of(q, m.rc, "moving the log", m.words);
 	if (*ret_result != 0)
 		return false;
+	if (q->anew) { /* what was moved is of the log before this one */
+		q->anew = false;
+		q->moves = 0;
+		hr_sqlite_mover_ask(q->mover);
+		return false;
+	}
 	if (q->wal_pages - m.pages > WAL_REST && ++q->moves < WAL_MOVES) {
 		hr_sqlite_mover_ask(q->mover);
 		return false;

@@ -200,6 +200,7 @@ static int on_wal(void *arg, sqlite3 *db, const char *name, int pages)
 
 	(void)db;
 	(void)name;
+	q->anew |= pages < q->wal_pages;
 	q->wal_pages = pages;
 	return SQLITE_OK;
 }

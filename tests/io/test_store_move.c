@@ -2,6 +2,7 @@
 /* The log that a thread of its own moves into the file, against real files. */
 #include "tests/io/store_world.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <time.h>
@@ -13,6 +14,48 @@
 #define MIB      (1024ULL * 1024)
 
 static uint64_t body[BODY_LEN / 8]; /* which nothing makes shorter */
+
+/* Pages that this thread moved itself, at most at a time. */
+static struct {
+	pthread_t thread;
+	const char *path;
+	uint32_t most;
+	unsigned n;
+} own;
+
+/* A number of the log's index: 16, frames in the log; 96, those that are in the file. */
+static uint32_t of_index(const char *path, long at)
+{
+	char name[300];
+	uint32_t v = 0;
+	FILE *f;
+
+	(void)snprintf(name, sizeof(name), "%s-shm", path);
+	f = fopen(name, "r");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, at, SEEK_SET), 0);
+	assert_int_equal(fread(&v, sizeof(v), 1, f), 1);
+	(void)fclose(f);
+	return v;
+}
+
+/* Before the library's, which it calls. */
+int sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode, int *frames, int *moved)
+{
+	int (*real)(sqlite3 *, const char *, int, int *, int *);
+	bool is_own = own.path && pthread_equal(pthread_self(), own.thread);
+	uint32_t before = is_own ? of_index(own.path, 96) : 0, now;
+	int rc;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_wal_checkpoint_v2");
+	rc = real(db, name, mode, frames, moved);
+	if (is_own) {
+		now = of_index(own.path, 96);
+		own.most = now > before && now - before > own.most ? now - before : own.most;
+		own.n++;
+	}
+	return rc;
+}
 
 /* One group of ROWS rows, the @i-th; about 1 MiB of the log. */
 static void group(struct world *w, uint64_t i)
@@ -150,6 +193,39 @@ static void the_log_begins_anew_under_constant_writing(void **state)
 	assert_int_equal(count(w->path), groups * ROWS);
 }
 
+/*
+ * All of the log is moved and nobody commits: the next commit begins it anew.  What the thread did
+ * before says nothing about the new log, which would be the writer's to move, all 16 MiB of it.
+ */
+static void a_log_that_began_anew_meanwhile_is_moved_by_the_thread_too(void **state)
+{
+	struct world *w = *state;
+	const struct hr_store_sqlite_conf conf = {.path = w->path, .mover = true};
+	uint32_t before = 0, frames;
+	unsigned began = 0;
+
+	w->s->ops->close(w->s);
+	w->s = hr_store_sqlite_open(&conf, w->note, w->error);
+	assert_non_null(w->s);
+	own.thread = pthread_self();
+	own.path = w->path;
+	own.most = own.n = 0;
+	for (uint64_t i = 0; i < 120; i++) {
+		group(w, i);
+		frames = of_index(w->path, 16);
+		began += frames < before;
+		before = frames;
+		assert_int_equal(w->s->ops->maintain(w->s), 0);
+		/* due: until the thread has moved it all, or the writer has */
+		for (int k = 0; frames >= 4000 && k < 20000 && of_index(w->path, 96) < frames; k++)
+			pause_ms(1);
+	}
+	own.path = NULL;
+	assert_true(began >= 4);
+	assert_true(own.most < 1000);
+	assert_int_equal(count(w->path), 120 * ROWS);
+}
+
 /* A move that ends while nobody asks, and a close in the middle of one. */
 static void a_close_waits_for_a_move(void **state)
 {
@@ -173,6 +249,7 @@ int main(void)
 		SQLITE(what_was_moved_is_in_the_file),
 		SQLITE(a_reader_keeps_the_rest_in_the_log),
 		SQLITE(the_log_begins_anew_under_constant_writing),
+		SQLITE(a_log_that_began_anew_meanwhile_is_moved_by_the_thread_too),
 		SQLITE(a_close_waits_for_a_move),
 	};
 
