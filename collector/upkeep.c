@@ -258,8 +258,7 @@ static uint64_t first_unsaved(struct hr_writer *w)
 	return n;
 }
 
-/* Trims the journal and removes a chunk of old rows.  True: there may be more. */
-static bool expire(struct hr_writer *w)
+bool hr_writer_expire(struct hr_writer *w)
 {
 	uint64_t below = w->peers ? 0 : first_unsaved(w); /* shared: the store trims by states */
 	uint64_t t = hr_clock_mono_ns(), end;
@@ -349,7 +348,7 @@ static void expire_some(struct hr_writer *w)
 	uint64_t now = hr_clock_mono_ns();
 
 	if (now >= w->next_expire_ns && atomic_load(&w->keeper))
-		w->next_expire_ns = now + (expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
+		w->next_expire_ns = now + (hr_writer_expire(w) ? EXPIRE_EVERY : EXPIRE_IDLE);
 }
 
 static void roll_up(struct hr_writer *w)
@@ -409,6 +408,6 @@ void hr_writer_upkeep_last(struct hr_writer *w)
 		if (save_some(w, true, &saved) != 0)
 			return; /* the journal still has it all */
 	} while (saved > 0);
-	for (unsigned i = 0; i < TRIM_LAST && atomic_load(&w->keeper) && expire(w); i++)
+	for (unsigned i = 0; i < TRIM_LAST && atomic_load(&w->keeper) && hr_writer_expire(w); i++)
 		;
 }

@@ -197,6 +197,8 @@ void hr_writer_upkeep(struct hr_writer *w);
 /* The store's own upkeep, when due; also between groups of a long queue, or its log would grow. */
 void hr_writer_maintain(struct hr_writer *w);
 void hr_writer_upkeep_last(struct hr_writer *w);
+/* One transaction of expiry: the journal trimmed, old rows removed.  True: there may be more. */
+bool hr_writer_expire(struct hr_writer *w);
 void hr_writer_gauges(struct hr_writer *w);
 /* There is news of @host: its answer is made in one of the next passes. */
 void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host);

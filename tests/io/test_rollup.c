@@ -11,6 +11,7 @@
 
 #include "collector/check_store.h"
 #include "collector/core/digest.h"
+#include "collector/rollup_private.h"
 #include "collector/writer_private.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -232,6 +233,102 @@ static void nothing_leaves_a_tier_before_the_next_one_has_it(void **state)
 	assert_tier(t, HR_TIER_HOUR);
 }
 
+static bool check_store(const struct world *t, FILE *to)
+{
+#ifdef HR_HAVE_PG
+	if (getenv("HR_TEST_PG"))
+		return hr_store_pg_check(t->path, to);
+#endif
+	return hr_check_store(t->path, to);
+}
+
+static int64_t count_of(const struct world *t, const char *sql)
+{
+	return sql_number(t->path, sql);
+}
+
+static struct {
+	const struct hr_store_ops *real;
+	unsigned pieces, fail_piece; /* of a transaction; the number of the one that fails */
+	bool fail_commit;
+} expiry;
+
+static int watch_expire(struct hr_store *s, uint64_t slot, uint64_t below_n, uint32_t max,
+	uint32_t *ret_rows, uint64_t *ret_windows)
+{
+	if (++expiry.pieces == expiry.fail_piece)
+		return HR_STORE_FULL;
+	return expiry.real->expire(s, slot, below_n, max, ret_rows, ret_windows);
+}
+
+static int watch_commit(struct hr_store *s)
+{
+	return expiry.fail_commit ? HR_STORE_FULL : expiry.real->commit(s);
+}
+
+static uint64_t raw_windows(const struct world *t)
+{
+	return (uint64_t)count_of(t, "SELECT ifnull(sum(last-seq+1),0) FROM w10");
+}
+
+/*
+ * A transaction of as many pieces as fit its time, which is not durable: until one of at least two
+ * was undone, and nothing is to be seen of any.
+ */
+static void expire_in_vain(struct world *t, unsigned fail_piece)
+{
+	uint64_t windows = raw_windows(t);
+	int i;
+
+	expiry.fail_piece = fail_piece;
+	expiry.fail_commit = fail_piece == 0;
+	for (i = 0, expiry.pieces = 0; i < 10000 && expiry.pieces < 2; i++) {
+		expiry.pieces = 0;
+		assert_false(hr_writer_expire(t->w));
+		assert_int_equal(raw_windows(t), windows);
+		assert_int_equal(atomic_load(&t->count.v[HR_COUNT_EXPIRED]), 0);
+		assert_int_equal(t->w->rollup->now[HR_TIER_RAW].out_windows, 0);
+		assert_int_equal(hr_writer_state(t->w), HR_WRITER_DISK_FULL);
+	}
+	assert_true(expiry.pieces >= 2);
+	expiry.fail_piece = 0;
+	expiry.fail_commit = false;
+}
+
+static void pieces_of_expiry_that_are_not_durable_are_neither_lost_nor_expired_twice(void **state)
+{
+	struct world *t = *state;
+	FILE *to = fopen("/dev/null", "w");
+	struct hr_store_ops ops = *t->w->store->ops;
+	const unsigned n = 300; /* six pieces */
+
+	assert_non_null(to);
+	for (uint64_t i = 0; i < n && !getenv("HR_TEST_PG"); i++)
+		assert_int_equal(send(t, 1, 11, i, i * 10000), 0);
+	roll(t);
+	hr_writer_upkeep_last(t->w); /* the journal needs none of them from here on */
+	t->w->conf.windows_ms = HR_HOUR_MS;
+	expiry.real = t->w->store->ops;
+	ops.expire = watch_expire;
+	ops.commit = watch_commit;
+	t->w->store->ops = &ops;
+	if (!getenv("HR_TEST_PG")) {
+		assert_int_equal(raw_windows(t), n);
+		expire_in_vain(t, 2);
+		expire_in_vain(t, 0);
+		assert_true(check_store(t, to));
+		while (hr_writer_expire(t->w))
+			;
+		assert_int_equal(raw_windows(t), 0);
+		assert_int_equal(atomic_load(&t->count.v[HR_COUNT_EXPIRED]), n);
+		assert_int_equal(t->w->rollup->now[HR_TIER_RAW].out_windows, n);
+		assert_true(check_store(t, to));
+		assert_tier(t, HR_TIER_5MIN);
+	}
+	t->w->store->ops = expiry.real;
+	fclose(to);
+}
+
 /* Asked in steps of 5 minutes, of an hour and of 10 s: the same mean from whichever tier. */
 static void history_reads_the_same_demand_from_every_tier(void **state)
 {
@@ -285,20 +382,6 @@ static void history_reads_the_same_demand_from_every_tier(void **state)
 			hr_rollup_settle(t->w, true);
 		}
 	}
-}
-
-static bool check_store(const struct world *t, FILE *to)
-{
-#ifdef HR_HAVE_PG
-	if (getenv("HR_TEST_PG"))
-		return hr_store_pg_check(t->path, to);
-#endif
-	return hr_check_store(t->path, to);
-}
-
-static int64_t count_of(const struct world *t, const char *sql)
-{
-	return sql_number(t->path, sql);
 }
 
 /* Windows that are in every saved state become packs, late ones stay; nothing is lost or doubled.
@@ -431,6 +514,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			nothing_leaves_a_tier_before_the_next_one_has_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			pieces_of_expiry_that_are_not_durable_are_neither_lost_nor_expired_twice,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			history_reads_the_same_demand_from_every_tier, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -246,11 +246,10 @@ static void stall(const char *dir, uint32_t hosts)
 		.windows_ms = HR_HOUR_MS,
 		.five_min_ms = 14 * 24 * HR_HOUR_MS,
 		.hours_ms = 730 * 24 * HR_HOUR_MS};
-	uint64_t slots = 240, t, cpu, all, steps = 0, expired = 0;
+	uint64_t slots = 240, t, cpu, all, steps = 0;
 	struct hr_board board;
 	struct hr_writer *w;
 	char path[4096], error[HR_STORE_ERROR_LEN];
-	uint32_t rows;
 
 	(void)snprintf(path, sizeof(path), "%s/stall.db", dir);
 	fill(path, hosts, (hr_clock_wall_ms() - 3 * HR_HOUR_MS) / HR_STORE_SLOT_MS, slots);
@@ -271,17 +270,12 @@ static void stall(const char *dir, uint32_t hosts)
 		"window, longest %.1f ms\n",
 		hosts, (unsigned long long)slots * hosts, (unsigned long long)steps,
 		(double)all / 1e9, (double)cpu / (double)(slots * hosts), longest(&count));
-	for (rows = 50; rows >= 50; expired += rows) {
-		t = hr_clock_mono_ns();
-		must(w->store->ops->begin(w->store) == 0, "begin");
-		must(hr_rollup_expire(w, UINT64_MAX >> 1, 50, &rows) == 0, "expire");
-		must(w->store->ops->commit(w->store) == 0, "commit");
-		hr_rollup_settle(w, true);
-		hr_writer_stall(w, HR_STEP_EXPIRY, t);
+	for (steps = 1; hr_writer_expire(w); steps++)
 		(void)w->store->ops->maintain(w->store);
-	}
-	(void)printf("expiry: %llu rows, longest transaction %.1f ms\n",
-		(unsigned long long)expired,
+	must(hr_writer_state(w) == HR_WRITER_OK, "expire");
+	(void)printf("expiry: %llu rows in %llu transactions, longest %.1f ms\n",
+		(unsigned long long)atomic_load(&count.v[HR_COUNT_EXPIRED]),
+		(unsigned long long)steps,
 		(double)atomic_load(&count.stall_us[HR_STEP_EXPIRY]) / 1e3);
 	hr_writer_close(w);
 	hr_board_done(&board);
