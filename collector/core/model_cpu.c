@@ -22,6 +22,8 @@
 #define FAR          1.5  /* growth inside bursts from which on it is extrapolated */
 #define FAR_POWER    0.6  /* and how fast its error grows from there */
 #define REPLAYED     1.25 /* at_most of a believed replay over its likely, at least */
+#define FIXED        0.1  /* of the work that others may do, whatever the load is, at most */
+#define WORK_VARIES  1.05 /* what a request costs, from one run of the same load to another */
 #define IDLE_LIKELY  0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
 #define FULL         0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
@@ -239,11 +241,22 @@ static double idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 	return f->has_slots && f->work_s > 0 ? IDLE_LIKELY * at_most / f->work_s : 0;
 }
 
-/* The most that c2 vCPUs carry, if @away_s of today's work stays away as they fill. */
-static double most_by_work(
+/* What c2 vCPUs carry by their work, if it grows as the load does but for @away_s that stay away.
+ */
+static double by_work(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2, double away_s)
 {
 	return hr_work_bound(c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s - away_s);
+}
+
+/* The most: none of what idle CPUs add stays, others' work does not grow, and requests cost less.
+ */
+static double most_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2)
+{
+	double room = c2 * f->delivered * (f->t_s + x->conf->x_ms / 1e3);
+	double fixed = FIXED * f->work_s, grows = f->work_s - f->idle_work_s - fixed;
+
+	return grows > 0 ? fmax(WORK_VARIES * (room - fixed) / grows, 0) : INFINITY;
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
@@ -251,10 +264,9 @@ static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
 {
 	double c2 = f->c * (z ? 2 : 1);
-	/* If work grows as the load does; if none of what idle CPUs add stays; as is likely. */
-	double same = most_by_work(x, f, c2, 0);
-	double work = most_by_work(x, f, c2, f->idle_work_s);
-	double middle = most_by_work(x, f, c2, IDLE_LIKELY * f->idle_work_s);
+	/* If work grows as the load does; at most; as is likely. */
+	double same = by_work(x, f, c2, 0), work = most_by_work(x, f, c2);
+	double middle = by_work(x, f, c2, IDLE_LIKELY * f->idle_work_s);
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
@@ -291,10 +303,11 @@ static void vq_bounds(
 	if (f->has_slots)
 		hr_trace_say(x->t,
 			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work; "
-			"%.3f and %.3f if %.0f and 100 %% of the %.3f CPU-s that idle CPUs may add "
-			"stay away)",
+			"%.3f if %.0f %% of the %.3f CPU-s that idle CPUs may add stay away; at "
+			"most %.3f: all of them do, %.0f %% of the work does not grow, and a "
+			"request costs 1 / %.2f)",
 			same, c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s, middle,
-			work, 100 * IDLE_LIKELY, f->idle_work_s);
+			100 * IDLE_LIKELY, f->idle_work_s, work, 100 * FIXED, WORK_VARIES);
 	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
 		/* The work bound cuts the extrapolation. */
 		b->likely = hr_opt_of(middle);
@@ -391,7 +404,7 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 static void not_late_by_far(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
-	double work = f->has_slots ? fmax(most_by_work(x, f, f->c, f->idle_work_s), 1) : HR_K_MAX;
+	double work = f->has_slots ? fmax(most_by_work(x, f, f->c), 1) : HR_K_MAX;
 
 	b->likely.has = work < x->conf->k_target;
 	b->likely.v = sqrt(work);
