@@ -4,15 +4,17 @@ import json
 import math
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
-from rig import BUILD, Skip, call, cgroup, measure, need, on_exit, quietly, read, resource, start, stop, write
+from rig import BUILD, TRIES, Skip, call, cgroup, measure, need, on_exit, quietly, read, resource, start, stop, write
 from table import Row
 
 DISK_CAP = 300  # writes a second
 NET_CAP = 40e6 / 8  # bytes a second
+LATE_MS = 10
 
 
 def _loop_disk(group):
@@ -49,7 +51,7 @@ def _fio(dev, group, rate, seconds, **kw):
 def _got(p):
     out, _ = p.communicate(timeout=300)
     w = json.loads(out)["jobs"][0]["write"]
-    return w["iops"], w["clat_ns"]["mean"] / 1e6
+    return w["iops"], w["clat_ns"]["mean"] / 1e6, w["clat_ns"]["percentile"]["99.000000"] / 1e6
 
 
 def _cap_row(case, r, true, answer, info, group):
@@ -57,13 +59,13 @@ def _cap_row(case, r, true, answer, info, group):
     learned = r and r["capacity"]["source"] == "learned"
     value = r["capacity"]["value"] if learned else None
     return Row(case, 1, answer, true, group, headroom={"at_least": None, "likely": value, "at_most": None},
-               k_max=math.inf, info=info)
+               k_max=math.inf, info=info, judge="gain")
 
 
 def disk(o):
     group = cgroup("blkio")
     dev, name = _loop_disk(group)
-    got, _ = _got(_fio(dev, group, 800, 5))
+    got = _got(_fio(dev, group, 800, 5))[0]
     if not 0.9 * DISK_CAP < got < 1.1 * DISK_CAP:
         raise Skip(f"the throttle did not act: {got:.0f} writes a second")
 
@@ -76,7 +78,13 @@ def disk(o):
             info["got"] = _got(p)
             return answer, info
 
-        (answer, info), foreign = quietly(below)
+        for _ in range(TRIES):
+            (answer, info), foreign = quietly(below)
+            if info["got"][2] <= LATE_MS:
+                break
+        else:  # the disk below was late by itself: what it would carry is not known
+            print(f"  (1 % of fio's own writes took {info['got'][2]:.0f} ms at {rate}/s: void)", file=sys.stderr)
+            continue
         r = resource(answer, "disk", name)
         info["foreign"] = foreign
         invented = r["capacity"]["source"] == "learned"
