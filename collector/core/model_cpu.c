@@ -23,7 +23,7 @@
 #define FAR_POWER    0.6  /* and how fast its error grows from there */
 #define REPLAYED     1.25 /* at_most of a believed replay over its likely, at least */
 #define FIXED        0.1  /* of the work that others may do, whatever the load is, at most */
-#define WORK_VARIES  1.05 /* what a request costs, from one run of the same load to another */
+#define CHEAPER      0.25 /* of the cost of a request, at most, that goes as all CPUs fill otherwise */
 #define IDLE_LIKELY  0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
 #define FULL         0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
@@ -249,14 +249,14 @@ static double by_work(
 	return hr_work_bound(c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s - away_s);
 }
 
-/* The most: none of what idle CPUs add stays, others' work does not grow, and requests cost less.
- */
+/* The most: none of what idle CPUs add stays, others' work does not grow, requests cost less. */
 static double most_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2)
 {
 	double room = c2 * f->delivered * (f->t_s + x->conf->x_ms / 1e3);
 	double fixed = FIXED * f->work_s, grows = f->work_s - f->idle_work_s - fixed;
 
-	return grows > 0 ? fmax(WORK_VARIES * (room - fixed) / grows, 0) : INFINITY;
+	return grows > 0 ? fmax((1 + CHEAPER * (1 - f->busy)) * (room - fixed) / grows, 0)
+			 : INFINITY;
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
@@ -305,9 +305,10 @@ static void vq_bounds(
 			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work; "
 			"%.3f if %.0f %% of the %.3f CPU-s that idle CPUs may add stay away; at "
 			"most %.3f: all of them do, %.0f %% of the work does not grow, and a "
-			"request costs 1 / %.2f)",
+			"request costs 1 / %.3f)",
 			same, c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s, middle,
-			100 * IDLE_LIKELY, f->idle_work_s, work, 100 * FIXED, WORK_VARIES);
+			100 * IDLE_LIKELY, f->idle_work_s, work, 100 * FIXED,
+			1 + CHEAPER * (1 - f->busy));
 	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
 		/* The work bound cuts the extrapolation. */
 		b->likely = hr_opt_of(middle);
@@ -399,17 +400,18 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 
 /*
  * Measured not late, whatever the queue says: what more would fit is not known, only the CPUs' work
- * bounds it.  Where that leaves less than the target, the truth is between 1 and that bound.
+ * bounds it.  Where that leaves less than the target, the truth is not far from today's load.
  */
 static void not_late_by_far(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
-	double work = f->has_slots ? fmax(most_by_work(x, f, f->c), 1) : HR_K_MAX;
+	double most = f->has_slots ? fmax(most_by_work(x, f, f->c), 1) : HR_K_MAX;
 
-	b->likely.has = work < x->conf->k_target;
-	b->likely.v = sqrt(work);
+	b->likely.has = most < x->conf->k_target;
+	if (b->likely.has)
+		b->likely.v = sqrt(fmax(by_work(x, f, f->c, 0), 1));
 	if (b->at_most.has)
-		b->at_most.v = fmax(b->at_most.v, fmin(x->conf->k_target, work));
+		b->at_most.v = fmax(b->at_most.v, fmin(x->conf->k_target, most));
 }
 
 /*
