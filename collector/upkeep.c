@@ -20,7 +20,8 @@
 #define TRIM_ROWS       1000               /* of the journal at once: less than 1 ms */
 #define TRIM_LAST       20                 /* such transactions at the end */
 #define STATS_EVERY     (5 * HR_NS_PER_S)
-#define SAVE_AT_ONCE    64                 /* states per transaction */
+#define SAVE_AT_ONCE    64                 /* states per transaction, */
+#define SAVE_SLICE_NS   (8 * HR_NS_PER_MS) /* and as many as are put in that time */
 #define SAVE_LOOK       2000               /* hosts looked at per pass, */
 #define LOOK_ROUND_NS   (10 * HR_NS_PER_S) /* and of more all in this time */
 #define FEW_HOSTS       1000               /* looking at all of them takes no time */
@@ -187,9 +188,17 @@ uint32_t hr_writer_look(const struct hr_writer *w, uint32_t most, uint64_t *at_n
 	return n < most ? (uint32_t)n : most;
 }
 
+static bool is_due_to_save(
+	const struct hr_writer *w, const struct hr_host *host, bool all, bool too_hot, uint64_t now)
+{
+	if (!host->vm || !host->is_stored)
+		return false;
+	return too_hot || (host->unsaved_n && (all || now - host->saved_ns >= w->conf.save_ns));
+}
+
 /*
- * Saves up to SAVE_AT_ONCE states that are due (@all: whatever changed), in one
- * transaction; goes on next time where it stopped.
+ * Saves states that are due (@all: whatever changed), in one transaction that ends by
+ * number or by time; goes on next time where it stopped.
  */
 static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 {
@@ -200,24 +209,22 @@ static int save_some(struct hr_writer *w, bool all, uint32_t *ret_saved)
 	struct hr_host *due[SAVE_AT_ONCE];
 	bool saved[SAVE_AT_ONCE];
 	uint32_t n = 0, n_saved = 0;
-	int r;
+	int r = 0;
 
-	for (; look > 0 && n < SAVE_AT_ONCE; look--) {
-		struct hr_host *host;
-
-		w->save_at = w->save_at + 1 < w->hosts.n ? w->save_at + 1 : 0;
-		host = w->hosts.by_no[w->save_at];
-		if (!host->vm || !host->is_stored || (!host->unsaved_n && !too_hot))
-			continue;
-		if (all || too_hot || now - host->saved_ns >= w->conf.save_ns)
-			due[n++] = host;
-	}
 	*ret_saved = 0;
+	for (; look > 0 && n < SAVE_AT_ONCE && r == 0; look--) {
+		w->save_at = w->save_at + 1 < w->hosts.n ? w->save_at + 1 : 0;
+		due[n] = w->hosts.by_no[w->save_at];
+		if (!is_due_to_save(w, due[n], all, too_hot, now))
+			continue;
+		r = n == 0 ? hr_store_begin_lazy(w->store) : 0;
+		r = r ? r : save_one(w, due[n], &saved[n]);
+		n++;
+		if (!all && hr_clock_mono_ns() >= now + SAVE_SLICE_NS)
+			break;
+	}
 	if (n == 0)
 		return 0;
-	r = hr_store_begin_lazy(w->store);
-	for (uint32_t i = 0; i < n && r == 0; i++)
-		r = save_one(w, due[i], &saved[i]);
 	if (r == 0)
 		r = w->store->ops->commit(w->store);
 	if (r != 0) {

@@ -231,6 +231,28 @@ static void what_is_put_counts_in_the_time_of_a_pass(void **state)
 	assert_same(t);
 }
 
+/* The same of models that stay in memory and are due to be saved, one look for each. */
+static void what_is_saved_counts_in_the_time_of_a_pass(void **state)
+{
+	struct world *t = *state;
+	struct hr_store *store = t->kept.w->store;
+	struct hr_store_ops ops = *store->ops;
+
+	watched.real = store->ops;
+	ops.put_state = slow_put;
+	for (uint8_t h = 1; h <= HOSTS; h++)
+		send(t, h, 1, 10000, true);
+	t->kept.w->conf.save_ns = 0;
+	store->ops = &ops;
+	for (uint64_t i = 1; i <= HOSTS; i++) {
+		hr_writer_upkeep(t->kept.w);
+		assert_int_equal(atomic_load(&t->kept.count.v[HR_COUNT_STATES_SAVED]), i);
+	}
+	for (uint32_t i = 0; i < HOSTS; i++)
+		assert_int_equal(t->kept.w->hosts.by_no[i]->unsaved_n, 0);
+	store->ops = watched.real;
+}
+
 static int put_twice(struct hr_store *s, const struct hr_store_state *v)
 {
 	return watched.read++ == 1 ? HR_STORE_FULL : watched.real->put_state(s, v);
@@ -357,6 +379,8 @@ int main(void)
 			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_is_put_counts_in_the_time_of_a_pass, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_saved_counts_in_the_time_of_a_pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_state_that_cannot_be_put_undoes_the_turns_of_its_pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(
