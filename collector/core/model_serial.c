@@ -13,9 +13,6 @@
 #define ALONE    0.55   /* share of its process that one thread must take when it has peers */
 #define SINCE_MS 600000 /* same thread for 10 min, unless the window is all there is */
 #define HOT_U    0.05   /* threads below it cannot limit within 8x: 0.9 / 0.05 = 18 */
-#define WORKER_O 0.7    /* on-CPU share from which on one of a few workers is near its end */
-#define WORKER_M 1.25   /* model error: others of its pool may take some of its work */
-#define FULLER   1.15   /* than all CPUs are: else they are what is short */
 
 static double use_u(const struct hr_use *u, const struct hr_minute *m)
 {
@@ -36,20 +33,6 @@ static double use_o(const struct hr_use *u, const struct hr_minute *m)
 	return m->covered_ms ? (double)u->oncpu_ms / (double)m->covered_ms : 0;
 }
 
-/* Processes of one name whose thread of one name has half of this one's use: a pool of them. */
-static unsigned equals(const struct hr_minute *m, const struct hr_use *u)
-{
-	unsigned n = 0;
-
-	for (uint8_t i = 0; i < m->n_use; i++) {
-		const struct hr_use *v = &m->use[i];
-
-		n += v != u && v->pid != u->pid && strcmp(v->process, u->process) == 0 &&
-		     strcmp(v->comm, u->comm) == 0 && 2 * use_u(v, m) >= use_u(u, m);
-	}
-	return n;
-}
-
 /*
  * One of several equals shares its load with them: a pool, inside a process or of processes.
  * A thread with peers (others of its process with half its time) is still the limit when it does
@@ -57,39 +40,16 @@ static unsigned equals(const struct hr_minute *m, const struct hr_use *u)
  */
 static bool is_pool(const struct hr_minute *m, const struct hr_use *u)
 {
-	return (u->peers > 0 && (double)u->oncpu_ms <= ALONE * (double)u->process_oncpu_ms) ||
-	       equals(m, u) > 0;
-}
+	if (u->peers > 0 && (double)u->oncpu_ms <= ALONE * (double)u->process_oncpu_ms)
+		return true;
+	for (uint8_t i = 0; i < m->n_use; i++) {
+		const struct hr_use *v = &m->use[i];
 
-static unsigned workers(const struct hr_minute *m, const struct hr_use *u)
-{
-	return 1 + u->peers + equals(m, u);
-}
-
-/*
- * No more workers than vCPUs, one of them on a CPU most of the time, more than the CPUs are busy:
- * what it was dealt waits for it, and no shortage of CPUs is seen (nginx without reuseport: one of
- * two had 50 to 97 % of the work).  A pool of more than that is limited by the CPUs.
- */
-static bool is_hot_worker(const struct hr_minute *m, const struct hr_use *u)
-{
-	double busy = m->covered_ms && m->cpus ? (double)m->ctr[HR_CTR_ONCPU_NS] / 1e6 /
-							 (double)m->covered_ms / m->cpus
-					       : 1;
-
-	return is_pool(m, u) && workers(m, u) <= m->cpus && use_o(u, m) >= WORKER_O &&
-	       use_o(u, m) >= FULLER * busy;
-}
-
-static int hottest_worker(const struct hr_minute *m)
-{
-	int best = -1;
-
-	for (uint8_t i = 0; i < m->n_use; i++)
-		if (is_hot_worker(m, &m->use[i]) &&
-			(best < 0 || use_o(&m->use[i], m) > use_o(&m->use[best], m)))
-			best = i;
-	return best;
+		if (v != u && v->pid != u->pid && strcmp(v->process, u->process) == 0 &&
+			strcmp(v->comm, u->comm) == 0 && 2 * use_u(v, m) >= use_u(u, m))
+			return true;
+	}
+	return false;
 }
 
 /* The hottest thread that is no pool's. */
@@ -108,10 +68,8 @@ static int hottest(const struct hr_minute *m)
 
 int hr_serial_candidate(const struct hr_minute *m)
 {
-	int i = hottest(m), w = hottest_worker(m);
+	int i = hottest(m);
 
-	if (w >= 0 && (i < 0 || use_o(&m->use[w], m) > use_u(&m->use[i], m)))
-		return w;
 	return i >= 0 && use_u(&m->use[i], m) >= HOT_U ? i : -1;
 }
 
@@ -137,49 +95,6 @@ static void same_at_every_size(struct hr_estimate *e)
 {
 	for (unsigned z = 0; z < HR_SIZE_N; z++)
 		e->at[z] = e->r.headroom;
-}
-
-/* The claim about @u, one of a kind. */
-static void single(const struct hr_ctx *x, const struct hr_use *u, struct hr_estimate *e)
-{
-	double busy = use_u(u, x->m), o = use_o(u, x->m);
-
-	single_server(&e->r.headroom, busy, o);
-	e->reason = "one thread does work that cannot be spread";
-	e->r.saturated = busy > RHO_MAX;
-	if (e->r.saturated)
-		hr_bounds_bad(&e->r.headroom);
-	same_at_every_size(e);
-	hr_trace_say(x->t,
-		"  likely = %.2f / %.3f, at_least = that / %.2f, at_most = %.2f x %.2f / %.3f",
-		RHO_MAX, busy, SERIAL_M, SERIAL_M, RHO_MAX, o);
-}
-
-/*
- * About the hottest of a few.  What it waits for a CPU is no end of its own, and others of the pool
- * may take some of what grows.  As many as vCPUs: there may be twice as many on twice the vCPUs.
- */
-static void worker(const struct hr_ctx *x, const struct hr_use *u, struct hr_estimate *e)
-{
-	struct hr_bounds *b = &e->r.headroom;
-	double o = use_o(u, x->m);
-
-	*b = (struct hr_bounds){
-		.at_least = hr_opt_of(RHO_MAX / o / WORKER_M), .likely = hr_opt_of(RHO_MAX / o)};
-	hr_bounds_tidy(b);
-	e->reason = "the hottest of a few workers is on a CPU most of the time";
-	e->r.saturated = o > RHO_MAX;
-	if (e->r.saturated)
-		hr_bounds_bad(b);
-	same_at_every_size(e);
-	for (unsigned z = 0; z < HR_SIZE_N; z++)
-		if (z != HR_SIZE_MEMORY && workers(x->m, u) >= x->m->cpus) {
-			e->at[z].likely.v *= 2;
-			e->at[z].at_most.has = false;
-		}
-	hr_trace_say(x->t,
-		"  one of %u workers on %u vCPUs: likely = %.2f / %.3f, at_least = that / %.2f",
-		workers(x->m, u), x->m->cpus, RHO_MAX, o, WORKER_M);
 }
 
 /* Without a list of threads: none of them can use more CPU than all of them together. */
@@ -235,17 +150,22 @@ void hr_model_serial(const struct hr_ctx *x, struct hr_estimate *ret)
 		return;
 	}
 	u = &m->use[i];
+	single_server(&ret->r.headroom, use_u(u, m), use_o(u, m));
+	ret->reason = "one thread does work that cannot be spread";
+	ret->r.saturated = use_u(u, m) > RHO_MAX;
 	demand_of(u, m, &ret->r);
 	hr_estimate_evidence(ret, "thread_busy_or_waiting", use_u(u, m), HR_UNIT_RATIO, src);
 	hr_estimate_evidence(ret, "thread_on_cpu", use_o(u, m), HR_UNIT_RATIO, src);
 	hr_estimate_evidence(ret, "share_of_process",
 		u->process_oncpu_ms ? (double)u->oncpu_ms / u->process_oncpu_ms : 1, HR_UNIT_RATIO,
 		src);
+	if (ret->r.saturated)
+		hr_bounds_bad(&ret->r.headroom);
+	same_at_every_size(ret);
 	hr_trace_say(x->t,
 		"serial: thread %s (%u) of %s: on CPU or waiting %.3f, on CPU %.3f of the time",
 		u->comm, u->tid, u->process, use_u(u, m), use_o(u, m));
-	if (is_pool(m, u))
-		worker(x, u, ret);
-	else
-		single(x, u, ret);
+	hr_trace_say(x->t,
+		"  likely = %.2f / %.3f, at_least = that / %.2f, at_most = %.2f x %.2f / %.3f",
+		RHO_MAX, use_u(u, m), SERIAL_M, SERIAL_M, RHO_MAX, use_o(u, m));
 }

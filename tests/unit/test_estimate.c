@@ -40,51 +40,6 @@ static void a_thread_at_60_percent_has_half_as_much_again(void **state)
 	}
 }
 
-/* Processes of one name, so much of the time on a CPU, and nothing else. */
-static void two_workers(struct bench *b, uint16_t hot_pm, uint16_t other_pm)
-{
-	one_thread(b, hot_pm, hot_pm);
-	b->m.use[1] = b->m.use[0];
-	b->m.use[1].pid = b->m.use[1].tid = 9;
-	b->m.use[1].oncpu_ms = b->m.use[1].process_oncpu_ms = other_pm * 10u;
-	b->m.use[1].u_max_pm = b->m.use[1].o_max_pm = other_pm;
-	b->m.n_use = 2;
-	b->m.ctr[HR_CTR_ONCPU_NS] = (hot_pm + other_pm) * 10000000ULL;
-}
-
-/* Two on two vCPUs, dealt unevenly; 0.9 / 0.8 / 1.25 = 0.9. */
-static void the_hottest_of_a_few_workers_is_a_limit(void **state)
-{
-	struct bench *b = *state;
-
-	two_workers(b, 800, 500);
-	assert_int_equal(hr_serial_candidate(&b->m), 0);
-	hr_model_serial(&b->x, &b->e);
-	fx_near(b->e.r.headroom.at_least.v, 0.9, 1e-9);
-	fx_near(b->e.r.headroom.likely.v, 1.125, 1e-9);
-	assert_false(b->e.r.headroom.at_most.has || b->e.r.saturated);
-	/* on twice the vCPUs there may be four */
-	fx_near(b->e.at[HR_SIZE_VCPUS].at_least.v, 0.9, 1e-9);
-	fx_near(b->e.at[HR_SIZE_VCPUS].likely.v, 2.25, 1e-9);
-	fx_near(b->e.at[HR_SIZE_MEMORY].likely.v, 1.125, 1e-9);
-	b->m.cpus = 4; /* two of them: not on more */
-	hr_model_serial(&b->x, &b->e);
-	fx_near(b->e.at[HR_SIZE_VCPUS].likely.v, 1.125, 1e-9);
-	two_workers(b, 940, 500);
-	hr_model_serial(&b->x, &b->e);
-	assert_true(b->e.r.saturated && b->e.r.headroom.at_most.v <= 1);
-	/* a third of the CPU time they wait for a CPU: that is the CPUs' */
-	b->m.use[0].u_max_pm = 1000;
-	b->m.use[0].o_max_pm = b->m.use[1].o_max_pm = 660;
-	assert_int_equal(hr_serial_candidate(&b->m), -1);
-	b->m.cpus = 1; /* two workers of one vCPU */
-	two_workers(b, 940, 500);
-	assert_int_equal(hr_serial_candidate(&b->m), -1);
-	b->m.cpus = 2; /* 0.76 of 2 CPUs are busy: 0.85 is no 1.15 times that */
-	two_workers(b, 850, 670);
-	assert_int_equal(hr_serial_candidate(&b->m), -1);
-}
-
 static void a_pool_is_not_serial(void **state)
 {
 	struct bench *b = *state;
@@ -93,8 +48,11 @@ static void a_pool_is_not_serial(void **state)
 	b->m.use[0].peers = 7;
 	b->m.use[0].process_oncpu_ms = 8 * 9500;
 	assert_int_equal(hr_serial_candidate(&b->m), -1);
-	/* two processes of one name, equally busy: a pool of processes that fills both CPUs */
-	two_workers(b, 950, 950);
+	/* two processes of one name, equally busy: a pool of processes */
+	one_thread(b, 950, 950);
+	b->m.use[1] = b->m.use[0];
+	b->m.use[1].pid = b->m.use[1].tid = 9;
+	b->m.n_use = 2;
 	assert_int_equal(hr_serial_candidate(&b->m), -1);
 	/* two programs of different names: each is limited by its own thread */
 	memcpy(b->m.use[1].process, "other", 6);
@@ -575,7 +533,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_thread_at_60_percent_has_half_as_much_again),
 		T(a_pool_is_not_serial),
-		T(the_hottest_of_a_few_workers_is_a_limit),
 		T(where_nothing_is_hot_the_claim_shows_what_it_is_about),
 		T(a_thread_hot_for_a_minute_is_not_yet_serial_for_the_service),
 		T(without_threads_the_busy_cpus_bound_serial),
