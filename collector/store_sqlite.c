@@ -542,7 +542,7 @@ static void close_store(struct hr_store *s)
 	hr_sqlite_mover_stop(q->mover);
 	for (size_t i = 0; i < HR_SQL_N; i++)
 		sqlite3_finalize(q->st[i]);
-	sqlite3_close(q->db);
+	hr_sqlite_close(q);
 	if (q->corrupt)
 		hr_sqlite_suspect(q);
 	hr_packer_free(q->packer);

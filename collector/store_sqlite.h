@@ -102,6 +102,7 @@ struct hr_store_sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *st[HR_SQL_N];
 	char *path;
+	int index_fd;                  /* of the log's index, where its blocks are held; -1 */
 	int wal_pages;                 /* as the last commit left it */
 	struct hr_sqlite_mover *mover; /* NULL: the log is moved by who calls maintain() */
 	unsigned moves;                /* of the mover, since the log began */
@@ -143,6 +144,9 @@ static inline struct hr_store_sqlite *hr_sqlite_of(struct hr_store *s)
  * in the page cache becomes durable here, or this fails.  0 or enum hr_store_result.
  */
 int hr_sqlite_first_checkpoint(struct hr_store_sqlite *q);
+
+/* Of this connection, and what held the blocks of the log's index for it. */
+void hr_sqlite_close(struct hr_store_sqlite *q);
 
 /* Between transactions: the next ones are worth no fsync of their own. */
 int hr_sqlite_set_lazy(struct hr_store_sqlite *q, bool lazy);

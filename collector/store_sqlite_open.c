@@ -22,9 +22,10 @@
 #define PAGE_BYTES  4096
 #define PATH_LEN    4096
 #define CACHE_BYTES (64ULL * 1024 * 1024)
-#define PROBE_ALL   1000        /* hosts: their states take a second to read */
-#define INDEX_PART  (32 * 1024) /* the log's index grows by this much ... */
-#define INDEX_PAGES 4062        /* ... for as many pages, 34 more behind the first */
+#define PROBE_ALL   1000             /* hosts: their states take a second to read */
+#define INDEX_PART  (32 * 1024)      /* the log's index grows by this much ... */
+#define INDEX_PAGES 4062             /* ... for as many pages, 34 more behind the first */
+#define INDEX_HELD  (8 * INDEX_PART) /* 128 MiB of log, twice what it is cut at */
 
 /* How far opening came. */
 enum outcome {
@@ -341,29 +342,68 @@ static enum outcome prepare(struct hr_store_sqlite *q, char error[HR_STORE_ERROR
  * a byte in each 4 KiB, which leaves the rest of them without a block where blocks are smaller
  * (ext4 below 512 MB has 1 KiB): to touch that on a full disk is SIGBUS.
  */
-static enum outcome room_for_index(const struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
+static bool small_blocks(const struct hr_store_sqlite *q, struct statvfs *ret_v)
 {
 	const char *slash = strrchr(q->path, '/');
-	char dir[PATH_LEN], name[PATH_LEN];
+	char dir[PATH_LEN];
+
+	return snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - q->path) + 1 : 1,
+		       slash ? q->path : ".") < (int)sizeof(dir) &&
+	       statvfs(dir, ret_v) == 0 && ret_v->f_frsize < PAGE_BYTES;
+}
+
+static bool index_path(const struct hr_store_sqlite *q, char ret_name[PATH_LEN])
+{
+	return snprintf(ret_name, PATH_LEN, "%s-shm", q->path) < PATH_LEN;
+}
+
+static uint64_t index_bytes(const struct hr_store_sqlite *q)
+{
+	return hr_sqlite_size_of(q->path, "-wal") / PAGE_BYTES / INDEX_PAGES * INDEX_PART +
+	       INDEX_PART;
+}
+
+static enum outcome room_for_index(const struct hr_store_sqlite *q, char error[HR_STORE_ERROR_LEN])
+{
+	uint64_t need = index_bytes(q), room;
 	struct stat old = {0}; /* it is truncated first */
-	uint64_t need, room;
+	char name[PATH_LEN];
 	struct statvfs v;
 
-	if (snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - q->path) + 1 : 1,
-		    slash ? q->path : ".") >= (int)sizeof(dir) ||
-		snprintf(name, sizeof(name), "%s-shm", q->path) >= (int)sizeof(name) ||
-		statvfs(dir, &v) < 0)
+	if (!small_blocks(q, &v) || !index_path(q, name))
 		return OPENED; /* what it is, opening will tell */
 	(void)stat(name, &old);
-	need = hr_sqlite_size_of(q->path, "-wal") / PAGE_BYTES / INDEX_PAGES * INDEX_PART +
-	       INDEX_PART;
 	room = (uint64_t)old.st_blocks * 512 + (uint64_t)v.f_bavail * v.f_frsize;
-	if (v.f_frsize >= PAGE_BYTES || room >= need)
+	if (room >= need)
 		return OPENED;
 	snprintf(error, HR_STORE_ERROR_LEN,
 		"%.200s: %llu KiB free, the index of the log needs %llu; free space on this disk",
-		dir, (unsigned long long)room / 1024, (unsigned long long)need / 1024);
+		name, (unsigned long long)room / 1024, (unsigned long long)need / 1024);
 	return REFUSED;
+}
+
+/*
+ * Blocks for the index of a log of any length, once SQLite has begun it anew, or a disk that fills
+ * up later ends the process.  The descriptor stays open until the database is closed: closing it
+ * before would give up SQLite's locks on that file, which are the process's.
+ */
+static void hold_index(struct hr_store_sqlite *q)
+{
+	char name[PATH_LEN];
+	struct statvfs v;
+
+	if (!small_blocks(q, &v) || !index_path(q, name))
+		return;
+	q->index_fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (q->index_fd >= 0 && fallocate(q->index_fd, 0, 0, INDEX_HELD) < 0)
+		(void)fallocate(q->index_fd, 0, 0, (off_t)index_bytes(q));
+}
+
+void hr_sqlite_close(struct hr_store_sqlite *q)
+{
+	sqlite3_close(q->db);
+	if (q->index_fd >= 0)
+		close(q->index_fd);
 }
 
 static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr_store_sqlite *q,
@@ -383,6 +423,8 @@ static enum outcome open_once(const struct hr_store_sqlite_conf *conf, struct hr
 	o = set_pragmas(q->db, conf, error);
 	if (o == OPENED)
 		o = check_schema(q->db, error);
+	if (o == OPENED)
+		hold_index(q);
 	if (o == OPENED)
 		o = prepare(q, error);
 	if (o == OPENED)
@@ -454,6 +496,7 @@ struct hr_store *hr_store_sqlite_open(const struct hr_store_sqlite_conf *conf,
 			return NULL;
 		}
 		q->base.ops = &hr_store_sqlite_ops;
+		q->index_fd = -1;
 		if (!get_memory(q, conf->path)) {
 			snprintf(error, HR_STORE_ERROR_LEN, "out of memory");
 			q->base.ops->close(&q->base);
