@@ -208,8 +208,15 @@ static size_t an_hour(struct world *w, enum hr_digest_detail detail, const enum 
 						    50 +
 					    (double)a->total / 2000 + 12);
 	}
-	for (unsigned c = 0; c < HR_CTR_N; c++)
+	/* of a sharp one as many as the hour keeps */
+	len = hr_digest_encode(&exact, detail == HR_DIGEST_SHARP ? HR_DIGEST_BRIEF : detail, w->buf,
+		sizeof(w->buf));
+	hr_digest_clear(&w->b);
+	assert_int_equal(hr_digest_decode(&w->b, w->buf, len), HR_DIGEST_OK);
+	for (unsigned c = 0; c < HR_CTR_N; c++) {
 		assert_true(kept(hour.piece[0].s->ctr[c], exact.piece[0].s->ctr[c], detail));
+		assert_true((hour.piece[0].s->ctr[c] == 0) == (w->b.piece[0].s->ctr[c] == 0));
+	}
 	/* what the history shows of it */
 	assert_true(hour.piece[0].s->ctr[HR_CTR_ONCPU_NS] > 0);
 	assert_true(hour.piece[0].s->ctr[HR_CTR_STAT_USER_MS] > 0);
