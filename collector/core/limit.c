@@ -122,10 +122,20 @@ bool hr_limit_shared(const struct hr_summary *s, const struct hr_dev_summary *di
 	return hr_limit_beside(disk->ctr[HR_DCTR_WIN_QUEUED_N], most);
 }
 
-static void add_queued(struct hr_limit *l, const struct hr_dev_summary *d)
+static bool below_sold(const struct hr_dev_summary *d)
 {
+	double s = (double)d->ctr[HR_DCTR_WIN_QUEUED_N] / WIN_PER_S;
+
+	return (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS] < HR_SOLD_OPS * s &&
+	       1024.0 * (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB] < HR_SOLD_BYTES * s;
+}
+
+static void add_queued(struct hr_limit *l, const struct hr_dev_summary *d, bool shared)
+{
+	if (shared && !below_sold(d))
+		return;
 	l->queued_n += d->ctr[HR_DCTR_WIN_QUEUED_N];
-	l->episodes += d->ctr[HR_DCTR_WIN_EPISODES];
+	l->episodes += shared ? 0 : d->ctr[HR_DCTR_WIN_EPISODES];
 	l->ops += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS];
 	l->ops2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS2];
 	l->kib += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB];
@@ -155,8 +165,7 @@ bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool infla
 			    d->ctr[HR_DCTR_SEC_KIB_MAX]);
 	if (outgrown)
 		forget_cap(l);
-	if (!shared)
-		add_queued(l, d);
+	add_queued(l, d, shared);
 	max_u32(&l->best_ops, d->dist[HR_DDIST_OPS_100MS].max);
 	max_u32(&l->best_kib, d->dist[HR_DDIST_KIB_100MS].max);
 	max_u32(&l->clean_ops, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);

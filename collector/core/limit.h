@@ -13,6 +13,9 @@
 
 /* A second this far above a limit refutes it: what a throttle has saved makes 1.1 of it. */
 #define HR_LIMIT_OUTGROWN_S 1.2
+/* What the smallest volumes sold carry, a second. */
+#define HR_SOLD_OPS   100.0
+#define HR_SOLD_BYTES 25e6
 
 struct hr_limit {
 	uint64_t since_ms, last_ms;    /* of what is summed below; 0 nothing */
@@ -58,7 +61,8 @@ bool hr_limit_shared(const struct hr_summary *s, const struct hr_dev_summary *di
 /*
  * Adds the device's windows of one summary; @end_ms dates them.  @inflated: hr_rtt_inflated() of
  * the summary; then the windows of a NIC at a plateau count as queued, an episode each.  @shared:
- * hr_limit_shared() of it; what queued is then no evidence of a limit of this device.  True: the
+ * hr_limit_shared() of it; what queued is then no evidence of a limit of this device, but for a
+ * queue at less than any volume sold carries, which is kept as no episode of its own.  True: the
  * device carried more than the cap learned so far, which is forgotten (a volume was enlarged).
  */
 bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, bool shared,

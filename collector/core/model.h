@@ -51,6 +51,7 @@ struct hr_estimate {
 	const char *reason; /* plain phrase behind the bounds, or behind their absence */
 	bool local;         /* bound by a cgroup limit or shaper on the VM */
 	bool external;      /* bound by a limit that does not grow with the VM */
+	bool whose_open;    /* a disk: or by one that does, see model_disk.c */
 	bool quiet;         /* limit unknown, load too small to decide */
 	bool bare;          /* as the ctx; evidence and missing are only counted then */
 	bool below_told;    /* device: its limit is well below the one that the operator tells */

@@ -8,9 +8,7 @@
 
 #include <math.h>
 
-/* What the smallest volumes sold carry; under 1/8 of it a load does not decide. */
-#define SOLD_OPS       100.0
-#define SOLD_BYTES     25e6
+/* Under 1/8 of what the smallest volumes sold carry a load does not decide. */
 #define SOLD_SAVED     2.0 /* in 100 ms: their rate, and as much that the throttle has saved */
 #define SOLD_INFLIGHT  0.8 /* and one request at a time is enough for that many in flight */
 #define QUIET_OPS      12.0
@@ -93,8 +91,9 @@ static bool below_sold(const struct hr_ctx *x, const struct disk *k, const struc
 {
 	double queued_s = (double)l->queued_n / 10;
 
-	return k->late_share > x->conf->eps || (l->queued_n > 0 && l->ops < SOLD_OPS * queued_s &&
-						       1024 * l->kib < SOLD_BYTES * queued_s);
+	return k->late_share > x->conf->eps ||
+	       (l->queued_n > 0 && l->ops < HR_SOLD_OPS * queued_s &&
+		       1024 * l->kib < HR_SOLD_BYTES * queued_s);
 }
 
 /*
@@ -140,10 +139,10 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	hr_device_told(x, f ? (double)f->cap_iops : 0, l->best_ops_s, &r[0]);
 	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 1024.0 * l->best_kib_s, &r[1]);
 	if (!below_sold(x, k, l)) {
-		r[0].sold = sold_of(k, SOLD_OPS, fmax(k->d->rate_ops, k->ops),
+		r[0].sold = sold_of(k, HR_SOLD_OPS, fmax(k->d->rate_ops, k->ops),
 			k->d->dist[HR_DDIST_OPS_100MS].p99_hi, r[0].demand, k->inflight);
 		/* A told limit of requests says that so many are carried, side by side or not. */
-		r[1].sold = sold_of(k, SOLD_BYTES, fmax(1024 * k->d->rate_kib, k->bytes),
+		r[1].sold = sold_of(k, HR_SOLD_BYTES, fmax(1024 * k->d->rate_kib, k->bytes),
 			1024.0 * k->d->dist[HR_DDIST_KIB_100MS].p99_hi, r[1].demand,
 			r[0].source == HR_CAP_CONFIGURED ? 0 : k->inflight);
 	}
@@ -211,23 +210,32 @@ static const char *queued_beside(const struct hr_ctx *x, uint8_t dev)
 }
 
 /*
- * Nobody told this limit, and it was not met while this disk alone was busy: where two queue at
- * once it may be the VM's own, which a larger one has more of.
+ * Its own limit was not met, as far as is told or was seen while this disk alone was busy: where
+ * two queue at once it may be the VM's, which a larger one has more of.
  */
 static void whose_limit(const struct hr_ctx *x, struct hr_estimate *e)
 {
 	const char *other = queued_beside(x, (uint8_t)e->dev);
 	enum hr_cap_source source = e->r.capacity.source;
 
-	if (!other || source == HR_CAP_LEARNED || source == HR_CAP_CONFIGURED)
+	if (!other || source == HR_CAP_LEARNED || (source == HR_CAP_CONFIGURED && !e->below_told))
 		return;
 	e->external = false;
+	e->whose_open = true;
 	e->r.confidence = HR_CONFIDENCE_LOW;
 	hr_trace_say(x->t, "  requests of %s queued, too: whose limit was met is not known", other);
-	hr_estimate_missing(e, 0,
-		"whose limit %s met, its own or the VM's (%s queued at the same time; `limits` "
-		"in [measure] tells what each is sold to carry)",
-		e->r.device, other);
+	if (e->below_told)
+		hr_estimate_missing(e, 0,
+			"whether the VM's own disk limit was met (%s and %s queued at once, well "
+			"below "
+			"what is told)",
+			e->r.device, other);
+	else
+		hr_estimate_missing(e, 0,
+			"whose limit %s met, its own or the VM's (%s queued at the same time; "
+			"`limits` "
+			"in [measure] tells what each is sold to carry)",
+			e->r.device, other);
 }
 
 static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)

@@ -314,29 +314,28 @@ static void say_straddle(const struct hr_text_in *in, const char *sc, char *s)
 		factor(&in->gain[HR_SIZE_VCPUS].gain.at_most, hi));
 }
 
-/* Row 7 of a disk: its limit was met, and nobody knows whose it is (model_disk.c). */
-static bool whose_is_open(const struct hr_text_in *in)
-{
-	return in->verdict->row == 7 && !in->trend && in->bind &&
-	       in->bind->r.resource == HR_RES_DISK;
-}
-
+/* Row 7 of a disk: a limit was met, and nobody knows whose (model_disk.c). */
 static void say_whose(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	char w[96], l[NUM];
 
 	what(in, w, sizeof(w));
 	snprintf(s, HR_TEXT_LEN,
-		"%s %s was at a limit together with another disk (%s of today's load fits): each "
-		"may "
-		"have met its own, which no larger VM raises, or both that of the VM.",
-		sc, w, factor(&in->a->headroom.likely, l));
-	snprintf(adv, HR_TEXT_LEN,
-		"Tell what the volumes are sold to carry (`limits` in [measure], or headroom "
-		"measure "
-		"--limits). Where each is sold more than it got, the VM's own disk limit binds, "
-		"and a "
-		"larger size has more of it.");
+		"%s %s was at a limit together with another disk (%s of today's load fits): %s", sc,
+		w, factor(&in->a->headroom.likely, l),
+		in->bind->below_told
+			? "well below what is told of it, so most likely at the VM's own."
+			: "each may have met its own, which no larger VM raises, or both that of "
+			  "the VM.");
+	snprintf(adv, HR_TEXT_LEN, "%s",
+		in->bind->below_told
+			? "Compare what both carried with the disk limit of this size: if that was "
+			  "met, a larger size has more of it, and no larger volume helps."
+			: "Tell what the volumes are sold to carry (`limits` in [measure], or "
+			  "headroom "
+			  "measure --limits). Where each is sold more than it got, the VM's own "
+			  "disk "
+			  "limit binds, and a larger size has more of it.");
 }
 
 static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, char *adv)
@@ -345,7 +344,7 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 	const char *first = a->n_missing ? a->missing[0].evidence : "the bounds disagree";
 	char lo[NUM], hi[NUM];
 
-	if (whose_is_open(in)) {
+	if (in->verdict->row == 7 && !in->trend && in->bind && in->bind->whose_open) {
 		say_whose(in, sc, s, adv);
 		return;
 	}

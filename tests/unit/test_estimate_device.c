@@ -89,7 +89,7 @@ static void two_disks_that_queue_at_once_leave_open_whose_limit_it_is(void **sta
 	snprintf(b->facts.dev[2].name, sizeof(b->facts.dev[2].name), "vdb");
 	hr_model_disk(&b->x, 0, &b->e);
 	assert_true(b->e.r.saturated);
-	assert_false(b->e.external);
+	assert_true(b->e.whose_open && !b->e.external);
 	assert_int_equal(b->e.r.confidence, HR_CONFIDENCE_LOW);
 	assert_non_null(strstr(b->e.r.missing[0].evidence, "vdb"));
 	b->dev[2].ctr[HR_DCTR_WIN_QUEUED_N] = 10; /* a moment beside 9 s */
@@ -99,10 +99,14 @@ static void two_disks_that_queue_at_once_leave_open_whose_limit_it_is(void **sta
 	b->limit[0] = (struct hr_limit){.queued_n = 40, .episodes = 4, .ops = 1200, .ops2 = 36000};
 	hr_model_disk(&b->x, 0, &b->e);
 	assert_true(b->e.r.saturated && b->e.external);
+	assert_false(b->e.whose_open);
 	b->limit[0] = (struct hr_limit){0};
 	b->facts.dev[0].cap_iops = 300;
 	hr_model_disk(&b->x, 0, &b->e);
-	assert_true(b->e.r.saturated && b->e.external);
+	assert_true(b->e.r.saturated && b->e.external && !b->e.whose_open);
+	b->facts.dev[0].cap_iops = 1000; /* told, and far from it */
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.below_told && b->e.whose_open && !b->e.external);
 }
 
 static void late_write_back_that_nobody_waits_for_is_not_bad(void **state)

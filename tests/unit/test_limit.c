@@ -256,6 +256,11 @@ static void what_queued_beside_another_disk_teaches_no_cap(void **state)
 	assert_int_equal(l.queued_n, 60); /* of 120 */
 	assert_int_equal(l.episodes, 3);
 	fx_near(c.ops_per_s, 300, 1e-9);
+	/* 50/s is less than any volume sold carries: kept, and still no episode */
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS] = 100;
+	hr_limit_add(&l, d, false, true, FX_T0_MS + 60000);
+	assert_int_equal(l.queued_n, 80);
+	assert_int_equal(l.episodes, 3);
 	free(s);
 }
 

@@ -191,12 +191,18 @@ static void a_limit_of_two_disks_is_nobodys_until_told(void **state)
 	bind.r.resource = HR_RES_DISK;
 	strcpy(bind.r.device, "vdb");
 	a.headroom = (struct hr_bounds){true, OPT(0.91), OPT(1), OPT(1), false};
+	hr_text_answer(&in, sentence, advice);
+	is_silent_of("another disk");
+	bind.whose_open = true;
 	SAYS("disk vdb was at a limit together with another disk (1.0x", "that of the VM",
 		"`limits` in [measure]");
 	is_silent_of("vcpus");
+	bind.below_told = true;
+	SAYS("well below what is told of it", "disk limit of this size");
+	is_silent_of("`limits`");
 	in.trend = true; /* short in weeks, and nothing was met */
 	hr_text_answer(&in, sentence, advice);
-	is_silent_of("together with another");
+	is_silent_of("another disk");
 }
 
 static void unknown_says_what_is_missing_and_what_to_do(void **state)
