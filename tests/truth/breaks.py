@@ -89,6 +89,19 @@ def find(run_at, first, lo, hi, coarse=4, fine=4, eps=EPS, enough=1):
     return at, known[1] if known else None, [(r.load, r.late, r.n) for r in runs]
 
 
+def bracket(late_at, lo, hi, within, eps=EPS):
+    """
+    Where late_at(load) passes @eps, if it does so in one step, as memory does that no longer fits: halved until it is
+    known to @within.  Returns (load, half of that factor).
+    """
+    if late_at(lo) > eps or late_at(hi) <= eps:
+        raise RuntimeError(f"does not break between {lo:.4g} and {hi:.4g}")
+    while hi / lo > within:
+        mid = math.sqrt(lo * hi)
+        lo, hi = (mid, hi) if late_at(mid) <= eps else (lo, mid)
+    return math.sqrt(lo * hi), math.sqrt(hi / lo)
+
+
 def is_on_time(run_at, most=4, eps=EPS):
     """
     Is the load of run_at(i), its i-th run, late no more than @eps in the long run?  True or False by two standard errors of

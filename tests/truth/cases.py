@@ -5,6 +5,7 @@ from collections import namedtuple
 import closed
 import cpu
 import devices
+import grow
 import limits
 import servers
 import vm
@@ -50,8 +51,10 @@ for _name in vm.WORKING_SETS:
     ALL[f"working-set/{_name}"] = lambda o, n=_name: vm.working_set(n, o)
 for _name in vm.SETS:
     ALL[f"memory/{_name}"] = lambda o, n=_name: vm.memory(n, o)
+for _name in grow.GROW:
+    ALL[f"memory-grows/{_name}"] = lambda o, n=_name: grow.memory_grows(n, o)
 ALL["memory"] = devices.memory
-SETS = {f"working-set/{n}" for n in vm.WORKING_SETS} | {f"memory/{n}" for n in vm.SETS}
+SETS = {f"working-set/{n}" for n in vm.WORKING_SETS} | {f"memory/{n}" for n in vm.SETS} | {f"memory-grows/{n}" for n in grow.GROW}
 GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "disk-credits", "network", *(f"gain/{n}" for n in closed.GAIN)}
 HOST = ALL.keys() - SETS - {"disk-bytes", "disk-credits"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}

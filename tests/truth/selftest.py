@@ -13,9 +13,10 @@ sys.dont_write_bytecode = True
 
 import cases  # noqa: E402
 import closed  # noqa: E402
+import grow  # noqa: E402
 import todo  # noqa: E402
 from aims import aims, aims_table  # noqa: E402
-from breaks import Run, find, fit, is_on_time  # noqa: E402
+from breaks import Run, bracket, find, fit, is_on_time  # noqa: E402
 from cpu import clear  # noqa: E402
 from http_client import clumps2  # noqa: E402
 from rig import Rules, break_point, nearest_rank  # noqa: E402
@@ -136,6 +137,27 @@ def together():
     assert clumps2([True, True, False, True]) == 5 and clumps2([]) == 0
 
 
+def in_one_step():
+    """All is on time up to 300, nothing beyond: 100 to 900 is halved until 2 % are left, the middle of which is known to 1 %."""
+    ran = []
+
+    def late_at(x):
+        ran.append(x)
+        return 0.3 if x > 300 else 0.0
+
+    at, known = bracket(late_at, 100, 900, 1.02)
+    assert abs(math.log(at / 300)) <= math.log(known) <= math.log(1.02) / 2, (at, known)
+    near(ran[2], 300)  # the first half of 100 to 900 by their ratio
+    assert len(ran) == 2 + 7  # ln 9 / 2^7 < ln 1.02
+    for lo, hi in ((310, 900), (100, 290)):
+        try:
+            bracket(late_at, lo, hi, 1.02)
+        except RuntimeError:
+            continue
+        raise AssertionError(f"{lo} to {hi} holds no break")
+    assert [grow.clear(f) for f in grow.FRACTIONS] == ["yes", None, None, "resize"]
+
+
 def on_time():
     """1 % is the limit; two standard errors of the count, of as many late ones as the limit has where they are fewer."""
     def told(late, clump=1.0, n=1000):
@@ -252,15 +274,19 @@ def reached():
             Row("d", 1, answer("no", "external-limit", 0.9, 1.0, 1.0, "disk"), 300.0, "disk cap value", k_max=math.inf,
                 headroom={"at_least": None, "likely": 306.0, "at_most": None}, judge="gain"),
             Row("disk/below-cap-INVENTED", 0.2, answer("yes", "headroom-left", 1.4, None, None, "disk"), 5.0, "disk cap"),
-            Row("e", 0.5, answer("yes", "headroom-left", 2.0, None, None), 0.8, "server")]
+            Row("e", 0.5, answer("yes", "headroom-left", 2.0, None, None), 0.8, "server"),
+            Row("f", 0.6, answer("yes", "headroom-left", 2.1, None, None), 1 / 0.6, "memory k"),
+            Row("g", 1.1, answer("resize", "bigger-size-helps", 1.0, 1.0, 1.0, "memory"), 1 / 1.1, "memory k", want="resize", binding="memory")]
     said = {(x[0], x[1].split(":")[0]): (x[2], x[3]) for x in aims(some)}
     assert said["CPU open load", "promised > 25 % too much"] == ("1 of 3", "no"), said
     assert said["CPU open load", "likely off by <= x1.25"] == ("x1.91 over 3", "no")
     assert said["CPU open load", "clear cases right"] == ("1 of 2, 1 unknown, 0 wrong", "no")
     assert said["disk", "cap found, within 5 %"] == ("1 of 1: x1.020", "yes")
     assert said["disk", "a cap invented"] == ("1 of 1", "no") and said["disk", "promised > 25 % too much"] == ("0 of 1", "yes")
-    assert said["all k", "interval holds the truth >= 85 %"] == ("2 of 5", "no")
-    assert said["all", "a wrong yes"] == ("1 of 6", "no")  # yes where 0.8 fits
+    assert said["all k", "interval holds the truth >= 85 %"] == ("2 of 7", "no")
+    assert said["all", "a wrong yes"] == ("1 of 8", "no")  # yes where 0.8 fits
+    assert said["memory that grows", "promised > 25 % too much"] == ("1 of 2", "no")  # 2.1 where 1.67 fits
+    assert said["memory that grows", "clear cases right"] == ("1 of 1, 0 unknown, 0 wrong", "yes")
     assert not any(what == "quota" for what, _ in said)
     assert aims_table(some).split("\n")[2] == "| CPU open load | promised > 25 % too much: <= 3 % | 1 of 3 | no |"
 
@@ -272,6 +298,7 @@ gained()
 reached()
 search()
 together()
+in_one_step()
 on_time()
 clear_cases()
 logged()

@@ -17,7 +17,7 @@ NET_CAP = 40e6 / 8  # bytes a second
 NONE = {"at_least": None, "likely": None, "at_most": None}
 
 
-def _results(lines):
+def results(lines):
     return [json.loads(x) for x in lines if x.startswith("{")]
 
 
@@ -47,27 +47,27 @@ def disk(o):
         return (f"sh -c '{move}exec load open --disk /dev/loop0 --rate {rate} --threads 16 --seed {o.seed} "
                 f"--for {seconds}'")
 
-    got = _results(g.run(write(800, 5)).split("\n"))[0]["per_s"]
+    got = results(g.run(write(800, 5)).split("\n"))[0]["per_s"]
     if not 0.9 * DISK_CAP < got < 1.15 * DISK_CAP:
         raise RuntimeError(f"the throttle did not act: {got:.0f} writes a second")
     for rate in (60, 180):
         answer, lines = g.beside(o.seconds, write(rate, g.lead(o.seconds)), "loop0")
         r = resource(answer, "disk", "loop0")
         yield _row("disk/below-cap@guest" + _invented(r), rate / DISK_CAP, answer, DISK_CAP / rate, "disk cap", r,
-                   {"load": _results(lines)})
+                   {"load": results(lines)})
     # the operator tells it
     answer, lines = g.beside(o.seconds, write(180, g.lead(o.seconds)), f"loop0 --limits loop0={DISK_CAP}")
     r = resource(answer, "disk", "loop0")
-    yield _row("disk/told@guest", 180 / DISK_CAP, answer, DISK_CAP / 180, "disk cap", r, {"load": _results(lines)}, want="yes")
+    yield _row("disk/told@guest", 180 / DISK_CAP, answer, DISK_CAP / 180, "disk cap", r, {"load": results(lines)}, want="yes")
     answer, lines = g.beside(o.seconds, write(1000, g.lead(o.seconds), False), "loop0")
     r = resource(answer, "disk", "loop0")
-    yield _row("disk/no-cap@guest" + _invented(r), 0, answer, None, "disk, no cap", r, {"load": _results(lines)},
+    yield _row("disk/no-cap@guest" + _invented(r), 0, answer, None, "disk, no cap", r, {"load": results(lines)},
                forbid="external-limit")
     # three times at the cap, then the answer: how large it is, and whose
     steps = [(60, 4 + round(g.setup_s)), (800, 4), (60, 3), (800, 4), (60, 3), (800, 4), (60, 3), (800, 16)]
     answer, lines = g.beside(30, "; ".join(write(*s) for s in steps), "loop0")
     r = resource(answer, "disk", "loop0")
-    info = {"load": _results(lines), "disk": r}
+    info = {"load": results(lines), "disk": r}
     yield _row("disk/at-cap@guest", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
     yield _cap("disk/cap-found@guest", r, DISK_CAP, answer, info, "disk cap value")
 
@@ -86,7 +86,7 @@ def credits_gone(o):
              *(write(*s) for s in ((800, 4), (60, 3), (800, 4), (60, 3), (800, 4), (60, 3), (800, 13)))]
     answer, lines = g.beside(34, "; ".join(steps), "loop0")
     r = resource(answer, "disk", "loop0")
-    info = {"load": _results(lines), "disk": r}
+    info = {"load": results(lines), "disk": r}
     yield _row("disk-credits/gone@guest", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
     yield _cap("disk-credits/cap-found@guest", r, DISK_CAP, answer, info, "disk cap value")
 
@@ -109,11 +109,11 @@ def disk_qemu(o):
         if not burst:
             answer, lines = g.beside(o.seconds, write(180, g.lead(o.seconds)), "vda")
             r = resource(answer, "disk", "vda")
-            yield _row("disk-qemu/below-cap" + _invented(r), 180 / DISK_CAP, answer, DISK_CAP / 180, "disk cap", r, {"load": _results(lines)})
+            yield _row("disk-qemu/below-cap" + _invented(r), 180 / DISK_CAP, answer, DISK_CAP / 180, "disk cap", r, {"load": results(lines)})
         top = 12 if burst else 4
         answer, lines = g.beside(5 * top + 14, _steps(g, write, [(60, 4), (800, top), (60, 3), (800, top), (60, 3), (800, top), (60, 3), (800, 2 * top + 4)]), "vda")
         r = resource(answer, "disk", "vda")
-        info = {"load": _results(lines), "disk": r}
+        info = {"load": results(lines), "disk": r}
         yield _row(f"disk-qemu/at-cap{name}", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
         if not burst:  # what is saved for seconds is carried while requests queue: no constant rate, so no cap is told
             yield _cap("disk-qemu/cap-found", r, DISK_CAP, answer, info, "disk cap value")
@@ -145,19 +145,19 @@ def disk_bytes(o):
         return (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open --disk /dev/loop0 --block-kb {kb} "
                 f"--rate {share * BYTES_CAP / 1024 / kb:.0f} --threads 16 --seed {o.seed} --for {seconds}'")
 
-    got = _results(g.run(write(3, 16, 5)).split("\n"))[0]["per_s"] * 16384
+    got = results(g.run(write(3, 16, 5)).split("\n"))[0]["per_s"] * 16384
     if not 0.9 * BYTES_CAP < got < 1.15 * BYTES_CAP:
         raise RuntimeError(f"the throttle did not act: {got:.0f} bytes a second")
     for share, kb in ((0.2, 16), (0.6, 8)):
         answer, lines = g.beside(o.seconds, write(share, kb, g.lead(o.seconds)), "loop0")
         r = resource(answer, "disk", "loop0")
         yield _row("disk-bytes/below-cap@guest" + _invented(r), share, answer, 1 / share, "disk byte cap", r,
-                   {"load": _results(lines), "disk": r})
+                   {"load": results(lines), "disk": r})
     low = (0.06, 4)
     steps = [(*low, 4 + round(g.setup_s)), (3, 8, 4), (*low, 3), (3, 32, 4), (*low, 3), (3, 16, 4), (*low, 3), (3, 8, 8), (3, 32, 8)]
     answer, lines = g.beside(34, "; ".join(write(*s) for s in steps), "loop0")
     r = resource(answer, "disk", "loop0")
-    info = {"load": _results(lines), "disk": r}
+    info = {"load": results(lines), "disk": r}
     yield _row("disk-bytes/at-cap@guest", 1, answer, 1.0, "disk byte cap", r, info, want="no/external-limit", binding="disk")
     yield _cap("disk-bytes/cap-found@guest", r, BYTES_CAP, answer, info, "disk byte cap value", "bytes_per_second")
 
@@ -220,17 +220,17 @@ SETS = {
 SWAP_MB = 300
 
 
-def _swap(g):
-    """Swap of memory that answers in 0.1 ms.  Filled, so that what is swapped out later takes no more memory."""
+def fill_swap(g, ms=0.1):
+    """Swap of memory that answers in @ms.  Filled, so that what is swapped out later takes no more memory."""
     g.run("mount -t configfs none /sys/kernel/config; cd /sys/kernel/config/nullb; mkdir s; "
-          f"echo {SWAP_MB} >s/size; echo 1 >s/memory_backed; echo 2 >s/irqmode; echo 100000 >s/completion_nsec; "
+          f"echo {SWAP_MB} >s/size; echo 1 >s/memory_backed; echo 2 >s/irqmode; echo {ms * 1e6:.0f} >s/completion_nsec; "
           "echo 1 >s/power; cd /; sleep 1; d=/dev/s; "
           f"/bin/dd if=/dev/zero of=$d bs=1M count={SWAP_MB} oflag=direct; mkswap $d; swapon $d")
     if "/dev/s" not in g.run("cat /proc/swaps"):
         raise RuntimeError("no swap in the guest")
 
 
-def _file(g, ms=0.1):
+def slow_file(g, ms=0.1):
     """A device to read whose contents take no memory, @ms a request."""
     g.run("mount -t configfs none /sys/kernel/config")
     g.run(f"cd /sys/kernel/config/nullb; mkdir f; echo 4000 >f/size; echo 2 >f/irqmode; echo {ms * 1e6:.0f} >f/completion_nsec; "
@@ -241,10 +241,10 @@ def memory(name, o):
     """Pages of a set read at random, where it fits and where it does not."""
     s = SETS[name]
     g = Guest(memory_mb=s.total + SWAP_MB, modules=("null_blk",), programs=("dd",), ns=s.ns)
-    _swap(g)
+    fill_swap(g)
     group = g.group("limited", memory_max=f"{s.limit}M") if s.limit else "/sys/fs/cgroup"
     if s.file:
-        _file(g, s.ms)
+        slow_file(g, s.ms)
     sets = f"--touch-mb {s.mb} " + (f"--read /dev/f --read-mb {s.file} " if s.file else "")
     warm = 4 + round(1.05 * 2 * 256 * s.file * s.ms / 1e3)  # it is read twice first, a page at a time
     shell = (f"sh -c 'echo $$ >{group}/cgroup.procs; exec load open {sets} --rate {s.rate} --threads 4 "
@@ -252,7 +252,7 @@ def memory(name, o):
     if s.drop:  # in the middle of what is measured
         shell = f"(sleep {warm + 1 + round(g.setup_s) + o.seconds // 2}; echo 3 >/proc/sys/vm/drop_caches) & {shell}"
     answer, lines = g.beside(o.seconds, shell, "f" if s.file else "", warm)
-    info = {"load": _results(lines), "memory": resource(answer, "memory")}
+    info = {"load": results(lines), "memory": resource(answer, "memory")}
     yield Row(f"memory/{name}@guest", (s.mb + s.file) / (s.limit or s.total), answer, None, "memory", want=s.want,
               forbid=None if s.want else "bigger-size-helps", binding="memory" if s.want == "resize" else None, info=info)
     g.stop()
@@ -282,8 +282,8 @@ def working_set(name, o):
     total, swap, hot, cold, read, once, limit, scan, *around = WORKING_SETS[name]
     g = Guest(memory_mb=total + (SWAP_MB if swap else 0), modules=("null_blk",), programs=("dd",))
     if swap:
-        _swap(g)
-    _file(g)
+        fill_swap(g)
+    slow_file(g)
     # what the kernel and the product need by themselves
     text = g.run(f"headroom measure --for 6s >/tmp/answer & sleep {3 + round(g.setup_s)}; cat /proc/meminfo; wait")
     kb = {x.split(":")[0]: int(x.split()[1]) for x in text.split("\n") if x.startswith("Mem")}
@@ -304,5 +304,5 @@ def working_set(name, o):
     yield Row(f"working-set/{name}@guest", (hot + read) / total, answer, base + hot + read, "working set",
               headroom={b: told.get(f"need_{b}") for b in ("at_least", "likely", "at_most")}, k_max=math.inf, judge="gain",
               forbid="bigger-size-helps",  # all of it fits
-              info={"load": _results(lines), "memory": r, "base_mb": base})
+              info={"load": results(lines), "memory": r, "base_mb": base})
     g.stop()
