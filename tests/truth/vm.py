@@ -131,7 +131,7 @@ def disk_group(o):
 
     answer, lines = g.beside(34, _steps(g, write, [(30, 4), (600, 4), (30, 3), (600, 4), (30, 3), (600, 4), (30, 3), (600, 12)]))
     r = max((resource(answer, "disk", d) for d in ("vda", "vdb")), key=lambda r: r["capacity"]["source"] == "learned")
-    yield _row("disk-group/at-cap" + _invented(r), 1, answer, 1.0, "disk cap", r, {"load": _results(lines)}, want="unknown", binding="disk")
+    yield _row("disk-group/at-cap" + _invented(r), 1, answer, 1.0, "disk cap", r, {"load": results(lines)}, want="unknown", binding="disk")
     g.stop()
 
 
