@@ -9,24 +9,26 @@
 
 #include <math.h>
 
-#define LOSS_MAX     0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
-#define LOSS_IDLE    0.01  /* the same where the busiest second left half of the CPUs idle */
-#define IDLE_BUSY    0.05  /* busiest second below it: no upper bound from so little load */
-#define LATE_SEEN    5     /* late bursts from which on their share is known to +-45 % */
-#define CLUMPED      2.5   /* deviations of a count of late bursts, which come in clumps */
-#define MINUTE_MS    60000
-#define FEW_BURSTS   150  /* fewer: longer would tell more */
-#define CHANCE_1     0.5  /* of at_least where one late burst passes the limit: of the queue */
-#define CHANCE_2     0.3  /* and of the replay */
-#define CHECK_BURSTS 100  /* fewer bursts cannot check a prediction of 1 % */
-#define FAR          1.5  /* growth inside bursts from which on it is extrapolated */
-#define FAR_POWER    0.6  /* and how fast its error grows from there */
-#define REPLAYED     1.25 /* at_most of a believed replay over its likely, at least */
-#define FIXED        0.1  /* of the work that others may do, whatever the load is, at most */
-#define CHEAPER      0.25 /* of the cost of a request, at most, that goes as all CPUs fill otherwise */
-#define IDLE_LIKELY  0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
-#define FULL         0.9  /* busy share from which on clients may queue where nobody sees it */
-#define SMT_G_LIKELY 0.16 /* median of 68 types running a database (forecast 8) */
+#define LOSS_MAX      0.001 /* CPU time nobody can account for: 0.1 % (answer-model 11) */
+#define LOSS_IDLE     0.01  /* the same where the busiest second left half of the CPUs idle */
+#define IDLE_BUSY     0.05  /* busiest second below it: no upper bound from so little load */
+#define LATE_SEEN     5     /* late bursts from which on their share is known to +-45 % */
+#define CLUMPED       2.5   /* deviations of a count of late bursts, which come in clumps */
+#define MINUTE_MS     60000
+#define FEW_BURSTS    150  /* fewer: longer would tell more */
+#define CHANCE_1      0.5  /* of at_least where one late burst passes the limit: of the queue */
+#define CHANCE_2      0.3  /* and of the replay */
+#define CHANCE_APART  2.0  /* deviations of a minute from its hour that are none: likely, at_most */
+#define CHANCE_INSIDE 1.0  /* and at_least */
+#define CHECK_BURSTS  100  /* fewer bursts cannot check a prediction of 1 % */
+#define FAR           1.5  /* growth inside bursts from which on it is extrapolated */
+#define FAR_POWER     0.6  /* and how fast its error grows from there */
+#define REPLAYED      1.25 /* at_most of a believed replay over its likely, at least */
+#define FIXED         0.1  /* of the work that others may do, whatever the load is, at most */
+#define CHEAPER       0.25 /* of the cost of a request, at most, that goes as all CPUs fill otherwise */
+#define IDLE_LIKELY   0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
+#define FULL          0.9  /* busy share from which on clients may queue where nobody sees it */
+#define SMT_G_LIKELY  0.16 /* median of 68 types running a database (forecast 8) */
 
 struct hr_opt hr_frozen_gain(const struct hr_minute *m)
 {
@@ -51,12 +53,24 @@ double hr_bursts_wanted(double eps, double dev, double bursts, double late)
 }
 
 /*
+ * The service reads a minute against its hour, but for one that is busier: of thousands of minutes
+ * of one load the worst half percent would be those of the worst luck.
+ */
+static bool of_hour(const struct hr_cpu_facts *f)
+{
+	return f->allow.dev > 0 && f->s2.vq_bursts > 0 && !f->s2.busier;
+}
+
+/*
  * What chance may have made of @k: it rests on the eps n k bursts that would be late there, which
  * come in clumps.
  */
 static double by_chance(const struct hr_ctx *x, const struct hr_cpu_facts *f, double k)
 {
 	double bursts = fmax(f->bursts, f->s2.used ? f->s2.bursts : 1);
+
+	if (of_hour(f)) /* the hour's, against which the minute's is read */
+		bursts = fmax(bursts, f->s2.vq_bursts);
 
 	return exp((f->s2.used ? CHANCE_2 : CHANCE_1) /
 		   sqrt(x->conf->eps * fmax(bursts, 1) * fmax(k, 1)));
@@ -178,6 +192,15 @@ struct vq_k {
 	double m_lo, m_hi;
 };
 
+/* The same for growth inside, by one deviation: what is left keeps the minute's. */
+static double inside_of_hour(const struct hr_cpu_facts *f, unsigned z, double k)
+{
+	if (of_hour(f))
+		return hr_stage2_shrunk(
+			k, f->s2.vq_inside[z], f->s2.noise_inside[z], CHANCE_INSIDE);
+	return k;
+}
+
 /* Stage 1: the virtual queue, anchored at the measured late share. */
 static void stage1(const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z,
 	const struct hr_vq_k *v, struct vq_k *ret)
@@ -187,7 +210,7 @@ static void stage1(const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigne
 
 	/* Growth outside the bursts never fits less than growth inside them. */
 	*ret = (struct vq_k){.below = v->below,
-		.inside = v->k,
+		.inside = inside_of_hour(f, z, v->k),
 		.apart = fmax(apart, v->k) / f->today,
 		.m_lo = x->conf->m_lo,
 		.m_hi = x->conf->m_hi};
@@ -202,12 +225,9 @@ static void stage2(
 	double in = hr_vq_reach(x->m->vq_bad[z], total, &f->allow);
 	double apart = hr_vq_reach(x->m->vq_bad[HR_VQ_SPREAD + z], total, &f->allow);
 
-	/*
-	 * Of thousands of minutes of one load the worst half percent would be those of the worst
-	 * luck, and likely and at_most theirs; at_least keeps it.
-	 */
-	if (f->allow.dev > 0)
-		apart = hr_stage2_shrunk(apart, s2->vq_apart[z], s2->noise[z]);
+	if (of_hour(f))
+		apart = hr_stage2_shrunk(apart, s2->vq_apart[z], s2->noise[z], CHANCE_APART);
+	in = inside_of_hour(f, z, in);
 	*ret = (struct vq_k){.inside = hr_stage2_k(in, s2->inside[z], s2->vq_inside[z]),
 		.apart = hr_stage2_k(apart, s2->apart[z], s2->vq_apart[z]),
 		.m_lo = x->conf->m2_lo,

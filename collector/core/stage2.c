@@ -13,7 +13,7 @@
 #define TODAY_MIN    0.25
 #define TODAY_MAX    2.0
 #define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
-#define CHANCE       2.0   /* deviations of a minute that are none */
+#define BUSIER       3.0   /* deviations above the mean of the pool's minutes, in clumps */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
 #define CHECK_COUNT  3     /* none seen where three were expected is 5 % chance */
 
@@ -152,12 +152,43 @@ static double today_of(const struct hr_curve *c, double measured)
 	return fmin(fmax(k, TODAY_MIN), measured * c->n >= LATE_SEEN ? TODAY_MAX : 1);
 }
 
+/*
+ * A minute of a busier time than the pool's is not to be read against it.  The service records one
+ * slice a minute, which tells how many minutes the pool stands for; with none it stands for none.
+ */
+static bool is_busier(const struct hr_pool *p, const struct hr_allow *a)
+{
+	double minutes = (double)(p->slices + p->lost);
+	double mean = minutes > 0 ? (double)p->vq_tot / minutes : 0;
+
+	return a->bursts > mean + BUSIER * sqrt(CLUMP * mean);
+}
+
+/* Of the queue, which needs no slices. */
+static void queue_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_stage2 *ret)
+{
+	struct hr_curve c;
+
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++) {
+		if (!hr_pool_queue(p, z, &c))
+			return;
+		ret->vq_inside[z] = hr_curve_k(&c, a);
+		ret->noise_inside[z] = noise_of(&c, a, ret->vq_inside[z]);
+		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
+		ret->vq_apart[z] = hr_curve_k(&c, a);
+		ret->noise[z] = noise_of(&c, a, ret->vq_apart[z]);
+	}
+	ret->vq_bursts = c.n;
+	ret->busier = is_busier(p, a);
+}
+
 void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_stage2 *ret)
 {
 	struct hr_curve c;
 	double alike;
 
 	*ret = (struct hr_stage2){.bursts = (double)p->bursts, .slices = (double)p->slices};
+	queue_of(p, a, ret);
 	if (!(p->slices > 0)) {
 		ret->why = "no bursts were recorded";
 		return;
@@ -179,11 +210,6 @@ void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_s
 		ret->apart[z] = hr_curve_k(&c, a);
 		if (z == 0)
 			ret->today = today_of(&c, ret->measured);
-		(void)hr_pool_queue(p, z, &c);
-		ret->vq_inside[z] = hr_curve_k(&c, a);
-		(void)hr_pool_queue(p, HR_VQ_SPREAD + z, &c);
-		ret->vq_apart[z] = hr_curve_k(&c, a);
-		ret->noise[z] = noise_of(&c, a, ret->vq_apart[z]);
 	}
 	alike = fmax(CHECK_OFFSET, CHECK_COUNT / (double)p->bursts);
 	ret->used = fabs(log((ret->predicted + alike) / (ret->measured + alike))) <= log(2);
@@ -199,9 +225,9 @@ double hr_stage2_k(double k_vq, double replay, double pool_vq)
 	return fmin(fmax(k_vq * replay / pool_vq, K_MIN), K_MAX);
 }
 
-double hr_stage2_shrunk(double k_vq, double pool_vq, double noise)
+double hr_stage2_shrunk(double k_vq, double pool_vq, double noise, double chance)
 {
-	double off = log(k_vq / pool_vq), by = CHANCE * noise;
+	double off = log(k_vq / pool_vq), by = chance * noise;
 
 	return pool_vq * exp(off > by ? off - by : off < -by ? off + by : 0);
 }

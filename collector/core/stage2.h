@@ -50,7 +50,11 @@ struct hr_stage2 {
 	double predicted, measured; /* late shares of the recorded bursts */
 	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES];       /* k of the replay, modes A and S */
 	double vq_inside[HR_VQ_SIZES], vq_apart[HR_VQ_SIZES]; /* k of the queue, same time */
-	double noise[HR_VQ_SIZES]; /* ln; by so much chance moves a minute's k about vq_apart */
+	/* ln; by so much chance moves a minute's k about vq_apart, and about vq_inside */
+	double noise[HR_VQ_SIZES], noise_inside[HR_VQ_SIZES];
+	/* in the queue's counts; vq_* and noise* are known, used or not, if > 0 */
+	double vq_bursts;
+	bool busier; /* the minute has more bursts than chance makes of the pool's mean */
 };
 /* @a: of the minute to which it is applied. */
 void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_stage2 *ret);
@@ -58,5 +62,5 @@ void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_s
 /* k of a minute: its queue's @k_vq times what the replay found against @pool_vq. */
 double hr_stage2_k(double k_vq, double replay, double pool_vq);
 
-/* @k_vq of a minute, nearer to @pool_vq by what chance may have moved it, two deviations. */
-double hr_stage2_shrunk(double k_vq, double pool_vq, double noise);
+/* @k_vq of a minute, nearer to @pool_vq by what chance may have moved it, @chance deviations. */
+double hr_stage2_shrunk(double k_vq, double pool_vq, double noise, double chance);

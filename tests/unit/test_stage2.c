@@ -140,6 +140,24 @@ static void the_queue_carries_it_to_other_minutes(void **state)
 	fx_near(hr_stage2_k(0.13, 0.2, 2), 0.125, 1e-12);
 }
 
+/* A pool of four minutes of 150: 150 + 3 sqrt(6 x 150) = 240 are chance. */
+static void a_minute_of_a_busier_time_is_not_the_pools(void **state)
+{
+	struct hr_pool p = {.slices = 3, .lost = 1, .vq_tot = 600};
+	struct hr_allow a = {.eps = 0.01, .dev = 5, .bursts = 240};
+	struct hr_stage2 s;
+
+	(void)state;
+	hr_stage2_of(&p, &a, &s);
+	assert_false(s.busier || s.used);
+	a.bursts = 241;
+	hr_stage2_of(&p, &a, &s);
+	assert_true(s.busier);
+	p.slices = p.lost = 0; /* nobody knows of how many minutes: of none */
+	hr_stage2_of(&p, &a, &s);
+	assert_true(s.busier);
+}
+
 /*
  * A queue whose late share is 1.5 % k^2, minutes of 10,000 bursts: 100 k + 5 sqrt(100 k) may be
  * late, which 1.5 % of them are at k = 1.  150 late ones in clumps of 6 are known to a fifth, and
@@ -162,12 +180,16 @@ static void chance_of_a_minute_by_its_late_ones_and_the_curve(void **state)
 	hr_stage2_of(&p, &a, &s);
 	fx_near(s.vq_apart[0], 1, 0.002);
 	fx_near(s.noise[0], 0.1, 0.001);
+	/* both ways to grow have the same counts here */
+	fx_near(s.vq_inside[0], 1, 0.002);
+	fx_near(s.noise_inside[0], 0.1, 0.001);
+	fx_near(s.vq_bursts, 1000000, 1);
 	/* twice of it is chance; what is beyond counts */
-	fx_near(hr_stage2_shrunk(1.2, 1, 0.1), 1, 1e-12);
-	fx_near(hr_stage2_shrunk(0.9, 1, 0.1), 1, 1e-12);
-	fx_near(hr_stage2_shrunk(2, 1, 0.1), 2 * exp(-0.2), 1e-12);
-	fx_near(hr_stage2_shrunk(0.5, 1, 0.1), 0.5 * exp(0.2), 1e-12);
-	fx_near(hr_stage2_shrunk(0.5, 1, 0), 0.5, 1e-12);
+	fx_near(hr_stage2_shrunk(1.2, 1, 0.1, 2), 1, 1e-12);
+	fx_near(hr_stage2_shrunk(0.9, 1, 0.1, 2), 1, 1e-12);
+	fx_near(hr_stage2_shrunk(2, 1, 0.1, 2), 2 * exp(-0.2), 1e-12);
+	fx_near(hr_stage2_shrunk(0.5, 1, 0.1, 2), 0.5 * exp(0.2), 1e-12);
+	fx_near(hr_stage2_shrunk(0.5, 1, 0, 2), 0.5, 1e-12);
 }
 
 int main(void)
@@ -179,6 +201,7 @@ int main(void)
 		cmocka_unit_test(a_pool_fades_over_an_hour),
 		cmocka_unit_test(the_queue_carries_it_to_other_minutes),
 		cmocka_unit_test(chance_of_a_minute_by_its_late_ones_and_the_curve),
+		cmocka_unit_test(a_minute_of_a_busier_time_is_not_the_pools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
