@@ -24,9 +24,6 @@
 #define FAR           1.5  /* growth inside bursts from which on it is extrapolated */
 #define FAR_POWER     0.6  /* and how fast its error grows from there */
 #define REPLAYED      1.25 /* at_most of a believed replay over its likely, at least */
-#define FIXED         0.1  /* of the work that others may do, whatever the load is, at most */
-#define CHEAPER       0.25 /* of the cost of a request, at most, that goes as all CPUs fill otherwise */
-#define IDLE_LIKELY   0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
 #define FULL          0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY  0.16 /* median of 68 types running a database (forecast 8) */
 
@@ -253,40 +250,14 @@ static void stage2(
 		ret->m_lo *= pow(ret->inside / FAR, FAR_POWER);
 }
 
-/* Of the work, what likely goes as CPUs become busy that were idle. */
-static double idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f)
-{
-	double at_most = hr_work_idle(f->work_s, f->bursts, INFINITY, x->conf->wakeup_us / 1e6);
-
-	return f->has_slots && f->work_s > 0 ? IDLE_LIKELY * at_most / f->work_s : 0;
-}
-
-/* What c2 vCPUs carry by their work, if it grows as the load does but for @away_s that stay away.
- */
-static double by_work(
-	const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2, double away_s)
-{
-	return hr_work_bound(c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s - away_s);
-}
-
-/* The most: none of what idle CPUs add stays, others' work does not grow, requests cost less. */
-static double most_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2)
-{
-	double room = c2 * f->delivered * (f->t_s + x->conf->x_ms / 1e3);
-	double fixed = FIXED * f->work_s, grows = f->work_s - f->idle_work_s - fixed;
-
-	return grows > 0 ? fmax((1 + CHEAPER * (1 - f->busy)) * (room - fixed) / grows, 0)
-			 : INFINITY;
-}
-
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
 static void vq_bounds(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, unsigned z, struct hr_bounds *b)
 {
 	double c2 = f->c * (z ? 2 : 1);
 	/* If work grows as the load does; at most; as is likely. */
-	double same = by_work(x, f, c2, 0), work = most_by_work(x, f, c2);
-	double middle = by_work(x, f, c2, IDLE_LIKELY * f->idle_work_s);
+	double same = hr_by_work(x, f, c2, 0), work = hr_most_by_work(x, f, c2);
+	double middle = hr_by_work(x, f, c2, HR_IDLE_LIKELY * f->idle_work_s);
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
@@ -303,7 +274,8 @@ static void vq_bounds(
 		say_vq(x, &v, c2, k.apart, f);
 		if (f->s2.used)
 			stage2(x, f, z, &k);
-		k.apart = hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c, idle_share(x, f));
+		k.apart =
+			hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c, hr_idle_share(x, f));
 		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(f)));
 		k.m_lo *= by_chance(x, f, k.inside);
 		b->at_least =
@@ -327,8 +299,8 @@ static void vq_bounds(
 			"most %.3f: all of them do, %.0f %% of the work does not grow, and a "
 			"request costs 1 / %.3f)",
 			same, c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s, middle,
-			100 * IDLE_LIKELY, f->idle_work_s, work, 100 * FIXED,
-			1 + CHEAPER * (1 - f->busy));
+			100 * HR_IDLE_LIKELY, f->idle_work_s, work, 100 * HR_WORK_FIXED,
+			hr_work_cheaper(f));
 	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
 		/* The work bound cuts the extrapolation. */
 		b->likely = hr_opt_of(middle);
@@ -425,11 +397,11 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 static void not_late_by_far(
 	const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_bounds *b)
 {
-	double most = f->has_slots ? fmax(most_by_work(x, f, f->c), 1) : HR_K_MAX;
+	double most = f->has_slots ? fmax(hr_most_by_work(x, f, f->c), 1) : HR_K_MAX;
 
 	b->likely.has = most < x->conf->k_target;
 	if (b->likely.has)
-		b->likely.v = sqrt(fmax(by_work(x, f, f->c, 0), 1));
+		b->likely.v = sqrt(fmax(hr_by_work(x, f, f->c, 0), 1));
 	if (b->at_most.has)
 		b->at_most.v = fmax(b->at_most.v, fmin(x->conf->k_target, most));
 }

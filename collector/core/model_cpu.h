@@ -45,6 +45,20 @@ bool hr_cpu_is_late(double eps, double dev, double bursts, double late);
  */
 double hr_bursts_wanted(double eps, double dev, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
+/* --- by the work alone (model_work.c) ------------------------------------------ */
+
+#define HR_IDLE_LIKELY 0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
+#define HR_WORK_FIXED  0.1  /* of the work that others may do, whatever the load is, at most */
+
+/* So much less does a request cost, at most, as all CPUs fill. */
+double hr_work_cheaper(const struct hr_cpu_facts *f);
+/* Of the work, what likely goes as CPUs become busy that were idle. */
+double hr_idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f);
+/* What @c2 vCPUs carry, if the work grows as the load does but for @away_s that stay away. */
+double hr_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2, double away_s);
+/* The most: none of what idle CPUs add stays, others' work does not grow, requests cost less. */
+double hr_most_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2);
+
 /* model_cpu_say.c */
 void hr_cpu_say(const struct hr_ctx *x, const struct hr_cpu_facts *f);
 void hr_cpu_evidence(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e);
