@@ -241,6 +241,10 @@ static void stage2(
 	 * replay another; all of it where the replay says short and the measurement does not.
 	 */
 	ret->apart /= ret->apart < 1 ? s2->today : sqrt(s2->today);
+	/* Of what is late by itself fewer bursts carry less than smaller ones: at_least is either.
+	 */
+	if (ret->apart < 1)
+		ret->inside = fmin(ret->inside, ret->apart);
 	ret->apart = fmax(ret->apart, ret->inside);
 	/*
 	 * Beyond FAR no burst as dense was seen: batches grew by 3.3 where the replay had 6

@@ -315,6 +315,33 @@ static void a_replay_that_is_believed_is_not_cut_by_proportion(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 100 / (85 - 2.5 * sqrt(85)), 1e-9);
 }
 
+/*
+ * 1.5 % late today.  Smaller batches would carry 1.2 times today's load, fewer of them 0.8: of what
+ * is late the fewer decide, with the model's error below them.
+ */
+static void what_is_late_is_promised_no_more_than_fewer_bursts_carry(void **state)
+{
+	struct bench *b = *state;
+	struct hr_pool pool = {.slices = 60, .bursts = 10000, .late_n = 150, .vq_tot = 10000};
+
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			pool.tot[r][g] = (float)(10000 * exp2((g - 2.0) / 3));
+			pool.late[r][g] =
+				pool.tot[r][g] * (r < HR_VQ_SPREAD ? (g < 3 ? 0.009F : 0.03F)
+								   : (g < 1 ? 0.002F : 0.015F));
+		}
+	b->conf.minute_ms = 300000; /* as `measure` */
+	b->x.pool = &pool;
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 10000;
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 150;
+	ran(b, 6000, 0, 0);
+	assert_true(b->e.r.saturated);
+	assert_true(b->e.r.headroom.likely.v < 0.9);
+	assert_true(b->e.r.headroom.at_least.v <= b->e.r.headroom.likely.v / 1.1);
+	b->x.pool = NULL;
+}
+
 /* Late from twice the load on; of 1000 bursts 20 would be late there, of 100000 2000. */
 static void the_fewer_bursts_the_wider_is_the_interval(void **state)
 {
@@ -436,6 +463,7 @@ int main(void)
 		T(a_larger_load_is_judged_as_a_minute_of_it_would_be),
 		T(late_bursts_of_today_bound_what_fits),
 		T(a_replay_that_is_believed_is_not_cut_by_proportion),
+		T(what_is_late_is_promised_no_more_than_fewer_bursts_carry),
 		T(the_fewer_bursts_the_wider_is_the_interval),
 		T(a_look_before_the_last_wants_more),
 		T(hidden_siblings_are_named_where_they_alone_withhold_the_yes),
