@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import types
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
@@ -14,6 +15,7 @@ sys.dont_write_bytecode = True
 import cases  # noqa: E402
 import closed  # noqa: E402
 import grow  # noqa: E402
+import guest  # noqa: E402
 import todo  # noqa: E402
 from aims import aims, aims_table  # noqa: E402
 from breaks import Run, bracket, find, fit, is_on_time  # noqa: E402
@@ -201,6 +203,35 @@ def logged():
     assert steady([]) == (0, 0, 0)
 
 
+def stopped():
+    """A guest that says nothing for 3 s of 5 is waited for; the hour for which the suite was stopped meanwhile does not count."""
+    r, w = os.pipe()
+    g, clock, waits = guest.Guest.__new__(guest.Guest), [0.0], [1, 3600, 1]
+    g.qemu, g._rest = types.SimpleNamespace(stdout=os.fdopen(r, "rb", 0)), b""
+
+    def select(*_):
+        clock[0] += waits.pop(0)
+        if waits:
+            return [], [], []
+        os.write(w, b"said\r\n@@DONE 0\n")
+        return [r], [], []
+
+    real = guest.select, guest.time
+    guest.select, guest.time = types.SimpleNamespace(select=select), types.SimpleNamespace(monotonic=lambda: clock[0])
+    try:
+        assert g._until("@@DONE", 5) == "said"
+        waits[:] = [1] * 9
+        try:
+            g._until("@@DONE", 5)
+        except RuntimeError:
+            assert len(waits) == 4
+        else:
+            raise AssertionError("silence has no end")
+    finally:
+        guest.select, guest.time = real
+        os.close(w)
+
+
 def counters():
     # user nice system idle iowait irq softirq steal, in ticks of 10 ms: 1 s each, 0.5 then 0.25 busy
     r = Rules.of_lines(["cpu 0 0 0 0 0 0 0 0", "cpu 40 0 10 50 0 0 0 0", "cpu 60 0 15 125 0 0 0 0"])
@@ -302,5 +333,6 @@ in_one_step()
 on_time()
 clear_cases()
 logged()
+stopped()
 counters()
 print("the suite's arithmetic: as by hand")
