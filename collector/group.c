@@ -67,10 +67,10 @@ static void refuse(
 /*
  * Their clock -> ours.  False: beyond what a row id or good sense can hold.  A window
  * measured before its sender's clock was put right may seem to end in the future: it
- * has ended by now, whatever its clock said.
+ * has ended by now, whatever its clock said, and *ret_known is false.
  */
-static bool our_time(
-	const struct hr_post *p, const struct hr_post_row *r, int64_t offset_ms, uint64_t *ret_ms)
+static bool our_time(const struct hr_post *p, const struct hr_post_row *r, int64_t offset_ms,
+	uint64_t *ret_ms, bool *ret_known)
 {
 	int64_t t;
 
@@ -78,7 +78,8 @@ static bool our_time(
 		__builtin_add_overflow((int64_t)r->t_end_ms, offset_ms, &t) || t < 0)
 		return false;
 	*ret_ms = (uint64_t)t;
-	if (*ret_ms <= p->received_ms + FUTURE_MS)
+	*ret_known = *ret_ms <= p->received_ms + FUTURE_MS;
+	if (*ret_known)
 		return true;
 	*ret_ms = p->received_ms;
 	return p->has_sent;
@@ -126,6 +127,7 @@ static bool judge(struct hr_writer *w, struct hr_host *host, struct hr_post *p, 
 	for (uint32_t i = 0; i < p->n_rows; i++) {
 		const struct hr_post_row *r = &p->row[i];
 		uint64_t forgotten, end_ms, begin_ms;
+		bool known;
 		enum hr_count counter = HR_COUNT_REFUSED_STORE;
 		enum hr_hostseq_result s =
 			hr_hostseq_add(&j->boot.seq, r->seq_first, r->seq_last, &forgotten);
@@ -139,14 +141,14 @@ static bool judge(struct hr_writer *w, struct hr_host *host, struct hr_post *p, 
 			j->duplicate++;
 			continue;
 		}
-		if (!our_time(p, r, j->boot.offset_ms, &end_ms)) {
+		if (!our_time(p, r, j->boot.offset_ms, &end_ms, &known)) {
 			refuse(w, p, &clock_wrong, HR_COUNT_REFUSED_CLOCK);
 			return false;
 		}
 		begin_ms = end_ms > r->dur_ms ? end_ms - r->dur_ms : 0;
 		if (j->boot.first_ms == 0 || begin_ms < j->boot.first_ms)
 			j->boot.first_ms = begin_ms;
-		if (is_clone(host, j, end_ms, p->received_ms)) {
+		if (known && is_clone(host, j, end_ms, p->received_ms)) {
 			host->clone_ms = p->received_ms;
 			hr_writer_answer_soon(w, host);
 			refuse(w, p, &clone, HR_COUNT_REFUSED_CLONE);

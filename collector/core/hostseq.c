@@ -266,6 +266,7 @@ bool hr_hostseq_clone(uint64_t boot, uint64_t boot_first_ms, uint64_t t_end_ms,
 {
 	return other->boot != boot && other->first_ms > boot_first_ms &&
 	       now_ms < other->heard_ms + HR_CLONE_ALIVE_MS &&
+	       now_ms < t_end_ms + HR_CLONE_ALIVE_MS &&
 	       t_end_ms > other->first_ms + HR_CLONE_OVERLAP_MS;
 }
 

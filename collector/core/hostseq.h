@@ -68,12 +68,13 @@ bool hr_hostseq_decode(struct hr_hostseq *ret_h, uint64_t high, uint64_t bits, u
 
 /*
  * Two machines with one host id (a cloned disk image): the evidence is an older
- * boot that goes on reporting windows measured well after a newer boot began,
- * while the newer one is still heard.  A reboot, or a spool sent after it, never
- * looks like this.
+ * boot that goes on reporting windows measured just now, and well after a newer
+ * boot began, while the newer one is still heard.  A reboot, or a spool sent after
+ * it, never looks like this for longer: windows of a boot whose clock was ahead
+ * seem to end after the next one began, but not a quarter of an hour later.
  */
 #define HR_CLONE_OVERLAP_MS 660000 /* clocks may be off by 10 min uncorrected, plus a minute */
-#define HR_CLONE_ALIVE_MS   900000 /* the newer boot was heard within this time */
+#define HR_CLONE_ALIVE_MS   900000 /* what ended, or was heard, within this time is alive */
 
 struct hr_boot_life {
 	uint64_t boot;

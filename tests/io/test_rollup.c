@@ -29,6 +29,7 @@ struct world {
 	struct hr_rand r;
 	uint64_t base_ms; /* start of an hour, three hours ago */
 	uint64_t switches, waits, windows;
+	bool tells_clock; /* the sender, which is right */
 	struct hr_post post;
 	uint8_t body[HR_BODY_MAX];
 	struct hr_digest sum;
@@ -125,7 +126,9 @@ static unsigned send(struct world *t, uint8_t host, uint64_t boot, uint64_t seq,
 		.len = b.len,
 		.head = batch.head,
 		.n_rows = 1,
-		.received_ms = hr_clock_wall_ms()};
+		.received_ms = hr_clock_wall_ms(),
+		.has_sent = t->tells_clock,
+		.sent_ms = hr_clock_wall_ms()};
 	p->row[0] = (struct hr_post_row){
 		.seq_first = seq, .seq_last = seq, .t_end_ms = s.t_end_ms, .dur_ms = s.dur_ms};
 	assert_int_equal(hr_wire_summary_bytes(t->body, b.len, 0, &p->row[0].bytes, &p->row[0].len),
@@ -506,6 +509,29 @@ static void a_refused_post_makes_no_boot_go(void **state)
 	assert_non_null(hr_host_boot(host, 501));
 }
 
+/*
+ * Boot 12 began an hour ago and is heard.  What boot 11 measures now is of a second machine; what
+ * it had measured by a clock that was ahead is not, however it comes to lie behind that beginning.
+ */
+static void a_clone_is_told_by_what_is_measured_now(void **state)
+{
+	struct world *t = *state;
+	uint64_t now = hr_clock_wall_ms() - t->base_ms;
+	struct hr_host *host;
+
+	assert_int_equal(send(t, 1, 11, 0, now - 7200000), 0);
+	assert_int_equal(send(t, 1, 12, 0, now - 3600000), 0);
+	host = t->w->hosts.by_no[0];
+	assert_int_equal(send(t, 1, 11, 1, now - 1800000), 0);
+	t->tells_clock =
+		true; /* of a window that says that it is not over it is not known when it was */
+	assert_int_equal(send(t, 1, 11, 2, now + 3600000), 0);
+	assert_int_equal(host->clone_ms, 0);
+	assert_int_equal(send(t, 1, 11, 3, now - 1000), 409);
+	assert_true(host->clone_ms > 0);
+	assert_int_equal(send(t, 1, 12, 1, now - 1000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,6 +552,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_bin_is_over_when_the_fleet_has_posted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_post_makes_no_boot_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_clone_is_told_by_what_is_measured_now, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What deploy/OPERATIONS.md says under "Troubleshooting by symptom", brought about: the quoted words are those that are printed, and the
 # remedy works. Not here, because other scripts have them: hooks shed (budget.sh), disk (disk_full.sh), database (damaged_db.sh),
-# alerts (alerts.sh), Permission denied (packages.sh), and clones, which are told after 11 minutes (tests/io/test_serve.c).
+# alerts (alerts.sh), Permission denied (packages.sh), and clones, which are told after 11 minutes (tests/io/test_rollup.c, test_serve.c).
 if [ -z "${HR_SYMPTOMS_INSIDE:-}" ] && [ "$(id -u)" = 0 ]; then
 	HR_SYMPTOMS_INSIDE=1 exec unshare --net --mount --propagation private -- "$0" "$@" # an address beyond loopback, and port 7867
 fi

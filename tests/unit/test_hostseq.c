@@ -311,6 +311,10 @@ static void an_older_boot_that_lives_on_beside_a_newer_one_is_a_clone(void **sta
 	assert_true(hr_hostseq_clone(1, 1000, 36660001, &newer, 36660000));
 	/* boot 2 silent for 15 min: boot 1 may go on */
 	assert_false(hr_hostseq_clone(1, 1000, 37600000, &newer, 36655000 + 900000));
+	/* measured by a clock that was ahead, and sent later: a spool, not a machine */
+	newer.heard_ms = 38000000;
+	assert_true(hr_hostseq_clone(1, 1000, 36700000, &newer, 36700000 + 899999));
+	assert_false(hr_hostseq_clone(1, 1000, 36700000, &newer, 36700000 + 900000));
 }
 
 static void clocks_are_corrected_only_beyond_ten_minutes(void **state)
