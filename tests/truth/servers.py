@@ -109,7 +109,7 @@ def postgres(o):
     cpus_online(2)
     home = _server()
     seconds = o.seconds
-    full, seen = _break("PostgreSQL", o, lambda r: Run(r, *_late(_pgbench(home, r, seconds))), 12000, 500, 60000)
+    full, seen = _break("PostgreSQL", o, lambda r: Run(r, *_late(_pgbench(home, r, seconds))), 12000, 500, 200000)
 
     def record(rate):
         p = _pgbench(home, rate, seconds + 4)
