@@ -211,23 +211,34 @@ static int slow_put(struct hr_store *s, const struct hr_store_state *v)
 	return watched.real->put_state(s, v);
 }
 
+/* A window of each host, and a store of @s from then on that is slow to put a state. */
+static void send_to_slow(struct world *t, struct side *s, struct hr_store_ops *ops)
+{
+	for (uint8_t h = 1; h <= HOSTS; h++)
+		send(t, h, 1, 10000, true);
+	watched.real = s->w->store->ops;
+	*ops = *watched.real;
+	ops->put_state = slow_put;
+	s->w->store->ops = ops;
+}
+
+static uint64_t states_saved(struct side *s)
+{
+	return atomic_load(&s->count.v[HR_COUNT_STATES_SAVED]);
+}
+
 /* A state that is slow to be put delays the next group as one that is slow to be read. */
 static void what_is_put_counts_in_the_time_of_a_pass(void **state)
 {
 	struct world *t = *state;
-	struct hr_store *store = t->cold.w->store;
-	struct hr_store_ops ops = *store->ops;
+	struct hr_store_ops ops;
 
-	watched.real = store->ops;
-	ops.put_state = slow_put;
-	for (uint8_t h = 1; h <= HOSTS; h++)
-		send(t, h, 1, 10000, true);
-	store->ops = &ops;
+	send_to_slow(t, &t->cold, &ops);
 	for (uint64_t i = 1; i <= HOSTS; i++) {
 		hr_writer_turns(t->cold.w);
-		assert_int_equal(atomic_load(&t->cold.count.v[HR_COUNT_STATES_SAVED]), i);
+		assert_int_equal(states_saved(&t->cold), i);
 	}
-	store->ops = watched.real;
+	t->cold.w->store->ops = watched.real;
 	assert_same(t);
 }
 
@@ -235,22 +246,17 @@ static void what_is_put_counts_in_the_time_of_a_pass(void **state)
 static void what_is_saved_counts_in_the_time_of_a_pass(void **state)
 {
 	struct world *t = *state;
-	struct hr_store *store = t->kept.w->store;
-	struct hr_store_ops ops = *store->ops;
+	struct hr_store_ops ops;
 
-	watched.real = store->ops;
-	ops.put_state = slow_put;
-	for (uint8_t h = 1; h <= HOSTS; h++)
-		send(t, h, 1, 10000, true);
+	send_to_slow(t, &t->kept, &ops);
 	t->kept.w->conf.save_ns = 0;
-	store->ops = &ops;
 	for (uint64_t i = 1; i <= HOSTS; i++) {
 		hr_writer_upkeep(t->kept.w);
-		assert_int_equal(atomic_load(&t->kept.count.v[HR_COUNT_STATES_SAVED]), i);
+		assert_int_equal(states_saved(&t->kept), i);
 	}
 	for (uint32_t i = 0; i < HOSTS; i++)
 		assert_int_equal(t->kept.w->hosts.by_no[i]->unsaved_n, 0);
-	store->ops = watched.real;
+	t->kept.w->store->ops = watched.real;
 }
 
 static int put_twice(struct hr_store *s, const struct hr_store_state *v)

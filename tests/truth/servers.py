@@ -130,20 +130,16 @@ http {
   access_log off; keepalive_requests 1000000; keepalive_timeout 600;
   types { text/plain txt; } gzip on; gzip_comp_level 9; gzip_types text/plain;
   client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;
-  server { listen 127.0.0.1:%d%s; root %s; }
+  server { listen 127.0.0.1:%d reuseport; root %s; }
 }
 """
 
 
-# Else whichever worker wakes first takes a connection, and one serves most of them: another part of the load in each run,
-# so that no load is the one that breaks.
-REUSEPORT = " reuseport"
-
-
-def _nginx(listen):
+def _nginx():
     """
     nginx with two workers: /text.txt is compressed anew for each request, some milliseconds of work; / is a page of some
-    hundred bytes, some ten microseconds.
+    hundred bytes, some ten microseconds.  Without reuseport whichever worker wakes first takes a connection, and one serves
+    most of them: another part of the load in each run, so that no load is the one that breaks.
     """
     need("nginx")
     home = tempfile.mkdtemp(prefix="truth-http.")
@@ -153,7 +149,7 @@ def _nginx(listen):
     pool = ["".join(words.choices("abcdefghijklmnopqrstuvwxyz", k=words.randint(3, 11))) for _ in range(2000)]
     write(f"{home}/text.txt", " ".join(words.choices(pool, k=12000)))
     write(f"{home}/index.html", " ".join(pool[:40]))
-    write(f"{home}/conf", NGINX % ((HTTP_WORKERS,) + (home,) * 7 + (HTTP_PORT, listen, home)))
+    write(f"{home}/conf", NGINX % ((HTTP_WORKERS,) + (home,) * 7 + (HTTP_PORT, home)))
     p = start(["nginx", "-p", home, "-c", f"{home}/conf"])
     time.sleep(1)
     if p.poll() is not None:
@@ -175,7 +171,7 @@ def _answered(p):
 def http(o):
     """Its service level: 1 % of the responses take 10 ms longer than one does on the idle VM."""
     cpus_online(2)
-    _nginx(REUSEPORT)
+    _nginx()
     alone = _answered(_requests(10, 5, 1000, o.seed))["p50_ms"]
     limit = alone + LIMIT_MS
 
@@ -202,7 +198,7 @@ def http(o):
 def http_small(o):
     """A page that is there: next to all of its cost is to wake up, to read and to write, not the work itself."""
     cpus_online(2)
-    _nginx(REUSEPORT)
+    _nginx()
     seed = itertools.count(o.seed)
 
     def ask(rate, seconds):

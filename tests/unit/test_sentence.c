@@ -189,7 +189,7 @@ static void a_limit_of_two_disks_is_nobodys_until_told(void **state)
 	verdict.reason = HR_REASON_MISSING_EVIDENCE;
 	verdict.row = 7;
 	bind.r.resource = HR_RES_DISK;
-	strcpy(bind.r.device, "vdb");
+	(void)snprintf(bind.r.device, HR_NAME_LEN, "vdb");
 	a.headroom = (struct hr_bounds){true, OPT(0.91), OPT(1), OPT(1), false};
 	hr_text_answer(&in, sentence, advice);
 	is_silent_of("another disk");
