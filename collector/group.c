@@ -234,8 +234,7 @@ static void take_facts(struct hr_writer *w, struct hr_host *host, struct hr_post
 {
 	w->facts[w->n_facts++] = (struct hr_group_facts){.host = host, .n = ++w->last_n, .post = p};
 	if (p->name[0] != '\0' && strcmp(host->name, p->name) != 0) {
-		hr_orders_drop(&w->orders, host);
-		snprintf(host->name, sizeof(host->name), "%s", p->name);
+		hr_writer_rename(w, host, p->name);
 		host->is_stored = false;
 	}
 }

@@ -113,10 +113,12 @@ struct hr_orders {
 	struct hr_order by_name, by_id;
 	uint64_t drops; /* so far */
 };
-/* @fresh are sorted in place.  False, and no change: out of memory. */
+/* @fresh, each with a view, are sorted in place.  False, and no change: out of memory. */
 bool hr_orders_add(struct hr_orders *o, struct hr_host **fresh, uint32_t n);
-/* Before @host is renamed or goes; it may come again. */
+/* Before @host goes; it may come again. */
 void hr_orders_drop(struct hr_orders *o, struct hr_host *host);
+/* @v, taken over, is what is shown of @host from now on.  By another name it is to be added anew. */
+void hr_orders_show(struct hr_orders *o, struct hr_host *host, struct hr_view *v);
 void hr_orders_done(struct hr_orders *o);
 
 int hr_hosts_init(struct hr_hosts *h, uint32_t max); /* 0 or -ENOMEM */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collector/hosts.h"
+#include "collector/snapshot.h"
 
 typedef int (*order_fn)(const void *, const void *);
 
@@ -14,10 +15,11 @@ static int by_id(const void *a, const void *b)
 	return memcmp(x->id, y->id, sizeof(x->id)); /* the order of the hex digits, too */
 }
 
+/* By what is shown: a reader searches the list for a name with the rows that it has. */
 static int by_name(const void *a, const void *b)
 {
 	const struct hr_host *x = *(struct hr_host *const *)a, *y = *(struct hr_host *const *)b;
-	int c = strcmp(x->name, y->name);
+	int c = strcmp(x->view->row.name, y->view->row.name);
 
 	return c != 0 ? c : by_id(a, b);
 }
@@ -105,6 +107,16 @@ void hr_orders_drop(struct hr_orders *o, struct hr_host *host)
 	drop(&o->by_id, host);
 	host->in_orders = false;
 	o->drops++;
+}
+
+void hr_orders_show(struct hr_orders *o, struct hr_host *host, struct hr_view *v)
+{
+	struct hr_view *before = host->view;
+
+	if (before && strcmp(before->row.name, v->row.name) != 0)
+		hr_orders_drop(o, host);
+	host->view = v;
+	hr_view_unref(before);
 }
 
 void hr_orders_done(struct hr_orders *o)

@@ -60,15 +60,6 @@ static int no_memory(struct hr_peers *p)
 	return HR_STORE_FULL;
 }
 
-static void rename_host(struct hr_writer *w, struct hr_host *host, const char *name)
-{
-	if (strcmp(host->name, name) == 0)
-		return;
-	hr_orders_drop(&w->orders, host); /* it comes in again with its next snapshot */
-	(void)snprintf(host->name, sizeof(host->name), "%s", name);
-	hr_writer_answer_soon(w, host);
-}
-
 static int take_host(void *arg, const struct hr_store_host *h)
 {
 	struct hr_writer *w = arg;
@@ -87,7 +78,7 @@ static int take_host(void *arg, const struct hr_store_host *h)
 	}
 	if (!host)
 		return no_memory(w->peers);
-	rename_host(w, host, h->name);
+	hr_writer_rename(w, host, h->name);
 	host->is_stored = true;
 	hr_host_drop_boots(host); /* those that are stored follow */
 	host->last_ord = 0;
@@ -413,7 +404,7 @@ static int list_host(void *arg, const struct hr_store_host *h)
 		hr_writer_drop_host(l->w, t->by_no[l->at]);
 		return 0;
 	}
-	rename_host(l->w, t->by_no[l->at], h->name);
+	hr_writer_rename(l->w, t->by_no[l->at], h->name);
 	l->at++;
 	return 0;
 }

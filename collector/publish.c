@@ -27,7 +27,7 @@
  * A cold host is heard more often than it is answered for: the row says so once a minute, or it
  * would be taken for silent.
  */
-static void hear(struct hr_host *host)
+static void hear(struct hr_writer *w, struct hr_host *host)
 {
 	struct hr_fleet_row row;
 	struct hr_view *v;
@@ -39,14 +39,22 @@ static void hear(struct hr_host *host)
 	v = hr_view_of_row(host->no, &row);
 	if (!v)
 		return;
-	hr_view_unref(host->view);
-	host->view = v;
+	hr_orders_show(&w->orders, host, v);
 }
 
+/* It is taken apart as one that was shown. */
 static void abandon(struct hr_listing *l)
 {
-	hr_snapshot_unref(l->next);
+	if (l->old)
+		hr_snapshot_unref(l->next);
+	else
+		l->old = l->next;
 	l->next = NULL;
+}
+
+static bool is_ours(struct hr_snapshot *s)
+{
+	return s && atomic_load(&s->refs) == 1;
 }
 
 static bool begin(struct hr_writer *w)
@@ -87,7 +95,7 @@ static bool take_views(struct hr_writer *w, uint32_t most)
 		ok = l->n < l->room;
 		if (!ok)
 			break;
-		hear(host);
+		hear(w, host);
 		host->place = l->n;
 		l->next->view[l->n++] = hr_view_ref(host->view);
 		if (!host->in_orders)
@@ -153,7 +161,7 @@ static int make_some(struct hr_writer *w, uint64_t end_ns)
 /* The one that was shown before is nobody's but ours once its last reader is through with it. */
 static void take_apart(struct hr_listing *l, uint64_t end_ns)
 {
-	if (!l->old || atomic_load(&l->old->refs) > 1)
+	if (!is_ours(l->old))
 		return;
 	while (l->old->n > 0 && hr_clock_mono_ns() < end_ns)
 		for (uint32_t k = 0; k < AT_ONCE && l->old->n > 0; k++)
@@ -196,10 +204,12 @@ bool hr_writer_list(struct hr_writer *w)
 
 	if (!l->next) {
 		take_apart(l, now + SLICE_NS);
+		if (is_ours(l->old))
+			return true;
 		if (!w->views_changed ||
 			(w->hosts.n > PUBLISH_FREE &&
 				now - w->published_ns < w->hosts.n * (uint64_t)PUBLISH_HOST_NS))
-			return l->old && atomic_load(&l->old->refs) == 1;
+			return false;
 		if (w->hosts.n <= PUBLISH_FREE || l->tries >= TRIES) {
 			hr_writer_publish(w);
 			return false;

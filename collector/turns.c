@@ -64,8 +64,7 @@ void hr_turn_cool(struct hr_writer *w, struct hr_host *host)
 	host->vm = NULL;
 	host->cold = (struct hr_cold){.is = true, .turned_ns = hr_clock_mono_ns()};
 	if (v) {
-		hr_view_unref(host->view);
-		host->view = v;
+		hr_orders_show(&w->orders, host, v);
 		w->views_changed = true;
 	}
 	hr_turn_weigh(w, host);
@@ -322,14 +321,14 @@ struct batch {
 	struct taken t[TURNS_AT_ONCE];
 	uint32_t n;
 	struct hr_store_row *bad; /* rows to quarantine */
-	uint32_t n_bad;
+	uint32_t n_bad, n_damaged;
 };
 
 static void set_aside(struct batch *b, const struct hr_store_row *row)
 {
 	struct hr_store_row *p = realloc(b->bad, (b->n_bad + 1) * sizeof(*p));
 
-	hr_count(b->w->count, HR_COUNT_DAMAGED, 1);
+	b->n_damaged++;
 	if (!p)
 		return; /* counted; it stays where it is */
 	b->bad = p;
@@ -423,6 +422,8 @@ static void settle(struct batch *b, bool durable)
 	struct hr_writer *w = b->w;
 	uint64_t now = hr_clock_mono_ns();
 
+	if (durable)
+		hr_count(w->count, HR_COUNT_DAMAGED, b->n_damaged); /* else they are met again */
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct taken *t = &b->t[i];
 		struct hr_host *host = t->host;
@@ -436,8 +437,7 @@ static void settle(struct batch *b, bool durable)
 			host->saved_ns = host->answered_ns = now;
 		}
 		if (durable && t->view) {
-			hr_view_unref(host->view);
-			host->view = t->view;
+			hr_orders_show(&w->orders, host, t->view);
 			t->view = NULL;
 			w->views_changed = true;
 		}

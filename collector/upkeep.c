@@ -65,6 +65,29 @@ void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host)
 	w->n_due++;
 }
 
+/* Of a cold host the row says it at once, for its next answer may be 15 minutes away. */
+void hr_writer_rename(struct hr_writer *w, struct hr_host *host, const char *name)
+{
+	struct hr_fleet_row row;
+	struct hr_view *v;
+
+	if (strcmp(host->name, name) == 0)
+		return;
+	(void)snprintf(host->name, sizeof(host->name), "%s", name);
+	if (!host->view)
+		return; /* its first answer comes anyhow */
+	hr_writer_answer_soon(w, host);
+	if (!host->cold.is)
+		return;
+	row = host->view->row;
+	memcpy(row.name, host->name, sizeof(row.name));
+	v = hr_view_of_row(host->no, &row);
+	if (!v)
+		return; /* with the next answer, then */
+	hr_orders_show(&w->orders, host, v);
+	w->views_changed = true;
+}
+
 struct hr_view *hr_writer_view(
 	struct hr_writer *w, struct hr_host *host, struct hr_vm *vm, bool whole)
 {
@@ -86,8 +109,7 @@ static void answer(struct hr_writer *w, struct hr_host *host)
 
 	if (!v)
 		return; /* the answer before stays; tried again with the next window */
-	hr_view_unref(host->view);
-	host->view = v;
+	hr_orders_show(&w->orders, host, v);
 	host->answered_ns = hr_clock_mono_ns();
 	w->views_changed = true;
 	hr_turn_weigh(w, host);

@@ -202,6 +202,8 @@ bool hr_writer_expire(struct hr_writer *w);
 void hr_writer_gauges(struct hr_writer *w);
 /* There is news of @host: its answer is made in one of the next passes. */
 void hr_writer_answer_soon(struct hr_writer *w, struct hr_host *host);
+/* The fleet shows @host by @name with its next answer at the latest. */
+void hr_writer_rename(struct hr_writer *w, struct hr_host *host, const char *name);
 /* At the start: the answers of a small fleet at once, of a large one as far as time allows. */
 void hr_writer_answer_first(struct hr_writer *w);
 /* publish.c: the board's list anew, all of it; a slice, when it is time: true, there is more. */

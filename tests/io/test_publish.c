@@ -39,13 +39,14 @@ static void name_of(char to[HR_NAME_LEN])
 static void show(struct hr_host *host)
 {
 	struct hr_fleet_row row = {.kind = HR_ANSWER_YES};
+	struct hr_view *v;
 
 	for (unsigned i = 0; i < HR_HOST_ID_LEN; i++)
 		(void)snprintf(row.id + (size_t)2 * i, 3, "%02x", host->id[i]);
 	memcpy(row.name, host->name, sizeof(host->name));
-	hr_view_unref(host->view);
-	host->view = hr_view_of_row(host->no, &row);
-	assert_non_null(host->view);
+	v = hr_view_of_row(host->no, &row);
+	assert_non_null(v);
+	hr_orders_show(&t.w->orders, host, v);
 	t.w->views_changed = true;
 }
 
@@ -68,14 +69,15 @@ static struct hr_host *any(void)
 	return t.w->hosts.by_no[hr_rand_below(&t.r, t.w->hosts.n)];
 }
 
-/* As facts do, and the answer behind them. */
+/* As facts do; every other host's answer comes later, so the fleet shows the old name meanwhile. */
 static void rename_one(void)
 {
 	struct hr_host *host = any();
+	char name[HR_NAME_LEN];
 
-	hr_orders_drop(&t.w->orders, host);
-	name_of(host->name);
-	show(host);
+	name_of(name);
+	host->cold.is = host->no % 2 == 0;
+	hr_writer_rename(t.w, host, name);
 }
 
 static int setup(void **state)
@@ -124,6 +126,18 @@ static void assert_whole(uint32_t n)
 	for (uint32_t i = 1; i < n; i++)
 		assert_true(
 			strcmp(s->view[s->by_id[i - 1]]->row.id, s->view[s->by_id[i]]->row.id) < 0);
+}
+
+/* Whoever is shown is found by name, whatever others are called since. */
+static void assert_found(void)
+{
+	const struct hr_snapshot *s = t.board.current;
+	struct hr_view *v;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		assert_true(hr_snapshot_find(s, s->view[i]->row.name, &v) != HR_FIND_NONE);
+		assert_int_equal(hr_snapshot_find(s, s->view[i]->row.id, &v), HR_FIND_ONE);
+	}
 }
 
 /* Passes until another list is on the board; @meanwhile is done between each two of them. */
@@ -211,6 +225,8 @@ static void a_list_is_right_whatever_happened_while_it_was_made(void **state)
 	(void)state;
 	for (int i = 0; i < 40; i++) {
 		(void)passes(now_and_then);
+		assert_whole(t.board.current->n);
+		assert_found();
 		least = t.board.current->n < least ? t.board.current->n : least;
 	}
 	assert_true(least > HOSTS / 2);
@@ -225,7 +241,32 @@ static void hosts_renamed_all_the_time_do_not_keep_a_list_from_being_made(void *
 	(void)passes(NULL);
 	for (int i = 0; i < 3; i++)
 		assert_in_range(passes(rename_one), 1, 1000);
-	assert_int_equal(t.board.current->n, HOSTS);
+	assert_whole(HOSTS);
+}
+
+static void the_new_name_of_a_host_is_shown_with_its_answer_and_of_a_cold_one_at_once(void **state)
+{
+	struct hr_host *hot, *cold;
+	struct hr_view *v;
+
+	(void)state;
+	(void)passes(NULL);
+	hot = t.w->hosts.by_no[17];
+	cold = t.w->hosts.by_no[18];
+	cold->cold.is = true;
+	hr_writer_rename(t.w, hot, "zz-hot");
+	hr_writer_rename(t.w, cold, "aa-cold");
+	now_ns += HR_NS_PER_S;
+	(void)passes(NULL);
+	assert_whole(HOSTS);
+	assert_int_equal(hr_snapshot_find(t.board.current, "aa-cold", &v), HR_FIND_ONE);
+	assert_int_equal(v->no, cold->no);
+	assert_int_equal(hr_snapshot_find(t.board.current, "zz-hot", &v), HR_FIND_NONE);
+	show(hot);
+	now_ns += HR_NS_PER_S;
+	(void)passes(NULL);
+	assert_whole(HOSTS);
+	assert_int_equal(hr_snapshot_find(t.board.current, "zz-hot", &v), HR_FIND_ONE);
 }
 
 static void a_list_that_somebody_reads_stays_until_he_is_through(void **state)
@@ -263,6 +304,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			hosts_renamed_all_the_time_do_not_keep_a_list_from_being_made, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			the_new_name_of_a_host_is_shown_with_its_answer_and_of_a_cold_one_at_once,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_list_that_somebody_reads_stays_until_he_is_through, setup, teardown),
 	};
