@@ -90,7 +90,7 @@ struct hr_bounds {
 
 #define HR_TEXT_LEN         400
 #define HR_ANS_MISSING_MAX  8
-#define HR_ANS_EVIDENCE_MAX 12
+#define HR_ANS_EVIDENCE_MAX 13
 #define HR_ANS_RES_MAX      (HR_RES_N + HR_DEVS_MAX + 2 * HR_FS_MAX)
 #define HR_ANS_BIGGER_MAX   3
 #define HR_ANS_TOP_MAX      6

@@ -34,8 +34,8 @@ static void cpu(const struct hr_ladder_vm *vm, const struct hr_size_row *to, str
 }
 
 /*
- * at_least = 1 + available / anonymous (model_memory.c), so one more byte of RAM is one more of
- * available: need and available are back-computed from it and the demand.
+ * at_least = 1 + left / anonymous (model_memory.c), so one more byte of RAM is one more that is
+ * left: that and anonymous are back-computed from it and the demand.
  */
 static bool memory(const struct hr_res_answer *r, const struct hr_ladder_vm *vm,
 	const struct hr_size_row *to, struct hr_bounds *b)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory: how far MemAvailable reaches if everything anonymous grew with load,
+ * Memory: how far what is available reaches if everything anonymous grew with load,
  * and whether the VM (not a cgroup in it) is short now (answer-model 3, 9).
  */
 #include "collector/core/model.h"
@@ -63,38 +63,55 @@ static void say_need(const struct hr_ctx *x, bool is_short, struct hr_estimate *
 			n.least / 1048576);
 }
 
+/*
+ * MemAvailable takes page cache for free memory.  Active(file) are file pages that were used again
+ * since they were read; whoever uses them reads them from the disk where anonymous memory takes
+ * their place.  Not all of them are in use still, so what is left without them is a lower bound;
+ * with multi-generational LRU those that are used by read(2) are not among them.
+ */
+static double left_of(const struct hr_minute *m)
+{
+	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES];
+
+	return fmax(avail - (double)m->ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES], 0);
+}
+
 static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 {
 	const struct hr_minute *m = x->m;
-	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES];
+	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES], left = left_of(m);
 	double anon = (double)m->ctr[HR_CTR_MEM_ANON_BYTES];
 	double total = x->facts ? (double)x->facts->mem_total_bytes : 0;
 
 	if ((double)x->peak_anon_bytes > anon)
 		anon = (double)x->peak_anon_bytes;
-	e->r.headroom.at_least = hr_opt_of(anon > 0 ? 1 + avail / anon : HR_K_MAX);
-	e->r.headroom.capped = anon * (HR_K_MAX - 1) < avail;
+	e->r.headroom.at_least = hr_opt_of(anon > 0 ? 1 + left / anon : HR_K_MAX);
+	e->r.headroom.capped = anon * (HR_K_MAX - 1) < left;
 	hr_bounds_tidy(&e->r.headroom);
 	e->at[HR_SIZE_VCPUS] = e->r.headroom;
 	e->at[HR_SIZE_MEMORY] = e->r.headroom;
 	if (total > 0 && anon > 0) {
-		e->at[HR_SIZE_MEMORY].at_least = hr_opt_of(1 + (avail + total) / anon);
+		e->at[HR_SIZE_MEMORY].at_least = hr_opt_of(1 + (left + total) / anon);
 		hr_bounds_tidy(&e->at[HR_SIZE_MEMORY]);
-		e->r.demand.mean = e->r.demand.max = hr_opt_of(total > avail ? total - avail : 0);
+		e->r.demand.mean = e->r.demand.max = hr_opt_of(total > left ? total - left : 0);
 		e->r.capacity.value = hr_opt_of(total);
 		e->r.capacity.source = HR_CAP_KNOWN;
 	}
 	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_MEMORY];
 	e->reason = "memory that would be needed if all anonymous memory grew with load";
 	hr_estimate_evidence(e, "mem_available", avail, HR_UNIT_BYTES, "/proc/meminfo");
+	hr_estimate_evidence(
+		e, "mem_cache_used_again", avail - left, HR_UNIT_BYTES, "/proc/meminfo");
 	hr_estimate_evidence(e, "mem_anon_peak", anon, HR_UNIT_BYTES, "/proc/meminfo");
 	hr_estimate_missing(e, 0, "how memory grows with load (14 days of daily peaks)");
-	hr_trace_say(x->t, "  available = %.0f MiB, anonymous (peak) = %.0f MiB", avail / 1048576,
-		anon / 1048576);
 	hr_trace_say(x->t,
-		"  at_least = 1 + available / anonymous = %.3f  (all of it grows with load; "
-		"likely unknown)",
-		anon > 0 ? 1 + avail / anon : HR_K_MAX);
+		"  available = %.0f MiB, %.0f of them page cache that was used again, anonymous "
+		"(peak) = %.0f MiB",
+		avail / 1048576, (avail - left) / 1048576, anon / 1048576);
+	hr_trace_say(x->t,
+		"  at_least = 1 + what is left of it / anonymous = %.3f  (all of it grows with "
+		"load; likely unknown)",
+		anon > 0 ? 1 + left / anon : HR_K_MAX);
 }
 
 static void mem_evidence(const struct hr_ctx *x, const struct hr_mem_gate *g, struct hr_estimate *e)

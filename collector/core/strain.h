@@ -19,7 +19,7 @@ enum hr_strain_kind {
 	HR_STRAIN_STEAL,
 	HR_STRAIN_THREAD, /* the hottest one, on a CPU or waiting */
 	HR_STRAIN_STALL,  /* for memory or the disk: the larger */
-	HR_STRAIN_MEMORY, /* the less is available */
+	HR_STRAIN_MEMORY, /* the less is available, cache that was used again not counted */
 	HR_STRAIN_OPS,    /* of disks, and packets of links, per second */
 	HR_STRAIN_BYTES,  /* likewise */
 	HR_STRAIN_EVENTS, /* drops, reclaim, swapping, throttling: what a quiet VM has none of */

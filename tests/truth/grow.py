@@ -9,9 +9,10 @@ from rig import resource
 from table import Row
 from vm import NONE, SWAP_MB, fill_swap, results, slow_file
 
-# MB of the guest beside its swap; MB of a file that is read at random all the time, and does not grow
-Grow = namedtuple("Grow", "total file")
-GROW = {"anon": Grow(512, 0), "beside-file": Grow(512, 100)}
+# MB of the guest beside its swap; MB of a file that is read at random all the time, and does not grow; by two lists, active and
+# inactive, instead of multi-generational LRU, whose Active(file) does not have pages that read(2) uses
+Grow = namedtuple("Grow", "total file lists", defaults=(False,))
+GROW = {"anon": Grow(512, 0), "beside-file": Grow(512, 100), "beside-file-lists": Grow(512, 100, True)}
 FRACTIONS = (0.3, 0.6, 0.9, 1.1)  # of the set that breaks the service level
 WITHIN = 1.02  # the break is known to half of this
 READ_MS = 10  # of a page that is read again: a volume over a network
@@ -34,6 +35,8 @@ def memory_grows(name, o):
     """How large a set is still on time, then what the answer promises at parts of that."""
     s = GROW[name]
     g = Guest(memory_mb=s.total + SWAP_MB, modules=("null_blk",), programs=("dd",))
+    if s.lists:
+        g.run("echo n >/sys/kernel/mm/lru_gen/enabled")
     fill_swap(g, READ_MS)
     if s.file:
         slow_file(g, READ_MS)

@@ -52,6 +52,11 @@ static void less_of_what_is_left_is_more_strain(void **state)
 	hr_strain_add(&little, &l);
 	assert_true(hr_strain_beyond(&little, &much));
 	assert_false(hr_strain_beyond(&much, &little));
+	memset(&little, 0, sizeof(little));
+	l.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 8ULL << 30;
+	l.ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES] = 2ULL << 30;
+	hr_strain_add(&little, &l);
+	assert_true(hr_strain_beyond(&little, &much));
 	l.fs_left_bytes = 0;
 	hr_strain_add(&much, &l);
 	assert_true(hr_strain_beyond(&much, &little));
