@@ -14,7 +14,7 @@ import time
 
 from breaks import Run, find
 from http_client import clumps2
-from rig import EPS, TOP, Skip, call, cpus_online, load, load_result, measure, need, on_exit, quietly, start, write
+from rig import EPS, TOP, Skip, call, cpus_online, load, load_result, measure, need, on_exit, quietly, start, stop, write
 from table import Row
 
 LIMIT_MS = 10  # the service level: 1 % of the transactions take longer from their scheduled start
@@ -105,21 +105,33 @@ def _rows(case, full, seen, record, short=("resize", "cpu")):
         yield Row(case, f, answer, 1 / f, "server", want=want, binding=short[1] if f > 1.1 else None, info=info)
 
 
+def _measured(o, ask, late):
+    """
+    The answer while ask(seconds) is the load; late(p) adds what the load itself says.  One that was asked until its answer was
+    known, and is stopped then, has nothing to say.
+    """
+    p = ask(max(o.seconds, 2 * o.until) + 4)
+    time.sleep(1)
+    answer, info = measure(o.seconds, until=o.until)
+    info["until"] = o.until
+    if o.until:
+        stop(p)
+    else:
+        late(p, info)
+    return answer, info
+
+
 def postgres(o):
     cpus_online(2)
     home = _server()
     seconds = o.seconds
     full, seen = _break("PostgreSQL", o, lambda r: Run(r, *_late(_pgbench(home, r, seconds))), 12000, 500, 200000)
 
-    def record(rate):
-        p = _pgbench(home, rate, seconds + 4)
-        time.sleep(1)
-        answer, info = measure(seconds)
+    def say(p, info):
         late, n, _ = _late(p)
         info["late"] = late / max(n, 1)
-        return answer, info
 
-    yield from _rows("server/postgres-select", full, seen, record)
+    yield from _rows("server/postgres-select", full, seen, lambda rate: _measured(o, lambda s: _pgbench(home, rate, s), say))
 
 
 HTTP_PORT = 54380
@@ -183,13 +195,12 @@ def http(o):
 
     full, seen = _break("nginx", o, run_at, 0.5 * HTTP_WORKERS / (alone / 1e3), 5, 5000)
 
-    def record(rate):
-        p = _requests(rate, o.seconds + 4, limit, next(seed))
-        time.sleep(1)
-        answer, info = measure(o.seconds)
+    def say(p, info):
         info["client"] = _answered(p)
         info["alone_ms"] = alone
-        return answer, info
+
+    def record(rate):
+        return _measured(o, lambda s: _requests(rate, s, limit, next(seed)), say)
 
     # A third of the CPUs is idle beyond its break: there are two workers, and more vCPUs would find nothing more to run.
     yield from _rows("server/http-gzip", full, seen, record, ("no/serial-thread", None))
@@ -212,11 +223,7 @@ def http_small(o):
 
     full, seen = _break("nginx, small", o, run_at, 16000, 500, 80000)
 
-    def record(rate):
-        p = ask(rate, o.seconds + 4)
-        time.sleep(1)
-        answer, info = measure(o.seconds)
+    def say(p, info):
         info["late"] = load_result(p)["late_share"]
-        return answer, info
 
-    yield from _rows("server/http-small", full, seen, record)
+    yield from _rows("server/http-small", full, seen, lambda rate: _measured(o, lambda s: ask(rate, s), say))
