@@ -246,12 +246,18 @@ static void stage2(
 	if (ret->apart < 1)
 		ret->inside = fmin(ret->inside, ret->apart);
 	ret->apart = fmax(ret->apart, ret->inside);
-	/*
-	 * Beyond FAR no burst as dense was seen: batches grew by 3.3 where the replay had 6
-	 * (tests/truth).
-	 */
-	if (ret->inside > FAR)
-		ret->m_lo *= pow(ret->inside / FAR, FAR_POWER);
+}
+
+/*
+ * By how much a load factor of @inside may be too high.  Beyond FAR no burst as dense was seen:
+ * batches grew by 3.3 where the replay had 6 (tests/truth).
+ */
+static double m_lo_at(
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, const struct vq_k *k, double inside)
+{
+	double far = f->s2.used && inside > FAR ? pow(inside / FAR, FAR_POWER) : 1;
+
+	return k->m_lo * far * by_chance(x, f, inside);
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */
@@ -265,6 +271,7 @@ static void vq_bounds(
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
+	double m_lo;
 
 	*b = (struct hr_bounds){0};
 	if (f->has_slots)
@@ -281,9 +288,8 @@ static void vq_bounds(
 		k.apart =
 			hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c, hr_idle_share(x, f));
 		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(f)));
-		k.m_lo *= by_chance(x, f, k.inside);
-		b->at_least =
-			hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / k.m_lo);
+		m_lo = m_lo_at(x, f, &k, k.inside);
+		b->at_least = hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / m_lo);
 		b->likely = hr_opt_of(k.apart * d.likely);
 		b->capped = k.apart >= HR_K_MAX;
 		if (k.below && f->today >= 1)
@@ -294,7 +300,7 @@ static void vq_bounds(
 		hr_trace_say(x->t,
 			"  at_least = %.3f / %.2f x %.2f x %.2f, likely = %.3f x %.2f  "
 			"(model error; threads that never sleep; shared cores)",
-			k.inside, k.m_lo, shared, d.at_least, k.apart, d.likely);
+			k.inside, m_lo, shared, d.at_least, k.apart, d.likely);
 	}
 	if (f->has_slots)
 		hr_trace_say(x->t,
@@ -311,8 +317,9 @@ static void vq_bounds(
 		b->capped = b->capped && middle > HR_K_MAX;
 	}
 	if (b->at_least.has && f->has_slots && same < k.apart * d.likely)
-		/* keep the model error below it */
-		b->at_least.v = fmin(b->at_least.v, same * d.at_least / k.m_lo);
+		/* keep the model error below it, that of so much growth */
+		b->at_least.v = fmin(
+			b->at_least.v, same * d.at_least / m_lo_at(x, f, &k, fmin(same, k.inside)));
 	hr_bounds_tidy(b);
 }
 

@@ -121,13 +121,13 @@ static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
 	ran(b, 10000, 0, 0);
 	fx_near(b->e.r.headroom.at_most.v, 1.125 * (20.02 - 1) / (10 - 1 - 10 * 0.5), 1e-9);
 	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.75 * 10 * 0.5), 1e-9);
-	/* as if all of it grew; chance: 12800 late would be too many at 8 times the load */
-	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
+	/* as if all of it grew; chance: 3203.2 late would be too many at so much */
+	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(3203.2)), 1e-9);
 	b->conf.wakeup_us = 0;
 	ran(b, 10000, 0, 0);
 	fx_near(b->e.r.headroom.at_most.v, 1.125 * (20.02 - 1) / (10 - 1), 1e-9);
 	fx_near(b->e.r.headroom.likely.v, 2.002, 1e-9);
-	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(3203.2)), 1e-9);
 }
 
 /*
@@ -316,6 +316,27 @@ static void a_replay_that_is_believed_is_not_cut_by_proportion(void **state)
 }
 
 /*
+ * The replay has room for 8 times the load, the CPUs for 2.002 times the work: what may be wrong is
+ * a growth of 2.002, and no more.
+ */
+static void more_room_in_the_queue_than_work_allows_promises_no_less(void **state)
+{
+	struct hr_pool pool = {.slices = 60, .bursts = 160000, .vq_tot = 160000};
+	struct bench *b = *state;
+
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			pool.tot[r][g] = (float)(160000 * exp2((g - 2.0) / 3));
+	b->conf.minute_ms = 300000; /* as `measure` */
+	b->x.pool = &pool;
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 160000;
+	ran(b, 10000, 0, 0);
+	fx_near(b->e.r.headroom.at_least.v,
+		2.002 / (1.1 * pow(2.002 / 1.5, 0.6) * exp(0.3 / sqrt(3203.2))), 1e-9);
+	b->x.pool = NULL;
+}
+
+/*
  * 1.5 % late today.  Smaller batches would carry 1.2 times today's load, fewer of them 0.8: of what
  * is late the fewer decide, with the model's error below them.
  */
@@ -463,6 +484,7 @@ int main(void)
 		T(a_larger_load_is_judged_as_a_minute_of_it_would_be),
 		T(late_bursts_of_today_bound_what_fits),
 		T(a_replay_that_is_believed_is_not_cut_by_proportion),
+		T(more_room_in_the_queue_than_work_allows_promises_no_less),
 		T(what_is_late_is_promised_no_more_than_fewer_bursts_carry),
 		T(the_fewer_bursts_the_wider_is_the_interval),
 		T(a_look_before_the_last_wants_more),
