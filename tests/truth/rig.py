@@ -302,8 +302,8 @@ def bound(headroom, which):
 
 def break_point(late_at, first, lo, hi, runs=6, eps=EPS, floor=2e-4):
     """
-    The load at which the late share passes @eps: brackets, then interpolates ln f over ln load.  late_at(load)
-    really runs it.  Returns (load, all runs).  None when it does not break below @hi.
+    The load at which the late share passes @eps: brackets, then interpolates ln f over ln load, in @runs from the first that
+    breaks on.  late_at(load) really runs it.  Returns (load, all runs).  None when it does not break below @hi.
     """
     seen = []
 
@@ -319,9 +319,11 @@ def break_point(late_at, first, lo, hi, runs=6, eps=EPS, floor=2e-4):
         return a, min([x for x in above if a is None or x > a], default=None)
 
     x = first
-    for _ in range(runs):
+    left = runs
+    while left > 0:
         run(x)
         a, b = bracket()
+        left -= b is not None  # on the way up to it, as far as that is, none is spent
         if b is None:
             if a >= hi:
                 return None, seen
