@@ -273,7 +273,7 @@ def measure(seconds, include=None, cpus=None, until=0):
         args += ["--include", include]
     p = start(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     rules = Rules()
-    deadline = time.monotonic() + max(seconds, until) + 30
+    deadline = time.monotonic() + max(seconds, 2 * until) + 30  # it rests between two looks
     while p.poll() is None and time.monotonic() < deadline:
         time.sleep(1)
         if p.poll() is None:
