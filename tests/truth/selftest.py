@@ -302,7 +302,7 @@ def gained():
 
 
 def reached():
-    """Lines of what is asked for: one row of three promised too much is not <= 3 %, x1.91 not x1.25, 2 of 3 not 85 %."""
+    """Lines of what is asked for: one row of three promised too much is not <= 3 %, x2 not x1.25, 2 of 3 not 85 %."""
     some = [Row("a", 0.5, answer("yes", "headroom-left", 1.5, 4.0, 8), 2.0, "CPU open load", want="yes"),
             Row("b", 1.25, answer("resize", "bigger-size-helps", 0.5, 0.8, 1), 1.6, "CPU open load"),
             Row("c", 1.0, answer("unknown", "missing-evidence", 3.0, 3.5, 4.0), 2.0, "CPU open load", want="yes"),
@@ -314,7 +314,7 @@ def reached():
             Row("g", 1.1, answer("resize", "bigger-size-helps", 1.0, 1.0, 1.0, "memory"), 1 / 1.1, "memory k", want="resize", binding="memory")]
     said = {(x[0], x[1].split(":")[0]): (x[2], x[3]) for x in aims(some)}
     assert said["CPU open load", "promised > 25 % too much"] == ("1 of 3", "no"), said
-    assert said["CPU open load", "likely off by <= x1.25"] == ("x1.91 over 3", "no")
+    assert said["CPU open load", "likely off by <= x1.25"] == ("x2.00 over 1; at any load x1.91 over 3", "no")
     assert said["CPU open load", "clear cases right"] == ("1 of 2, 1 unknown, 0 wrong", "no")
     assert said["disk", "cap found, within 5 %"] == ("1 of 1: x1.020", "yes")
     assert said["disk", "a cap invented"] == ("1 of 1", "no") and said["disk", "promised > 25 % too much"] == ("0 of 1", "yes")
