@@ -110,6 +110,11 @@ void hr_bpf_record(struct hr_bpf *b, uint64_t until_ns)
 	tell_cpus(b);
 }
 
+bool hr_bpf_stints_lost(const struct hr_bpf *b)
+{
+	return b->ring && __atomic_load_n(b->stints_lost, __ATOMIC_RELAXED) != b->prev_lost;
+}
+
 uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg)
 {
 	if (!b->ring)

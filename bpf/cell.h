@@ -32,9 +32,11 @@ struct hr_stint_rec {
 	uint32_t pid;
 	uint32_t flags;
 };
-#define HR_STINT_SLEEPS    1            /* and then the task went to sleep: its burst is over */
-#define HR_STINT_CONTINUES 2            /* its burst began before this stint */
-#define HR_STINT_RING      (256 * 1024) /* bytes: 8192 records with their headers between two reads */
+#define HR_STINT_SLEEPS    1 /* and then the task went to sleep: its burst is over */
+#define HR_STINT_CONTINUES 2 /* its burst began before this stint */
+/* Bytes; a record takes 8 more than its own, and the ring is never full to the last byte. */
+#define HR_STINT_RING (256 * 1024)
+#define HR_STINT_READ (HR_STINT_RING / (8 + sizeof(struct hr_stint_rec)) - 1)
 
 /* Of us.  A value below HR_SMALL has a bucket of its own, which tells sum and maximum too. */
 #define HR_SMALL (1u << HR_BUCKET_BITS)

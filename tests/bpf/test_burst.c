@@ -221,11 +221,108 @@ static void nothing_is_recorded_unless_armed(void **state)
 	hr_bpf_close(b);
 }
 
+/* Two threads of one CPU that wake each other as fast as they can: more than the ring holds. */
+static struct {
+	int there[2], back[2];
+	uint64_t until;
+	uint32_t n;
+	uint64_t sleeps[1 << 20]; /* of the first one, by its own clock */
+} pong;
+
+static void *ping(void *arg)
+{
+	char c = 0;
+
+	(void)arg;
+	app.refused |= !be_real_time(1);
+	(void)prctl(PR_SET_NAME, NAME);
+	live_sleep_until(app.first);
+	while (pong.n < 1 << 20 && live_now() < pong.until && write(pong.there[1], &c, 1) == 1) {
+		pong.sleeps[pong.n++] = live_now();
+		if (read(pong.back[0], &c, 1) != 1)
+			break;
+	}
+	(void)close(pong.there[1]);
+	return NULL;
+}
+
+static void *answer(void *arg)
+{
+	char c;
+
+	(void)arg;
+	app.refused |= !be_real_time(1);
+	while (read(pong.there[0], &c, 1) == 1)
+		if (write(pong.back[1], &c, 1) != 1)
+			break;
+	return NULL;
+}
+
+static struct {
+	uint32_t n, bursts;
+	uint64_t end;
+} read_first;
+
+static void count(const struct hr_stint_rec *r, void *arg)
+{
+	(void)arg;
+	if (read_first.n == HR_STINT_READ)
+		return;
+	read_first.n++;
+	read_first.end = r->since + r->ran_ns;
+	read_first.bursts += r->pid == app.tid && r->flags & HR_STINT_SLEEPS;
+}
+
+static void what_a_full_ring_held_has_no_gaps(void **state)
+{
+	struct hr_bpf_opts o = {.disks = 1, .nics = 1};
+	struct hr_signal_state signal[HR_SIG_N];
+	pthread_t first, second;
+	uint32_t slept = 0;
+	struct hr_bpf *b;
+
+	(void)state;
+	memset(&app, 0, sizeof(app));
+	assert_int_equal(hr_bpf_open(&b, &o, signal), 0);
+	assert_int_equal(pipe(pong.there) | pipe(pong.back), 0);
+	app.first = live_now() + 400 * MS;
+	pong.until = app.first + 500 * MS;
+	assert_int_equal(pthread_create(&first, NULL, ping, NULL), 0);
+	assert_int_equal(pthread_create(&second, NULL, answer, NULL), 0);
+	find_worker(b);
+	hr_bpf_record(b, UINT64_MAX);
+	live_sleep_until(app.first - 50 * MS);
+	(void)hr_bpf_stints(b, count, NULL);
+	assert_false(hr_bpf_stints_lost(b));
+	memset(&read_first, 0, sizeof(read_first));
+	live_sleep_until(pong.until + 20 * MS);
+	if (!app.refused)
+		assert_true(hr_bpf_stints_lost(b));
+	(void)hr_bpf_stints(b, count, NULL);
+	assert_false(hr_bpf_stints_lost(b));
+	pthread_join(first, NULL);
+	pthread_join(second, NULL);
+	hr_bpf_record(b, 0);
+	hr_bpf_close(b);
+	if (app.refused) {
+		print_message("SCHED_FIFO is not allowed here\n");
+		skip();
+	}
+	while (slept < pong.n && pong.sleeps[slept] < read_first.end)
+		slept++;
+	print_message("of %u sleeps %u were in the ring when it was full, by their own clock %u\n",
+		pong.n, read_first.bursts, slept);
+	assert_int_equal(read_first.n, HR_STINT_READ);
+	assert_in_range(read_first.bursts, slept - 2, slept + 2);
+	assert_true(slept > 1000 && pong.n > 2 * slept);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_recorded_unless_armed),
 		cmocka_unit_test(bursts_are_those_of_the_applications_clock),
+		cmocka_unit_test(what_a_full_ring_held_has_no_gaps),
 	};
 
 	(void)argc;
