@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the tests against the live kernel. */
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,22 @@ void live_need_kernel(char **argv)
 		return;
 	printf("SKIP: %s\n", why);
 	exit(77);
+}
+
+void live_keep_caps(int a, int b)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2];
+	const int caps[] = {a, b};
+
+	memset(d, 0, sizeof(d));
+	for (int i = 0; i < 2; i++)
+		if (caps[i] >= 0)
+			d[caps[i] >> 5].effective |= 1u << (caps[i] & 31);
+	for (int i = 0; i < 2; i++)
+		d[i].permitted = d[i].effective;
+	if (syscall(SYS_capset, &h, d) != 0)
+		_exit(9);
 }
 
 uint64_t live_now(void)

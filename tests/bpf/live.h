@@ -13,6 +13,9 @@
  */
 void live_need_kernel(char **argv);
 
+/* Keeps only these two capabilities, in all sets; -1: none. */
+void live_keep_caps(int a, int b);
+
 uint64_t live_now(void); /* CLOCK_MONOTONIC, ns */
 void live_sleep_until(uint64_t ns);
 uint64_t live_ctxt(void);    /* of /proc/stat */

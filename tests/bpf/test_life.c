@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,27 +17,6 @@
 
 #include "agent/core/procfs.h"
 #include "tests/bpf/live.h"
-
-#define CAPS(...)                                                                                  \
-	(const int[])                                                                              \
-	{                                                                                          \
-		__VA_ARGS__, -1                                                                    \
-	}
-
-/* Keeps only these, in all sets. */
-static void keep_caps(const int *caps)
-{
-	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[2];
-
-	memset(d, 0, sizeof(d));
-	for (; *caps >= 0; caps++)
-		d[*caps >> 5].effective |= 1u << (*caps & 31);
-	for (int i = 0; i < 2; i++)
-		d[i].permitted = d[i].effective;
-	if (syscall(SYS_capset, &h, d) != 0)
-		_exit(9);
-}
 
 static int child_status(pid_t pid)
 {
@@ -229,7 +207,7 @@ static void without_rights_every_signal_says_why(void **state)
 		int bad;
 
 		memset(s, 0, sizeof(s));
-		keep_caps((const int[]){-1});
+		live_keep_caps(-1, -1);
 		if (hr_bpf_open(&b, &o, s) != 0)
 			_exit(1);
 		bad = s[HR_SIG_CPU_SLOTS].rung != HR_RUNG_MISSING ||
@@ -249,7 +227,7 @@ static int with_two_rights_then_none(void)
 	struct live_record *r;
 	struct hr_take *t;
 
-	keep_caps(CAPS(38, 39));
+	live_keep_caps(38, 39);
 	r = live_start(HR_RUNG_UNKNOWN, NULL, 0);
 	t = r->take;
 	for (int s = 0; s < HR_SIG_N; s++)
@@ -257,7 +235,7 @@ static int with_two_rights_then_none(void)
 			printf("%s: %s\n", hr_signal_name((enum hr_signal)s), r->signal[s].reason);
 			return 1;
 		}
-	keep_caps((const int[]){-1});
+	live_keep_caps(-1, -1);
 	live_sleep_until(live_now() + 100000000);
 	if (hr_bpf_take(r->b, live_now(), t) != 0 || t->cpu.switches == 0)
 		return 2;
