@@ -462,7 +462,7 @@ static void start_others(struct hr_bpf *b)
 {
 	struct hr_cells_view *v = &b->view;
 
-	for (int id = HR_PART_DISK; id < HR_PART_N; id++)
+	for (int id = HR_PART_DISK; id <= HR_PART_TASK; id++)
 		start_part(b, (enum hr_part_id)id);
 	if (b->link[HR_HOOK_BLOCK])
 		v->disk = map_cells(b->part[HR_PART_DISK].obj, "hr_disk_cells",
@@ -493,7 +493,7 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	if (!b)
 		return -ENOMEM;
 	b->opts = *opts;
-	b->stats_fd = -1;
+	b->stats_fd = b->page_fd = -1;
 	for (int h = 0; h < HR_HOOK_N; h++)
 		b->prog_fd[h] = -1;
 	libbpf_set_print(listen_to_libbpf);
@@ -513,6 +513,7 @@ int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
 	hr_cells_init(b->cells, b->view.cpus, b->view.disks, b->view.nics);
 	start_cpu(b);
 	start_others(b);
+	hr_bpf_pages_start(b);
 	b->map_bytes = count_map_bytes(b);
 	tell_signals(b, signal);
 	malloc_trim(0); /* several MB of BTF were parsed and freed */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/core/pages.h"
 #include "agent/core/raw.h"
 #include "bpf/cell.h"
 #include "proto/facts.h"
@@ -21,6 +22,7 @@ struct hr_bpf_opts {
 	uint64_t no_hooks;  /* bit per enum hr_shed */
 	bool bpf_stats;
 	uint32_t disks, nics; /* room to make, spare included; <= HR_DISKS_MAX, HR_NICS_MAX */
+	struct hr_page_ranges pages; /* to look at; no frames: never */
 };
 
 /* What a device number (index in hr_facts.dev) means to the kernel. */
@@ -52,6 +54,14 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take);
 /* Runs the task iterator.  0 or -errno (then read /proc). */
 int hr_bpf_tasks(
 	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
+
+/*
+ * Looks at HR_PAGE_LOOKS page frames at random, in 0.5 ms (bpf_test_pages); needs no rights.
+ * *ret_seen is the kernel's own, and holds until the next look.
+ * -EOPNOTSUPP: not asked for at the open, or not to be had here; -ENODATA: the array of struct
+ * pages was not found where it is expected; -errno of the load or of the run.
+ */
+int hr_bpf_pages(struct hr_bpf *b, const struct hr_page_seen **ret_seen);
 
 /*
  * The burst recorder: stints that end before @until_ns go into a ring of bounded size (0: off).

@@ -16,6 +16,7 @@
 #include "disk.skel.h"
 #include "mem.skel.h"
 #include "net.skel.h"
+#include "page.skel.h"
 #include "task.skel.h"
 
 static void *open_cpu(struct hr_bpf *b, struct hr_part *p)
@@ -141,6 +142,36 @@ static int load_task(struct hr_bpf *b, struct hr_part *p)
 	return hr_task_bpf__load(p->skel);
 }
 
+static void *open_page(struct hr_bpf *b, struct hr_part *p)
+{
+	const struct hr_page_ranges *r = &b->opts.pages;
+	struct hr_page_bpf *k = hr_page_bpf__open();
+
+	if (!k)
+		return NULL;
+	p->obj = k->obj;
+	k->bss->hr_page_bytes = b->facts.page_bytes;
+	k->bss->hr_frames = r->frames;
+	k->bss->hr_bases = (uint32_t)((r->end * b->facts.page_bytes >> 30) + 1);
+	memcpy(k->bss->hr_page_range, r->range, sizeof(r->range));
+	return k;
+}
+
+static int load_page(struct hr_bpf *b, struct hr_part *p)
+{
+	struct hr_page_bpf *k = p->skel;
+	int r = hr_page_bpf__load(k);
+
+	if (r == 0) {
+		b->page_seen = &k->bss->hr_page_seen;
+		b->page_own = &k->bss->hr_page_own;
+		b->page_again = &k->bss->hr_again;
+		b->own_fd = bpf_program__fd(k->progs.look_at_own);
+		b->page_fd = bpf_program__fd(k->progs.look_at_pages);
+	}
+	return r;
+}
+
 static void destroy_cpu(void *k)
 {
 	hr_cpu_bpf__destroy(k);
@@ -166,6 +197,11 @@ static void destroy_task(void *k)
 	hr_task_bpf__destroy(k);
 }
 
+static void destroy_page(void *k)
+{
+	hr_page_bpf__destroy(k);
+}
+
 static const struct {
 	void *(*open)(struct hr_bpf *b, struct hr_part *p); /* NULL with errno */
 	int (*load)(struct hr_bpf *b, struct hr_part *p);
@@ -176,6 +212,7 @@ static const struct {
 	[HR_PART_NET] = {open_net, load_net, destroy_net},
 	[HR_PART_MEM] = {open_mem, load_mem, destroy_mem},
 	[HR_PART_TASK] = {open_task, load_task, destroy_task},
+	[HR_PART_PAGE] = {open_page, load_page, destroy_page},
 };
 
 void *hr_part_open(struct hr_bpf *b, enum hr_part_id id)

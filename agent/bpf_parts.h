@@ -20,6 +20,7 @@ enum hr_part_id {
 	HR_PART_NET,
 	HR_PART_MEM,
 	HR_PART_TASK,
+	HR_PART_PAGE, /* no hook: run when asked */
 	HR_PART_N,
 };
 
@@ -49,6 +50,10 @@ struct hr_bpf {
 	uint64_t prev_lost;
 	hr_bpf_stint_fn *stint_fn; /* while the ring is read */
 	void *stint_arg;
+	struct hr_page_seen *page_seen; /* mapped; NULL: not loaded */
+	struct hr_page_own *page_own;
+	uint64_t *page_again; /* mapped: marks of a page that is used again */
+	int page_fd, own_fd;  /* of its programs, owned by their object; < 0 why not */
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
 	uint64_t prev_retransmits, prev_ooms;
 	struct hr_bpf_dev dev[HR_DEVS_MAX]; /* as last assigned */
@@ -63,3 +68,6 @@ struct hr_bpf {
 void *hr_part_open(struct hr_bpf *b, enum hr_part_id id);
 int hr_part_load(struct hr_bpf *b, enum hr_part_id id);
 void hr_part_destroy(enum hr_part_id id, void *skel);
+
+/* bpf_pages.c: loads what looks at page frames, if it is asked for. */
+void hr_bpf_pages_start(struct hr_bpf *b);

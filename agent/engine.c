@@ -25,6 +25,7 @@
 #include "agent/host_read.h"
 #include "agent/host_task.h"
 #include "agent/host_tcp.h"
+#include "agent/page_cache.h"
 #include "agent/record.h"
 #include "proto/base/clock.h"
 #include "proto/units.h"
@@ -99,13 +100,12 @@ static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 {
 	const struct hr_room room = hr_room(e->cpus.possible,
 		hr_host_dev_count(&e->devs, HR_DEV_DISK), hr_host_dev_count(&e->devs, HR_DEV_NIC));
-	const struct hr_bpf_opts o = {
-		.force = opts->force,
+	const struct hr_bpf_opts o = {.force = opts->force,
 		.no_hooks = opts->no_hooks,
 		.bpf_stats = opts->bpf_stats,
 		.disks = room.disks,
 		.nics = room.nics,
-	};
+		.pages = hr_page_cache_frames(e->root)};
 	struct hr_bpf_dev dev[HR_DEVS_MAX];
 	uint32_t loaded = 0;
 	int r;
@@ -403,9 +403,9 @@ static void read_slow(struct hr_engine *e)
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
 		e->raw.nic = e->nic_raw;
 	read_rtt(e);
-	if (e->bpf)
-		(void)hr_bpf_misses(
-			e->bpf, &e->raw.bpf_missed); /* a kernel that never drops: stays 0 */
+	e->raw.pages = hr_page_cache_look(e->root, e->bpf, &e->facts); /* or none, until the next */
+	if (e->bpf) /* a kernel that never drops: stays 0 */
+		(void)hr_bpf_misses(e->bpf, &e->raw.bpf_missed);
 	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host, e->raw.mono_ns);
 }
 

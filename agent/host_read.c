@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "agent/core/machine.h"
 #include "proto/base/fsio.h"
@@ -24,6 +25,7 @@
 #define OTHER_ROOM (256 * 1024)
 #define ROOM       (STAT_ROOM + (HR_FILE_N - 1) * OTHER_ROOM)
 #define SMALL_ROOM 4096
+#define ZONES_ROOM (1024 * 1024) /* some 100 bytes per zone and CPU */
 /* The start's last trim is 25 s after it. */
 #define MEMORY_FIRST_NS (26 * HR_NS_PER_S)
 #define MEMORY_EVERY_NS (60 * HR_NS_PER_S)
@@ -254,6 +256,24 @@ uint64_t hr_host_read_private_bytes(struct hr_host_read *h, uint64_t now_ns)
 		h->private_bytes = 1024 * (kib_of(h->small, "Private_Clean:") +
 						  kib_of(h->small, "Private_Dirty:"));
 	return h->private_bytes;
+}
+
+/* Read to its end: a zone is a record of more than half a page (fsio.c). */
+int hr_host_read_zones(const char *root, struct hr_page_ranges *ret_ranges)
+{
+	HR_CLEANUP(hr_closep) int fd = open_under(root, "/proc/zoneinfo");
+	HR_CLEANUP(hr_freep) char *text = malloc(ZONES_ROOM);
+	size_t n = 0;
+	ssize_t r = 1;
+
+	*ret_ranges = (struct hr_page_ranges){0};
+	if (fd < 0)
+		return fd;
+	while (text && n < ZONES_ROOM && (r = read(fd, text + n, ZONES_ROOM - n)) > 0)
+		n += (size_t)r;
+	if (!text || r != 0)
+		return !text ? -ENOMEM : r < 0 ? -errno : -E2BIG;
+	return hr_pages_zones(text, n, ret_ranges);
 }
 
 void hr_host_read_line(const char *root, const char *path, char *ret, size_t cap)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/core/pages.h"
 #include "agent/core/raw.h"
 
 struct hr_host_read;
@@ -59,6 +60,9 @@ void hr_host_read_cpus(struct hr_host_read *h, struct hr_host_cpus *ret_cpus);
  * minute.
  */
 uint64_t hr_host_read_private_bytes(struct hr_host_read *h, uint64_t now_ns);
+
+/* /proc/zoneinfo: frame numbers of the memory there is.  0, or -errno, -EBADMSG, -E2BIG. */
+int hr_host_read_zones(const char *root, struct hr_page_ranges *ret_ranges);
 
 /* One small file under @root, without its trailing newline; "" when it cannot be read. */
 void hr_host_read_line(const char *root, const char *path, char *ret, size_t cap);

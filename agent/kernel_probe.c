@@ -79,6 +79,13 @@ static bool has_member(const struct btf *btf, const char *type, const char *memb
 	return false;
 }
 
+static uint32_t struct_bytes(const struct btf *btf, const char *type)
+{
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+
+	return id < 0 ? 0 : btf__type_by_id(btf, (__u32)id)->size;
+}
+
 /* enum req_op, up to 5.19 req_opf (ff07a02e9e8e); the numbers moved even inside 5.10 stable. */
 static void probe_ops(const struct btf *btf, uint8_t ret_class[HR_OPS_N])
 {
@@ -178,6 +185,7 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 		btf__find_by_name_kind(btf, "bpf_prog_inc_misses_counter", BTF_KIND_FUNC) >= 0;
 	probe_ops(btf, ret_facts->op_class);
 	probe_flags(btf, ret_facts);
+	ret_facts->page_bytes = struct_bytes(btf, "page");
 	for (int h = 0; h < HR_HOOK_N; h++)
 		if (h != HR_HOOK_TASKS)
 			probe_hook(btf, (enum hr_hook)h, &ret_facts->hook[h]);

@@ -239,6 +239,30 @@ struct hr_mem_cell {
 	struct hr_cell_hist reclaim; /* us */
 };
 
+/* --- page frames ---------------------------------------------------------- */
+
+#define HR_PAGE_LOOKS  2048 /* at once: the share of RAM they stand for is off by 1.1 % at most */
+#define HR_PAGE_RANGES 32
+
+struct hr_page_range { /* of frame numbers */
+	uint64_t first, n;
+};
+
+/* What one round of looks found; a page of a large folio counts as one. */
+struct hr_page_seen {
+	uint64_t looked; /* holes not */
+	uint64_t file;   /* on a list of Active(file) or Inactive(file) */
+	uint64_t active; /* of them: PG_active, as all of Active(file) without generations */
+	uint64_t again;  /* of them: PG_active, or the marks of what is used again */
+};
+
+/* What a page of our own shows while it is used. */
+struct hr_page_own {
+	uint32_t fd, pad; /* of a file of one page in memory */
+	uint64_t flags;   /* at the last look; 0 none */
+	uint64_t marks;   /* that came between two looks; flags with a name left out */
+};
+
 /* --- threads -------------------------------------------------------------- */
 
 struct hr_task_rec { /* one record of the iterator; field for field struct hr_task of

@@ -124,3 +124,36 @@ static __always_inline uint32_t hr_netns_inode(const bool typed, struct net_devi
 	net = HR_READ(typed, d, nd_net.net);
 	return HR_READ(typed, net, ns.inum);
 }
+
+/* Flags of the struct page at @page: a word, from 6.18 on the only member of a type of its own. */
+static __always_inline bool hr_page_flags(uint64_t page, uint64_t *ret)
+{
+	struct page___desc *desc = (void *)page;
+	struct page___word *word = (void *)page;
+
+	if (bpf_core_field_exists(desc->flags.f))
+		return bpf_core_read(ret, sizeof(*ret), &desc->flags.f) == 0;
+	return bpf_core_read(ret, sizeof(*ret), &word->flags) == 0;
+}
+
+/*
+ * The page that has the flags for @page: itself, or the first one of a large folio.  A tail has
+ * bit 0 set in a word that is the head's address beside it, or (compound_info, where struct page
+ * is a power of two) the mask that makes it of the tail's; no struct page lies in the last 4 GiB.
+ */
+static __always_inline bool hr_page_head(uint64_t page, uint64_t *ret)
+{
+	struct page___info *info = (void *)page;
+	struct page___head *head = (void *)page;
+	uint64_t word;
+	long r = -1;
+
+	if (bpf_core_field_exists(info->compound_info))
+		r = bpf_core_read(&word, sizeof(word), &info->compound_info);
+	else if (bpf_core_field_exists(head->compound_head))
+		r = bpf_core_read(&word, sizeof(word), &head->compound_head);
+	if (r != 0)
+		return false;
+	*ret = !(word & 1) ? page : word >> 32 == 0xffffffff ? page & word : word - 1;
+	return true;
+}

@@ -55,6 +55,26 @@ struct css_set { /* task; subsys has as many entries as the kernel has controlle
 	struct cgroup *dfl_cgrp;
 };
 
+struct xarray { /* page */
+	void *xa_head;
+};
+
+struct address_space { /* page */
+	struct xarray i_pages;
+};
+
+struct file { /* page */
+	struct address_space *f_mapping;
+};
+
+struct fdtable { /* page */
+	struct file **fd;
+};
+
+struct files_struct { /* page */
+	struct fdtable *fdt;
+};
+
 struct task_struct { /* cpu, task */
 	int pid;
 	int tgid;
@@ -62,6 +82,7 @@ struct task_struct { /* cpu, task */
 	struct sched_info sched_info;
 	struct sched_entity se;
 	struct css_set *cgroups;
+	struct files_struct *files;
 	char comm[16];
 };
 
@@ -150,6 +171,36 @@ struct sk_buff { /* net */
 	struct net_device *dev;
 };
 
+/* page: the flags became a type of their own in 6.18 */
+struct page___word {
+	unsigned long flags;
+};
+
+struct page___desc {
+	struct {
+		unsigned long f;
+	} flags;
+};
+
+/* page: of a tail; renamed by 7.2, where it may be a mask */
+struct page___head {
+	unsigned long compound_head;
+};
+
+struct page___info {
+	unsigned long compound_info;
+};
+
+struct page;
+
+struct vm_struct { /* page */
+	struct page **pages;
+};
+
+struct task_struct___vmap { /* page, with CONFIG_VMAP_STACK */
+	struct vm_struct *stack_vm_area;
+};
+
 #pragma clang attribute pop
 
 /*
@@ -160,4 +211,14 @@ struct sk_buff { /* net */
  */
 enum cgroup_subsys_id {
 	cpu_cgrp_id
+};
+
+enum pageflags { /* page */
+	PG_lru,
+	PG_active,
+	PG_workingset,
+	PG_reserved,
+	PG_swapbacked,
+	PG_unevictable,
+	__NR_PAGEFLAGS
 };

@@ -52,6 +52,7 @@ struct hr_kernel_facts {
 	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */
 	uint32_t flags_sync;        /* REQ_SYNC, REQ_FUA, REQ_PREFLUSH of this kernel; 0 unknown */
 	uint32_t flags_ahead;       /* REQ_RAHEAD */
+	uint32_t page_bytes;        /* of struct page; 0 unknown */
 	struct hr_hook_facts hook[HR_HOOK_N];
 };
 

@@ -90,6 +90,7 @@ int hr_procfs_meminfo(const char *buf, size_t len, struct hr_procfs_meminfo *ret
 		{"MemAvailable", HR_MEMINFO_AVAILABLE},
 		{"AnonPages", HR_MEMINFO_ANON},
 		{"Active(file)", HR_MEMINFO_ACTIVE_FILE},
+		{"Inactive(file)", HR_MEMINFO_INACTIVE_FILE},
 		{"SwapTotal", HR_MEMINFO_SWAP_TOTAL},
 		{"SwapFree", HR_MEMINFO_SWAP_FREE},
 	};

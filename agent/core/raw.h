@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/cell.h"
 #include "proto/hist.h"
 #include "proto/limits.h"
 #include "proto/signal.h"
@@ -149,6 +150,7 @@ struct hr_raw {
 	const struct hr_cgroup_raw *cgroup; /* NULL: not read in this tick */
 	const struct hr_nic_raw *nic;       /* [HR_DEVS_MAX] by device number, NULL as above */
 	const struct hr_rtt_raw *rtt;       /* NULL as above */
+	const struct hr_page_seen *pages;   /* when the last window ended; NULL: not looked */
 	const struct hr_fs *fs;             /* [n_fs], NULL: not sampled in this tick */
 	uint8_t n_fs;
 	uint64_t self_cpu_us; /* running total */

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "agent/core/pages.h"
 #include "agent/core/sampler.h"
 #include "proto/units.h"
 
@@ -200,6 +201,19 @@ static uint64_t vmstat_file(struct hr_sampler *s, const struct hr_raw *raw)
 	return have;
 }
 
+/*
+ * Page cache that was used again: the kernel's list of it, or with multi-generational LRU, which
+ * has only what is mapped there, as much as a sample says if that is more.
+ */
+static uint64_t used_again(const struct hr_raw *raw, const struct hr_procfs_meminfo *m)
+{
+	uint64_t active = m->v[HR_MEMINFO_ACTIVE_FILE], again = 0;
+
+	if (raw->pages && m->have & 1ULL << HR_MEMINFO_INACTIVE_FILE)
+		again = hr_pages_again(raw->pages, active + m->v[HR_MEMINFO_INACTIVE_FILE]);
+	return again > active ? again : active;
+}
+
 static uint64_t meminfo_file(struct hr_sampler *s, const struct hr_raw *raw)
 {
 	const uint64_t need = 1ULL << HR_MEMINFO_FREE | 1ULL << HR_MEMINFO_AVAILABLE |
@@ -216,7 +230,7 @@ static uint64_t meminfo_file(struct hr_sampler *s, const struct hr_raw *raw)
 		sum->ctr[HR_CTR_MEM_AVAILABLE_BYTES] = m.v[HR_MEMINFO_AVAILABLE];
 	sum->ctr[HR_CTR_MEM_FREE_BYTES] = m.v[HR_MEMINFO_FREE];
 	sum->ctr[HR_CTR_MEM_ANON_BYTES] = m.v[HR_MEMINFO_ANON];
-	sum->ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES] = m.v[HR_MEMINFO_ACTIVE_FILE];
+	sum->ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES] = used_again(raw, &m);
 	sum->ctr[HR_CTR_SWAP_FREE_BYTES] = m.v[HR_MEMINFO_SWAP_FREE];
 	sum->ctr[HR_CTR_SWAP_TOTAL_BYTES] = m.v[HR_MEMINFO_SWAP_TOTAL];
 	return HR_SIG_BIT(HR_SIG_MEMINFO);

@@ -66,7 +66,7 @@ static int missing(const struct btf *obj, const struct btf *kernel, int *checked
 				i++) {
 				const char *e = btf__name_by_offset(obj, btf_enum(t)[i].name_off);
 
-				if (!strstr(e, "cgrp_id"))
+				if (!strstr(e, "cgrp_id") && strncmp(e, "PG_", 3) != 0)
 					continue; /* ours, or libbpf's */
 				++*checked;
 				if (!has_enumerator(kernel, e))

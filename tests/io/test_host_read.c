@@ -7,6 +7,7 @@
 #include "agent/host_dev.h"
 #include "agent/host_facts.h"
 #include "agent/host_read.h"
+#include "agent/page_cache.h"
 
 static struct hr_host_read *host;
 static struct hr_text text[HR_FILE_N];
@@ -119,6 +120,44 @@ static void what_is_told_of_a_device_is_among_its_facts(void **state)
 	remove_root();
 }
 
+/* Read to its end, however the kernel cuts it, and not at all without a file. */
+static void memory_is_the_zones_of_zoneinfo(void **state)
+{
+	static char zones[6000];
+	struct hr_page_ranges r;
+
+	(void)state;
+	assert_int_equal(setup(NULL), 0);
+	assert_int_equal(hr_host_read_zones(root, &r), -2);
+	assert_int_equal(r.frames, 0);
+	memset(zones, '\n', sizeof(zones) - 1);
+	memcpy(zones, "spanned 8\npresent 8\nstart_pfn: 1\n", 33);
+	memcpy(zones + 5900, "spanned 4\npresent 4\nstart_pfn: 16\n", 34);
+	put("proc/zoneinfo", zones);
+	assert_int_equal(hr_host_read_zones(root, &r), 0);
+	assert_int_equal(r.n, 2);
+	assert_int_equal(r.frames, 12);
+	assert_int_equal(r.end, 20);
+	done();
+}
+
+/* Another root is another machine's: its page frames are not looked at, and nothing is said. */
+static void no_look_at_the_memory_of_another_root(void **state)
+{
+	struct hr_facts f = {0};
+
+	(void)state;
+	assert_int_equal(setup(NULL), 0);
+	dir("sys/kernel/mm");
+	dir("sys/kernel/mm/lru_gen");
+	put("sys/kernel/mm/lru_gen/enabled", "0x0007\n");
+	assert_int_equal(hr_page_cache_frames(root).frames, 0);
+	hr_host_facts_signal(&f, HR_SIG_MEMINFO, HR_RUNG_FILE, "");
+	assert_null(hr_page_cache_look(root, NULL, &f));
+	assert_string_equal(f.signal[HR_SIG_MEMINFO].reason, "");
+	done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +165,8 @@ int main(void)
 		cmocka_unit_test(an_event_of_a_device_is_seen_once),
 		cmocka_unit_test(without_a_count_of_events_each_look_counts),
 		cmocka_unit_test(what_is_told_of_a_device_is_among_its_facts),
+		cmocka_unit_test(memory_is_the_zones_of_zoneinfo),
+		cmocka_unit_test(no_look_at_the_memory_of_another_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

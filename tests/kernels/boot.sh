@@ -6,7 +6,7 @@
 guest_mem=320M       # most of it the initramfs; asserted against what the answer says
 guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500/s under emulation
 # stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2) and guest_possible (CPUs)
-guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life)
+guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life tests/bpf_test_pages)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
 add_libraries() {

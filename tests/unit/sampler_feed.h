@@ -57,7 +57,7 @@ static void texts(uint64_t t)
 		50 * n, 20 * n, 100 * n, 10 * n, steal, 10 * n, 1000 * n);
 	put(HR_FILE_MEMINFO,
 		"MemTotal: 4000 kB\nMemFree: 1000 kB\nMemAvailable: %llu kB\nAnonPages: 300 kB\n"
-		"Active(file): 200 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
+		"Active(file): 200 kB\nInactive(file): 600 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
 		t % 10 == 5 ? 1500ULL : 2000ULL);
 	put(HR_FILE_VMSTAT,
 		"workingset_refault_anon %llu\nworkingset_refault_file %llu\npswpin 0\npswpout 0\n"

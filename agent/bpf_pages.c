@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks at page frames when asked: a program that is run, not attached (bpf/page.bpf.c). */
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "agent/bpf_parts.h"
+#include "proto/cleanup.h"
+
+/* Elsewhere nothing says where the array of struct pages begins. */
+#if defined(__x86_64__)
+#define CAN_LOOK true
+#else
+#define CAN_LOOK false
+#endif
+
+/* Uses of a page beyond those that its flags can count. */
+#define USES 8
+
+static int run(int fd)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o);
+	int r = bpf_prog_test_run_opts(fd, &o);
+
+	return r < 0 ? r : o.retval != 0 ? -ENODATA : 0;
+}
+
+/* What a page of our own gets while it is used; 0: nothing, or it could not be seen. */
+static uint64_t marks_of_use(struct hr_bpf *b)
+{
+	HR_CLEANUP(hr_closep) int fd = memfd_create("headroom", MFD_CLOEXEC);
+	char c = 1;
+
+	if (fd < 0 || pwrite(fd, &c, 1, 0) != 1)
+		return 0;
+	*b->page_own = (struct hr_page_own){.fd = (uint32_t)fd};
+	for (int i = 0; i < USES; i++)
+		if (pread(fd, &c, 1, 0) != 1 || run(b->own_fd) < 0)
+			return 0;
+	return b->page_own->marks;
+}
+
+void hr_bpf_pages_start(struct hr_bpf *b)
+{
+	struct hr_part *p = &b->part[HR_PART_PAGE];
+	uint64_t first;
+	int r;
+	bool files = b->opts.force == HR_RUNG_FILE || b->opts.force == HR_RUNG_MISSING;
+
+	b->page_fd = -EOPNOTSUPP;
+	if (!CAN_LOOK || files || b->facts.page_bytes == 0 || b->opts.pages.frames < HR_PAGE_LOOKS)
+		return;
+	p->skel = hr_part_open(b, HR_PART_PAGE);
+	if (!p->skel) {
+		b->page_fd = -errno;
+		return;
+	}
+	r = hr_part_load(b, HR_PART_PAGE);
+	if (r == 0) {
+		first = marks_of_use(b);
+		*b->page_again = hr_pages_count(first, marks_of_use(b));
+		return;
+	}
+	b->page_fd = r;
+	hr_part_destroy(HR_PART_PAGE, p->skel);
+	*p = (struct hr_part){0};
+}
+
+int hr_bpf_pages(struct hr_bpf *b, const struct hr_page_seen **ret_seen)
+{
+	int r = b->page_fd;
+
+	if (r < 0)
+		return r;
+	memset(b->page_seen, 0, sizeof(*b->page_seen));
+	r = run(b->page_fd);
+	if (r == 0)
+		*ret_seen = b->page_seen;
+	return r;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Texts and counts of page frames; see pages.h. */
+#include "agent/core/pages.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/core/procfs_scan.h"
+
+/* A zone's lines come in this order: spanned, present, start_pfn; an empty one has no start_pfn. */
+struct zone {
+	uint64_t spanned, present;
+};
+
+/* -EBADMSG, -E2BIG, or 0. */
+static int take(struct scan *line, struct zone *z, struct hr_page_ranges *r)
+{
+	struct scan_word w;
+	uint64_t start;
+
+	if (!scan_word(line, &w))
+		return 0;
+	if (word_is(&w, "spanned"))
+		return scan_u64(line, &z->spanned) ? 0 : -EBADMSG;
+	if (word_is(&w, "present"))
+		return scan_u64(line, &z->present) ? 0 : -EBADMSG;
+	if (!word_is(&w, "start_pfn:"))
+		return 0;
+	if (!scan_u64(line, &start) || start >> 52 || z->spanned >> 52)
+		return -EBADMSG;
+	if (z->present == 0 || z->spanned == 0)
+		return 0;
+	if (r->n == HR_PAGE_RANGES)
+		return -E2BIG;
+	r->range[r->n++] = (struct hr_page_range){start, z->spanned};
+	r->frames += z->spanned;
+	if (start + z->spanned > r->end)
+		r->end = start + z->spanned;
+	*z = (struct zone){0};
+	return 0;
+}
+
+int hr_pages_zones(const char *buf, size_t len, struct hr_page_ranges *ret)
+{
+	struct hr_procfs_rows rows = hr_procfs_rows(buf, len);
+	struct zone z = {0};
+	struct scan line;
+	int r = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	while (r == 0 && scan_line(&rows, &line))
+		r = take(&line, &z, ret);
+	if (r < 0)
+		memset(ret, 0, sizeof(*ret));
+	return r;
+}
+
+bool hr_pages_lru_gen(const char *text)
+{
+	const char *end = text + strcspn(text, "\n");
+	char c;
+
+	if (strncmp(text, "0x", 2) != 0 || end == text + 2)
+		return false;
+	c = end[-1]; /* the lowest four bits */
+	if (c >= '0' && c <= '9')
+		return (c - '0') & 1;
+	return c >= 'a' && c <= 'f' && (c - 'a' + 10) & 1;
+}
+
+uint64_t hr_pages_count(uint64_t marks, uint64_t marks_again)
+{
+	uint64_t low = marks & -marks;
+
+	return marks == marks_again && (marks == low || marks == (low | low << 1)) ? marks : 0;
+}
+
+uint64_t hr_pages_again(const struct hr_page_seen *seen, uint64_t file_bytes)
+{
+	if (seen->file == 0)
+		return 0;
+	return (uint64_t)((double)file_bytes * (double)seen->again / (double)seen->file);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How much page cache was used again, from a sample of page frames.  Kernels with
+ * multi-generational LRU do not move a page that read(2) uses again to Active(file): its first use
+ * sets PG_referenced, the second PG_workingset, further ones a count of two bits; from 6.14 on the
+ * count comes first.  Pure: bpf/page.bpf.c looks.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/cell.h"
+
+struct hr_page_ranges {
+	uint32_t n;
+	uint64_t frames; /* of all of them */
+	uint64_t end;    /* one after the last frame */
+	struct hr_page_range range[HR_PAGE_RANGES];
+};
+
+/*
+ * /proc/zoneinfo: the frames that each zone spans, holes included.  -EBADMSG: a number that is
+ * none; -E2BIG: more zones than fit.  *ret is zeroed then.
+ */
+int hr_pages_zones(const char *buf, size_t len, struct hr_page_ranges *ret);
+
+/* /sys/kernel/mm/lru_gen/enabled, "0x0007": bit 0 is the main switch. */
+bool hr_pages_lru_gen(const char *text);
+
+/*
+ * The count of uses that a page of our own showed (struct hr_page_own), in two rounds: one bit, or
+ * two side by side.  What is none, as when reclaim moved the page meanwhile, gives 0.
+ */
+uint64_t hr_pages_count(uint64_t marks, uint64_t marks_again);
+
+/* Of @file_bytes on the lists of files, what was used again; 0 when no page of them was seen. */
+uint64_t hr_pages_again(const struct hr_page_seen *seen, uint64_t file_bytes);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sample of page frames against /proc/meminfo; and with multi-generational LRU what is read
+ * once against what is read again.  "bpf_test_pages look" prints one sample, for experiments.
+ */
+#include "tests/unit/hr_cmocka.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/caps.h"
+#include "agent/core/procfs.h"
+#include "agent/host_read.h"
+#include "proto/base/fsio.h"
+#include "tests/bpf/live.h"
+
+#define PAGE   4096
+#define ROUNDS 20
+#define READ   (48 << 20) /* bytes of HR_TEST_DISK that are read */
+
+static struct hr_page_ranges ranges;
+
+static struct hr_bpf *open_pages(void)
+{
+	struct hr_bpf_opts o = {.no_hooks = ~0ULL, .disks = 1, .nics = 1};
+	struct hr_signal_state signal[HR_SIG_N];
+	struct hr_bpf *b;
+
+	if (hr_host_read_zones("", &ranges) < 0)
+		exit(1);
+	o.pages = ranges;
+	if (hr_bpf_open(&b, &o, signal) != 0)
+		exit(1);
+	return b;
+}
+
+static struct hr_bpf *need_pages(void)
+{
+	struct hr_bpf *b = open_pages();
+	const struct hr_page_seen *seen;
+	int r = hr_bpf_pages(b, &seen);
+
+	if (r == 0)
+		return b;
+	print_message("not run: no look at page frames here (%s)\n", strerror(-r));
+	hr_bpf_close(b);
+	skip();
+	return NULL;
+}
+
+/* Many rounds as one. */
+static struct hr_page_seen look(struct hr_bpf *b, int rounds)
+{
+	struct hr_page_seen sum = {0};
+	const struct hr_page_seen *s;
+
+	for (int i = 0; i < rounds; i++) {
+		assert_int_equal(hr_bpf_pages(b, &s), 0);
+		sum.looked += s->looked;
+		sum.file += s->file;
+		sum.active += s->active;
+		sum.again += s->again;
+	}
+	return sum;
+}
+
+static struct hr_procfs_meminfo meminfo(void)
+{
+	struct hr_procfs_meminfo m;
+	static char text[16384];
+	ssize_t n = hr_fs_read("/proc/meminfo", text, sizeof(text));
+
+	assert_true(n > 0);
+	assert_int_equal(hr_procfs_meminfo(text, (size_t)n, &m), 0);
+	return m;
+}
+
+static bool lru_gen(void)
+{
+	char text[32];
+
+	hr_host_read_line("", "/sys/kernel/mm/lru_gen/enabled", text, sizeof(text));
+	return hr_pages_lru_gen(text);
+}
+
+/* 100 rounds are 204,800 looks: a share of all frames is known to 0.11 % of them (one deviation).
+ */
+static double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+static void what_it_sees_is_what_meminfo_says(void **state)
+{
+	struct hr_bpf *b = need_pages();
+	uint64_t began = live_now(), ns;
+	struct hr_page_seen s = look(b, 100);
+	struct hr_procfs_meminfo m;
+	double active, file, frames = (double)ranges.frames;
+
+	(void)state;
+	ns = (live_now() - began) / 100;
+	m = meminfo();
+	active = (double)m.v[HR_MEMINFO_ACTIVE_FILE] / PAGE;
+	file = active + (double)m.v[HR_MEMINFO_INACTIVE_FILE] / PAGE;
+	print_message("%.0f frames, %llu looks, %llu at pages; %llu us a round\n", frames,
+		100ULL * HR_PAGE_LOOKS, (unsigned long long)s.looked,
+		(unsigned long long)ns / 1000);
+	print_message(
+		"of all frames: file %.2f %%, kernel %.2f %%; of those active %.1f %%, kernel "
+		"%.1f %%; used again %.1f %%\n",
+		percent((double)s.file, 100.0 * HR_PAGE_LOOKS), percent(file, frames),
+		percent((double)s.active, (double)s.file), percent(active, file),
+		percent((double)s.again, (double)s.file));
+	assert_true(s.looked > 50 * HR_PAGE_LOOKS);
+	assert_true(fabs((double)s.file / (100.0 * HR_PAGE_LOOKS) - file / frames) < 0.01);
+	assert_true(s.again >= s.active);
+	if (!lru_gen() && file > 0.02 * frames)
+		assert_true(fabs((double)s.active / (double)s.file - active / file) < 0.03);
+	hr_bpf_close(b);
+}
+
+/* CAP_BPF and CAP_PERFMON to load, none to look. */
+static void no_rights_are_needed_to_look(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	hr_bpf_close(need_pages());
+	pid = fork();
+	if (pid == 0) {
+		const struct hr_page_seen *s;
+		struct hr_bpf *b;
+		int r;
+
+		live_keep_caps(38, 39);
+		b = open_pages();
+		if (hr_caps_drop() != 0)
+			_exit(2);
+		r = hr_bpf_pages(b, &s);
+		if (r != 0)
+			printf("without rights: %s\n", strerror(-r));
+		fflush(stdout);
+		_exit(r == 0 && s->looked > 0 ? 0 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* From begin to end, in pieces. */
+static void read_all(int fd, size_t piece)
+{
+	static char buf[1 << 20];
+
+	for (off_t at = 0; at < READ; at += (off_t)piece)
+		assert_int_equal(pread(fd, buf, piece, at), piece);
+}
+
+static void what_is_read_once_is_not_used_again(void **state)
+{
+	static const size_t pieces[] = {1024, PAGE, 131072, 1 << 20};
+	const char *disk = getenv("HR_TEST_DISK");
+	struct hr_bpf *b;
+
+	(void)state;
+	if (!disk || !lru_gen()) {
+		print_message("not run: no HR_TEST_DISK, or no multi-generational LRU\n");
+		skip();
+	}
+	b = need_pages();
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		int fd = open(disk, O_RDONLY | O_CLOEXEC);
+		struct hr_page_seen none, once, twice, often;
+		double file;
+
+		assert_true(fd >= 0);
+		assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+		none = look(b, ROUNDS);
+		read_all(fd, pieces[i]);
+		once = look(b, ROUNDS);
+		read_all(fd, pieces[i]);
+		twice = look(b, ROUNDS);
+		for (int k = 0; k < 4; k++)
+			read_all(fd, pieces[i]);
+		often = look(b, ROUNDS);
+		close(fd);
+		file = (double)(once.file - none.file);
+		print_message("pieces of %zu: of %.1f %% of all frames that were read, used again: "
+			      "%.1f %% after once, %.1f %% after twice, %.1f %% after six times\n",
+			pieces[i], 100 * file / (ROUNDS * HR_PAGE_LOOKS),
+			100 * ((double)once.again - (double)none.again) / file,
+			100 * ((double)twice.again - (double)none.again) / file,
+			100 * ((double)often.again - (double)none.again) / file);
+		assert_true(fabs(file / (ROUNDS * HR_PAGE_LOOKS) -
+				    (double)READ / PAGE / (double)ranges.frames) < 0.03);
+		assert_true((double)once.again - (double)none.again < 0.1 * file);
+		assert_true((double)twice.again - (double)none.again > 0.8 * file);
+		assert_true((double)often.again - (double)none.again > 0.8 * file);
+	}
+	hr_bpf_close(b);
+}
+
+/* In one line. */
+static int print_look(void)
+{
+	struct hr_bpf *b = open_pages();
+	const struct hr_page_seen *seen;
+	struct hr_page_seen sum;
+	int r = hr_bpf_pages(b, &seen);
+	double mb;
+
+	if (r < 0) {
+		printf("no look at page frames here: %s\n", strerror(-r));
+		hr_bpf_close(b);
+		return 1;
+	}
+	sum = look(b, ROUNDS);
+	mb = (double)ranges.frames / 256 / ROUNDS / HR_PAGE_LOOKS;
+	printf("file %.1f MB, active %.1f, used again %.1f\n", mb * (double)sum.file,
+		mb * (double)sum.active, mb * (double)sum.again);
+	hr_bpf_close(b);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_it_sees_is_what_meminfo_says),
+		cmocka_unit_test(no_rights_are_needed_to_look),
+		cmocka_unit_test(what_is_read_once_is_not_used_again),
+	};
+
+	live_need_kernel(argv);
+	if (argc == 2 && strcmp(argv[1], "look") == 0)
+		return print_look();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

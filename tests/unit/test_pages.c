@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/hr_cmocka.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/core/pages.h"
+
+/* A machine of 21 GiB with a hole below 4 GiB, its lines cut to those that matter and some that do
+ * not. */
+static const char zoneinfo[] = "Node 0, zone      DMA\n"
+			       "  per-node stats\n"
+			       "      nr_inactive_file 1642471\n"
+			       "  pages free     3840\n"
+			       "        spanned  4095\n"
+			       "        present  3998\n"
+			       "        managed  3840\n"
+			       "  pagesets\n"
+			       "    cpu: 0\n"
+			       "              count:    0\n"
+			       "  start_pfn:           1\n"
+			       "Node 0, zone    DMA32\n"
+			       "        spanned  1044480\n"
+			       "        present  782336\n"
+			       "  start_pfn:           4096\n"
+			       "Node 0, zone   Normal\n"
+			       "        spanned  5505024\n"
+			       "        present  5505024\n"
+			       "  start_pfn:           1048576\n"
+			       "Node 0, zone  Movable\n"
+			       "        spanned  0\n"
+			       "        present  0\n";
+
+static void zones_are_ranges_of_frames(void **state)
+{
+	struct hr_page_ranges r;
+
+	(void)state;
+	assert_int_equal(hr_pages_zones(zoneinfo, strlen(zoneinfo), &r), 0);
+	assert_int_equal(r.n, 3);
+	assert_int_equal(r.range[0].first, 1);
+	assert_int_equal(r.range[0].n, 4095);
+	assert_int_equal(r.range[1].first, 4096);
+	assert_int_equal(r.range[1].n, 1044480);
+	assert_int_equal(r.range[2].first, 1048576);
+	assert_int_equal(r.range[2].n, 5505024);
+	assert_int_equal(r.frames, 6553599); /* 4095 + 1044480 + 5505024 */
+	assert_int_equal(r.end, 6553600);    /* 1048576 + 5505024 */
+	assert_int_equal(hr_pages_zones("", 0, &r), 0);
+	assert_int_equal(r.frames, 0);
+}
+
+static void zones_that_are_none_are_refused(void **state)
+{
+	static const char *const bad[] = {"spanned x\n", "present\n", "start_pfn: -1\n",
+		"spanned 1\npresent 1\nstart_pfn: 4503599627370496\n"};
+	static const char zone[] = "spanned 8\npresent 8\nstart_pfn: 8\n";
+	char many[sizeof(zone) * (HR_PAGE_RANGES + 1)] = "";
+	struct hr_page_ranges r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(hr_pages_zones(bad[i], strlen(bad[i]), &r), -EBADMSG);
+	for (unsigned i = 0; i < HR_PAGE_RANGES; i++)
+		memcpy(many + i * (sizeof(zone) - 1), zone, sizeof(zone));
+	assert_int_equal(hr_pages_zones(many, strlen(many), &r), 0);
+	assert_int_equal(r.n, HR_PAGE_RANGES);
+	memcpy(many + HR_PAGE_RANGES * (sizeof(zone) - 1), zone, sizeof(zone));
+	assert_int_equal(hr_pages_zones(many, strlen(many), &r), -E2BIG);
+	assert_int_equal(r.frames, 0);
+}
+
+/* Documentation/admin-guide/mm/multigen_lru.rst: 0x0001 is the main switch. */
+static void only_the_main_switch_counts(void **state)
+{
+	(void)state;
+	assert_true(hr_pages_lru_gen("0x0007"));
+	assert_true(hr_pages_lru_gen("0x0001\n"));
+	assert_true(hr_pages_lru_gen("0x000b"));
+	assert_false(hr_pages_lru_gen("0x0006"));
+	assert_false(hr_pages_lru_gen("0x000e\n"));
+	assert_false(hr_pages_lru_gen("0x0000"));
+	assert_false(hr_pages_lru_gen("0x"));
+	assert_false(hr_pages_lru_gen("y"));
+	assert_false(hr_pages_lru_gen(""));
+}
+
+static void a_count_is_one_bit_or_two_side_by_side(void **state)
+{
+	const uint64_t two = 3ULL << 43;
+
+	(void)state;
+	assert_true(hr_pages_count(two, two) == two);
+	assert_true(hr_pages_count(1ULL << 63, 1ULL << 63) == 1ULL << 63);
+	assert_true(hr_pages_count(0, 0) == 0);
+	assert_true(hr_pages_count(two, 0) == 0);
+	assert_true(hr_pages_count(5ULL << 43, 5ULL << 43) == 0);
+	assert_true(hr_pages_count(7ULL << 43, 7ULL << 43) == 0);
+	assert_true(hr_pages_count(1ULL << 63 | 1, 1ULL << 63 | 1) == 0);
+}
+
+/* 300 of 400 frames with a file's page were used again: three quarters of 100 MiB. */
+static void the_share_is_of_the_pages_of_files(void **state)
+{
+	struct hr_page_seen s = {.looked = 2000, .file = 400, .active = 20, .again = 300};
+
+	(void)state;
+	assert_int_equal(hr_pages_again(&s, 104857600), 78643200);
+	assert_int_equal(hr_pages_again(&s, 0), 0);
+	s = (struct hr_page_seen){.looked = 2000};
+	assert_int_equal(hr_pages_again(&s, 104857600), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(zones_are_ranges_of_frames),
+		cmocka_unit_test(zones_that_are_none_are_refused),
+		cmocka_unit_test(only_the_main_switch_counts),
+		cmocka_unit_test(a_count_is_one_bit_or_two_side_by_side),
+		cmocka_unit_test(the_share_is_of_the_pages_of_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
