@@ -124,6 +124,15 @@ static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
 	}
 }
 
+/*
+ * Little is available, and what was taken is read again all the time: where nothing is reclaimed at
+ * the moment, because what was taken comes back slowly, memory may be short as soon as it is there.
+ */
+static bool comes_back(const struct hr_ctx *x, const struct hr_mem_gate *g)
+{
+	return g->has_meminfo && !g->plenty && g->memcg_hits <= 0 && again_is_bad(x, g);
+}
+
 void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 {
 	struct hr_mem_gate g = {.why = ""};
@@ -139,7 +148,8 @@ void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 	g.plenty = g.has_meminfo && total > 0 &&
 		   (double)x->m->ctr[HR_CTR_MEM_AVAILABLE_BYTES] >= AVAIL_PLENTY * total;
 	if (!mem_pressed(x, &g)) {
-		g.verdict = HR_MEM_OK;
+		g.verdict = comes_back(x, &g) ? HR_MEM_UNEXPLAINED : HR_MEM_OK;
+		g.why = "what was taken from memory is read again, with little of it available";
 	} else if (g.memcg_hits > 0 && (g.pgscan_per_s <= 0 || g.plenty)) {
 		g.verdict = HR_MEM_LOCAL;
 		g.why = "a cgroup memory limit is hit while the VM itself has memory left";

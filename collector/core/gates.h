@@ -9,7 +9,7 @@ enum hr_mem_verdict {
 	HR_MEM_OK = 0,
 	HR_MEM_SHORT,       /* the VM itself */
 	HR_MEM_LOCAL,       /* a cgroup's limit */
-	HR_MEM_UNEXPLAINED, /* pressure with no reclaim and no limit hit */
+	HR_MEM_UNEXPLAINED, /* pressure, or reading again, with no reclaim and no limit hit */
 };
 
 struct hr_mem_gate {

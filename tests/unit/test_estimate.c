@@ -290,6 +290,11 @@ static void reading_again_is_a_shortage_without_memory_pressure(void **state)
 	b->m.ctr[HR_CTR_PGSCAN_KSWAPD_N] = b->m.ctr[HR_CTR_PGSCAN_DIRECT_N] = 0;
 	hr_gate_memory(&b->x, &g); /* dropped in a minute before */
 	assert_int_equal(g.verdict, HR_MEM_OK);
+	/* memory-grows/beside-file: what was taken is not there yet, so nothing is taken again */
+	b->m.ctr[HR_CTR_MEMCG_MAX_N] = 0;
+	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 800 * FX_MIB;
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_UNEXPLAINED);
 }
 
 /*
