@@ -10,11 +10,14 @@
 
 #include "agent/core/reach.h"
 #include "agent/core/replay.h"
+#include "proto/base/clock.h"
 #include "proto/units.h"
 
 #define PERIOD_NS  (60 * HR_NS_PER_S)
 #define FIRST_NS   (3 * HR_NS_PER_S)
 #define LOST_SHARE 1000 /* more than one of this many: the slice is no evidence */
+/* Nor is a shorter one: 10 ms late must be a small part of it.  55 000 stints a second fill it. */
+#define SHORTEST_NS (150 * HR_NS_PER_MS)
 
 /*
  * So long one thread must have done most: one that ends sooner may be one of many, of which more
@@ -44,7 +47,7 @@ struct hr_record {
 	uint32_t self;      /* this thread */
 	uint64_t seed;
 	uint64_t start_ns, slices; /* slices begun */
-	uint64_t next_ns;
+	uint64_t next_ns, end_ns;  /* of the slice after this one; when this one is over */
 	uint64_t lost;
 	size_t mem_size;
 	struct scratch *mem; /* touched only while a slice is worked on */
@@ -115,11 +118,13 @@ static void arm(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns)
 		r->next_ns = now_ns + PERIOD_NS;
 	if (r->dense)
 		r->next_ns = now_ns;
-	hr_stints_begin(&r->mem->stints[r->at], now_ns, now_ns + HR_SLICE_NS);
-	r->mem->stints[r->at].self = r->self;
+	r->end_ns = now_ns + HR_SLICE_NS;
 	r->lost = 0;
 	(void)hr_bpf_stints(b, drop, NULL); /* late ones of the slice before */
-	hr_bpf_record(b, now_ns + HR_SLICE_NS);
+	hr_bpf_record(b, r->end_ns);
+	/* The tick began some ms ago, which of a slice that fills the ring would be a part. */
+	hr_stints_begin(&r->mem->stints[r->at], hr_clock_mono_ns(), r->end_ns);
+	r->mem->stints[r->at].self = r->self;
 	r->armed = true;
 }
 
@@ -151,7 +156,7 @@ static bool read_ring(struct hr_record *r, struct hr_bpf *b, struct hr_stints *s
 	uint64_t lost = hr_bpf_stints(b, add, &a);
 
 	if (!full || a.end_ns <= s->from)
-		r->lost += lost;
+		r->lost += lost + full;
 	else if (a.end_ns < s->until)
 		s->until = a.end_ns;
 	return full;
@@ -171,9 +176,10 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 	struct hr_sampler *sampler)
 {
 	struct hr_stints *s = &r->mem->stints[r->at];
+	bool full = read_ring(r, b, s);
 	struct hr_replay_in in;
 
-	if (!read_ring(r, b, s) && now_ns < s->from + HR_SLICE_NS && !last)
+	if (!full && now_ns < r->end_ns && !last)
 		return;
 	if (now_ns < s->until)
 		s->until = now_ns;
@@ -181,7 +187,8 @@ static void collect(struct hr_record *r, struct hr_bpf *b, uint64_t now_ns, bool
 	r->armed = false;
 	s->hogs = hr_bpf_running_since(b, s->from);
 	hr_stints_end(s);
-	if (r->lost > (s->n + s->cut) / LOST_SHARE) {
+	if (r->lost > (s->n + s->cut) / LOST_SHARE ||
+		(full && (s->until - s->from < SHORTEST_NS || !hr_stints_hold_most(s)))) {
 		const struct hr_sampler_slice none = {.lost = true}; /* @out may be half done */
 
 		hr_sampler_replay(sampler, &none);

@@ -42,7 +42,7 @@ static void hear(struct hr_writer *w, struct hr_host *host)
 	hr_orders_show(&w->orders, host, v);
 }
 
-/* It is taken apart as one that was shown. */
+/* It is taken apart as one that was shown; at one go where a reader has that one still. */
 static void abandon(struct hr_listing *l)
 {
 	if (l->old)

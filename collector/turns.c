@@ -506,7 +506,7 @@ void hr_writer_turns(struct hr_writer *w)
 		r = finish(&b);
 	if (r != 0)
 		w->store->ops->rollback(w->store);
-	if (b.n > 0 || b.n_bad > 0)
+	if (b.n > 0 || b.n_damaged > 0)
 		settle(&b, r == 0);
 	w->behind |= b.n > 0;
 	free(b.bad);

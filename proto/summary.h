@@ -110,7 +110,7 @@
 	X(REPLAY_SLICE_MS, REPLAY, S, ms) /* recorded time in them */                              \
 	X(REPLAY_BURST_N, REPLAY, S, n)   /* whole bursts recorded, hogs left out */               \
 	X(REPLAY_LATE_N, REPLAY, S, n)    /* of them late as they really ran: the self-check */    \
-	X(REPLAY_LOST_N, REPLAY, S, n)    /* slices given up: more stints than the ring holds */   \
+	X(REPLAY_LOST_N, REPLAY, S, n)    /* slices given up: the ring was full too soon */        \
 	X(HOOK_MISSED_N, COST, S,                                                                  \
 		n) /* events that the kernel kept from our programs: nested runs */                \
 	/* of the slices replayed, agent/core/reach.h */                                           \

@@ -75,12 +75,15 @@ static void add_window(const struct hr_replay_in *in, const uint32_t *heavy, uin
 	}
 }
 
-/* How long the windows are within which wake-ups come by chance; 0: none is. */
-static uint32_t even_ns(const struct hr_reach_seen *s)
+/*
+ * How long the windows are within which wake-ups come by chance; 0: none is.  Of windows that are
+ * longer than the slice nothing is known, and no copy could lie so far off.
+ */
+static uint32_t even_ns(const struct hr_reach_seen *s, uint64_t length_ns)
 {
 	unsigned i = 0;
 
-	for (; i < HR_REACH_WINDOWS; i++) {
+	for (; i < HR_REACH_WINDOWS && length_ns >> (WINDOW_FIRST + 2 * i); i++) {
 		double most = s->off[i] > 0 ? CROWDED : REGULAR;
 
 		if (s->off[i] * s->off[i] > most * most * 0.375 * s->pairs[i])
@@ -202,9 +205,9 @@ void hr_reach(const struct hr_replay_in *in, struct hr_replay_work *w)
 	w->heavy_n = n;
 	w->mixed = seen ? are_mixed(seen, UNMIXED_SEEN) : are_mixed(&own, UNMIXED);
 	if (n >= EVEN_MIN && in->length_ns >> WINDOW_LAST)
-		w->even_ns = even_ns(&own);
+		w->even_ns = even_ns(&own, in->length_ns);
 	else
-		w->even_ns = seen ? even_ns(seen) : 0;
+		w->even_ns = seen ? even_ns(seen, in->length_ns) : 0;
 	even = w->even_ns / 2 < HR_REACH_EVEN_NS ? w->even_ns / 2 : HR_REACH_EVEN_NS;
 
 	for (uint32_t i = 0; i < in->n; i++) {

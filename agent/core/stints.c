@@ -79,12 +79,30 @@ static void keep(struct hr_stints *s, uint32_t pid, uint64_t wake, uint64_t cpu,
 		s->late += wait > HR_STINTS_LATE_NS && wait > cpu;
 }
 
+static uint64_t ran_since(uint64_t from, const struct hr_stint_rec *r)
+{
+	uint64_t end = r->since + r->ran_ns;
+
+	return end <= from ? 0 : r->since < from ? end - from : r->ran_ns;
+}
+
+bool hr_stints_hold_most(const struct hr_stints *s)
+{
+	uint64_t held = 0;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		held += s->burst[i].cpu_ns;
+	return held * 10 >= s->ran_ns * 9;
+}
+
 void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r)
 {
 	uint64_t wake = r->since - r->wait_ns, cpu = r->ran_ns, wait = r->wait_ns;
 	bool more = !(r->flags & HR_STINT_SLEEPS), begins = !(r->flags & HR_STINT_CONTINUES);
 	uint32_t i = find(s, r->pid, begins && more && wake >= s->from);
 
+	if (s->n < HR_BURSTS_MAX)
+		s->ran_ns += ran_since(s->from, r);
 	if (begins && i != HR_STINTS_OPEN && s->open[i].wake != 0) { /* its end was missed */
 		s->cut++;
 		forget(s, i);

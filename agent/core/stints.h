@@ -35,6 +35,7 @@ struct hr_stints {
 	uint32_t hogs;
 	uint32_t alone; /* thread whose bursts are marked so; 0: none */
 	uint32_t late;  /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
+	uint64_t ran_ns; /* on CPUs since @from, of all that came while there was room for bursts */
 	uint32_t cut; /* begun before the slice or ended after it, end lost, or no room for them */
 	uint32_t nr_open; /* in @open */
 	struct {
@@ -48,5 +49,10 @@ struct hr_stints {
 void hr_stints_begin(struct hr_stints *s, uint64_t from, uint64_t until);
 /* One record, in the order of a task's stints; those of other tasks may come in between. */
 void hr_stints_add(struct hr_stints *s, const struct hr_stint_rec *r);
+/*
+ * Its bursts hold nine tenths of that, so little of the work was longer than the slice.  For one
+ * that is too short to tell hogs by their age.
+ */
+bool hr_stints_hold_most(const struct hr_stints *s);
 /* Nothing more comes: bursts still open are hogs or left out, the others are sorted by wake. */
 void hr_stints_end(struct hr_stints *s);

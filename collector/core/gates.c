@@ -130,7 +130,8 @@ static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
  */
 static bool comes_back(const struct hr_ctx *x, const struct hr_mem_gate *g)
 {
-	return g->has_meminfo && !g->plenty && g->memcg_hits <= 0 && again_is_bad(x, g);
+	return g->has_meminfo && x->facts && x->facts->mem_total_bytes > 0 && !g->plenty &&
+	       g->has_memcg && g->memcg_hits <= 0 && again_is_bad(x, g);
 }
 
 void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)

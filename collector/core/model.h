@@ -113,6 +113,9 @@ double hr_k_clamp(double k);
 struct hr_opt hr_opt_of(double v);
 /* Orders and clamps: at_least <= likely <= at_most, each in [1/8, 8]. */
 void hr_bounds_tidy(struct hr_bounds *b);
+/* Bytes that are left for anonymous memory to grow, of the counters of a window or minute. */
+double hr_memory_left(const uint64_t *ctr);
+
 /* A minute that is BAD by measurement: nothing is left, whatever was extrapolated (4.2). */
 void hr_bounds_bad(struct hr_bounds *b);
 /* Each end of @b at least that of @floor: a larger size is never worse. */

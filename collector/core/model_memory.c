@@ -66,20 +66,32 @@ static void say_need(const struct hr_ctx *x, bool is_short, struct hr_estimate *
 /*
  * MemAvailable takes page cache for free memory.  Active(file) are file pages that were used again
  * since they were read; whoever uses them reads them from the disk where anonymous memory takes
- * their place.  Not all of them are in use still, so what is left without them is a lower bound;
- * with multi-generational LRU those that are used by read(2) are not among them.
+ * their place.  Not all of them are in use still, so what is left without them is a lower bound.
  */
-static double left_of(const struct hr_minute *m)
+double hr_memory_left(const uint64_t *ctr)
+{
+	double avail = (double)ctr[HR_CTR_MEM_AVAILABLE_BYTES];
+
+	return fmax(avail - (double)ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES], 0);
+}
+
+/*
+ * At more vCPUs memory holds back by what is available: that cache may be needed keeps a size from
+ * being called enough, and nothing from being of use.
+ */
+static void more_vcpus(const struct hr_minute *m, double anon, struct hr_estimate *e)
 {
 	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES];
 
-	return fmax(avail - (double)m->ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES], 0);
+	e->at[HR_SIZE_VCPUS].at_least = hr_opt_of(anon > 0 ? 1 + avail / anon : HR_K_MAX);
+	e->at[HR_SIZE_VCPUS].capped = anon * (HR_K_MAX - 1) < avail;
+	hr_bounds_tidy(&e->at[HR_SIZE_VCPUS]);
 }
 
 static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 {
 	const struct hr_minute *m = x->m;
-	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES], left = left_of(m);
+	double avail = (double)m->ctr[HR_CTR_MEM_AVAILABLE_BYTES], left = hr_memory_left(m->ctr);
 	double anon = (double)m->ctr[HR_CTR_MEM_ANON_BYTES];
 	double total = x->facts ? (double)x->facts->mem_total_bytes : 0;
 
@@ -88,7 +100,7 @@ static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 	e->r.headroom.at_least = hr_opt_of(anon > 0 ? 1 + left / anon : HR_K_MAX);
 	e->r.headroom.capped = anon * (HR_K_MAX - 1) < left;
 	hr_bounds_tidy(&e->r.headroom);
-	e->at[HR_SIZE_VCPUS] = e->r.headroom;
+	more_vcpus(m, anon, e);
 	e->at[HR_SIZE_MEMORY] = e->r.headroom;
 	if (total > 0 && anon > 0) {
 		e->at[HR_SIZE_MEMORY].at_least = hr_opt_of(1 + (left + total) / anon);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One VM: windows in, minutes evaluated, lookback kept.  See vm.h. */
+#include "collector/core/model.h"
 #include "collector/core/model_cpu.h"
 #include "collector/core/vm_state.h"
 
@@ -452,8 +453,7 @@ static void add_demand(struct hr_vm *vm, const struct hr_summary *s)
 		add_sample(vm, day, 2,
 			1e3 * (s->top[0].oncpu_ms + (double)s->top[0].wait_ms) / s->dur_ms, w);
 	if (hr_has(s, HR_SIG_MEMINFO) && total > 0)
-		add_sample(vm, day, 3,
-			(total - (double)s->ctr[HR_CTR_MEM_AVAILABLE_BYTES]) / 1048576, w);
+		add_sample(vm, day, 3, fmax(total - hr_memory_left(s->ctr), 0) / 1048576, w);
 	add_hist(vm, day, 4, &s->dist[HR_DIST_SOFTIRQ_CPU], s->have & HR_SIG_BIT(HR_SIG_SOFTIRQ));
 	for (uint8_t i = 0; i < s->n_dev && i < HR_DEVS_MAX; i++) {
 		const struct hr_dev_summary *d = &s->dev[i];

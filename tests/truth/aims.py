@@ -29,6 +29,8 @@ class Aims:
         """@loads: those that are asked for, as shares of the one that breaks; beside them what all rows say."""
         told = [(r.fraction, abs(r.error())) for r in rows if r.error() is not None]
         e = [x for at, x in told if loads[0] <= at <= loads[1]]
+        if told and not e:
+            self.say(what, f"likely off by <= x{most:g}", "none at such a load", False)
         if e:
             beside = f"; at any load x{math.exp(mean([x for _, x in told])):.2f} over {len(told)}" if len(told) > len(e) else ""
             self.say(what, f"likely off by <= x{most:g}", f"x{math.exp(mean(e)):.2f} over {len(e)}{beside}", mean(e) <= math.log(most))

@@ -70,7 +70,7 @@ def open_load(name, o, fractions=FRACTIONS):
         args = ("open", *options(what), "--k", f"{k:.4f}")
         if guest:
             return guest.measure(seconds, args, until=o.until)
-        p = load(*args, "--for", max(seconds, o.until) + 8)
+        p = load(*args, "--for", max(seconds, 2 * o.until) + 8)
         time.sleep(0.7)
         answer, info = measure(seconds, cpus=cpus, until=o.until)
         stop(p)

@@ -116,6 +116,7 @@ def _measured(o, ask, late):
     info["until"] = o.until
     if o.until:
         stop(p)
+        shutil.rmtree(getattr(p, "log", ""), True)  # it is in memory
     else:
         late(p, info)
     return answer, info

@@ -149,6 +149,7 @@ static void page_cache_in_use_is_not_left_for_growth(void **state)
 	hr_model_memory(&b->x, &b->e);
 	fx_near(b->e.r.headroom.at_least.v, 1.6, 1e-12);
 	fx_near(b->e.at[HR_SIZE_MEMORY].at_least.v, 5.696, 1e-9); /* 1 + (600 + 4096) / 1000 */
+	fx_near(b->e.at[HR_SIZE_VCPUS].at_least.v, 3.1, 1e-9);    /* vCPUs are no worse for it */
 	fx_near(b->e.r.demand.max.v, 3496 * FX_MIB, 0);
 	fx_near(needed(b, "mem_available"), 2100, 0);
 	fx_near(needed(b, "mem_cache_used_again"), 1500, 0);
@@ -291,10 +292,16 @@ static void reading_again_is_a_shortage_without_memory_pressure(void **state)
 	hr_gate_memory(&b->x, &g); /* dropped in a minute before */
 	assert_int_equal(g.verdict, HR_MEM_OK);
 	/* memory-grows/beside-file: what was taken is not there yet, so nothing is taken again */
-	b->m.ctr[HR_CTR_MEMCG_MAX_N] = 0;
 	b->m.ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 800 * FX_MIB;
+	hr_gate_memory(&b->x, &g); /* a cgroup at its limit reads again, too */
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->m.ctr[HR_CTR_MEMCG_MAX_N] = 0;
 	hr_gate_memory(&b->x, &g);
 	assert_int_equal(g.verdict, HR_MEM_UNEXPLAINED);
+	b->m.have &= ~HR_SIG_BIT(HR_SIG_MEMCG);
+	hr_gate_memory(&b->x, &g);
+	assert_int_equal(g.verdict, HR_MEM_OK);
+	b->m.have |= HR_SIG_BIT(HR_SIG_MEMCG);
 }
 
 /*

@@ -254,6 +254,26 @@ static void what_a_slice_is_too_short_for_others_told(void **state)
 	assert_true(phases <= 4);
 }
 
+/* Of windows longer than a slice of 60 ms nothing is known, and no copy could lie so far off. */
+static void windows_longer_than_the_slice_are_not_even(void **state)
+{
+	struct hr_reach_seen seen;
+
+	(void)state;
+	seed = 17;
+	seen = learn(20, 1, false);
+	in.seen = &seen;
+	assert_int_equal(reach_us(12), 100000);
+	in.length_ns = 60000 * US;
+	for (unsigned j = 0; j < in.n; j++)
+		burst[j].wake_ns = burst[j].wake_ns * 60000 * US / HR_SLICE_NS;
+	(void)reach_us(12);
+	assert_int_equal(work.even_ns >> 25, 1); /* 34 ms */
+	in.length_ns = 5000 * US;
+	(void)reach_us(12);
+	assert_int_equal(work.even_ns, 0);
+}
+
 /* What came long ago fades: an hour of slices keeps 1/e. */
 static void what_was_seen_fades(void **state)
 {
@@ -282,6 +302,7 @@ int main(void)
 		cmocka_unit_test(batches_and_timers_are_not_even),
 		cmocka_unit_test(sizes_are_mixed_unless_they_come_in_phases),
 		cmocka_unit_test(what_a_slice_is_too_short_for_others_told),
+		cmocka_unit_test(windows_longer_than_the_slice_are_not_even),
 		cmocka_unit_test(what_was_seen_fades),
 	};
 

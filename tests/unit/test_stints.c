@@ -181,6 +181,25 @@ static void whose_bursts_are_two_thirds_of_all_is_alone(void **state)
 	assert_int_equal(s.alone, 0);
 }
 
+/* 0.4 s of the slice: what is longer is not among its bursts, and must be little of the work. */
+static void bursts_that_hold_little_of_the_work_are_told(void **state)
+{
+	(void)state;
+	begin();
+	for (int i = 0; i < 90; i++)
+		stint(7, 10 * i + 5, 1, 0, SLEEP);
+	assert_true(hr_stints_hold_most(&s));
+	stint(8, -50, 60, 0, CONT | SLEEP); /* 10 ms of it since the begin: 90 of 100 */
+	assert_true(hr_stints_hold_most(&s));
+	stint(9, -50, 52, 0, 0); /* and 2: 90 of 102 */
+	assert_false(hr_stints_hold_most(&s));
+	stint(9, 2, 20, 0, CONT | SLEEP);
+	stint(9, 30, 200, 0, SLEEP); /* 290 of 322 */
+	assert_true(hr_stints_hold_most(&s));
+	stint(10, 300, 5, 0, 0); /* not over at the end: 290 of 327 */
+	assert_false(hr_stints_hold_most(&s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +212,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_for_a_second_at_the_end_is_a_hog),
 		cmocka_unit_test(a_burst_whose_end_was_lost_is_no_hog),
 		cmocka_unit_test(any_order_of_leaving_finds_the_others),
+		cmocka_unit_test(bursts_that_hold_little_of_the_work_are_told),
 		cmocka_unit_test(a_full_slice_ends_where_the_first_burst_has_no_place),
 	};
 

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "collector/core/ladder.h"
 #include "collector/core/vm.h"
 
 /* As the service judges it by the minute, or `measure` all of it. */
@@ -364,6 +365,34 @@ static void a_vm_short_of_memory_is_told_to_take_more(void **state)
 	free(a);
 }
 
+/* Of 4096 MiB 3072 are available, 2048 of them page cache in use; 512 are anonymous. */
+static void a_cache_in_use(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_MEM_ACTIVE_FILE_BYTES] = 2048 * FX_MIB;
+	s->ctr[HR_CTR_MEM_ANON_BYTES] = 512 * FX_MIB;
+}
+
+static void half_the_memory_is_not_enough_beside_a_cache_in_use(void **state)
+{
+	struct hr_answer *a = measure(a_cache_in_use);
+	const struct hr_res_answer *r = fx_res(a, HR_RES_MEMORY);
+	struct hr_ladder_vm vm = {.vcpus = 2, .mem_bytes = 4096 * FX_MIB};
+	struct hr_size_row half = {.vcpus = 2, .mem_bytes = 2048 * FX_MIB};
+	struct hr_ladder_rung rung;
+
+	(void)state;
+	fx_near(r->headroom.at_least.v, 3, 1e-9); /* 1 + 1024 / 512 */
+	fx_near(r->demand.mean.v, 3072 * FX_MIB, 1);
+	assert_in_range(r->demand.max.v, 3072 * FX_MIB, 3400 * FX_MIB); /* of its bucket */
+	hr_ladder_rung(a, &vm, &half, 1, &rung);
+	assert_int_equal(rung.binding, HR_RES_MEMORY);
+	assert_false(rung.enough);
+	half.mem_bytes = 8192 * FX_MIB;
+	hr_ladder_rung(a, &vm, &half, 1, &rung);
+	assert_true(rung.enough);
+	free(a);
+}
+
 static void steal_12(struct hr_summary *s)
 {
 	s->ctr[HR_CTR_ONCPU_NS] = 12000000000;
@@ -540,6 +569,7 @@ int main(void)
 		cmocka_unit_test(demand_stands_at_its_own_resource),
 		cmocka_unit_test(an_unknown_answer_names_what_is_missing),
 		cmocka_unit_test(a_vm_short_of_memory_is_told_to_take_more),
+		cmocka_unit_test(half_the_memory_is_not_enough_beside_a_cache_in_use),
 		cmocka_unit_test(a_share_of_next_to_nothing_is_not_held_against_the_limit),
 		cmocka_unit_test(stolen_cpu_time_is_the_hypervisors_fault),
 		cmocka_unit_test(a_missing_signal_is_never_yes),
