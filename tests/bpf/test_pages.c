@@ -163,6 +163,15 @@ static void read_all(int fd, size_t piece)
 		assert_int_equal(pread(fd, buf, piece, at), piece);
 }
 
+/* Of the looks that fall on what is read, in per cent; 1.3 % is one deviation in a guest of 320 MB.
+ */
+static double used_again(const struct hr_page_seen *now, const struct hr_page_seen *before)
+{
+	double looks = (double)ROUNDS * HR_PAGE_LOOKS * READ / PAGE / (double)ranges.frames;
+
+	return percent((double)now->again - (double)before->again, looks);
+}
+
 static void what_is_read_once_is_not_used_again(void **state)
 {
 	static const size_t pieces[] = {1024, PAGE, 131072, 1 << 20};
@@ -178,7 +187,6 @@ static void what_is_read_once_is_not_used_again(void **state)
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
 		int fd = open(disk, O_RDONLY | O_CLOEXEC);
 		struct hr_page_seen none, once, twice, often;
-		double file;
 
 		assert_true(fd >= 0);
 		assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
@@ -191,18 +199,13 @@ static void what_is_read_once_is_not_used_again(void **state)
 			read_all(fd, pieces[i]);
 		often = look(b, ROUNDS);
 		close(fd);
-		file = (double)(once.file - none.file);
-		print_message("pieces of %zu: of %.1f %% of all frames that were read, used again: "
-			      "%.1f %% after once, %.1f %% after twice, %.1f %% after six times\n",
-			pieces[i], 100 * file / (ROUNDS * HR_PAGE_LOOKS),
-			100 * ((double)once.again - (double)none.again) / file,
-			100 * ((double)twice.again - (double)none.again) / file,
-			100 * ((double)often.again - (double)none.again) / file);
-		assert_true(fabs(file / (ROUNDS * HR_PAGE_LOOKS) -
-				    (double)READ / PAGE / (double)ranges.frames) < 0.03);
-		assert_true((double)once.again - (double)none.again < 0.1 * file);
-		assert_true((double)twice.again - (double)none.again > 0.8 * file);
-		assert_true((double)often.again - (double)none.again > 0.8 * file);
+		print_message("pieces of %zu: used again: %.1f %% of them after once, %.1f %% "
+			      "after twice, %.1f %% after six times\n",
+			pieces[i], used_again(&once, &none), used_again(&twice, &none),
+			used_again(&often, &none));
+		assert_true(used_again(&once, &none) < 5);
+		assert_true(used_again(&twice, &none) > 90);
+		assert_true(used_again(&often, &none) > 90);
 	}
 	hr_bpf_close(b);
 }
