@@ -41,12 +41,13 @@ def memory_grows(name, o):
     if s.file:
         slow_file(g, READ_MS)
         g.run("exec 9</dev/f")  # its pages go when nobody has it open
+    ask = "headroom measure --json " + ("--include f " if s.file else "")  # as a volume is without being told
     again = f"/bin/dd if=/dev/f of=/dev/null bs=1M count={s.file} 2>/dev/null; " if s.file else ""
     runs = []
 
     def late_at(mb):
         """Beside the product, whose memory is needed, too; it has begun by then."""
-        shell = (f"{again}headroom measure --for 300s --json >/tmp/answer & m=$!; sleep {round(g.setup_s) + 3}; "
+        shell = (f"{again}{ask}--for 300s >/tmp/answer & m=$!; sleep {round(g.setup_s) + 3}; "
                  f"{_load(s, mb, o.seed + len(runs), o.seconds)}; kill $m; wait")
         r = results(g.run(shell).split("\n"))[0]
         runs.append((mb, r["late"], r["jobs"]))
@@ -55,7 +56,7 @@ def memory_grows(name, o):
     at, known = bracket(late_at, 0.3 * s.total, 1.1 * s.total, WITHIN, EPS)
     for f in FRACTIONS:
         # ended when the answer is there: the product takes long to begin where memory is short
-        text = g.run(f"{again}{_load(s, f * at, o.seed, 300)} & load=$!; sleep 8; headroom measure --for {o.seconds}s --json >/tmp/answer; "
+        text = g.run(f"{again}{_load(s, f * at, o.seed, 300)} & load=$!; sleep 8; {ask}--for {o.seconds}s >/tmp/answer; "
                      "kill $load; wait; cat /tmp/answer")
         answer = json.loads(text)
         r, want = resource(answer, "memory"), clear(f)
