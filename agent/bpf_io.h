@@ -70,7 +70,8 @@ int hr_bpf_pages(struct hr_bpf *b, const struct hr_page_seen **ret_seen);
 typedef void hr_bpf_stint_fn(const struct hr_stint_rec *r, void *arg);
 void hr_bpf_record(struct hr_bpf *b, uint64_t until_ns);
 uint64_t hr_bpf_stints(struct hr_bpf *b, hr_bpf_stint_fn *fn, void *arg);
-/* Some did not fit since the last call: then the first HR_STINT_READ of the next came before them. */
+/* Some did not fit since the last call: then the first HR_STINT_READ of the next came before them.
+ */
 bool hr_bpf_stints_lost(const struct hr_bpf *b);
 /* CPUs whose task has run without a switch since before @ns: no stint tells of it. */
 uint32_t hr_bpf_running_since(const struct hr_bpf *b, uint64_t ns);

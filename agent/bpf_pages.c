@@ -18,6 +18,9 @@
 #define CAN_LOOK false
 #endif
 
+/* MFD_NOEXEC_SEAL, without which vm.memfd_noexec = 2 refuses one; libc does not know it yet. */
+#define NOEXEC_SEAL 8U
+
 /* Uses of a page beyond those that its flags can count. */
 #define USES 8
 
@@ -32,9 +35,11 @@ static int run(int fd)
 /* What a page of our own gets while it is used; 0: nothing, or it could not be seen. */
 static uint64_t marks_of_use(struct hr_bpf *b)
 {
-	HR_CLEANUP(hr_closep) int fd = memfd_create("headroom", MFD_CLOEXEC);
+	HR_CLEANUP(hr_closep) int fd = memfd_create("headroom", MFD_CLOEXEC | NOEXEC_SEAL);
 	char c = 1;
 
+	if (fd < 0 && errno == EINVAL) /* before 6.3 */
+		fd = memfd_create("headroom", MFD_CLOEXEC);
 	if (fd < 0 || pwrite(fd, &c, 1, 0) != 1)
 		return 0;
 	*b->page_own = (struct hr_page_own){.fd = (uint32_t)fd};

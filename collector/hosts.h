@@ -117,7 +117,8 @@ struct hr_orders {
 bool hr_orders_add(struct hr_orders *o, struct hr_host **fresh, uint32_t n);
 /* Before @host goes; it may come again. */
 void hr_orders_drop(struct hr_orders *o, struct hr_host *host);
-/* @v, taken over, is what is shown of @host from now on.  By another name it is to be added anew. */
+/* @v, taken over, is what is shown of @host from now on.  By another name it is to be added anew.
+ */
 void hr_orders_show(struct hr_orders *o, struct hr_host *host, struct hr_view *v);
 void hr_orders_done(struct hr_orders *o);
 

@@ -33,8 +33,8 @@ struct hr_stints {
 	uint32_t n;
 	uint32_t fixed; /* of them */
 	uint32_t hogs;
-	uint32_t alone; /* thread whose bursts are marked so; 0: none */
-	uint32_t late;  /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
+	uint32_t alone;  /* thread whose bursts are marked so; 0: none */
+	uint32_t late;   /* bursts, no fixed ones, that waited longer than max(X, own CPU time) */
 	uint64_t ran_ns; /* on CPUs since @from, of all that came while there was room for bursts */
 	uint32_t cut; /* begun before the slice or ended after it, end lost, or no room for them */
 	uint32_t nr_open; /* in @open */

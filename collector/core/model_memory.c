@@ -112,8 +112,8 @@ static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_MEMORY];
 	e->reason = "memory that would be needed if all anonymous memory grew with load";
 	hr_estimate_evidence(e, "mem_available", avail, HR_UNIT_BYTES, "/proc/meminfo");
-	hr_estimate_evidence(
-		e, "mem_cache_used_again", avail - left, HR_UNIT_BYTES, "/proc/meminfo");
+	hr_estimate_evidence(e, "mem_cache_used_again", avail - left, HR_UNIT_BYTES,
+		"/proc/meminfo, page frames");
 	hr_estimate_evidence(e, "mem_anon_peak", anon, HR_UNIT_BYTES, "/proc/meminfo");
 	hr_estimate_missing(e, 0, "how memory grows with load (14 days of daily peaks)");
 	hr_trace_say(x->t,
