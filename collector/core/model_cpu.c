@@ -249,15 +249,15 @@ static void stage2(
 }
 
 /*
- * By how much a load factor of @inside may be too high.  Beyond FAR no burst as dense was seen:
- * batches grew by 3.3 where the replay had 6 (tests/truth).
+ * By how much growth of @by inside the bursts may be too much.  Beyond FAR no burst as dense was
+ * seen: batches grew by 3.3 where the replay had 6 (tests/truth).
  */
 static double m_lo_at(
-	const struct hr_ctx *x, const struct hr_cpu_facts *f, const struct vq_k *k, double inside)
+	const struct hr_ctx *x, const struct hr_cpu_facts *f, const struct vq_k *k, double by)
 {
-	double far = f->s2.used && inside > FAR ? pow(inside / FAR, FAR_POWER) : 1;
+	double far = f->s2.used && by > FAR ? pow(by / FAR, FAR_POWER) : 1;
 
-	return k->m_lo * far * by_chance(x, f, inside);
+	return k->m_lo * far * by_chance(x, f, k->inside);
 }
 
 /* Bounds at c2 vCPUs from the virtual queue, the replay, and work conservation. */

@@ -121,13 +121,13 @@ static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
 	ran(b, 10000, 0, 0);
 	fx_near(b->e.r.headroom.at_most.v, 1.125 * (20.02 - 1) / (10 - 1 - 10 * 0.5), 1e-9);
 	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.75 * 10 * 0.5), 1e-9);
-	/* as if all of it grew; chance: 3203.2 late would be too many at so much */
-	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(3203.2)), 1e-9);
+	/* as if all of it grew; chance: 12800 late would be too many at 8 times the load */
+	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
 	b->conf.wakeup_us = 0;
 	ran(b, 10000, 0, 0);
 	fx_near(b->e.r.headroom.at_most.v, 1.125 * (20.02 - 1) / (10 - 1), 1e-9);
 	fx_near(b->e.r.headroom.likely.v, 2.002, 1e-9);
-	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(3203.2)), 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
 }
 
 /*
@@ -332,7 +332,7 @@ static void more_room_in_the_queue_than_work_allows_promises_no_less(void **stat
 	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 160000;
 	ran(b, 10000, 0, 0);
 	fx_near(b->e.r.headroom.at_least.v,
-		2.002 / (1.1 * pow(2.002 / 1.5, 0.6) * exp(0.3 / sqrt(3203.2))), 1e-9);
+		2.002 / (1.1 * pow(2.002 / 1.5, 0.6) * exp(0.3 / sqrt(12800))), 1e-9);
 	b->x.pool = NULL;
 }
 
