@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/core/machine.h"
+#include "agent/core/pages.h"
 #include "agent/core/procfs.h"
 #include "agent/core/sampler.h"
 
@@ -48,6 +49,23 @@ static void clear_is_zero(uint64_t have, const uint64_t *v, unsigned n)
 
 #define PARSE(call) (memset(&r, UNTOUCHED, sizeof(r)), (call) == 0 ? true : (untouched(), false))
 
+static void page_frames(const char *p, size_t n)
+{
+	struct hr_page_ranges z;
+	uint64_t frames = 0;
+	char text[32] = "";
+	int e = hr_pages_zones(p, n, &z);
+
+	HR_FUZZ_CHECK(z.n <= HR_PAGE_RANGES && (e == 0 || z.n == 0));
+	for (uint32_t i = 0; i < z.n; i++) {
+		frames += z.range[i].n;
+		HR_FUZZ_CHECK(z.range[i].n > 0 && z.range[i].first + z.range[i].n <= z.end);
+	}
+	HR_FUZZ_CHECK(z.frames == frames);
+	memcpy(text, p, n < sizeof(text) ? n : sizeof(text) - 1);
+	(void)hr_pages_lru_gen(text);
+}
+
 static void small_files(const char *p, size_t n)
 {
 	char group[HR_GROUP_LEN];
@@ -66,6 +84,7 @@ static void small_files(const char *p, size_t n)
 	if (PARSE(hr_procfs_taskstat(p, n, &r.task)))
 		HR_FUZZ_CHECK(memchr(r.task.comm, 0, sizeof(r.task.comm)));
 	(void)hr_machine_cpulist_count(p, n, &cpus);
+	page_frames(p, n);
 }
 
 static void one_file(enum hr_file f, const char *p, size_t n)
