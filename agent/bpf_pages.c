@@ -83,6 +83,8 @@ int hr_bpf_pages(struct hr_bpf *b, const struct hr_page_seen **ret_seen)
 		return r;
 	memset(b->page_seen, 0, sizeof(*b->page_seen));
 	r = run(b->page_fd);
+	if (r == 0 && !hr_pages_met(b->page_seen))
+		r = -ENODATA;
 	if (r == 0)
 		*ret_seen = b->page_seen;
 	return r;

@@ -75,6 +75,11 @@ uint64_t hr_pages_count(uint64_t marks, uint64_t marks_again)
 	return marks == marks_again && (marks == low || marks == (low | low << 1)) ? marks : 0;
 }
 
+bool hr_pages_met(const struct hr_page_seen *seen)
+{
+	return seen->looked >= HR_PAGE_LOOKS / 8;
+}
+
 uint64_t hr_pages_again(const struct hr_page_seen *seen, uint64_t file_bytes)
 {
 	if (seen->file == 0)

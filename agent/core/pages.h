@@ -35,5 +35,11 @@ bool hr_pages_lru_gen(const char *text);
  */
 uint64_t hr_pages_count(uint64_t marks, uint64_t marks_again);
 
+/*
+ * Enough of the looks met a page: zones span holes, but where next to none did, the struct pages
+ * were looked for at a wrong place.
+ */
+bool hr_pages_met(const struct hr_page_seen *seen);
+
 /* Of @file_bytes on the lists of files, what was used again; 0 when no page of them was seen. */
 uint64_t hr_pages_again(const struct hr_page_seen *seen, uint64_t file_bytes);

@@ -2,6 +2,8 @@
 /* See strain.h. */
 #include "collector/core/strain.h"
 
+#include "collector/core/model.h"
+
 /* Four steps per doubling, from 0 for 0 to 251. */
 static uint8_t level(uint64_t v)
 {
@@ -42,11 +44,6 @@ static uint64_t sum(const uint64_t *v, const uint8_t *id, unsigned n)
 }
 #define SUM(v, list) sum(v, list, sizeof(list))
 
-static uint64_t less(uint64_t all, uint64_t part)
-{
-	return all > part ? all - part : 0;
-}
-
 static const uint8_t ops[] = {HR_DCTR_RD_N, HR_DCTR_WR_N, HR_DCTR_DISCARD_N, HR_DCTR_FLUSH_N,
 	HR_DCTR_RX_PACKETS, HR_DCTR_TX_PACKETS};
 static const uint8_t bytes[] = {
@@ -76,9 +73,7 @@ void hr_strain_add(struct hr_strain *into, const struct hr_wire_load *l)
 								     : c[HR_CTR_PSI_IO_SOME_US];
 	raise_to(into, HR_STRAIN_STALL, level_per_s(stall / 1000, l->dur_ms));
 	if (l->have & HR_SIG_BIT(HR_SIG_MEMINFO))
-		raise_to(into, HR_STRAIN_MEMORY,
-			level_left(less(
-				c[HR_CTR_MEM_AVAILABLE_BYTES], c[HR_CTR_MEM_ACTIVE_FILE_BYTES])));
+		raise_to(into, HR_STRAIN_MEMORY, level_left((uint64_t)hr_memory_left(c)));
 	raise_to(into, HR_STRAIN_OPS, level_per_s(SUM(l->dctr, ops), l->dur_ms));
 	raise_to(into, HR_STRAIN_BYTES, level_per_s(SUM(l->dctr, bytes), l->dur_ms));
 	n = SUM(c, events);

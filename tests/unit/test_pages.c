@@ -110,6 +110,10 @@ static void the_share_is_of_the_pages_of_files(void **state)
 	assert_int_equal(hr_pages_again(&s, 0), 0);
 	s = (struct hr_page_seen){.looked = 2000};
 	assert_int_equal(hr_pages_again(&s, 104857600), 0);
+	s.looked = 256; /* of 2048 */
+	assert_true(hr_pages_met(&s));
+	s.looked = 255;
+	assert_false(hr_pages_met(&s));
 }
 
 int main(void)
