@@ -103,10 +103,16 @@ static void rest(const struct hr_answer *a, struct hr_out *o)
 	for (uint8_t i = 0; i < a->n_bigger; i++) {
 		char lo[HR_FACTOR_LEN], mid[HR_FACTOR_LEN];
 
-		if (a->bigger[i].gain.has)
-			hr_out_say(o, "With %s: %s to %s of today's load.\n", a->bigger[i].change,
-				hr_render_factor(&a->bigger[i].gain.at_least, lo),
+		if (!a->bigger[i].gain.has)
+			continue;
+		hr_render_factor(&a->bigger[i].gain.at_least, lo);
+		if (a->bigger[i].gain.likely.has)
+			hr_out_say(o, "With %s: %s to %s of what fits today.\n",
+				a->bigger[i].change, lo,
 				hr_render_factor(&a->bigger[i].gain.likely, mid));
+		else
+			hr_out_say(o, "With %s: at least %s of what fits today.\n",
+				a->bigger[i].change, lo);
 	}
 	if (a->cost.cpu_ratio.has)
 		hr_out_say(o, "Measuring costs %.2g %% of one CPU.\n", 100 * a->cost.cpu_ratio.v);

@@ -19,24 +19,44 @@ static bool ratio(const struct hr_opt *big, const struct hr_opt *now, double *re
 	return true;
 }
 
-static struct hr_bounds gain_of(const struct hr_bounds *now, const struct hr_bounds *big)
+static bool is_same(const struct hr_opt *a, const struct hr_opt *b)
+{
+	return a->has == b->has && (!a->has || a->v == b->v);
+}
+
+/*
+ * Two lower bounds: no more is known of what lies above them.  Of memory their ratio is one, for
+ * more of it gains the less the more of it grows with the load, and at_least has all of it grow.
+ */
+static struct hr_bounds gain_of_least(
+	const struct hr_bounds *now, const struct hr_bounds *big, bool is_memory)
 {
 	struct hr_bounds g = {0};
-	double a = 0, l = 0;
-	bool has_a = ratio(&big->at_least, &now->at_least, &a);
-	bool has_l = ratio(&big->likely, &now->likely, &l);
+	double a;
 
-	if (!has_a && !has_l)
+	if (!ratio(&big->at_least, &now->at_least, &a))
 		return g;
-	if (!has_a)
-		a = 1;
-	if (!has_l)
-		l = a;
+	g.at_least = hr_opt_of(is_memory ? a : 1);
+	if (is_same(&big->at_least, &now->at_least) && is_same(&big->at_most, &now->at_most))
+		g.likely = g.at_most = g.at_least; /* this size changes nothing of what is known */
+	hr_bounds_tidy(&g);
+	return g;
+}
+
+static struct hr_bounds gain_of(
+	const struct hr_bounds *now, const struct hr_bounds *big, bool is_memory)
+{
+	struct hr_bounds g = {0};
+	double a = 1, l;
+
+	if (!ratio(&big->likely, &now->likely, &l))
+		return gain_of_least(now, big, is_memory);
+	(void)ratio(&big->at_least, &now->at_least, &a);
 	g.at_least = hr_opt_of(fmin(a, l));
 	g.likely = hr_opt_of(l);
 	/* where the larger size's factor is as large as any that is told, who knows how much more
 	 */
-	g.capped = has_l && l > 1 && big->likely.v >= HR_K_MAX;
+	g.capped = l > 1 && big->likely.v >= HR_K_MAX;
 	if (!g.capped)
 		g.at_most = hr_opt_of(1 + (fmax(a, l) - 1) * RATIO_ERR);
 	hr_bounds_tidy(&g);
@@ -96,7 +116,7 @@ void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf
 		ret[z] = (struct hr_gain){.change = change[z],
 			.exists = (z == HR_SIZE_MEMORY || cpu_exists) &&
 				  (z == HR_SIZE_VCPUS || mem_exists),
-			.gain = gain_of(&in->k, &in->at[z])};
+			.gain = gain_of(&in->k, &in->at[z], z == HR_SIZE_MEMORY)};
 		if (in->closed.has && z != HR_SIZE_MEMORY) {
 			/* of tasks that never sleep frozen is no bound, it is what they do */
 			ret[z].gain = closed_of(in->hog_share >= HOG_SHARE && in->frozen.has

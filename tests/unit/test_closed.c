@@ -62,6 +62,37 @@ static void of_very_many_tasks_each_asks_little_more(void **state)
 	near(hr_closed_gain(1, 0.5, 1, 1e6), 1, 0.01);
 }
 
+/* Measured not late, and nothing more is known: 1 at least either way, and what lies above is not
+ * told by two bounds that say as little (nginx on one vCPU gained 1.7 where "at most 1.0" stood).
+ */
+static void two_lower_bounds_tell_no_gain(void **state)
+{
+	const struct hr_opt none = {0};
+	struct hr_gain_in in = {.k = {true, {true, 1}, none, {true, 1.41}, false}, .vcpus = 1};
+	struct hr_model_conf conf = {0};
+	struct hr_gain g[HR_SIZE_N];
+
+	(void)state;
+	in.at[HR_SIZE_VCPUS] = (struct hr_bounds){true, {true, 1.5}, none, {true, 2.96}, false};
+	in.at[HR_SIZE_BOTH] = in.at[HR_SIZE_VCPUS];
+	in.at[HR_SIZE_MEMORY] = in.k;
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.at_least.v, 1, 0);
+	assert_false(g[HR_SIZE_VCPUS].gain.likely.has || g[HR_SIZE_VCPUS].gain.at_most.has);
+	/* this one changes nothing */
+	near(g[HR_SIZE_MEMORY].gain.at_most.v, 1, 0);
+	/* where memory is short of, its at_least is the one that grows least with more of it */
+	in.at[HR_SIZE_MEMORY] = (struct hr_bounds){true, {true, 2.5}, none, none, false};
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_MEMORY].gain.at_least.v, 2.5, 1e-12);
+	assert_false(g[HR_SIZE_MEMORY].gain.likely.has || g[HR_SIZE_MEMORY].gain.at_most.has);
+	/* the likely of one size alone is no more */
+	in.k.likely = (struct hr_opt){true, 1.2};
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.at_least.v, 1, 0);
+	assert_false(g[HR_SIZE_VCPUS].gain.likely.has || g[HR_SIZE_VCPUS].gain.at_most.has);
+}
+
 /* 1.6 likely, 1.9 proven: 1.6 / 1.4 at least, 1 + 1.2 x 0.9 at most; what never sleeps does
  * the 1.9. */
 static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
@@ -130,6 +161,7 @@ int main(void)
 		cmocka_unit_test(worked_examples),
 		cmocka_unit_test(tasks_that_never_sleep_use_as_many_cpus_as_they_are),
 		cmocka_unit_test(where_nobody_waits_nothing_is_gained),
+		cmocka_unit_test(two_lower_bounds_tell_no_gain),
 		cmocka_unit_test(a_load_that_waits_for_itself_gains_what_its_tasks_do),
 		cmocka_unit_test(of_very_many_tasks_each_asks_little_more),
 	};
