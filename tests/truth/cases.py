@@ -39,6 +39,8 @@ for _name in closed.GAIN:
 ALL["server/postgres"] = servers.postgres
 ALL["server/http"] = servers.http
 ALL["server/small"] = servers.http_small
+for _name, _case in (("postgres", servers.postgres), ("http", servers.http), ("small", servers.http_small)):
+    ALL[f"server/c1-{_name}"] = lambda o, c=_case: c(o, sized=True)
 ALL["quota"] = limits.cpu_quota
 ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)

@@ -282,7 +282,7 @@ def measure(seconds, include=None, cpus=None, until=0):
     if p.returncode:
         raise RuntimeError(f"headroom measure: status {p.returncode}: {err.strip()[-300:]}")
     answer = json.loads(out)
-    k, busy = rules.k(cpus or CPUS)
+    k, busy = rules.k(cpus or os.cpu_count())
     return answer, {"rules": k, "busy": busy, "steal_s": rules.steal(), "loadavg": read("/proc/loadavg").split()[0]}
 
 

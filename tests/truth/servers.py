@@ -4,6 +4,7 @@ Real servers under an open load: PostgreSQL under pgbench, nginx under http_clie
 """
 import itertools
 import json
+import math
 import os
 import pwd
 import random
@@ -20,6 +21,8 @@ from table import Row
 LIMIT_MS = 10  # the service level: 1 % of the transactions take longer from their scheduled start
 PORT = 54329
 FRACTIONS = (0.3, 0.6, 1.25)
+HELPS = 1.25  # a larger size is worth it from this gain on (MODEL.md section 8)
+NOT_KNOWN = 1.1  # the factor that a break is known to where the runs beside it do not tell
 
 
 def _as_postgres(*args, **kw):
@@ -93,7 +96,7 @@ def _break(what, o, run_at, first, lo, hi):
     if full is None:
         raise Skip(f"did not break: {seen}")
     print(f"  {what}: {100 * EPS:g} % late at {full:.0f} a second" + (f", known to x{known:.2f}" if known else ""), file=sys.stderr)
-    return full, {"search": seen, "break": full, "break_known_to": known}
+    return full, {"search": seen, "break": full, "break_known_to": known}, known or NOT_KNOWN
 
 
 def _rows(case, full, seen, record, short=("resize", "cpu")):
@@ -103,6 +106,34 @@ def _rows(case, full, seen, record, short=("resize", "cpu")):
         info.update(seen, foreign=foreign)
         want = "yes" if f < 0.5 else short[0] if f > 1.1 else None
         yield Row(case, f, answer, 1 / f, "server", want=want, binding=short[1] if f > 1.1 else None, info=info)
+
+
+def _gain(o, name, run_at, first, lo, hi):
+    """
+    (the break of one vCPU, what is to be said of it, what a second one really gains, the factor that is known to).  One vCPU,
+    two, and one again: the VM's own clock may drift meanwhile, and what both searches of one differ by is part of the error.
+    """
+    def search(cpus):
+        cpus_online(cpus)
+        return _break(f"{name}, {cpus} vCPU", o, run_at, first * cpus / 2, lo, hi)
+
+    (a, seen, known_a), (two, _, known_2), (b, _, known_b) = map(search, (1, 2, 1))
+    one = math.sqrt(a * b)
+    err = math.exp(math.hypot(*(math.log(x) for x in (known_a, known_b)), math.log(known_2), abs(math.log(a / b)) / 2))
+    seen.update({"break": one, "gain": two / one, "gain_known_to": err, "breaks": (a, two, b)})
+    return one, seen, two / one, err
+
+
+def _sized(o, name, run_at, record, first, lo, hi):
+    """Rows of one vCPU.  Beyond its break `resize` is right where two really carry more than a larger size has to gain."""
+    one, seen, gain, err = _gain(o, name, run_at, first, lo, hi)
+    helps = ("resize", "cpu") if gain > HELPS * err ** 2 else (None, None)
+    for row in _rows(f"server/c1-{name}", one, seen, record, helps):
+        yield row
+        told = next((b["gain"] for b in row.answer["bigger"] if b["change"] == "vcpus x2"), None)
+        if told and row.fraction > 0.5:
+            yield Row(f"gain/{name}", row.fraction, row.answer, gain, "a server's gain", headroom=told, judge="gain",
+                      k_max=told["likely"] if told.get("capped") else math.inf, info={"break_known_to": err})
 
 
 def _measured(o, ask, late):
@@ -122,17 +153,25 @@ def _measured(o, ask, late):
     return answer, info
 
 
-def postgres(o):
+def postgres(o, sized=False):
     cpus_online(2)
     home = _server()
-    seconds = o.seconds
-    full, seen = _break("PostgreSQL", o, lambda r: Run(r, *_late(_pgbench(home, r, seconds))), 12000, 500, 200000)
+
+    def run_at(rate):
+        return Run(rate, *_late(_pgbench(home, rate, o.seconds)))
 
     def say(p, info):
         late, n, _ = _late(p)
         info["late"] = late / max(n, 1)
 
-    yield from _rows("server/postgres-select", full, seen, lambda rate: _measured(o, lambda s: _pgbench(home, rate, s), say))
+    def record(rate):
+        return _measured(o, lambda s: _pgbench(home, rate, s), say)
+
+    if sized:
+        yield from _sized(o, "postgres", run_at, record, 12000, 500, 200000)
+        return
+    full, seen, _ = _break("PostgreSQL", o, run_at, 12000, 500, 200000)
+    yield from _rows("server/postgres-select", full, seen, record)
 
 
 HTTP_PORT = 54380
@@ -181,7 +220,7 @@ def _answered(p):
     return json.loads(out)
 
 
-def http(o):
+def http(o, sized=False):
     """Its service level: 1 % of the responses take 10 ms longer than one does on the idle VM."""
     cpus_online(2)
     _nginx()
@@ -194,8 +233,6 @@ def http(o):
         r = _answered(_requests(rate, o.seconds, limit, next(seed)))  # another load of the kind each time
         return Run(rate, r["late"], r["n"], r["clumps2"])
 
-    full, seen = _break("nginx", o, run_at, 0.5 * HTTP_WORKERS / (alone / 1e3), 5, 5000)
-
     def say(p, info):
         info["client"] = _answered(p)
         info["alone_ms"] = alone
@@ -203,11 +240,16 @@ def http(o):
     def record(rate):
         return _measured(o, lambda s: _requests(rate, s, limit, next(seed)), say)
 
+    first = 0.5 * HTTP_WORKERS / (alone / 1e3)
+    if sized:
+        yield from _sized(o, "http-gzip", run_at, record, first, 5, 5000)
+        return
+    full, seen, _ = _break("nginx", o, run_at, first, 5, 5000)
     # A third of the CPUs is idle beyond its break: there are two workers, and more vCPUs would find nothing more to run.
     yield from _rows("server/http-gzip", full, seen, record, ("no/serial-thread", None))
 
 
-def http_small(o):
+def http_small(o, sized=False):
     """A page that is there: next to all of its cost is to wake up, to read and to write, not the work itself."""
     cpus_online(2)
     _nginx()
@@ -222,9 +264,14 @@ def http_small(o):
             raise RuntimeError(f"{r['failed']} requests failed")
         return Run(rate, r["late"], r["jobs"])
 
-    full, seen = _break("nginx, small", o, run_at, 16000, 500, 80000)
-
     def say(p, info):
         info["late"] = load_result(p)["late_share"]
 
-    yield from _rows("server/http-small", full, seen, lambda rate: _measured(o, lambda s: ask(rate, s), say))
+    def record(rate):
+        return _measured(o, lambda s: ask(rate, s), say)
+
+    if sized:
+        yield from _sized(o, "http-small", run_at, record, 16000, 500, 80000)
+        return
+    full, seen, _ = _break("nginx, small", o, run_at, 16000, 500, 80000)
+    yield from _rows("server/http-small", full, seen, record)
