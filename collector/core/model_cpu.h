@@ -47,8 +47,8 @@ double hr_bursts_wanted(double eps, double dev, double bursts, double late);
 void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
 /* --- by the work alone (model_work.c) ------------------------------------------ */
 
-#define HR_IDLE_LIKELY 0.75 /* of what idle CPUs add at most: 58 of 80 us (MODEL.md 3) */
-#define HR_WORK_FIXED  0.1  /* of the work that others may do, whatever the load is, at most */
+#define HR_IDLE_LIKELY 0.4 /* of what idle CPUs add at most: between two servers (MODEL.md 3) */
+#define HR_WORK_FIXED  0.1 /* of the work that others may do, whatever the load is, at most */
 
 /* So much less does a request cost, at most, as all CPUs fill. */
 double hr_work_cheaper(const struct hr_cpu_facts *f);

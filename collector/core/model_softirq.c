@@ -6,6 +6,22 @@
 #define RHO_MAX   0.9
 #define SOFTIRQ_M 1.15
 
+/*
+ * Twice the CPUs: what one of several has stays there.  An only CPU has all of it, whatever would
+ * spread: most NICs have a queue for each vCPU, and loopback runs where its sender does.
+ */
+static struct hr_bounds at_twice(const struct hr_bounds *now, uint32_t cpus)
+{
+	struct hr_bounds b = *now;
+
+	if (cpus == 1 && b.likely.has && b.at_most.has) {
+		b.likely.v *= 2;
+		b.at_most.v *= 2;
+		hr_bounds_tidy(&b);
+	}
+	return b;
+}
+
 void hr_model_softirq(const struct hr_ctx *x, struct hr_estimate *ret)
 {
 	const struct hr_spread *s = &x->m->dist[HR_DIST_SOFTIRQ_CPU];
@@ -36,7 +52,8 @@ void hr_model_softirq(const struct hr_ctx *x, struct hr_estimate *ret)
 	if (ret->r.saturated)
 		hr_bounds_bad(&ret->r.headroom);
 	for (unsigned z = 0; z < HR_SIZE_N; z++)
-		ret->at[z] = ret->r.headroom;
+		ret->at[z] = z == HR_SIZE_MEMORY ? ret->r.headroom
+						 : at_twice(&ret->r.headroom, x->m->cpus);
 	hr_estimate_evidence(ret, "softirq_busiest_cpu_p99", u, HR_UNIT_RATIO, "/proc/stat");
 	hr_trace_say(
 		x->t, "  busiest CPU P99 = %.3f of a second; likely = %.2f / that", u, RHO_MAX);

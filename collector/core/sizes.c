@@ -8,7 +8,7 @@
 #define GAIN_MOST    4    /* chosen: more was not seen */
 #define CLOSED_ERR   1.4  /* of the gain of closed load, downwards */
 #define FIXED_LOAD   1.2  /* of what is gained, upwards: what does not grow needs its part once */
-#define RATIO_ERR    1.37 /* of what is gained, upwards: two likelies, each off by 1.25 by chance */
+#define RATIO_ERR    1.37 /* of what is gained, either way: two likelies, off by 1.25 by chance */
 #define FROZEN_PROOF 1.05 /* "more vCPUs cannot help" is proven below it (answer-model 7) */
 
 static bool ratio(const struct hr_opt *big, const struct hr_opt *now, double *ret)
@@ -52,7 +52,8 @@ static struct hr_bounds gain_of(
 	if (!ratio(&big->likely, &now->likely, &l))
 		return gain_of_least(now, big, is_memory);
 	(void)ratio(&big->at_least, &now->at_least, &a);
-	g.at_least = hr_opt_of(fmin(a, l));
+	/* Where nothing fits for sure today, any factor of it is nothing, too. */
+	g.at_least = hr_opt_of(fmin(a, 1 + (l - 1) / RATIO_ERR));
 	g.likely = hr_opt_of(l);
 	/* where the larger size's factor is as large as any that is told, who knows how much more
 	 */

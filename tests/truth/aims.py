@@ -78,6 +78,8 @@ def aims(rows):
     a.covered("c -> 2c gain", gain)
     a.near("c -> 2c gain", "likely within 15 %: all", gain, 1.15)
     a.clear("\"cannot help\"", gain)
+    a.covered("a server's gain, measured by resizing", of("a server's gain"))
+    a.likely("a server's gain, measured by resizing", of("a server's gain"), 1.25, (0, math.inf))
     for what, values, caps in (("disk", VALUES[:2], ("disk cap", "disk byte cap", "disk, no cap")), ("network", VALUES[2:], ("net cap", "own shaper"))):
         a.near(what, "cap found, within 5 %: all", of(*values), 1.05)
         a.promised(what, of(*caps))

@@ -140,13 +140,22 @@ def _far_shaper():
 
 
 def network(o):
-    """A paced TCP sender to a host behind a shaper on the way: the sender sees no queue of its own."""
+    """
+    A TCP sender to a host behind a shaper on the way: the sender sees no queue of its own.  CUBIC fills the shaper's queue,
+    BBR does not: there round trips tell nothing, and the answer may say no more than that it does not know.
+    """
     dev, far = _far_shaper()
-    for mbit, want in ((15, None), (200, "no/external-limit")) if not o.quick else ((200, "no/external-limit"),):
-        def record(mbit=mbit):
+    loads = ((15, "cubic", None), (200, "cubic", "no/external-limit"), (200, "bbr", "unknown"))
+    for mbit, control, want in loads if not o.quick else loads[1:2]:
+        if control not in read("/proc/sys/net/ipv4/tcp_available_congestion_control").split():
+            print(f"  ({mbit} Mbit/s by {control} is left out: the kernel has none)", file=sys.stderr)
+            continue
+
+        def record(mbit=mbit, control=control):
             server = start(["iperf3", "--server", "--one-off"], netns=far, stdout=subprocess.DEVNULL)
             time.sleep(0.5)
-            p = start(["iperf3", "--client", "198.51.100.6", "--time", o.seconds + 6, "--bitrate", f"{mbit}M", "--json"],
+            p = start(["iperf3", "--client", "198.51.100.6", "--time", o.seconds + 6, "--bitrate", f"{mbit}M", "--json",
+                       "--congestion", control],
                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             time.sleep(1)
             answer, info = measure(o.seconds, include=dev)
@@ -161,10 +170,10 @@ def network(o):
         (answer, info), foreign = quietly(record)
         info["foreign"] = foreign
         r = resource(answer, "network", dev)
-        yield Row(f"network/{mbit}-of-40-mbit", mbit / 40, answer, max(40 / mbit, 1), "net cap", want=want,
-                  binding="network" if want else None, headroom=r["headroom"] or
+        yield Row(f"network/{mbit}-of-40-mbit{'-bbr' if control == 'bbr' else ''}", mbit / 40, answer, max(40 / mbit, 1), "net cap",
+                  want=want, binding="network" if want == "no/external-limit" else None, headroom=r["headroom"] or
                   {"at_least": None, "likely": None, "at_most": None}, info=info)
-        if want:
+        if want == "no/external-limit":
             yield _cap_row("network/cap-found", r, NET_CAP, answer, info, "net cap value")
 
 

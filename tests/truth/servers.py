@@ -99,8 +99,11 @@ def _break(what, o, run_at, first, lo, hi):
     return full, {"search": seen, "break": full, "break_known_to": known}, known or NOT_KNOWN
 
 
-def _rows(case, full, seen, record, short=("resize", "cpu")):
-    """The question at each fraction of the load that breaks; @short: what is right beyond it, and what binds then."""
+def _rows(case, full, seen, record, short=(None, None)):
+    """
+    The question at each fraction of the load that breaks; @short: what is right beyond it, and what binds then.  Whether
+    `resize` is right tells only who runs the larger size; without that no more is asked than that it is no `yes`.
+    """
     for f in FRACTIONS:
         (answer, info), foreign = quietly(lambda f=f: record(f * full))
         info.update(seen, foreign=foreign)

@@ -110,7 +110,7 @@ static void what_a_clump_may_have_made_late_is_no_shortage(void **state)
 }
 
 /*
- * Half of 2 CPUs busy with bursts of 60 us: 5 of 10 CPU-s may go as the CPUs fill, 3.75 likely.  At
+ * Half of 2 CPUs busy with bursts of 60 us: 5 of 10 CPU-s may go as the CPUs fill, 2 likely.  At
  * most a tenth does not grow, and a request costs 1 / (1 + 0.25 x 0.5).
  */
 static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
@@ -120,7 +120,7 @@ static void work_that_idle_cpus_add_does_not_grow_with_the_load(void **state)
 	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 160000;
 	ran(b, 10000, 0, 0);
 	fx_near(b->e.r.headroom.at_most.v, 1.125 * (20.02 - 1) / (10 - 1 - 10 * 0.5), 1e-9);
-	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.75 * 10 * 0.5), 1e-9);
+	fx_near(b->e.r.headroom.likely.v, 20.02 / (10 - 0.4 * 10 * 0.5), 1e-9);
 	/* as if all of it grew; chance: 12800 late would be too many at 8 times the load */
 	fx_near(b->e.r.headroom.at_least.v, 2.002 / 1.25 / exp(0.5 / sqrt(12800)), 1e-9);
 	b->conf.wakeup_us = 0;
