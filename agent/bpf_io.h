@@ -56,6 +56,13 @@ int hr_bpf_tasks(
 	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
 
 /*
+ * Learns from a page of our own what marks one that is used again; needs no rights, and nothing to
+ * do once it is known.  For kernels with multi-generational LRU on: others set no such marks.
+ * -EAGAIN: not seen, the next try may; else as hr_bpf_pages().
+ */
+int hr_bpf_pages_learn(struct hr_bpf *b);
+
+/*
  * Looks at HR_PAGE_LOOKS page frames at random, in 0.5 ms (bpf_test_pages); needs no rights.
  * *ret_seen is the kernel's own, and holds until the next look.
  * -EOPNOTSUPP: not asked for at the open, or not to be had here; -ENODATA: the array of struct

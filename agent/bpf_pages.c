@@ -32,8 +32,8 @@ static int run(int fd)
 	return r < 0 ? r : o.retval != 0 ? -ENODATA : 0;
 }
 
-/* What a page of our own gets while it is used; 0: nothing, or it could not be seen. */
-static uint64_t marks_of_use(struct hr_bpf *b)
+/* What a page of our own gets while it is used; false: it could not be seen. */
+static bool use_own_page(struct hr_bpf *b, struct hr_page_own *ret)
 {
 	HR_CLEANUP(hr_closep) int fd = memfd_create("headroom", MFD_CLOEXEC | NOEXEC_SEAL);
 	char c = 1;
@@ -41,18 +41,31 @@ static uint64_t marks_of_use(struct hr_bpf *b)
 	if (fd < 0 && errno == EINVAL) /* before 6.3 */
 		fd = memfd_create("headroom", MFD_CLOEXEC);
 	if (fd < 0 || pwrite(fd, &c, 1, 0) != 1)
-		return 0;
+		return false;
 	*b->page_own = (struct hr_page_own){.fd = (uint32_t)fd};
 	for (int i = 0; i < USES; i++)
 		if (pread(fd, &c, 1, 0) != 1 || run(b->own_fd) < 0)
-			return 0;
-	return b->page_own->marks;
+			return false;
+	*ret = *b->page_own;
+	return true;
+}
+
+int hr_bpf_pages_learn(struct hr_bpf *b)
+{
+	struct hr_page_own round[2] = {0};
+
+	if (b->page_fd < 0 || b->pages_learned)
+		return b->page_fd < 0 ? b->page_fd : 0;
+	if (!use_own_page(b, &round[0]) || !use_own_page(b, &round[1]) ||
+		hr_pages_learn(round, b->page_again) < 0)
+		return -EAGAIN;
+	b->pages_learned = true;
+	return 0;
 }
 
 void hr_bpf_pages_start(struct hr_bpf *b)
 {
 	struct hr_part *p = &b->part[HR_PART_PAGE];
-	uint64_t first;
 	int r;
 	bool files = b->opts.force == HR_RUNG_FILE || b->opts.force == HR_RUNG_MISSING;
 
@@ -65,11 +78,8 @@ void hr_bpf_pages_start(struct hr_bpf *b)
 		return;
 	}
 	r = hr_part_load(b, HR_PART_PAGE);
-	if (r == 0) {
-		first = marks_of_use(b);
-		*b->page_again = hr_pages_count(first, marks_of_use(b));
+	if (r == 0)
 		return;
-	}
 	b->page_fd = r;
 	hr_part_destroy(HR_PART_PAGE, p->skel);
 	*p = (struct hr_part){0};

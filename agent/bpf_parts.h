@@ -53,6 +53,7 @@ struct hr_bpf {
 	struct hr_page_seen *page_seen; /* mapped; NULL: not loaded */
 	struct hr_page_own *page_own;
 	uint64_t *page_again; /* mapped: marks of a page that is used again */
+	bool pages_learned;   /* these are known */
 	int page_fd, own_fd;  /* of its programs, owned by their object; < 0 why not */
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
 	uint64_t prev_retransmits, prev_ooms;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "agent/host_facts.h"
 #include "agent/host_read.h"
@@ -38,10 +37,11 @@ const struct hr_page_seen *hr_page_cache_look(
 	if (facts->signal[HR_SIG_MEMINFO].rung != HR_RUNG_FILE)
 		return NULL;
 	if (needed(root)) {
-		r = bpf ? hr_bpf_pages(bpf, &seen) : r;
+		r = bpf ? hr_bpf_pages_learn(bpf) : r;
+		r = r == 0 ? hr_bpf_pages(bpf, &seen) : r;
 		(void)snprintf(why, sizeof why, "cache used again: %s%s",
 			r == 0 ? "by a sample of page frames" : "only what is mapped is known: ",
-			r == 0 ? "" : strerror(-r));
+			r == 0 ? "" : hr_pages_why(r));
 	}
 	hr_host_facts_signal(facts, HR_SIG_MEMINFO, HR_RUNG_FILE, why);
 	return seen;

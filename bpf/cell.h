@@ -258,9 +258,10 @@ struct hr_page_seen {
 
 /* What a page of our own shows while it is used. */
 struct hr_page_own {
-	uint32_t fd, pad; /* of a file of one page in memory */
-	uint64_t flags;   /* at the last look; 0 none */
-	uint64_t marks;   /* that came between two looks; flags with a name left out */
+	uint32_t fd;         /* of a file of one page in memory */
+	uint32_t workingset; /* 1: PG_workingset came, and before any of @marks */
+	uint64_t flags;      /* at the last look; 0 none */
+	uint64_t marks;      /* that came between two looks; flags with a name left out */
 };
 
 /* --- threads -------------------------------------------------------------- */

@@ -108,8 +108,11 @@ int look_at_own(void *ctx)
 
 	if (!page || page & 3 || !hr_page_flags(page, &flags))
 		return 1;
-	if (last && !((last ^ flags) & FLAG(PG_lru)))
+	if (last && !((last ^ flags) & FLAG(PG_lru))) {
+		if (flags & ~last & FLAG(PG_workingset) && !hr_page_own.marks)
+			hr_page_own.workingset = 1;
 		hr_page_own.marks |= flags & ~last & ~(FLAG(__NR_PAGEFLAGS) - 1);
+	}
 	hr_page_own.flags = flags;
 	return 0;
 }

@@ -68,11 +68,25 @@ bool hr_pages_lru_gen(const char *text)
 	return c >= 'a' && c <= 'f' && (c - 'a' + 10) & 1;
 }
 
-uint64_t hr_pages_count(uint64_t marks, uint64_t marks_again)
+int hr_pages_learn(const struct hr_page_own round[2], uint64_t *ret_count)
 {
-	uint64_t low = marks & -marks;
+	uint64_t marks = round[0].marks, low = marks & -marks;
+	bool alike = marks == round[1].marks && (marks == low || marks == (low | low << 1));
 
-	return marks == marks_again && (marks == low || marks == (low | low << 1)) ? marks : 0;
+	*ret_count = alike ? marks : 0;
+	return *ret_count || (round[0].workingset && round[1].workingset) ? 0 : -EAGAIN;
+}
+
+const char *hr_pages_why(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+		return "what marks used pages not seen";
+	case -ENODATA:
+		return "struct pages not found";
+	default:
+		return strerror(-error);
+	}
 }
 
 bool hr_pages_met(const struct hr_page_seen *seen)

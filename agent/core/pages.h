@@ -30,10 +30,15 @@ int hr_pages_zones(const char *buf, size_t len, struct hr_page_ranges *ret);
 bool hr_pages_lru_gen(const char *text);
 
 /*
- * The count of uses that a page of our own showed (struct hr_page_own), in two rounds: one bit, or
- * two side by side.  What is none, as when reclaim moved the page meanwhile, gives 0.
+ * What a page of our own showed while it was used, in two rounds: *ret_count is the count of uses,
+ * one bit or two side by side, 0 where there is none and PG_workingset came at once.  -EAGAIN: that
+ * is not to be told from these rounds, as when reclaim moved the page meanwhile.  Without the count
+ * kernels from 6.14 on would be taken for ones where next to nothing is used again.
  */
-uint64_t hr_pages_count(uint64_t marks, uint64_t marks_again);
+int hr_pages_learn(const struct hr_page_own round[2], uint64_t *ret_count);
+
+/* In words, why there is no sample: what hr_bpf_pages() and hr_bpf_pages_learn() return. */
+const char *hr_pages_why(int error);
 
 /*
  * Enough of the looks met a page: zones span holes, but where next to none did, the struct pages

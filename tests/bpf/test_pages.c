@@ -5,12 +5,14 @@
  */
 #include "tests/unit/hr_cmocka.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +40,14 @@ static struct hr_bpf *open_pages(void)
 	if (hr_bpf_open(&b, &o, signal) != 0)
 		exit(1);
 	return b;
+}
+
+static bool lru_gen(void)
+{
+	char text[32];
+
+	hr_host_read_line("", "/sys/kernel/mm/lru_gen/enabled", text, sizeof(text));
+	return hr_pages_lru_gen(text);
 }
 
 static struct hr_bpf *need_pages(void)
@@ -79,14 +89,6 @@ static struct hr_procfs_meminfo meminfo(void)
 	assert_true(n > 0);
 	assert_int_equal(hr_procfs_meminfo(text, (size_t)n, &m), 0);
 	return m;
-}
-
-static bool lru_gen(void)
-{
-	char text[32];
-
-	hr_host_read_line("", "/sys/kernel/mm/lru_gen/enabled", text, sizeof(text));
-	return hr_pages_lru_gen(text);
 }
 
 /* 100 rounds are 204,800 looks: a share of all frames is known to 0.11 % of them (one deviation).
@@ -154,6 +156,31 @@ static void no_rights_are_needed_to_look(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Where a file cannot be written, no page of our own shows what marks one that is used. */
+static void what_marks_a_used_page_is_learned_later_if_not_at_once(void **state)
+{
+	struct rlimit was, none;
+	struct hr_bpf *b;
+
+	(void)state;
+	if (!lru_gen()) {
+		print_message("not run: no multi-generational LRU\n");
+		skip();
+	}
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	none = (struct rlimit){0, was.rlim_max};
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	b = need_pages();
+	assert_int_equal(hr_bpf_pages_learn(b), -EAGAIN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(hr_bpf_pages_learn(b), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(hr_bpf_pages_learn(b), 0); /* known */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	hr_bpf_close(b);
+}
+
 /* From begin to end, in pieces. */
 static void read_all(int fd, size_t piece)
 {
@@ -184,6 +211,7 @@ static void what_is_read_once_is_not_used_again(void **state)
 		skip();
 	}
 	b = need_pages();
+	assert_int_equal(hr_bpf_pages_learn(b), 0);
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
 		int fd = open(disk, O_RDONLY | O_CLOEXEC);
 		struct hr_page_seen none, once, twice, often;
@@ -224,6 +252,8 @@ static int print_look(void)
 		hr_bpf_close(b);
 		return 1;
 	}
+	if (lru_gen() && hr_bpf_pages_learn(b) != 0)
+		printf("%s\n", hr_pages_why(-EAGAIN));
 	sum = look(b, ROUNDS);
 	mb = (double)ranges.frames / 256 / ROUNDS / HR_PAGE_LOOKS;
 	printf("file %.1f MB, active %.1f, used again %.1f\n", mb * (double)sum.file,
@@ -237,6 +267,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_sees_is_what_meminfo_says),
 		cmocka_unit_test(no_rights_are_needed_to_look),
+		cmocka_unit_test(what_marks_a_used_page_is_learned_later_if_not_at_once),
 		cmocka_unit_test(what_is_read_once_is_not_used_again),
 	};
 

@@ -102,12 +102,32 @@ expects() {
 	fi
 }
 
-judge() { # KERNEL CPUS
-	local verdict name rate
+judge_tests() { # what the guest's own tests said
+	local verdict name
 	while read -r _ verdict name; do
 		result "${verdict%:}" "$title: ${name%%: *}" "$([ "$verdict" = SKIP ] && echo "${name#*: }")"
 	done < <(grep -E '^HR: (PASS|FAIL|SKIP) ' "$log")
+}
+
+meminfo_says() { # WHAT JSON-NAME REASON
+	expects "$1" "$2" "[.signals[] | select(.signal == \"meminfo\") | .rung, .reason] == [\"file\", \"$3\"]"
+}
+judge_pages() {
+	local again='cache used again:'
+	if grep -q '^HR: lru_gen 0x.*[13579bdf]$' "$log"; then
+		meminfo_says "a sample of page frames" doctor "$again by a sample of page frames"
+		meminfo_says "none where it is not learned what marks used pages" doctor-no-files \
+			"$again only what is mapped is known: what marks used pages not seen"
+	else
+		meminfo_says "no sample of page frames where none is needed" doctor ''
+	fi
+}
+
+judge() { # KERNEL CPUS
+	local rate
+	judge_tests
 	expects "the best rung everywhere" doctor '[.signals[] | select(.rung == "tp_btf") | .signal] | contains(["cpu_slots", "disk_io", "net_io", "reclaim", "tcp_retrans", "oom"])'
+	judge_pages
 	expects "raw_tp forced" doctor-raw_tp '[.signals[] | select(.rung == "tp_btf")] == [] and ([.signals[] | select(.rung == "raw_tp") | .signal] | contains(["cpu_slots", "disk_io", "net_io"]))'
 	expects "files forced" doctor-file '[.signals[] | select(.rung == "tp_btf" or .rung == "raw_tp" or .rung == "iter")] == [] and ([.signals[] | select(.rung == "file")] | length > 10)'
 	expects "without BTF: files, and one reason" doctor-nobtf '[.signals[] | select(.signal == "cpu_slots") | .rung == "missing" and (.reason | test("no kernel BTF"))] == [true]'

@@ -71,6 +71,20 @@ guest_for() {
 	make_initramfs "$2" amd64 "$cache/initramfs-$1" || { result FAIL "$1 $2" "no initramfs"; return 1; }
 }
 
+# The sample of page frames alone, on a machine as it is.
+stage_pages() {
+	local k log title guest_programs=(headroom tests/bpf_test_pages)
+	for k in "${kernels[@]%%:*}"; do
+		guest_for pages "$k" || continue
+		log=$cache/pages-$k.log title="$k, page frames"
+		if boot_as pages "$k" 1; then
+			judge_tests
+			judge_pages
+		fi
+		rm -f "$cache/initramfs-pages"
+	done
+}
+
 # Time of one tick and memory of the maps by possible CPUs, of which one is there.  The time is that of an emulated CPU:
 # read how it grows.  For kernels up to 6.8: later ones believe in CPUs that are not there only under a hypervisor they
 # know.  The machine has 255 at most (QEMU without KVM has no x2APIC), the kernel's parameter makes them 256.

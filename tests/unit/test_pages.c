@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/core/pages.h"
+#include "proto/signal.h"
 
 /* A machine of 21 GiB with a hole below 4 GiB, its lines cut to those that matter and some that do
  * not. */
@@ -86,18 +87,60 @@ static void only_the_main_switch_counts(void **state)
 	assert_false(hr_pages_lru_gen(""));
 }
 
+static int learn(uint64_t marks, uint64_t marks_again, uint64_t *ret)
+{
+	const struct hr_page_own round[2] = {{.marks = marks}, {.marks = marks_again}};
+
+	*ret = 1;
+	return hr_pages_learn(round, ret);
+}
+
 static void a_count_is_one_bit_or_two_side_by_side(void **state)
 {
-	const uint64_t two = 3ULL << 43;
+	static const uint64_t none[][2] = {{0, 0}, {3ULL << 43, 0}, {0, 3ULL << 43},
+		{5ULL << 43, 5ULL << 43}, {7ULL << 43, 7ULL << 43},
+		{1ULL << 63 | 1, 1ULL << 63 | 1}};
+	uint64_t count;
 
 	(void)state;
-	assert_true(hr_pages_count(two, two) == two);
-	assert_true(hr_pages_count(1ULL << 63, 1ULL << 63) == 1ULL << 63);
-	assert_true(hr_pages_count(0, 0) == 0);
-	assert_true(hr_pages_count(two, 0) == 0);
-	assert_true(hr_pages_count(5ULL << 43, 5ULL << 43) == 0);
-	assert_true(hr_pages_count(7ULL << 43, 7ULL << 43) == 0);
-	assert_true(hr_pages_count(1ULL << 63 | 1, 1ULL << 63 | 1) == 0);
+	assert_int_equal(learn(3ULL << 43, 3ULL << 43, &count), 0);
+	assert_true(count == 3ULL << 43);
+	assert_int_equal(learn(1ULL << 63, 1ULL << 63, &count), 0);
+	assert_true(count == 1ULL << 63);
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		assert_int_equal(learn(none[i][0], none[i][1], &count), -EAGAIN);
+		assert_true(count == 0);
+	}
+}
+
+/* Up to 6.13 it comes first: then the count, if any, tells nothing more.  Twice, or by chance. */
+static void where_workingset_comes_first_it_is_enough(void **state)
+{
+	const struct hr_page_own with = {.workingset = 1, .marks = 3ULL << 43},
+				 alone = {.workingset = 1}, without = {0};
+	uint64_t count;
+
+	(void)state;
+	assert_int_equal(hr_pages_learn((struct hr_page_own[]){with, with}, &count), 0);
+	assert_true(count == 3ULL << 43);
+	assert_int_equal(hr_pages_learn((struct hr_page_own[]){with, alone}, &count), 0);
+	assert_true(count == 0);
+	assert_int_equal(hr_pages_learn((struct hr_page_own[]){alone, alone}, &count), 0);
+	assert_int_equal(hr_pages_learn((struct hr_page_own[]){alone, without}, &count), -EAGAIN);
+	assert_int_equal(hr_pages_learn((struct hr_page_own[]){without, with}, &count), -EAGAIN);
+}
+
+/* The doctor's line has room for 79 characters. */
+static void each_reason_fits_its_line(void **state)
+{
+	static const char begin[] = "cache used again: only what is mapped is known: ";
+	static const int why[] = {-EAGAIN, -ENODATA, -EOPNOTSUPP, -EPERM, -ENOMEM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(why) / sizeof(*why); i++)
+		assert_true(strlen(begin) + strlen(hr_pages_why(why[i])) < HR_REASON_LEN);
+	assert_string_not_equal(hr_pages_why(-EAGAIN), hr_pages_why(-ENODATA));
+	assert_string_equal(hr_pages_why(-EPERM), strerror(EPERM));
 }
 
 /* 300 of 400 frames with a file's page were used again: three quarters of 100 MiB. */
@@ -123,6 +166,8 @@ int main(void)
 		cmocka_unit_test(zones_that_are_none_are_refused),
 		cmocka_unit_test(only_the_main_switch_counts),
 		cmocka_unit_test(a_count_is_one_bit_or_two_side_by_side),
+		cmocka_unit_test(where_workingset_comes_first_it_is_enough),
+		cmocka_unit_test(each_reason_fits_its_line),
 		cmocka_unit_test(the_share_is_of_the_pages_of_files),
 	};
 
