@@ -150,10 +150,12 @@ static void *open_page(struct hr_bpf *b, struct hr_part *p)
 	if (!k)
 		return NULL;
 	p->obj = k->obj;
-	k->bss->hr_page_bytes = b->facts.page_bytes;
-	k->bss->hr_frames = r->frames;
-	k->bss->hr_bases = (uint32_t)((r->end * b->facts.page_bytes >> 30) + 1);
-	memcpy(k->bss->hr_page_range, r->range, sizeof(r->range));
+	k->bss->hr_page_where = (struct hr_page_where){.bytes = b->facts.page_bytes,
+		.align = b->page_align,
+		.first = r->first,
+		.end = r->end,
+		.frames = r->frames};
+	memcpy(k->bss->hr_page_where.range, r->range, sizeof(r->range));
 	return k;
 }
 

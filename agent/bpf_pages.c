@@ -11,13 +11,6 @@
 #include "agent/bpf_parts.h"
 #include "proto/cleanup.h"
 
-/* Elsewhere nothing says where the array of struct pages begins. */
-#if defined(__x86_64__)
-#define CAN_LOOK true
-#else
-#define CAN_LOOK false
-#endif
-
 /* MFD_NOEXEC_SEAL, without which vm.memfd_noexec = 2 refuses one; libc does not know it yet. */
 #define NOEXEC_SEAL 8U
 
@@ -63,6 +56,18 @@ int hr_bpf_pages_learn(struct hr_bpf *b)
 	return 0;
 }
 
+static uint64_t page_align(uint64_t page_bytes)
+{
+#if defined(__x86_64__)
+	return hr_pages_align_x86_64(page_bytes);
+#elif defined(__aarch64__)
+	return hr_pages_align_arm64(page_bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+#else
+	(void)page_bytes;
+	return 0;
+#endif
+}
+
 void hr_bpf_pages_start(struct hr_bpf *b)
 {
 	struct hr_part *p = &b->part[HR_PART_PAGE];
@@ -70,7 +75,8 @@ void hr_bpf_pages_start(struct hr_bpf *b)
 	bool files = b->opts.force == HR_RUNG_FILE || b->opts.force == HR_RUNG_MISSING;
 
 	b->page_fd = -EOPNOTSUPP;
-	if (!CAN_LOOK || files || b->facts.page_bytes == 0 || b->opts.pages.frames < HR_PAGE_LOOKS)
+	b->page_align = page_align(b->facts.page_bytes);
+	if (files || b->page_align == 0 || b->opts.pages.frames < HR_PAGE_LOOKS)
 		return;
 	p->skel = hr_part_open(b, HR_PART_PAGE);
 	if (!p->skel) {

@@ -50,6 +50,7 @@ struct hr_bpf {
 	uint64_t prev_lost;
 	hr_bpf_stint_fn *stint_fn; /* while the ring is read */
 	void *stint_arg;
+	uint64_t page_align;            /* of the struct page of frame 0 */
 	struct hr_page_seen *page_seen; /* mapped; NULL: not loaded */
 	struct hr_page_own *page_own;
 	uint64_t *page_again; /* mapped: marks of a page that is used again */

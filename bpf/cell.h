@@ -248,6 +248,16 @@ struct hr_page_range { /* of frame numbers */
 	uint64_t first, n;
 };
 
+/* Where struct pages lie, and which of them to look at. */
+struct hr_page_where {
+	uint64_t bytes;      /* of struct page */
+	uint64_t align;      /* at a multiple of it frame 0 has its, or would have */
+	uint64_t base;       /* that place, as the program found it; 0 not yet */
+	uint64_t first, end; /* lowest frame of all ranges; one after the highest */
+	uint64_t frames;     /* of all ranges */
+	struct hr_page_range range[HR_PAGE_RANGES];
+};
+
 /* What one round of looks found; a page of a large folio counts as one. */
 struct hr_page_seen {
 	uint64_t looked; /* holes not */

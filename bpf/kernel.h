@@ -217,7 +217,6 @@ enum pageflags { /* page */
 	PG_lru,
 	PG_active,
 	PG_workingset,
-	PG_reserved,
 	PG_swapbacked,
 	PG_unevictable,
 	__NR_PAGEFLAGS

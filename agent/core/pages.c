@@ -34,6 +34,8 @@ static int take(struct scan *line, struct zone *z, struct hr_page_ranges *r)
 		return -E2BIG;
 	r->range[r->n++] = (struct hr_page_range){start, z->spanned};
 	r->frames += z->spanned;
+	if (r->n == 1 || start < r->first)
+		r->first = start;
 	if (start + z->spanned > r->end)
 		r->end = start + z->spanned;
 	*z = (struct zone){0};
@@ -87,6 +89,18 @@ const char *hr_pages_why(int error)
 	default:
 		return strerror(-error);
 	}
+}
+
+uint64_t hr_pages_align_x86_64(uint64_t page_bytes)
+{
+	return page_bytes ? 1ULL << 30 : 0;
+}
+
+uint64_t hr_pages_align_arm64(uint64_t page_bytes, uint64_t frame_bytes)
+{
+	if (page_bytes == 0 || frame_bytes == 0 || page_bytes & (page_bytes - 1))
+		return 0;
+	return (512ULL << 20) / frame_bytes * page_bytes;
 }
 
 bool hr_pages_met(const struct hr_page_seen *seen)

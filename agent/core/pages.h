@@ -16,7 +16,8 @@
 struct hr_page_ranges {
 	uint32_t n;
 	uint64_t frames; /* of all of them */
-	uint64_t end;    /* one after the last frame */
+	uint64_t first;  /* the lowest of them */
+	uint64_t end;    /* one after the highest */
 	struct hr_page_range range[HR_PAGE_RANGES];
 };
 
@@ -36,6 +37,15 @@ bool hr_pages_lru_gen(const char *text);
  * kernels from 6.14 on would be taken for ones where next to nothing is used again.
  */
 int hr_pages_learn(const struct hr_page_own round[2], uint64_t *ret_count);
+
+/*
+ * At a multiple of this the kernel has the struct page of frame 0, or would have it.  x86_64: the
+ * array begins at a multiple of 1 GiB (arch/x86/mm/kaslr.c).  arm64: it begins with the frame at
+ * memstart_addr, a multiple of 512 MiB or more (ARM64_MEMSTART_ALIGN), at a large power of two.
+ * 0: not known there, or not with struct pages of that size.
+ */
+uint64_t hr_pages_align_x86_64(uint64_t page_bytes);
+uint64_t hr_pages_align_arm64(uint64_t page_bytes, uint64_t frame_bytes);
 
 /* In words, why there is no sample: what hr_bpf_pages() and hr_bpf_pages_learn() return. */
 const char *hr_pages_why(int error);

@@ -22,9 +22,8 @@
 #include "proto/base/fsio.h"
 #include "tests/bpf/live.h"
 
-#define PAGE   4096
-#define ROUNDS 20
-#define READ   (48 << 20) /* bytes of HR_TEST_DISK that are read */
+#define PAGE 4096
+#define READ (48 << 20) /* bytes of HR_TEST_DISK that are read */
 
 static struct hr_page_ranges ranges;
 
@@ -120,7 +119,8 @@ static void what_it_sees_is_what_meminfo_says(void **state)
 		percent((double)s.file, 100.0 * HR_PAGE_LOOKS), percent(file, frames),
 		percent((double)s.active, (double)s.file), percent(active, file),
 		percent((double)s.again, (double)s.file));
-	assert_true(s.looked > 50 * HR_PAGE_LOOKS);
+	assert_true(percent((double)s.looked, 100.0 * HR_PAGE_LOOKS) >
+		    0.9 * percent((double)m.v[HR_MEMINFO_TOTAL] / PAGE, frames));
 	assert_true(fabs((double)s.file / (100.0 * HR_PAGE_LOOKS) - file / frames) < 0.01);
 	assert_true(s.again >= s.active);
 	if (!lru_gen() && file > 0.02 * frames)
@@ -148,7 +148,7 @@ static void no_rights_are_needed_to_look(void **state)
 			_exit(2);
 		r = hr_bpf_pages(b, &s);
 		if (r != 0)
-			printf("without rights: %s\n", strerror(-r));
+			printf("without rights: %s\n", hr_pages_why(r));
 		fflush(stdout);
 		_exit(r == 0 && s->looked > 0 ? 0 : 3);
 	}
@@ -190,13 +190,22 @@ static void read_all(int fd, size_t piece)
 		assert_int_equal(pread(fd, buf, piece, at), piece);
 }
 
-/* Of the looks that fall on what is read, in per cent; 1.3 % is one deviation in a guest of 320 MB.
- */
+/* More where what is read is less of the machine. */
+static int rounds(void)
+{
+	return ranges.frames < 20 * 4096 ? 20 : (int)(ranges.frames / 4096);
+}
+
+/* Looks that fall on what is read. */
+static double looks_at_it(void)
+{
+	return (double)rounds() * HR_PAGE_LOOKS * READ / PAGE / (double)ranges.frames;
+}
+
+/* Of them, in per cent; 1.3 % is one deviation in a guest of 320 MB. */
 static double used_again(const struct hr_page_seen *now, const struct hr_page_seen *before)
 {
-	double looks = (double)ROUNDS * HR_PAGE_LOOKS * READ / PAGE / (double)ranges.frames;
-
-	return percent((double)now->again - (double)before->again, looks);
+	return percent((double)now->again - (double)before->again, looks_at_it());
 }
 
 static void what_is_read_once_is_not_used_again(void **state)
@@ -211,6 +220,11 @@ static void what_is_read_once_is_not_used_again(void **state)
 		skip();
 	}
 	b = need_pages();
+	if (rounds() > 400) {
+		print_message("not run: too large a machine to find %d MiB of it\n", READ >> 20);
+		hr_bpf_close(b);
+		skip();
+	}
 	assert_int_equal(hr_bpf_pages_learn(b), 0);
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
 		int fd = open(disk, O_RDONLY | O_CLOEXEC);
@@ -218,14 +232,14 @@ static void what_is_read_once_is_not_used_again(void **state)
 
 		assert_true(fd >= 0);
 		assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-		none = look(b, ROUNDS);
+		none = look(b, rounds());
 		read_all(fd, pieces[i]);
-		once = look(b, ROUNDS);
+		once = look(b, rounds());
 		read_all(fd, pieces[i]);
-		twice = look(b, ROUNDS);
+		twice = look(b, rounds());
 		for (int k = 0; k < 4; k++)
 			read_all(fd, pieces[i]);
-		often = look(b, ROUNDS);
+		often = look(b, rounds());
 		close(fd);
 		print_message("pieces of %zu: used again: %.1f %% of them after once, %.1f %% "
 			      "after twice, %.1f %% after six times\n",
@@ -254,8 +268,8 @@ static int print_look(void)
 	}
 	if (lru_gen() && hr_bpf_pages_learn(b) != 0)
 		printf("%s\n", hr_pages_why(-EAGAIN));
-	sum = look(b, ROUNDS);
-	mb = (double)ranges.frames / 256 / ROUNDS / HR_PAGE_LOOKS;
+	sum = look(b, rounds());
+	mb = (double)ranges.frames / 256 / rounds() / HR_PAGE_LOOKS;
 	printf("file %.1f MB, active %.1f, used again %.1f\n", mb * (double)sum.file,
 		mb * (double)sum.active, mb * (double)sum.again);
 	hr_bpf_close(b);

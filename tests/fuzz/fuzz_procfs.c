@@ -59,7 +59,8 @@ static void page_frames(const char *p, size_t n)
 	HR_FUZZ_CHECK(z.n <= HR_PAGE_RANGES && (e == 0 || z.n == 0));
 	for (uint32_t i = 0; i < z.n; i++) {
 		frames += z.range[i].n;
-		HR_FUZZ_CHECK(z.range[i].n > 0 && z.range[i].first + z.range[i].n <= z.end);
+		HR_FUZZ_CHECK(z.range[i].n > 0 && z.range[i].first >= z.first &&
+			      z.range[i].first + z.range[i].n <= z.end);
 	}
 	HR_FUZZ_CHECK(z.frames == frames);
 	memcpy(text, p, n < sizeof(text) ? n : sizeof(text) - 1);

@@ -5,7 +5,8 @@
 
 guest_mem=320M       # most of it the initramfs; asserted against what the answer says
 guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500/s under emulation
-# stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2) and guest_possible (CPUs)
+# stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2), guest_possible (CPUs), and
+guest_qemu=() # what QEMU is told
 guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life tests/bpf_test_pages)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
@@ -85,7 +86,7 @@ qemu() {
 		-smp "$cpus,maxcpus=${guest_possible:-$((cpus + 2))}" -m "$guest_mem" -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -kernel "$cache/$1/vmlinuz" -initrd "$4" \
 		-append "console=$tty panic=-1 quiet loglevel=1 no_timer_check ${guest_append:-}" \
-		-netdev user,id=n0,restrict=on -device virtio-net-pci,netdev=n0,romfile= </dev/null >"$5" 2>&1
+		-netdev user,id=n0,restrict=on -device virtio-net-pci,netdev=n0,romfile= "${guest_qemu[@]}" </dev/null >"$5" 2>&1
 	rm -f "$5.disk0" "$5.disk1"
 	tr -d '\r' <"$5" >"$5.text" && mv "$5.text" "$5"
 }

@@ -56,8 +56,8 @@ stage_sched_ext() { experiment sched_ext tests/bpf_scx tests/bpf_test_cpu tests/
 # boot_as "NAME [PARAMETER...]" KERNEL CPUS: a guest that does what tests/kernels/guest has under that name, its kernel told
 # these parameters; its console in $log.
 boot_as() {
-	local guest_append=hr.$1
-	qemu "$2" amd64 "$3" "$cache/initramfs-${1%% *}" "$log"
+	local guest_append="$guest_append hr.$1"
+	qemu "$2" "${2##*-}" "$3" "$cache/initramfs-${1%% *}" "$log"
 	grep -q '^HR: end' "$log" && ! grep -q '^HR: FAIL' "$log" && return
 	tail -n 15 "$log"
 	result FAIL "$title" "did not come to its end (log $log)"
@@ -66,21 +66,32 @@ boot_as() {
 
 # guest_for NAME KERNEL: its initramfs, or a skip or failure has been counted.
 guest_for() {
-	[ "${2##*-}" = amd64 ] || { result SKIP "$1 $2" "amd64 only"; return 1; }
-	fetched "$2" && get_busybox amd64 || return 1
-	make_initramfs "$2" amd64 "$cache/initramfs-$1" || { result FAIL "$1 $2" "no initramfs"; return 1; }
+	local arch=${2##*-}
+	case $1-$arch in
+	*-amd64) ;;
+	pages-arm64) arm64_ready || return 1 ;;
+	*) result SKIP "$1 $2" "amd64 only"; return 1 ;;
+	esac
+	fetched "$2" && get_busybox "$arch" || return 1
+	make_initramfs "$2" "$arch" "$cache/initramfs-$1" || { result FAIL "$1 $2" "no initramfs"; return 1; }
 }
 
-# The sample of page frames alone, on a machine as it is.
+# The sample of page frames alone, on a machine as it is and on a larger one.  On amd64 that is one whose kernel lives
+# above 64 GiB, 20 GiB in all: memory from 4 GiB to 1 MiB above 64 is taken away, and so the frame at 64 GiB is a reserved
+# one, just where frame 0 would be if struct pages began 1 GiB later.
 stage_pages() {
-	local k log title guest_programs=(headroom tests/bpf_test_pages)
+	local k size log title guest_append guest_mem guest_qemu guest_programs=(headroom tests/bpf_test_pages)
 	for k in "${kernels[@]%%:*}"; do
 		guest_for pages "$k" || continue
-		log=$cache/pages-$k.log title="$k, page frames"
-		if boot_as pages "$k" 1; then
+		for size in 320M $([ "${k##*-}" = arm64 ] && echo 6G || echo 80G); do
+			log=$cache/pages-$k-$size.log title="$k, $size, page frames" guest_mem=$size guest_append='' guest_qemu=()
+			[ "$size" != 80G ] || guest_append='memmap=61441M$4G'
+			[ "$size" = 320M ] ||
+				guest_qemu=(-object "memory-backend-ram,id=ram,size=$size,reserve=off" -machine memory-backend=ram)
+			boot_as pages "$k" 1 || continue
 			judge_tests
 			judge_pages
-		fi
+		done
 		rm -f "$cache/initramfs-pages"
 	done
 }
@@ -89,7 +100,7 @@ stage_pages() {
 # read how it grows.  For kernels up to 6.8: later ones believe in CPUs that are not there only under a hypervisor they
 # know.  The machine has 255 at most (QEMU without KVM has no x2APIC), the kernel's parameter makes them 256.
 stage_scale() {
-	local k n log title least last rows guest_disks=1 guest_mem=512M guest_possible guest_programs=(headroom tests/cost_tick)
+	local k n log title least last rows guest_append='' guest_disks=1 guest_mem=512M guest_possible guest_programs=(headroom tests/cost_tick)
 	for k in "${kernels[@]%%:*}"; do
 		guest_for scale "$k" || continue
 		rows='' last=''

@@ -47,7 +47,8 @@ static void zones_are_ranges_of_frames(void **state)
 	assert_int_equal(r.range[2].first, 1048576);
 	assert_int_equal(r.range[2].n, 5505024);
 	assert_int_equal(r.frames, 6553599); /* 4095 + 1044480 + 5505024 */
-	assert_int_equal(r.end, 6553600);    /* 1048576 + 5505024 */
+	assert_int_equal(r.first, 1);
+	assert_int_equal(r.end, 6553600); /* 1048576 + 5505024 */
 	assert_int_equal(hr_pages_zones("", 0, &r), 0);
 	assert_int_equal(r.frames, 0);
 }
@@ -70,6 +71,31 @@ static void zones_that_are_none_are_refused(void **state)
 	memcpy(many + HR_PAGE_RANGES * (sizeof(zone) - 1), zone, sizeof(zone));
 	assert_int_equal(hr_pages_zones(many, strlen(many), &r), -E2BIG);
 	assert_int_equal(r.frames, 0);
+}
+
+/* The kernel's own lists go by node: one with lower frames may come later. */
+static void the_ends_of_memory_are_those_of_all_zones(void **state)
+{
+	static const char text[] = "spanned 8\npresent 8\nstart_pfn: 4096\n"
+				   "spanned 16\npresent 9\nstart_pfn: 512\n";
+	struct hr_page_ranges r;
+
+	(void)state;
+	assert_int_equal(hr_pages_zones(text, strlen(text), &r), 0);
+	assert_int_equal(r.first, 512);
+	assert_int_equal(r.end, 4104);
+}
+
+static void struct_pages_begin_where_they_are_aligned(void **state)
+{
+	(void)state;
+	assert_int_equal(hr_pages_align_x86_64(64), 1 << 30);
+	assert_int_equal(hr_pages_align_x86_64(56), 1 << 30);
+	assert_int_equal(hr_pages_align_x86_64(0), 0);
+	assert_int_equal(hr_pages_align_arm64(64, 4096), 8 << 20);    /* 131072 of 64 bytes */
+	assert_int_equal(hr_pages_align_arm64(64, 65536), 512 << 10); /* 8192 of 64 bytes */
+	assert_int_equal(hr_pages_align_arm64(56, 4096), 0);
+	assert_int_equal(hr_pages_align_arm64(0, 4096), 0);
 }
 
 /* Documentation/admin-guide/mm/multigen_lru.rst: 0x0001 is the main switch. */
@@ -164,6 +190,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zones_are_ranges_of_frames),
 		cmocka_unit_test(zones_that_are_none_are_refused),
+		cmocka_unit_test(the_ends_of_memory_are_those_of_all_zones),
+		cmocka_unit_test(struct_pages_begin_where_they_are_aligned),
 		cmocka_unit_test(only_the_main_switch_counts),
 		cmocka_unit_test(a_count_is_one_bit_or_two_side_by_side),
 		cmocka_unit_test(where_workingset_comes_first_it_is_enough),
