@@ -22,7 +22,7 @@ struct hr_bpf_opts {
 	uint64_t no_hooks;  /* bit per enum hr_shed */
 	bool bpf_stats;
 	uint32_t disks, nics; /* room to make, spare included; <= HR_DISKS_MAX, HR_NICS_MAX */
-	struct hr_page_ranges pages; /* to look at; no frames: never */
+	bool pages;           /* load what looks at page frames */
 };
 
 /* What a device number (index in hr_facts.dev) means to the kernel. */
@@ -61,6 +61,12 @@ int hr_bpf_tasks(
  * -EAGAIN: not seen, the next try may; else as hr_bpf_pages().
  */
 int hr_bpf_pages_learn(struct hr_bpf *b);
+
+/*
+ * The memory to look at, before the first look and when it changed.  -ENODATA: hardly any; else as
+ * hr_bpf_pages().
+ */
+int hr_bpf_pages_frames(struct hr_bpf *b, const struct hr_page_ranges *ranges);
 
 /*
  * Looks at HR_PAGE_LOOKS page frames at random, in 0.5 ms (bpf_test_pages); needs no rights.

@@ -144,18 +144,13 @@ static int load_task(struct hr_bpf *b, struct hr_part *p)
 
 static void *open_page(struct hr_bpf *b, struct hr_part *p)
 {
-	const struct hr_page_ranges *r = &b->opts.pages;
 	struct hr_page_bpf *k = hr_page_bpf__open();
 
 	if (!k)
 		return NULL;
 	p->obj = k->obj;
-	k->bss->hr_page_where = (struct hr_page_where){.bytes = b->facts.page_bytes,
-		.align = b->page_align,
-		.first = r->first,
-		.end = r->end,
-		.frames = r->frames};
-	memcpy(k->bss->hr_page_where.range, r->range, sizeof(r->range));
+	k->bss->hr_page_where =
+		(struct hr_page_where){.bytes = b->facts.page_bytes, .align = b->page_align};
 	return k;
 }
 
@@ -165,6 +160,7 @@ static int load_page(struct hr_bpf *b, struct hr_part *p)
 	int r = hr_page_bpf__load(k);
 
 	if (r == 0) {
+		b->page_where = &k->bss->hr_page_where;
 		b->page_seen = &k->bss->hr_page_seen;
 		b->page_own = &k->bss->hr_page_own;
 		b->page_again = &k->bss->hr_again;

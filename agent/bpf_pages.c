@@ -76,7 +76,7 @@ void hr_bpf_pages_start(struct hr_bpf *b)
 
 	b->page_fd = -EOPNOTSUPP;
 	b->page_align = page_align(b->facts.page_bytes);
-	if (files || b->page_align == 0 || b->opts.pages.frames < HR_PAGE_LOOKS)
+	if (files || b->page_align == 0 || !b->opts.pages)
 		return;
 	p->skel = hr_part_open(b, HR_PART_PAGE);
 	if (!p->skel) {
@@ -91,12 +91,28 @@ void hr_bpf_pages_start(struct hr_bpf *b)
 	*p = (struct hr_part){0};
 }
 
+int hr_bpf_pages_frames(struct hr_bpf *b, const struct hr_page_ranges *r)
+{
+	struct hr_page_where *w = b->page_where;
+
+	if (b->page_fd < 0)
+		return b->page_fd;
+	w->base = 0; /* anew */
+	w->first = r->first;
+	w->end = r->end;
+	w->frames = r->frames;
+	memcpy(w->range, r->range, sizeof(w->range));
+	return r->frames < HR_PAGE_LOOKS ? -ENODATA : 0;
+}
+
 int hr_bpf_pages(struct hr_bpf *b, const struct hr_page_seen **ret_seen)
 {
 	int r = b->page_fd;
 
 	if (r < 0)
 		return r;
+	if (b->page_where->frames < HR_PAGE_LOOKS)
+		return -ENODATA;
 	memset(b->page_seen, 0, sizeof(*b->page_seen));
 	r = run(b->page_fd);
 	if (r == 0 && !hr_pages_met(b->page_seen))

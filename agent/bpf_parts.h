@@ -50,10 +50,11 @@ struct hr_bpf {
 	uint64_t prev_lost;
 	hr_bpf_stint_fn *stint_fn; /* while the ring is read */
 	void *stint_arg;
-	uint64_t page_align;            /* of the struct page of frame 0 */
-	struct hr_page_seen *page_seen; /* mapped; NULL: not loaded */
+	uint64_t page_align;              /* of the struct page of frame 0 */
+	struct hr_page_where *page_where; /* mapped, as the rest; NULL: not loaded */
+	struct hr_page_seen *page_seen;
 	struct hr_page_own *page_own;
-	uint64_t *page_again; /* mapped: marks of a page that is used again */
+	uint64_t *page_again; /* marks of a page that is used again */
 	bool pages_learned;   /* these are known */
 	int page_fd, own_fd;  /* of its programs, owned by their object; < 0 why not */
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */

@@ -66,6 +66,7 @@ struct hr_engine {
 	uint64_t names;     /* hash of device names at the last look */
 	uint64_t rescan_ns; /* when to look again at the latest */
 	struct hr_host_fs fs;
+	struct hr_page_cache page_cache;
 
 	struct hr_facts facts;
 	struct hr_sampler_conf conf;
@@ -105,7 +106,7 @@ static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 		.bpf_stats = opts->bpf_stats,
 		.disks = room.disks,
 		.nics = room.nics,
-		.pages = hr_page_cache_frames(e->root)};
+		.pages = hr_page_cache_wanted(e->root)};
 	struct hr_bpf_dev dev[HR_DEVS_MAX];
 	uint32_t loaded = 0;
 	int r;
@@ -403,7 +404,8 @@ static void read_slow(struct hr_engine *e)
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
 		e->raw.nic = e->nic_raw;
 	read_rtt(e);
-	e->raw.pages = hr_page_cache_look(e->root, e->bpf, &e->facts); /* or none, until the next */
+	e->raw.pages = hr_page_cache_look(/* or none, until the next */
+		&e->page_cache, e->root, e->bpf, &e->raw.file[HR_FILE_MEMINFO], &e->facts);
 	if (e->bpf) /* a kernel that never drops: stays 0 */
 		(void)hr_bpf_misses(e->bpf, &e->raw.bpf_missed);
 	e->raw.self_rss_bytes = hr_host_read_private_bytes(e->host, e->raw.mono_ns);

@@ -78,16 +78,22 @@ guest_for() {
 
 # The sample of page frames alone, on a machine as it is and on a larger one.  On amd64 that is one whose kernel lives
 # above 64 GiB, 20 GiB in all: memory from 4 GiB to 1 MiB above 64 is taken away, and so the frame at 64 GiB is a reserved
-# one, just where frame 0 would be if struct pages began 1 GiB later.
+# one, just where frame 0 would be if struct pages began 1 GiB later.  On the third machine 256 MiB at 72 GiB are plugged
+# in while it runs (amd64: without firmware QEMU's arm64 has them from the start).
 stage_pages() {
 	local k size log title guest_append guest_mem guest_qemu guest_programs=(headroom tests/bpf_test_pages)
 	for k in "${kernels[@]%%:*}"; do
 		guest_for pages "$k" || continue
-		for size in 320M $([ "${k##*-}" = arm64 ] && echo 6G || echo 80G); do
+		for size in 320M $([ "${k##*-}" = arm64 ] && echo 6G || echo 80G plugged); do
 			log=$cache/pages-$k-$size.log title="$k, $size, page frames" guest_mem=$size guest_append='' guest_qemu=()
-			[ "$size" != 80G ] || guest_append='memmap=61441M$4G'
-			[ "$size" = 320M ] ||
-				guest_qemu=(-object "memory-backend-ram,id=ram,size=$size,reserve=off" -machine memory-backend=ram)
+			case $size in
+			80G) guest_append='memmap=61441M$4G' ;;&
+			*G) guest_qemu=(-object "memory-backend-ram,id=ram,size=$size,reserve=off" -machine memory-backend=ram) ;;
+			plugged)
+				guest_mem=320M,slots=1,maxmem=80G guest_append=memhp_default_state=offline
+				guest_qemu=(-object memory-backend-ram,id=more,size=256M -device "pc-dimm,memdev=more,addr=$((72 << 30))")
+				;;
+			esac
 			boot_as pages "$k" 1 || continue
 			judge_tests
 			judge_pages
