@@ -69,7 +69,7 @@ int hr_bpf_pages_learn(struct hr_bpf *b);
 int hr_bpf_pages_frames(struct hr_bpf *b, const struct hr_page_ranges *ranges);
 
 /*
- * Looks at HR_PAGE_LOOKS page frames at random, in 0.5 ms (bpf_test_pages); needs no rights.
+ * Looks at HR_PAGE_LOOKS page frames at random, in 0.5 ms (tests/cost/run pages); needs no rights.
  * *ret_seen is the kernel's own, and holds until the next look.
  * -EOPNOTSUPP: not asked for at the open, or not to be had here; -ENODATA: the array of struct
  * pages was not found where it is expected; -errno of the load or of the run.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sample of page frames against /proc/meminfo; and with multi-generational LRU what is read
- * once against what is read again.  "bpf_test_pages look" prints one sample, for experiments.
+ * once against what is read again.  "bpf_test_pages look" prints one sample, for experiments,
+ * "bpf_test_pages cost" what it takes.
  */
 #include "tests/unit/hr_cmocka.h"
 
@@ -404,6 +405,83 @@ static int print_look(void)
 	return 0;
 }
 
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* One row: median in us, and between what nine of ten lie. */
+static void print_cost(const char *what, int (*once)(struct hr_bpf *b), struct hr_bpf *b)
+{
+	uint64_t ns[200];
+	const int n = sizeof(ns) / sizeof(*ns);
+
+	for (int i = 0; i < n; i++) {
+		uint64_t began = live_now();
+
+		if (once(b) < 0) {
+			printf("%-28s not to be had here\n", what);
+			return;
+		}
+		ns[i] = live_now() - began;
+	}
+	qsort(ns, (size_t)n, sizeof(*ns), by_size);
+	printf("%-28s %8.1f [%.1f, %.1f]\n", what, 1e-3 * (double)ns[n / 2],
+		1e-3 * (double)ns[n / 20], 1e-3 * (double)ns[n - 1 - n / 20]);
+}
+
+static int cost_of_look(struct hr_bpf *b)
+{
+	const struct hr_page_seen *seen;
+
+	return hr_bpf_pages(b, &seen);
+}
+
+static int cost_of_zones(struct hr_bpf *b)
+{
+	struct hr_page_ranges r;
+	int e = hr_host_read_zones("", &r);
+
+	return e < 0 ? e : hr_bpf_pages_frames(b, &r);
+}
+
+static int cost_of_switch(struct hr_bpf *b)
+{
+	(void)b;
+	return hr_page_cache_wanted("") ? 0 : -ENOENT;
+}
+
+static int cost_of_all(struct hr_bpf *b)
+{
+	static struct window w;
+
+	w.b = b;
+	return end_of_window(&w) ? 0 : -ENODATA;
+}
+
+/* What tests/cost/run pages prints. */
+static int print_costs(void)
+{
+	struct hr_bpf_opts o = {.no_hooks = ~0ULL, .disks = 1, .nics = 1};
+	struct hr_signal_state signal[HR_SIG_N];
+	struct hr_bpf *b = open_pages(), *without;
+
+	printf("us a window of 10 s: median [5th, 95th percentile of 200]\n");
+	print_cost("2048 looks", cost_of_look, b);
+	print_cost("are generations on", cost_of_switch, b);
+	print_cost("all of it", cost_of_all, b);
+	print_cost("zones, when MemTotal changed", cost_of_zones, b);
+	if (hr_bpf_open(&without, &o, signal) != 0)
+		return 1;
+	printf("maps: %llu bytes\n",
+		(unsigned long long)(hr_bpf_map_bytes(b) - hr_bpf_map_bytes(without)));
+	hr_bpf_close(without);
+	hr_bpf_close(b);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,5 +496,7 @@ int main(int argc, char **argv)
 	live_need_kernel(argv);
 	if (argc == 2 && strcmp(argv[1], "look") == 0)
 		return print_look();
+	if (argc == 2 && strcmp(argv[1], "cost") == 0)
+		return print_costs();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
