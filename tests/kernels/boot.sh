@@ -111,7 +111,7 @@ judge_tests() { # what the guest's own tests said
 }
 
 meminfo_says() { # WHAT JSON-NAME REASON
-	expects "$1" "$2" "[.signals[] | select(.signal == \"meminfo\") | .rung, .reason] == [\"file\", \"$3\"]"
+	expects "$1" "$2" "[.signals[] | select(.signal == \"meminfo\") | .rung, (.reason // \"\")] == [\"file\", \"$3\"]"
 }
 judge_pages() {
 	local again='cache used again:'
