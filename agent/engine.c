@@ -67,7 +67,6 @@ struct hr_engine {
 	uint64_t rescan_ns; /* when to look again at the latest */
 	struct hr_host_fs fs;
 	struct hr_page_cache page_cache;
-
 	struct hr_facts facts;
 	struct hr_sampler_conf conf;
 	struct hr_budget budget;
@@ -404,7 +403,7 @@ static void read_slow(struct hr_engine *e)
 	if (e->link && hr_host_link_read(e->link, e->nic_raw) == 0)
 		e->raw.nic = e->nic_raw;
 	read_rtt(e);
-	e->raw.pages = hr_page_cache_look(/* or none, until the next */
+	e->raw.pages = hr_page_cache_look(
 		&e->page_cache, e->root, e->bpf, &e->raw.file[HR_FILE_MEMINFO], &e->facts);
 	if (e->bpf) /* a kernel that never drops: stays 0 */
 		(void)hr_bpf_misses(e->bpf, &e->raw.bpf_missed);
