@@ -72,9 +72,8 @@ struct hr_engine {
 	struct hr_budget budget;
 	struct hr_status status;
 	uint64_t next_ns;
-	bool begun;
 	bool ending; /* the window at hand is to hold what only a window's end reads */
-	bool sampling_stats, stats_sampled;
+	bool begun, sampling_stats, stats_sampled;
 	uint64_t stats_ns; /* when the next sample of BPF statistics begins */
 
 	struct hr_raw raw;
