@@ -8,6 +8,7 @@ import devices
 import grow
 import limits
 import servers
+import steal
 import vm
 
 # until: of `measure --until-known`, 0 without; fine: runs beside the break that a search found; told: the row of gain whose truth is still
@@ -42,6 +43,7 @@ ALL["server/small"] = servers.http_small
 for _name, _case in (("postgres", servers.postgres), ("http", servers.http), ("small", servers.http_small)):
     ALL[f"server/c1-{_name}"] = lambda o, c=_case: c(o, sized=True)
 ALL["quota"] = limits.cpu_quota
+ALL["steal"] = steal.steal
 ALL["idle"] = limits.idle
 ALL["disk"] = lambda o: (vm if o.guest else devices).disk(o)
 ALL["disk-bytes"] = vm.disk_bytes
@@ -57,6 +59,6 @@ for _name in grow.GROW:
     ALL[f"memory-grows/{_name}"] = lambda o, n=_name: grow.memory_grows(n, o)
 ALL["memory"] = devices.memory
 SETS = {f"working-set/{n}" for n in vm.WORKING_SETS} | {f"memory/{n}" for n in vm.SETS} | {f"memory-grows/{n}" for n in grow.GROW}
-GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "disk-credits", "network", *(f"gain/{n}" for n in closed.GAIN)}
-HOST = ALL.keys() - SETS - {"disk-bytes", "disk-credits"}
+GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "disk-credits", "network", "steal", *(f"gain/{n}" for n in closed.GAIN)}
+HOST = ALL.keys() - SETS - {"disk-bytes", "disk-credits", "steal"}
 QUICK |= {"serial/pool-of-8", "quota", "idle"}

@@ -68,12 +68,23 @@ def _modules(root, kernel, names):
             f.write(lzma.decompress(data) if p.endswith(".xz") else data)
 
 
-def _initrd(where, busybox, kernel, modules, programs, trees):
+def _images():
+    """Kernel and busybox of HR_TRUTH_*."""
+    paths = [os.environ.get(name, "") for name in ("HR_TRUTH_KERNEL", "HR_TRUTH_BUSYBOX")]
+    for name, path in zip(("HR_TRUTH_KERNEL", "HR_TRUTH_BUSYBOX"), paths):
+        if not os.path.isfile(path):
+            raise Skip(f"{name} names no file")
+    return paths
+
+
+def _initrd(where, modules=(), programs=(), trees=(), files=()):
+    """@files: pairs of a path here and one there."""
+    kernel, busybox = _images()
     root = os.path.join(where, "root")
     for d in ("bin", "proc", "sys", "tmp", "dev"):
         os.makedirs(os.path.join(root, d))
     shutil.copy2(busybox, os.path.join(root, "bin", "busybox"))
-    for a in "sh mount sleep cat head stty mkdir echo poweroff rm kill insmod mkswap swapon start-stop-daemon".split():
+    for a in "sh mount sleep cat head stty mkdir echo poweroff rm kill insmod mkswap swapon start-stop-daemon mkfifo".split():
         os.symlink("busybox", os.path.join(root, "bin", a))
     _copy(root, HEADROOM, "bin/headroom")
     _copy(root, LOAD, "bin/load")
@@ -81,6 +92,9 @@ def _initrd(where, busybox, kernel, modules, programs, trees):
         _copy(root, os.path.realpath(shutil.which(p) or p), f"bin/{os.path.basename(p)}")
     for t in trees:
         shutil.copytree(t, root + t, symlinks=True, ignore_dangling_symlinks=True)
+    for path, to in files:
+        os.makedirs(os.path.dirname(root + to), exist_ok=True)
+        shutil.copy2(path, root + to)
     if modules:
         _modules(root, kernel, modules)
     with open(os.path.join(root, "init"), "w", encoding="ascii") as f:
@@ -100,25 +114,30 @@ class Guest:
 
     def __init__(self, memory_mb=512, modules=(), programs=(), trees=(), ns=NS_PER_INSTRUCTION, args=()):
         """@ns 0: its clock is the machine's; @args: more of QEMU's."""
+        self._boot(_initrd(self._place(), modules, programs, trees), memory_mb, ns, args)
+        if modules:
+            self.run("for m in /mod/*; do insmod $m; done; rm -r /mod")
+        self._settle()
+
+    @staticmethod
+    def _place():
         need("qemu-system-x86_64", "cpio", "ldd")
-        kernel, busybox = os.environ.get("HR_TRUTH_KERNEL", ""), os.environ.get("HR_TRUTH_BUSYBOX", "")
-        for name, path in (("HR_TRUTH_KERNEL", kernel), ("HR_TRUTH_BUSYBOX", busybox)):
-            if not os.path.isfile(path):
-                raise Skip(f"{name} names no file")
         where = tempfile.mkdtemp(prefix="hr-truth.")
         on_exit(shutil.rmtree, where)
+        return where
+
+    def _boot(self, initrd, memory_mb, ns=NS_PER_INSTRUCTION, args=()):
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", str(memory_mb), "-accel", "tcg",
-             *(["-icount", f"shift={ns.bit_length() - 1},sleep=off"] if ns else []), *args, "-kernel", kernel, "-initrd",
-             _initrd(where, busybox, kernel, modules, programs, trees),
-             "-append", "console=ttyS0 quiet panic=-1 mitigations=off", "-display", "none", "-nic", "none",
+             *(["-icount", f"shift={ns.bit_length() - 1},sleep=off"] if ns else []), *args, "-kernel", _images()[0], "-initrd",
+             initrd, "-append", "console=ttyS0 quiet panic=-1 mitigations=off", "-display", "none", "-nic", "none",
              "-no-reboot", "-monitor", "none", "-serial", "stdio"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         on_exit(stop, self.qemu)
         self._rest = b""
         self._until("@@READY", 1500)
-        if modules:
-            self.run("for m in /mod/*; do insmod $m; done; rm -r /mod")
+
+    def _settle(self):
         self.run("sleep 10")  # what a fresh kernel does by itself
         up = self.run("cat /proc/uptime; headroom measure --for 5s --json >/tmp/answer; cat /proc/uptime").split()
         self.setup_s = max(0.0, float(up[2]) - float(up[0]) - 5)  # verifying BPF programs takes long here
@@ -201,3 +220,40 @@ class Guest:
         k, busy = rules.k(1)
         return json.loads(brace + answer), {"rules": k, "busy": busy, "foreign": 0.0, "guest": True,
                                             "late": json.loads(load_text)["late_share"] if load_text.strip() else None}
+
+
+class Nested(Guest):
+    """
+    A guest in the guest, by KVM on the SVM that QEMU emulates: its kernel is told what of its CPU was stolen.  Its clock is
+    the outer one's, which counts the instructions of both.  run() speaks to the inner one, in short lines: one of 600
+    characters never came through both consoles.  What the inner one writes to /dev/ttyS1 the outer one does.
+    """
+
+    FIRMWARE = "bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin"
+    START = (
+        "mkfifo /tmp/outer.in /tmp/outer.out; (while read -r line; do eval \"$line\"; done </tmp/outer.out) >/tmp/said 2>&1 & "
+        "echo +cpu >/sys/fs/cgroup/cgroup.subtree_control; mkdir /sys/fs/cgroup/inner; "
+        "exec sh -c 'echo $$ >/sys/fs/cgroup/inner/cgroup.procs; exec /bin/qemu-system-x86_64 -M pc -L /inner -accel kvm -cpu host "
+        "-m %d -nodefaults -no-user-config -display none -serial stdio -serial pipe:/tmp/outer -no-reboot -kernel /inner/kernel "
+        "-initrd /inner/initrd -append \"console=ttyS0 quiet panic=-1 mitigations=off\"'\n")
+
+    def __init__(self, memory_mb=400, files=(), ns=NS_PER_INSTRUCTION):
+        where = self._place()
+        os.mkdir(os.path.join(where, "inner"))
+        inner = _initrd(os.path.join(where, "inner"), files=files)
+        files = [(_images()[0], "/inner/kernel"), (inner, "/inner/initrd"), *((self._firmware(f), f"/inner/{f}") for f in self.FIRMWARE)]
+        self._boot(_initrd(where, ("kvm-amd",), ("qemu-system-x86_64",), (), files), memory_mb + 700, ns)
+        said = super().run("for m in /mod/*; do insmod $m; done; test -c /dev/kvm || dmesg | tail -3")
+        if said:
+            raise Skip("no KVM in the guest: " + said.replace("\n", " | "))
+        self.qemu.stdin.write((self.START % memory_mb).encode())
+        self._until("@@READY", 300)
+        self.run("stty -F /dev/ttyS1 raw -echo")
+        self._settle()
+
+    @staticmethod
+    def _firmware(name):
+        for place in subprocess.run(["qemu-system-x86_64", "-L", "help"], capture_output=True, text=True).stdout.split():
+            if os.path.isfile(os.path.join(place, name)):
+                return os.path.join(place, name)
+        raise Skip(f"QEMU has no {name}")

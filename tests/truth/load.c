@@ -8,6 +8,8 @@
  *           advanced by the job's size.  One worker makes a single-threaded server.
  *           With --disk, --touch-mb, --read-mb or --http-port a job does that instead of spinning,
  *           and is late when all of it took longer than X; what is not done by the end is, too.
+ *           With --counted a job is as many turns of a loop as fill its size where no CPU is
+ * stolen: a thread's clock goes on while its vCPU stands still, and would take that for work done.
  *   closed  threads that sleep and spin in turn; counts their cycles, and those that came late.
  *           SIGTERM ends it early.
  *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
@@ -40,7 +42,7 @@
 
 struct args {
 	struct plan_opts plan;
-	bool closed;
+	bool closed, counted;
 	unsigned threads;
 	double late_s; /* X */
 	double sleep_s;
@@ -58,6 +60,7 @@ struct run {
 	pthread_mutex_t lock;
 	atomic_ulong cycles, late, failed;
 	bool acts;        /* jobs do what act_once() does */
+	double per_ns;    /* turns of the loop, 0: jobs end by the thread's clock */
 	double busiest_s; /* most CPU time of a single worker in a second */
 	atomic_bool over;
 };
@@ -91,10 +94,38 @@ static uint64_t spin(uint64_t ns)
 	return now - from;
 }
 
+static void turns(double n)
+{
+	for (volatile unsigned long i = 0; (double)i < n; i++)
+		;
+}
+
+#define TRIES 40 /* the quickest of them: stolen time makes some slower, none quicker */
+#define TRIAL 20000
+
+static double turns_per_ns(void)
+{
+	double best = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t from = clock_ns(CLOCK_THREAD_CPUTIME_ID), took;
+
+		turns(TRIAL);
+		took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - from;
+		if (took > 0)
+			best = fmax(best, TRIAL / (double)took);
+	}
+	return best;
+}
+
 static uint64_t work(struct run *r, uint64_t ns)
 {
 	uint64_t locked = (uint64_t)(r->a->lock_s * 1e9), took;
 
+	if (r->per_ns > 0) {
+		turns((double)ns * r->per_ns);
+		return ns;
+	}
 	if (locked == 0)
 		return spin(ns);
 	locked = locked < ns ? locked : ns;
@@ -227,6 +258,7 @@ static int run_open(struct run *r)
 	r->job = plan_make(&r->a->plan, &r->n);
 	if (!r->job || !act_begin(&r->a->act, &r->acts))
 		return 1;
+	r->per_ns = r->a->counted ? turns_per_ns() : 0;
 	r->start_ns = clock_ns(CLOCK_MONOTONIC) + 50000000ULL; /* until the pool waits */
 	if (!start(r, thread, open_worker))
 		return 1;
@@ -353,7 +385,7 @@ static const char usage[] =
 	"[--for S] [--seed N]\n"
 	"  [--threads N] [--late-ms X] [--sleep-ms Z] [--lock-ms CPU_MS] [--name THREAD_NAME]\n"
 	"  [--disk DEVICE [--block-kb N]] [--touch-mb N] [--cold-mb N] [--http-port N]\n"
-	"  [--read DEVICE --read-mb N [--once-mb N]]\n";
+	"  [--read DEVICE --read-mb N [--once-mb N]] [--counted]\n";
 
 static int choice(const char *v, const char *const *names, int n)
 {
@@ -397,6 +429,9 @@ static bool set(struct args *a, int c, const char *v)
 		i = choice(v, grow, GROW_N);
 		a->plan.grow = (enum grow)i;
 		return i >= 0;
+	case 'c':
+		a->counted = true;
+		return true;
 	case 'n':
 		a->name = v;
 		return true;
@@ -436,7 +471,8 @@ int main(int argc, char **argv)
 		{"sleep-ms", 1, NULL, 'z'}, {"lock-ms", 1, NULL, 'l'}, {"name", 1, NULL, 'n'},
 		{"disk", 1, NULL, 'D'}, {"block-kb", 1, NULL, 'B'}, {"touch-mb", 1, NULL, 'M'},
 		{"http-port", 1, NULL, 'H'}, {"cold-mb", 1, NULL, 'C'}, {"read", 1, NULL, 'F'},
-		{"read-mb", 1, NULL, 'R'}, {"once-mb", 1, NULL, 'O'}, {NULL, 0, NULL, 0}};
+		{"read-mb", 1, NULL, 'R'}, {"once-mb", 1, NULL, 'O'}, {"counted", 0, NULL, 'c'},
+		{NULL, 0, NULL, 0}};
 	struct args a = {
 		.plan = {.rate_per_s = 100, .mean_s = 0.002, .for_s = 10, .k = 1, .seed = 1},
 		.threads = 64,

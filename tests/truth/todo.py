@@ -51,7 +51,7 @@ IN_GUEST = (*((f"memory/{n}", 12, 2) for n in vm.SETS), ("working-set/backup-fil
 ON_HOST = (("serial/single-server", 10, 2), ("serial/pool-of-8", 10, 0.5), ("serial/lock-pool", 10, 0.3), ("gain/16-often-asleep", 10, 4.5),
            *((f"gain/{n}", 8, 0.4) for n in closed.GAIN if n != "16-often-asleep"), ("server/postgres", 10, 2.2), ("server/small", 8, 1.8),
            ("idle", 14, 0.3), ("quota", 14, 0.7), ("server/http", 10, 2.2), ("cpu/c2-poisson-exp", 10, 2.2), ("cpu/c2-bursts-more", 10, 2.5),
-           ("server/c1-postgres", 8, 7), ("server/c1-small", 8, 7), ("server/c1-http", 8, 7),
+           ("server/c1-postgres", 8, 6), ("server/c1-small", 8, 6), ("server/c1-http", 8, 6),
            ("disk", 14, 1.7), ("disk-qemu", 15, 3), ("disk-group", 15, 1.2), ("network", 14, 0.8), ("memory", 12, 0.9))
 
 

@@ -122,6 +122,12 @@ static void a_load_that_waits_for_itself_gains_what_its_tasks_do(void **state)
 	near(g[HR_SIZE_VCPUS].gain.likely.v, 3, 1e-9);
 	assert_false(g[HR_SIZE_VCPUS].gain.capped);
 	near(g[HR_SIZE_VCPUS].gain.at_most.v, 1 + 2 * 1.37, 1e-9); /* both likelies may err */
+	/* nothing fits for sure today: any factor of it says nothing, likely's error does */
+	in.k.at_least.v = 0.125;
+	in.at[HR_SIZE_VCPUS].likely.v = 1.6;
+	hr_sizes_gain(&in, &conf, g);
+	near(g[HR_SIZE_VCPUS].gain.likely.v, 2, 1e-9);
+	near(g[HR_SIZE_VCPUS].gain.at_least.v, 1 + 1 / 1.37, 1e-9);
 	/* 16 threads had 4.6 where 3.61 was told: 4.58 are more than are claimed, so how many is
 	 * open */
 	in.k.likely = (struct hr_opt){true, 0.528};

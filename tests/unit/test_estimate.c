@@ -110,6 +110,14 @@ static void softirq_of_30_percent_leaves_three(void **state)
 	hr_model_softirq(&b->x, &b->e);
 	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
 	fx_near(b->e.at[HR_SIZE_BOTH].likely.v, 3, 1e-9);
+	/* an only CPU has all of it, and what of it would spread over two is not known */
+	b->m.cpus = 1;
+	hr_model_softirq(&b->x, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
+	fx_near(b->e.at[HR_SIZE_MEMORY].at_most.v, 3 * 1.15, 1e-9);
+	fx_near(b->e.at[HR_SIZE_VCPUS].at_least.v, 3 / 1.15, 1e-9);
+	fx_near(b->e.at[HR_SIZE_VCPUS].likely.v, 6, 1e-9);
+	fx_near(b->e.at[HR_SIZE_BOTH].at_most.v, 6 * 1.15, 1e-9);
 }
 
 /* In MiB; -1: it is not told. */
