@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/core/procfs.h"
 #include "agent/host_facts.h"
@@ -68,7 +69,7 @@ const struct hr_page_seen *hr_page_cache_look(struct hr_page_cache *c, const cha
 		r = sample(c, bpf, mem_total(meminfo), &seen);
 		(void)snprintf(why, sizeof why, "cache used again: %s%s",
 			r == 0 ? "by a sample of page frames" : "only what is mapped is known: ",
-			r == 0 ? "" : hr_pages_why(r));
+			r == 0 ? "" : hr_pages_why(r, strerror(-r)));
 	}
 	hr_host_facts_signal(facts, HR_SIG_MEMINFO, HR_RUNG_FILE, why);
 	return seen;

@@ -79,7 +79,7 @@ int hr_pages_learn(const struct hr_page_own round[2], uint64_t *ret_count)
 	return *ret_count || (round[0].workingset && round[1].workingset) ? 0 : -EAGAIN;
 }
 
-const char *hr_pages_why(int error)
+const char *hr_pages_why(int error, const char *otherwise)
 {
 	switch (error) {
 	case -EAGAIN:
@@ -87,7 +87,7 @@ const char *hr_pages_why(int error)
 	case -ENODATA:
 		return "struct pages not found";
 	default:
-		return strerror(-error);
+		return otherwise;
 	}
 }
 

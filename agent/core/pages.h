@@ -47,8 +47,11 @@ int hr_pages_learn(const struct hr_page_own round[2], uint64_t *ret_count);
 uint64_t hr_pages_align_x86_64(uint64_t page_bytes);
 uint64_t hr_pages_align_arm64(uint64_t page_bytes, uint64_t frame_bytes);
 
-/* In words, why there is no sample: what hr_bpf_pages() and hr_bpf_pages_learn() return. */
-const char *hr_pages_why(int error);
+/*
+ * In words, why there is no sample: what hr_bpf_pages() and hr_bpf_pages_learn() return.
+ * @otherwise: the system's words for @error.
+ */
+const char *hr_pages_why(int error, const char *otherwise);
 
 /*
  * Enough of the looks met a page: zones span holes, but where next to none did, the struct pages

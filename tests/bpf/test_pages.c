@@ -152,7 +152,7 @@ static void no_rights_are_needed_to_look(void **state)
 		r = lru_gen() ? hr_bpf_pages_learn(b) : 0;
 		r = r == 0 ? hr_bpf_pages(b, &s) : r;
 		if (r != 0)
-			printf("without rights: %s\n", hr_pages_why(r));
+			printf("without rights: %s\n", hr_pages_why(r, strerror(-r)));
 		fflush(stdout);
 		_exit(r == 0 && s->looked > 0 ? 0 : 3);
 	}
@@ -399,7 +399,7 @@ static int print_look(void)
 		return 1;
 	}
 	if (lru_gen() && hr_bpf_pages_learn(b) != 0)
-		printf("%s\n", hr_pages_why(-EAGAIN));
+		printf("%s\n", hr_pages_why(-EAGAIN, ""));
 	sum = look(b, rounds());
 	mb = (double)ranges.frames / 256 / rounds() / HR_PAGE_LOOKS;
 	printf("file %.1f MB, active %.1f, used again %.1f\n", mb * (double)sum.file,

@@ -14,6 +14,7 @@ from table import Row
 
 DISK_CAP = 300  # writes a second
 NET_CAP = 40e6 / 8  # bytes a second
+READ_MS = 10  # the tolerated wait (MODEL.md section 2)
 LATE_MS = 20  # 1 % of fio's own writes at most; a smooth throttle that is 0.6 busy makes some 10 ms of them
 
 
@@ -178,7 +179,10 @@ def network(o):
 
 
 def memory(o):
-    """A file read at random under a cgroup's limit: larger than the limit it thrashes, smaller it fits."""
+    """
+    A file read at random under a cgroup's limit: larger than the limit it thrashes, smaller it fits.  Where a disk is so quick
+    that 99 % of the reads are on time all the same, by fio's own clock, nothing is short for sure.
+    """
     need("fio", "dd")
     for ratio, want in ((2.0, "no/local-limit"), (0.5, "yes")):
         group = cgroup("memory", f"m{ratio}")
@@ -198,9 +202,12 @@ def memory(o):
             time.sleep(8)  # the first pass fills the cache
             answer, info = measure(o.seconds)
             out, _ = p.communicate(timeout=90)
-            info["read_us"] = json.loads(out)["jobs"][0]["read"]["clat_ns"]["mean"] / 1e3
+            took = json.loads(out)["jobs"][0]["read"]["clat_ns"]
+            info["read_us"], info["read_p99_us"] = took["mean"] / 1e3, took["percentile"]["99.000000"] / 1e3
             return answer, info
 
         (answer, info), foreign = quietly(record)
         info["foreign"] = foreign
+        if ratio > 1 and info["read_p99_us"] < 1e3 * READ_MS:
+            want = None
         yield Row(f"memory/{size}-of-100-mb", ratio, answer, None, "memory", want=want, info=info)
