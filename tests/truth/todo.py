@@ -44,7 +44,7 @@ def chosen(names, quick, guest, seconds):
 # What --all runs: case, seconds of a measurement, minutes that it takes (about, one guest at nice 19 beside other work); what tells most first.
 # Other load does not reach the guest's, the machine's want quiet: there the minutes are of quiet.
 IN_GUEST = (*((f"memory/{n}", 12, 2) for n in vm.SETS), ("working-set/backup-file", 12, 2), ("working-set/backup-most", 12, 2), ("working-set/reclaimed", 12, 2),
-            ("working-set/backup-again", 12, 2), ("disk", 15, 3), ("network", 35, 4), ("quota", 20, 2), ("idle", 20, 1),
+            ("working-set/backup-again", 12, 2), ("disk", 15, 3), ("network", 35, 4), ("quota", 20, 2), ("idle", 20, 1), ("steal", 16, 5),
             *((f"memory-grows/{n}", 12, 5) for n in grow.GROW), *((f"gain/{n}", 10, 2) for n in closed.GAIN), ("disk-bytes", 15, 3), ("disk-credits", 15, 2),
             *((f"cpu/c1-{n}", 60, 6) for n in ("poisson-exp", "bursts-more", "ticks-more", "batches-in", "poisson-lognormal", "bursts-in", "batches-more")),
             *((f"working-set/{n}", 12, 2) for n in ("mostly-anon", "little-cold", "cold-anon", "swapped-out", "file")))
