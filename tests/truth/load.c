@@ -9,7 +9,7 @@
  *           With --disk, --touch-mb, --read-mb or --http-port a job does that instead of spinning,
  *           and is late when all of it took longer than X; what is not done by the end is, too.
  *           With --counted a job is as many turns of a loop as fill its size where no CPU is
- * stolen: a thread's clock goes on while its vCPU stands still, and would take that for work done.
+ *           stolen: a thread's clock goes on while its vCPU stands still.
  *   closed  threads that sleep and spin in turn; counts their cycles, and those that came late.
  *           SIGTERM ends it early.
  *   stat    no load: the first line of /proc/stat once a second, at next to no cost.
