@@ -51,6 +51,11 @@ static struct hr_bounds gain_of(
 
 	if (!ratio(&big->likely, &now->likely, &l))
 		return gain_of_least(now, big, is_memory);
+	if (now->likely.v >= HR_K_MAX) { /* more than is claimed already: of what is not known */
+		g.at_least = hr_opt_of(1);
+		hr_bounds_tidy(&g);
+		return g;
+	}
 	(void)ratio(&big->at_least, &now->at_least, &a);
 	/* Where nothing fits for sure today, any factor of it is nothing, too. */
 	g.at_least = hr_opt_of(fmin(a, 1 + (l - 1) / RATIO_ERR));
