@@ -268,6 +268,8 @@ static void merge_top(struct hr_summary *into, const struct hr_summary *next)
 		all[j].wait_ms = add_sat(all[j].wait_ms, b->wait_ms);
 		all[j].process_oncpu_ms = add_sat(all[j].process_oncpu_ms, b->process_oncpu_ms);
 		all[j].peers = b->peers > all[j].peers ? b->peers : all[j].peers;
+		all[j].reads = add_sat(all[j].reads, b->reads);
+		all[j].reads_late = add_sat(all[j].reads_late, b->reads_late);
 		memcpy(all[j].comm, b->comm, sizeof(b->comm)); /* names: the later one */
 		memcpy(all[j].process, b->process, sizeof(b->process));
 	}
@@ -415,8 +417,7 @@ static bool same_devs(const struct hr_summary *a, const struct hr_summary *b)
 
 bool hr_summary_fold(struct hr_summary *into, const struct hr_summary *next)
 {
-	/* file systems are looked at now and then, as a level: no count goes with them */
-	if (((into->have ^ next->have) & ~HR_SIG_BIT(HR_SIG_FS)) != 0 || !same_devs(into, next) ||
+	if (((into->have ^ next->have) & ~HR_FOLD_APART) != 0 || !same_devs(into, next) ||
 		!addable(into, next))
 		return false;
 	into->seq_first = next->seq_first < into->seq_first ? next->seq_first : into->seq_first;

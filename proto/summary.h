@@ -232,6 +232,12 @@ struct hr_top {
 	uint32_t wait_ms;
 	uint32_t process_oncpu_ms; /* whole process; pools and single threads differ here */
 	uint32_t peers;            /* threads of the process with >= half this thread's time */
+	/*
+	 * What this thread read from TCP, in pieces as they were received (READS); of them those
+	 * that had waited in their socket for more than 10 ms while the thread was not asleep: for
+	 * the thread's own work, or for a CPU in its midst.  10 ms by the timer's ticks.
+	 */
+	uint32_t reads, reads_late;
 	char comm[HR_COMM_LEN];    /* thread name */
 	char process[HR_COMM_LEN]; /* name of the thread-group leader */
 };
@@ -328,6 +334,8 @@ bool hr_summary_merge(struct hr_summary *into, const struct hr_summary *next);
  * same signals of the same devices, so that nothing counted is lost.  False, and no change:
  * they did not, or a counter would overflow.  dur_ms is not bounded by HR_DUR_MAX_MS, and the
  * span of sequences does not mean that all of them are inside.  Counters and distributions only:
- * threads, cgroups, file systems and grids of @into stay as they were.
+ * threads, cgroups, file systems and grids of @into stay as they were, so signals of those alone
+ * may differ: a level that is looked at now and then, and what is kept with threads.
  */
+#define HR_FOLD_APART (HR_SIG_BIT(HR_SIG_FS) | HR_SIG_BIT(HR_SIG_READS))
 bool hr_summary_fold(struct hr_summary *into, const struct hr_summary *next);

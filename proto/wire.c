@@ -14,6 +14,7 @@
 #include "proto/wire_scan.h"
 
 #define TOP_COLS   6 /* numbers per hot thread */
+#define READ_COLS  2 /* per hot thread, or none at all */
 #define GROUP_COLS 2 /* per hot cgroup */
 #define FS_COLS    4 /* numbers per file system */
 #define SIG_MASK   ((1ULL << HR_SIG_N) - 1)
@@ -116,6 +117,8 @@ static enum hr_wire_error check_top(const Headroom__Summary *m)
 	if (m->n_top % TOP_COLS != 0 || m->n_top_name * TOP_COLS != m->n_top * 2)
 		return HR_WIRE_COLUMNS;
 	if (m->n_group % GROUP_COLS != 0 || m->n_group_name * GROUP_COLS != m->n_group)
+		return HR_WIRE_COLUMNS;
+	if (m->n_read > 0 && m->n_read * TOP_COLS != m->n_top * READ_COLS)
 		return HR_WIRE_COLUMNS;
 	return m->n_top / TOP_COLS > HR_TOP_MAX || m->n_group_name > HR_GROUP_MAX
 		       ? HR_WIRE_TOO_COMPLEX
@@ -263,7 +266,12 @@ static void copy_top(const Headroom__Summary *m, struct hr_summary *ret)
 		char *const *name = &m->top_name[2 * i];
 		struct hr_top *t = &ret->top[ret->n_top++];
 
-		*t = (struct hr_top){v[0], v[0] + v[1], v[2], v[3], v[2] + v[4], v[5], "", ""};
+		*t = (struct hr_top){
+			v[0], v[0] + v[1], v[2], v[3], v[2] + v[4], v[5], 0, 0, "", ""};
+		if (m->n_read && hr_has(ret, HR_SIG_READS)) {
+			t->reads = m->read[READ_COLS * i];
+			t->reads_late = m->read[READ_COLS * i + 1];
+		}
 		strncpy(t->comm, name[0], sizeof(t->comm) - 1);
 		strncpy(t->process, *name[1] ? name[1] : name[0], sizeof(t->process) - 1);
 	}

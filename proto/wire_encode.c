@@ -15,6 +15,7 @@
 #include "proto/wire_scan.h"
 
 #define TOP_COLS   6
+#define READ_COLS  2
 #define GROUP_COLS 2
 #define FS_COLS    4
 #define CTR_WORDS  ((HR_CTR_N + 63) / 64)
@@ -34,6 +35,7 @@ struct columns {
 	uint32_t top[HR_TOP_MAX * TOP_COLS];
 	char name[2 * HR_TOP_MAX][HR_COMM_LEN];
 	char *top_name[2 * HR_TOP_MAX];
+	uint32_t read[HR_TOP_MAX * READ_COLS];
 	uint32_t group[HR_GROUP_MAX * GROUP_COLS];
 	char group_text[HR_GROUP_MAX][HR_GROUP_LEN];
 	char *group_name[HR_GROUP_MAX];
@@ -137,7 +139,7 @@ static bool add_dev(
  */
 static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, reads = 0;
 
 	for (uint32_t i = 0; i < s->n_top; i++) {
 		const struct hr_top *t = &s->top[i];
@@ -148,6 +150,9 @@ static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_sum
 			t->process_oncpu_ms - t->oncpu_ms, t->peers};
 
 		memcpy(&c->top[n * TOP_COLS], v, sizeof(v));
+		c->read[n * READ_COLS] = t->reads;
+		c->read[n * READ_COLS + 1] = t->reads_late;
+		reads |= t->reads | t->reads_late;
 		hr_text_clean(t->comm, c->name[2 * n], HR_COMM_LEN);
 		hr_text_clean(t->process, c->name[2 * n + 1], HR_COMM_LEN);
 		if (strcmp(c->name[2 * n], c->name[2 * n + 1]) == 0)
@@ -158,6 +163,7 @@ static void add_top(Headroom__Summary *m, struct columns *c, const struct hr_sum
 	}
 	m->n_top = (size_t)n * TOP_COLS;
 	m->n_top_name = (size_t)n * 2;
+	m->n_read = hr_has(s, HR_SIG_READS) && reads ? (size_t)n * READ_COLS : 0;
 }
 
 static void add_groups(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
@@ -225,6 +231,7 @@ static void point(Headroom__Summary *m, struct columns *c)
 	m->dctr = c->dctr;
 	m->top = c->top;
 	m->top_name = c->top_name;
+	m->read = c->read;
 	m->group = c->group;
 	m->group_name = c->group_name;
 	m->fs = c->fs;

@@ -25,7 +25,7 @@ struct rule {
 	uint8_t detail; /* K_TEXT: bytes with NUL; K_MSG: enum hr_wire_msg */
 };
 
-#define FIELDS_MAX 26
+#define FIELDS_MAX 27
 #define NUM                                                                                        \
 	{                                                                                          \
 		K_PLAIN, WT_VARINT, 1, 0                                                           \
@@ -114,6 +114,7 @@ static const struct rule rules[HR_WIRE_MSG_N][FIELDS_MAX] = {
 			[23] = {K_PLAIN, WT_LEN, 1, 0},
 			[24] = TEXT(HR_GROUP_MAX, HR_GROUP_LEN),
 			[25] = COLUMN,
+			[26] = COLUMN,
 		},
 };
 

@@ -416,7 +416,7 @@ static void put_piece(struct coder *c, const struct hr_digest_piece *p)
 	put_num(c, s->cpus);
 	put_dur(c, p->windows, s->dur_ms);
 	put_num(c, s->lost);
-	put_have(c, s->have & ~HR_SIG_BIT(HR_SIG_FS)); /* levels, not kept here */
+	put_have(c, s->have & ~HR_FOLD_APART);
 	put_ctrs(c, 0, s->ctr, s->have);
 	put_hists(c, 2, s->dist, s->have);
 	put(c, s->n_dev, 5);

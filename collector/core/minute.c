@@ -108,6 +108,11 @@ static struct hr_use *use_slot(struct hr_minute *m, const struct hr_top *t)
 	return coolest;
 }
 
+static uint32_t add_sat32(uint32_t a, uint32_t b)
+{
+	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
 static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms)
 {
 	/*
@@ -128,6 +133,8 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 	u->wait_ms += wait_ms;
 	u->process_oncpu_ms += t->process_oncpu_ms;
 	u->seen_ms += dur_ms;
+	u->reads = add_sat32(u->reads, t->reads);
+	u->reads_late = add_sat32(u->reads_late, t->reads_late);
 	if (t->peers > u->peers)
 		u->peers = t->peers;
 	if (dur_ms < HR_REST_MS)
@@ -138,11 +145,6 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 	pm = share_pm(t->oncpu_ms, dur_ms);
 	if (pm > u->o_max_pm)
 		u->o_max_pm = pm;
-}
-
-static uint32_t add_sat32(uint32_t a, uint32_t b)
-{
-	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
 static uint64_t group_ms(const struct hr_top_group *g)

@@ -38,6 +38,7 @@ struct hr_use {
 	uint16_t u_max_pm; /* largest (on CPU + waiting) share of a window, 1000 = always; may
 			      exceed */
 	uint16_t o_max_pm; /* largest on-CPU share of a window */
+	uint32_t reads, reads_late; /* as in struct hr_top (READS) */
 	char comm[HR_COMM_LEN], process[HR_COMM_LEN];
 };
 

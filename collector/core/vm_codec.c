@@ -17,8 +17,9 @@
 #define VM_MAGIC "HRVM"
 /* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
  * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells one by one,
- * 8: FNV-1a 64 at the end, which takes as long as all the rest of reading */
-#define VM_VERSION 9
+ * 8: FNV-1a 64 at the end, which takes as long as all the rest of reading; 9: without
+ * what threads read */
+#define VM_VERSION 10
 #define VM_OLDEST  2
 
 /* One walk for both directions, so that they cannot differ. */
@@ -155,7 +156,7 @@ static void facts(struct codec *c, struct hr_facts *f)
 		FIELD(c, d->cap_bytes_per_s, UINT64_MAX);
 		FIELD(c, d->is_virtual, 1);
 	}
-	for (unsigned i = 0; i < HR_SIG_N; i++) {
+	for (unsigned i = 0; i < (c->version >= 10 ? HR_SIG_N : HR_SIG_READS); i++) {
 		FIELD(c, f->signal[i].rung, HR_RUNG_MISSING);
 		text(c, f->signal[i].reason, sizeof(f->signal[i].reason));
 	}
@@ -204,6 +205,10 @@ static void minute_use(struct codec *c, struct hr_use *u)
 	FIELD(c, u->o_max_pm, UINT16_MAX);
 	text(c, u->comm, sizeof(u->comm));
 	text(c, u->process, sizeof(u->process));
+	if (c->version >= 10) {
+		FIELD(c, u->reads, UINT32_MAX);
+		FIELD(c, u->reads_late, UINT32_MAX);
+	}
 }
 
 static void minute_groups(struct codec *c, struct hr_minute *m)

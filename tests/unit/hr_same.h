@@ -28,8 +28,8 @@ static inline bool hr_same_top(const struct hr_top *a, const struct hr_top *b)
 {
 	return a->pid == b->pid && a->tid == b->tid && a->oncpu_ms == b->oncpu_ms &&
 	       a->wait_ms == b->wait_ms && a->process_oncpu_ms == b->process_oncpu_ms &&
-	       a->peers == b->peers && strcmp(a->comm, b->comm) == 0 &&
-	       strcmp(a->process, b->process) == 0;
+	       a->peers == b->peers && a->reads == b->reads && a->reads_late == b->reads_late &&
+	       strcmp(a->comm, b->comm) == 0 && strcmp(a->process, b->process) == 0;
 }
 
 static inline bool hr_same_fs(const struct hr_fs *a, const struct hr_fs *b)

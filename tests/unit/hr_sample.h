@@ -69,7 +69,8 @@ static inline void hr_sample_thread(
 {
 	struct hr_top *t = &s->top[s->n_top];
 
-	*t = (struct hr_top){pid, pid + s->n_top % 3, ms, ms / 5, ms + ms / 2, 1, "", ""};
+	*t = (struct hr_top){
+		pid, pid + s->n_top % 3, ms, ms / 5, ms + ms / 2, 1, 40 * ms, ms / 9, "", ""};
 	snprintf(t->comm, HR_COMM_LEN, "%s", comm);
 	snprintf(t->process, HR_COMM_LEN, "%s", process);
 	s->n_top++;

@@ -98,7 +98,7 @@ static void assert_near(const struct hr_digest *is, const struct hr_digest *was)
 		assert_true(wait->max == b->dist[HR_DIST_RUNQ_WAIT].max);
 		assert_true(lat->total == b->dev[0].dist[HR_DDIST_WR_LAT].total);
 		assert_true(lat->max == b->dev[0].dist[HR_DDIST_WR_LAT].max);
-		assert_int_equal(a->have, b->have & ~HR_SIG_BIT(HR_SIG_FS));
+		assert_int_equal(a->have, b->have & ~HR_FOLD_APART);
 		assert_int_equal(a->dur_ms, b->dur_ms);
 		assert_int_equal(a->epoch, b->epoch);
 		assert_int_equal(a->cpus, b->cpus);

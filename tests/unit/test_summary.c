@@ -238,6 +238,9 @@ static void hot_threads_add_up_and_the_hottest_stay(void **state)
 		top(&b, 103 + i, 350, 0);           /* 103..108 */
 	}
 	b.top[0].peers = 4;
+	a.top[3].reads = 70; /* 103, too */
+	b.top[0].reads = 7;
+	b.top[0].reads_late = 2;
 	assert_true(hr_summary_merge(&a, &b));
 	/* 103: 650, 100: 600, 104: 550, 101: 500, 105: 450, 102: 400; 106..108: 350 are out */
 	static const uint32_t pid[] = {103, 100, 104, 101, 105, 102};
@@ -250,6 +253,8 @@ static void hot_threads_add_up_and_the_hottest_stay(void **state)
 	}
 	assert_int_equal(a.top[0].peers, 4);
 	assert_int_equal(a.top[0].process_oncpu_ms, 650);
+	assert_int_equal(a.top[0].reads, 77);
+	assert_int_equal(a.top[0].reads_late, 2);
 }
 
 static void group(struct hr_summary *s, const char *name, uint32_t oncpu_ms, uint32_t wait_ms)

@@ -162,6 +162,46 @@ static void forged_bytes_do_no_harm(void **state)
 #define NO_LIMITS 2
 #define NO_ALL    (NO_DAYS + NO_MORE + NO_REPLAYS + NO_GROUPS)
 
+/* The state's bytes without the two from which on @other differs; the length that is left. */
+static size_t without(unsigned char *a, const unsigned char *other, size_t n)
+{
+	size_t at = 5;
+
+	while (a[at] == other[at])
+		at++;
+	memmove(a + at, a + at + 2, n - at - 2);
+	return n - 2;
+}
+
+/* As version 9 wrote it: without the signal of what is read, and what a thread of its minute read.
+ */
+static size_t encode_9(struct hr_vm *vm, unsigned char *a, size_t cap)
+{
+	size_t n = hr_vm_encode(vm, a, cap);
+	unsigned char *other = malloc(cap);
+
+	assert_non_null(other);
+	if (vm->open.n_use > 0) { /* from behind, so that what is before it stays in its place */
+		assert_int_equal(vm->open.n_use, 1);
+		vm->open.use[0].reads = 1;
+		hr_vm_encode(vm, other, cap);
+		vm->open.use[0].reads = 0;
+		n = without(a, other, n);
+	}
+	if (vm->has_facts) {
+		uint8_t rung = vm->facts.signal[HR_SIG_READS].rung;
+
+		assert_string_equal(vm->facts.signal[HR_SIG_READS].reason, "");
+		vm->facts.signal[HR_SIG_READS].rung = rung ^ 1;
+		hr_vm_encode(vm, other, cap);
+		vm->facts.signal[HR_SIG_READS].rung = rung;
+		n = without(a, other, n);
+	}
+	a[4] = 9;
+	free(other);
+	return n;
+}
+
 static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
 {
 	static const size_t lack[] = {[2] = NO_ALL,
@@ -174,19 +214,19 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 	struct hr_vm *vm = hr_vm_new(&c), *back;
 	static unsigned char a[65536], zero[NO_ALL], b[65536];
 	bool no_memory;
-	size_t n, at = 5;
+	size_t n, now, at = 5;
 
 	(void)state;
 	assert_non_null(vm);
 	f.tight_cpu_m = 1; /* where it is stored */
 	hr_vm_facts(vm, &f, FX_T0_MS);
-	n = hr_vm_encode(vm, b, sizeof(b));
+	n = encode_9(vm, b, sizeof(b));
 	f.tight_cpu_m = 0;
 	hr_vm_facts(vm, &f, FX_T0_MS);
-	assert_int_equal(hr_vm_encode(vm, a, sizeof(a)), n);
+	assert_int_equal(encode_9(vm, a, sizeof(a)), n);
 	while (a[at] == b[at])
 		at++;
-	assert_int_equal(a[4], 9);
+	now = n + 2;
 	assert_memory_equal(a + n - 4 - sizeof(zero), zero, sizeof(zero));
 	for (unsigned version = 2; version <= 6; version++) {
 		size_t len = n - lack[version] - NO_LIMITS + 4; /* of FNV-1a */
@@ -197,10 +237,11 @@ static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void
 		sign(b, len);
 		back = hr_vm_decode(&c, b, len, &no_memory);
 		assert_non_null(back);
-		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
+		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), now);
+		assert_int_equal(b[4], 10);
 		hr_vm_free(back);
 	}
-	a[4] = 10; /* of a newer program */
+	a[4] = 11; /* of a newer program */
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n, &no_memory));
 	hr_vm_free(vm);
@@ -214,7 +255,7 @@ static void cells_of_version_7_are_read(void **state)
 	struct hr_model_conf c = conf();
 	struct hr_vm *vm = hr_vm_new(&c), *back;
 	static unsigned char a[65536], b[65536];
-	size_t n = hr_vm_encode(vm, a, sizeof(a)), at = n - 4 - NO_ALL - 1, len;
+	size_t n = encode_9(vm, a, sizeof(a)), at = n - 4 - NO_ALL - 1, len;
 	bool no_memory;
 
 	(void)state;
@@ -235,7 +276,7 @@ static void cells_of_version_7_are_read(void **state)
 			((struct hr_cell[]){{20000, 0, 36, 6}, {20000, 163, 132, 44}}),
 			2 * sizeof(struct hr_cell));
 		len = hr_vm_encode(back, b, sizeof(b));
-		assert_int_equal(b[4], 9);
+		assert_int_equal(b[4], 10);
 		back = hr_vm_decode(&c, b, len, &no_memory);
 		assert_non_null(back);
 		hr_vm_free(was);
@@ -244,24 +285,32 @@ static void cells_of_version_7_are_read(void **state)
 	hr_vm_free(vm);
 }
 
-/* Version 8 had another checksum, and nothing else. */
-static void bytes_of_version_8_are_read(void **state)
+/* Version 9 knew nothing of what is read; version 8 had another checksum, too. */
+static void bytes_of_versions_8_and_9_are_read(void **state)
 {
 	struct hr_vm *vm = vm_of(12), *back;
 	struct hr_model_conf c = conf();
 	static unsigned char a[65536], b[65536];
-	size_t n = hr_vm_encode(vm, a, sizeof(a));
+	size_t now, n;
 	bool no_memory;
 
 	(void)state;
-	memcpy(b, a, n - 4);
-	b[4] = 8;
-	sign(b, n + 4);
-	back = hr_vm_decode(&c, b, n + 4, &no_memory);
-	assert_non_null(back);
-	assert_int_equal(hr_vm_encode(back, b, sizeof(b)), n);
-	assert_memory_equal(a, b, n);
-	hr_vm_free(back);
+	vm->facts.signal[HR_SIG_READS].rung = 0;
+	now = hr_vm_encode(vm, a, sizeof(a));
+	for (unsigned char version = 8; version <= 9; version++) {
+		size_t tail = version == 8 ? 4 : 0; /* FNV-1a is longer */
+
+		n = encode_9(vm, b, sizeof(b));
+		b[4] = version;
+		sign(b, n + tail);
+		back = hr_vm_decode(&c, b, n + tail, &no_memory);
+		assert_non_null(back);
+		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), now);
+		assert_memory_equal(a, b, now);
+		hr_vm_free(back);
+	}
+	n = encode_9(vm, b, sizeof(b));
+	sign(b, n);
 	b[4] = 8; /* the new one's checksum is not that of the old */
 	assert_null(hr_vm_decode(&c, b, n, &no_memory));
 	hr_vm_free(vm);
@@ -306,7 +355,7 @@ int main(void)
 		cmocka_unit_test(forged_bytes_do_no_harm),
 		cmocka_unit_test(bytes_of_older_versions_are_read_and_what_they_lack_begins_anew),
 		cmocka_unit_test(cells_of_version_7_are_read),
-		cmocka_unit_test(bytes_of_version_8_are_read),
+		cmocka_unit_test(bytes_of_versions_8_and_9_are_read),
 		cmocka_unit_test(cells_come_back_as_they_were),
 	};
 
