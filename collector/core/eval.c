@@ -3,6 +3,7 @@
 #include "collector/core/eval.h"
 
 #include "collector/core/closed.h"
+#include "collector/core/model_workers.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -146,6 +147,7 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 	memset(v, 0, offsetof(struct hr_eval, e));
 	hr_model_cpu(x, &v->e[0], &v->e[1]);
 	hr_model_serial(x, &v->e[2]);
+	hr_model_workers(x, &v->e[0], &v->e[2]);
 	hr_model_memory(x, &v->e[3]);
 	hr_model_softirq(x, &v->e[4]);
 	v->n = 5;

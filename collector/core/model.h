@@ -57,6 +57,7 @@ struct hr_estimate {
 	bool below_told;    /* device: its limit is well below the one that the operator tells */
 	bool hidden_cores;  /* cpu: only that siblings are hidden keeps at_least below the target */
 	int8_t dev;         /* device number, -1 none */
+	char workers[HR_COMM_LEN]; /* the program whose threads bind (model_workers.h); "" none */
 };
 
 /* --- solving ------------------------------------------------------------ */

@@ -209,6 +209,20 @@ static void say_serial(const struct hr_text_in *in, const char *sc, char *s, cha
 			"size.");
 		return;
 	}
+	if (in->bind && in->bind->workers[0]) {
+		double reads = ev(in->bind, "reads");
+
+		snprintf(s, HR_TEXT_LEN,
+			"%s %.2g %% of what %s read had waited over 10 ms for the thread that "
+			"serves it, busy %.0f %% of the time: more vCPUs alone do not help.",
+			sc, reads > 0 ? 100 * ev(in->bind, "late_reads") / reads : 0,
+			in->bind->workers, 100 * ev(in->bind, "worker_busy_or_waiting"));
+		snprintf(adv, HR_TEXT_LEN,
+			"Let %s start more workers, or make its requests shorter; a larger size "
+			"helps only together with more workers.",
+			in->bind->workers);
+		return;
+	}
 	snprintf(s, HR_TEXT_LEN,
 		"%s %s was running or waiting for a CPU %.0f %% of the time, and one thread uses "
 		"one CPU at most: "
