@@ -398,6 +398,9 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	 */
 	if (b->at_least.has && f->busy < FULL && f->late + 3 * sqrt(f->late + 1) < tolerated)
 		b->at_least.v = fmax(b->at_least.v, 1);
+	/* Full CPUs show what they do, not what is asked of them: there may be more of that. */
+	if (b->at_least.has && f->busy >= FULL)
+		b->at_least.v = fmin(b->at_least.v, 1 / x->conf->m_lo);
 	hr_bounds_tidy(b);
 }
 
