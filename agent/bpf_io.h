@@ -34,7 +34,7 @@ struct hr_bpf_dev {
 
 /*
  * Loads what can be loaded.  Sets rung and reason of each signal it is responsible
- * for in @signal (CPU_SLOTS RUNQ_WAIT BURSTS THREADS DISK_IO NET_IO RECLAIM OOM TCP_RETRANS
+ * for in @signal (CPU_SLOTS RUNQ_WAIT BURSTS THREADS READS DISK_IO NET_IO RECLAIM OOM TCP_RETRANS
  * EVENT_NS) and leaves the others.  0 even when nothing loads; -ENOMEM only.
  */
 int hr_bpf_open(struct hr_bpf **ret_bpf, const struct hr_bpf_opts *opts,
@@ -54,6 +54,12 @@ int hr_bpf_take(struct hr_bpf *b, uint64_t now_ns, struct hr_take *ret_take);
 /* Runs the task iterator.  0 or -errno (then read /proc). */
 int hr_bpf_tasks(
 	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
+
+/*
+ * What each of the threads of a snapshot read from TCP since the one before: into @task.  Returns
+ * the reads of all, or of all that had a place in the table.
+ */
+uint64_t hr_bpf_reads(struct hr_bpf *b, struct hr_task *task, uint32_t n);
 
 /*
  * Learns from a page of our own what marks one that is used again; needs no rights, and nothing to

@@ -26,6 +26,7 @@ static void *open_cpu(struct hr_bpf *b, struct hr_part *p)
 	if (!k)
 		return NULL;
 	p->obj = k->obj;
+	k->bss->hr_tick_ns = hr_clock_tick_ns();
 	(void)bpf_map__set_max_entries(k->maps.hr_cpu_cells, b->view.cpus);
 	return k;
 }
@@ -35,8 +36,10 @@ static int load_cpu(struct hr_bpf *b, struct hr_part *p)
 	struct hr_cpu_bpf *k = p->skel;
 	int r = hr_cpu_bpf__load(k);
 
-	if (r == 0)
+	if (r == 0) {
 		b->stints_lost = &k->bss->hr_stints_lost;
+		b->readers = k->bss->hr_readers;
+	}
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include "agent/bpf_io.h"
 #include "agent/core/cells.h"
 #include "agent/core/ladder.h"
+#include "agent/core/reads.h"
 
 struct bpf_link;
 struct bpf_object;
@@ -54,9 +55,11 @@ struct hr_bpf {
 	struct hr_page_where *page_where; /* mapped, as the rest; NULL: not loaded */
 	struct hr_page_seen *page_seen;
 	struct hr_page_own *page_own;
-	uint64_t *page_again; /* marks of a page that is used again */
-	bool pages_learned;   /* these are known */
-	int page_fd, own_fd;  /* of its programs, owned by their object; < 0 why not */
+	uint64_t *page_again;            /* marks of a page that is used again */
+	bool pages_learned;              /* these are known */
+	int page_fd, own_fd;             /* of its programs, owned by their object; < 0 why not */
+	const struct hr_reader *readers; /* mapped; NULL: not loaded */
+	struct hr_reads reads;
 	const uint64_t *retransmits, *ooms; /* mapped; NULL: not loaded */
 	uint64_t prev_retransmits, prev_ooms;
 	struct hr_bpf_dev dev[HR_DEVS_MAX]; /* as last assigned */

@@ -303,6 +303,7 @@ _Static_assert(
 		offsetof(struct hr_task, oncpu_ns) == offsetof(struct hr_task_rec, oncpu_ns) &&
 		offsetof(struct hr_task, wait_ns) == offsetof(struct hr_task_rec, wait_ns) &&
 		offsetof(struct hr_task, cgroup) == offsetof(struct hr_task_rec, cgroup) &&
+		offsetof(struct hr_task, reads) == offsetof(struct hr_task_rec, reads) &&
 		offsetof(struct hr_task, comm) == offsetof(struct hr_task_rec, comm) &&
 		offsetof(struct hr_task, group) == offsetof(struct hr_task_rec, group),
 	"the iterator's record is a struct hr_task");
@@ -335,4 +336,12 @@ int hr_bpf_tasks(
 		buf[i].group[HR_GROUP_LEN - 1] = '\0';
 	}
 	return 0;
+}
+
+uint64_t hr_bpf_reads(struct hr_bpf *b, struct hr_task *task, uint32_t n)
+{
+	uint64_t all = hr_reads_take(&b->reads, b->link[HR_HOOK_READ] ? b->readers : NULL);
+
+	hr_reads_tell(&b->reads, task, n);
+	return all;
 }

@@ -80,6 +80,7 @@ struct hr_engine {
 	struct hr_cgroup_raw cgroup_raw;
 	struct hr_nic_raw nic_raw[HR_DEVS_MAX];
 	struct hr_rtt_raw rtt_raw;
+	uint64_t reads; /* from TCP, of all threads, between the last two snapshots */
 	struct hr_task task[TASKS_MAX]; /* pages are touched only as far as there are threads */
 	struct hr_take take;
 	struct hr_sampler sampler;
@@ -127,7 +128,8 @@ static void open_bpf(struct hr_engine *e, const struct hr_engine_opts *opts)
 		loaded |= 1u << HR_SHED_BURST;
 	if (e->facts.signal[HR_SIG_DISK_IO].rung != HR_RUNG_MISSING)
 		loaded |= 1u << HR_SHED_DISK;
-	if (e->facts.signal[HR_SIG_NET_IO].rung != HR_RUNG_MISSING)
+	if (e->facts.signal[HR_SIG_NET_IO].rung != HR_RUNG_MISSING ||
+		e->facts.signal[HR_SIG_READS].rung != HR_RUNG_MISSING)
 		loaded |= 1u << HR_SHED_NET;
 	hr_budget_init(&e->budget, opts->budget_ratio > 0 ? opts->budget_ratio : BUDGET_RATIO,
 		BUDGET_CPUS_RATIO, loaded);
@@ -351,6 +353,8 @@ static void read_tasks(struct hr_engine *e)
 	if (r < 0)
 		hr_host_facts_signal(&e->facts, HR_SIG_THREADS, HR_RUNG_MISSING, strerror(-r));
 	raw->task = r < 0 ? NULL : e->task;
+	if (e->bpf)
+		e->reads = hr_bpf_reads(e->bpf, e->task, raw->n_task);
 }
 
 static void read_all(struct hr_engine *e)
@@ -467,10 +471,11 @@ static void mark_shed(struct hr_facts *f, enum hr_shed what, const char *reason)
 {
 	static const uint64_t signals[HR_SHED_N] = {
 		[HR_SHED_BURST] = HR_SIG_BIT(HR_SIG_REPLAY),
-		[HR_SHED_NET] = HR_SIG_BIT(HR_SIG_NET_IO),
+		[HR_SHED_NET] = HR_SIG_BIT(HR_SIG_NET_IO) | HR_SIG_BIT(HR_SIG_READS),
 		[HR_SHED_DISK] = HR_SIG_BIT(HR_SIG_DISK_IO) | HR_SIG_BIT(HR_SIG_DISK_SYNC),
 		[HR_SHED_SCHED] = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
-				  HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY),
+				  HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY) |
+				  HR_SIG_BIT(HR_SIG_READS),
 	};
 
 	f->shed |= 1u << what;
@@ -506,7 +511,8 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		.has_bpf = hr_has(s, HR_SIG_EVENT_NS),
 		.bpf_ns = s->ctr[HR_CTR_SELF_BPF_NS],
 		.bpf_n = s->ctr[HR_CTR_SELF_BPF_EVENTS],
-		.switches = s->ctr[HR_CTR_SWITCHES]};
+		.switches = s->ctr[HR_CTR_SWITCHES],
+		.reads = e->reads};
 	char reason[HR_REASON_LEN];
 	enum hr_shed what;
 	bool shed;

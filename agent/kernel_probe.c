@@ -63,20 +63,32 @@ static void probe_lockdown(struct hr_kernel_facts *f)
 	f->locked_down = strstr(text, "[confidentiality]") != NULL;
 }
 
-static bool has_member(const struct btf *btf, const char *type, const char *member)
+/* Type of a member of the struct @id; negative: no such member. */
+static int member_type(const struct btf *btf, int id, const char *member)
 {
-	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
-	const struct btf_type *t;
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, (__u32)id);
 	const struct btf_member *m;
 
-	if (id < 0)
-		return false;
-	t = btf__type_by_id(btf, (__u32)id);
+	if (!t || !btf_is_struct(t))
+		return -1;
 	m = btf_members(t);
 	for (int i = 0; i < btf_vlen(t); i++)
 		if (strcmp(btf__name_by_offset(btf, m[i].name_off), member) == 0)
-			return true;
-	return false;
+			return (int)m[i].type;
+	return -1;
+}
+
+static bool has_member(const struct btf *btf, const char *type, const char *member)
+{
+	return member_type(btf, btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT), member) >= 0;
+}
+
+/* When data came last, in a struct without a name. */
+static bool has_receive_times(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "inet_connection_sock", BTF_KIND_STRUCT);
+
+	return member_type(btf, member_type(btf, id, "icsk_ack"), "lrcvtime") >= 0;
 }
 
 static uint32_t struct_bytes(const struct btf *btf, const char *type)
@@ -179,6 +191,7 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 	ret_facts->has_btf = true;
 	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
 	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
+	ret_facts->receive_times = has_receive_times(btf);
 	/* The guard of tracepoints' programs and this function came with one commit, 05b24ff9b2cf
 	 * (6.1). */
 	ret_facts->no_nesting =

@@ -131,6 +131,23 @@ struct hr_last {
 #define HR_BURST_WAIT(burst) ((burst) >> HR_LAST_PART_BITS << HR_LAST_PART_UNIT)
 #define HR_BURST_CPU(burst)  (((burst) & ((1ULL << HR_LAST_PART_BITS) - 1)) << HR_LAST_PART_UNIT)
 
+/*
+ * Who reads from TCP, by tid & 1023: pieces, as they were received, that a thread copied to its own
+ * memory.  A thread whose place another one wrote in the last HR_READER_KEEP_NS is not counted at
+ * all, so that two busy ones do not chase each other; one that takes a place over starts at 0.
+ */
+#define HR_READERS_N      1024
+#define HR_READER_KEEP_NS 2000000000ULL
+#define HR_READ_MOST_NS   60000000000ULL /* what seems to have waited longer is not believed */
+
+struct hr_reader { /* modulo 2^32 */
+	uint32_t tid;
+	uint32_t at; /* jiffies when it was written last */
+	uint32_t n;  /* reads */
+	uint32_t
+		late; /* of data that came in the midst of its burst, more than HR_LATE_NS before */
+};
+
 /* --- disk ----------------------------------------------------------------- */
 
 #define HR_INFLIGHT_SHIFT                                                                          \
@@ -283,6 +300,7 @@ struct hr_task_rec { /* one record of the iterator; field for field struct hr_ta
 	uint64_t oncpu_ns;
 	uint64_t wait_ns;
 	uint64_t cgroup;
+	uint32_t reads, reads_late; /* 0: the agent fills them in */
 	char comm[HR_COMM_LEN];
 	char group[HR_GROUP_LEN];
 };
@@ -300,6 +318,7 @@ _Static_assert(__builtin_offsetof(struct hr_cpu_cell, resync) == 64, "the hot li
 _Static_assert(__builtin_offsetof(struct hr_cpu_cell, quick) == 128, "quick ones on lines");
 _Static_assert(__builtin_offsetof(struct hr_cpu_cell, slot) == HR_PAGE, "slots on pages");
 _Static_assert(sizeof(struct hr_cpu_cell) == 3 * HR_PAGE, "12 KiB per CPU");
+_Static_assert(sizeof(struct hr_reader) == 16, "four to a cache line");
 _Static_assert(__builtin_offsetof(struct hr_disk_cell, slot) % 64 == 0, "slots on lines");
 _Static_assert(
 	2 * (1 << HR_RUN_MAX) <= HR_GATE_LEFT, "the rest of a run and the next in eight bits");

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * CPU: one hook, sched_switch.  On-CPU time, run-queue wait and wake-charged work
+ * CPU: sched_switch.  On-CPU time, run-queue wait and wake-charged work
  * per time slot; wake-to-sleep bursts; no wakeup hook, no map keyed by task
- * (kernel-signals 3.1-3.4, answer-model 4.1).
+ * (kernel-signals 3.1-3.4, answer-model 4.1).  And what waited for a thread at work: its
+ * reads from TCP, which is here because a burst's age is.
  *
  * The event comes before the scheduler's own accounting.  So at switch-in a task's
  * run_delay lacks the wait that ends now, and at switch-out it has it: the wait of
  * a stint is known when the stint ends, and lies just before it.
  *
- * Runs with interrupts off and writes only its CPU's cell, so plain stores do.
+ * The switch runs with interrupts off and writes only its CPU's cell, so plain stores do.
  */
 #include "bpf/kernel.h"
 #include "bpf/cell.h"
@@ -17,6 +18,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 struct hr_last hr_last[HR_LAST_N] __attribute__((aligned(64)));
+struct hr_reader hr_readers[HR_READERS_N] __attribute__((aligned(64)));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -32,6 +34,7 @@ struct {
 } hr_stints SEC(".maps");
 
 uint64_t hr_stints_lost;
+uint32_t hr_tick_ns; /* between two jiffies; set before load */
 
 /*
  * What an interval is counted as: which word of the slots it is added to, how far left, and
@@ -497,4 +500,90 @@ SEC("raw_tp/sched_switch")
 int on_switch3_raw(unsigned long long *ctx)
 {
 	return on_switch(false, false, ctx);
+}
+
+/* --- reads from TCP --------------------------------------------------------- */
+
+/*
+ * Age of the burst of the cell's task.  In its first stint: since it got the CPU; what came
+ * while it slept and waited for that is the run queue's matter.  In a later one the waits in its
+ * midst count, and with them, since they are not told apart any more, the first.
+ */
+static __always_inline uint64_t burst_age(const struct hr_cpu_cell *c)
+{
+	struct task_struct *p = (struct task_struct *)c->task;
+	uint64_t ran = bpf_ktime_get_ns() - c->since, w;
+
+	if ((int64_t)ran < 0) /* the runqueue's clock is ahead by what is left of its calibration */
+		ran = 0;
+	if (!c->burst)
+		return ran;
+	w = BPF_CORE_READ(p, sched_info.run_delay) - c->run_delay;
+	if ((int64_t)w < 0)
+		w = 0;
+	return ran + w + HR_BURST_WAIT(c->burst) + HR_BURST_CPU(c->burst);
+}
+
+/*
+ * Whether what thread @tid reads now and came @ticks ago waited for its work, all that time.  Ticks
+ * are coarse: one of slack.
+ */
+static __noinline uint32_t waited_for_work(uint32_t tid, uint32_t ticks)
+{
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
+	uint64_t waited = (uint64_t)ticks * hr_tick_ns;
+
+	if (waited <= HR_LATE_NS || waited > HR_READ_MOST_NS)
+		return 0;
+	if (!c || c->pid != tid) /* its switch-in was missed */
+		return 0;
+	return waited <= burst_age(c) + hr_tick_ns;
+}
+
+/* False: the place of @tid is another's who still reads. */
+static __noinline uint32_t take_place(uint32_t tid, uint32_t tick)
+{
+	struct hr_reader *e = &hr_readers[tid & (HR_READERS_N - 1)];
+
+	if ((uint64_t)(tick - e->at) * hr_tick_ns < HR_READER_KEEP_NS)
+		return 0;
+	e->n = 0;
+	e->late = 0;
+	*(volatile uint32_t *)&e->tid = tid; /* last: who sees it sees the other two */
+	return 1;
+}
+
+/*
+ * The current thread copies a piece of what TCP received: once for each segment, or for each read
+ * of a part of one.  The socket has the time of the last segment that came, so a piece behind
+ * which more came looks younger than it is: late ones are too few, never too many.
+ */
+static __always_inline int on_read(unsigned long long *ctx)
+{
+	struct inet_connection_sock *sk = (struct inet_connection_sock *)ctx[0];
+	uint32_t tid = (uint32_t)bpf_get_current_pid_tgid(), tick = (uint32_t)bpf_jiffies64();
+	uint32_t came = BPF_CORE_READ(sk, icsk_ack.lrcvtime);
+	struct hr_reader *e = &hr_readers[tid & (HR_READERS_N - 1)];
+
+	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))
+		return 0;
+	e->at = tick;
+	e->n++;
+	/* two ticks are 10 ms at 100 a second, and nothing needs to be read to know it */
+	if (UNLIKELY(tick - came > 1) && waited_for_work(tid, tick - came))
+		e->late++;
+	return 0;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int on_read_btf(unsigned long long *ctx)
+{
+	return on_read(ctx);
+}
+
+SEC("raw_tp/tcp_rcv_space_adjust")
+int on_read_raw(unsigned long long *ctx)
+{
+	return on_read(ctx);
 }

@@ -166,6 +166,12 @@ struct net_device___ns {
 	struct possible_net___net nd_net;
 };
 
+struct inet_connection_sock { /* cpu; only with CONFIG_INET: no tracepoint of TCP without */
+	struct {
+		uint32_t lrcvtime; /* jiffies when data came last */
+	} icsk_ack;
+};
+
 struct sk_buff { /* net */
 	unsigned int len;
 	struct net_device *dev;

@@ -59,7 +59,7 @@ struct hr_facts {
 /* Shedding order when over budget, first to go first. */
 enum hr_shed {
 	HR_SHED_BURST = 0, /* burst recorder */
-	HR_SHED_NET,       /* receive and transmit hooks */
+	HR_SHED_NET,       /* receive, transmit and read hooks */
 	HR_SHED_DISK,
 	HR_SHED_SCHED, /* last: the switch hook */
 	HR_SHED_N,

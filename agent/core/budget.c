@@ -24,14 +24,15 @@ static double hook_ns(const struct hr_budget *b, const struct hr_budget_sample *
 	double ns = 0;
 
 	if (b->ns_per_event > 0)
-		return b->ns_per_event * (double)(s->switches + s->packets + s->ios);
+		return b->ns_per_event * (double)(s->switches + s->packets + s->ios + s->reads);
 	if (b->loaded & ~b->shed & 1u << HR_SHED_SCHED)
 		ns += (double)s->switches * HR_BUDGET_SWITCH_NS;
 	if (b->loaded & ~b->shed & 1u << HR_SHED_NET)
 		ns += (double)s->packets * HR_BUDGET_PACKET_NS;
 	if (b->loaded & ~b->shed & 1u << HR_SHED_DISK)
 		ns += (double)s->ios * HR_BUDGET_IO_NS;
-	return ns;
+	/* counted while the hook is there, and only then */
+	return ns + (double)s->reads * HR_BUDGET_READ_NS;
 }
 
 double hr_budget_limit(const struct hr_budget *b, uint32_t cpus)

@@ -18,6 +18,7 @@
 #define HR_BUDGET_SWITCH_NS 180
 #define HR_BUDGET_PACKET_NS 100
 #define HR_BUDGET_IO_NS     110
+#define HR_BUDGET_READ_NS   100
 /* Windows in a row over budget before a hook goes: one busy minute is not a verdict. */
 #define HR_BUDGET_OVER_WINDOWS 6
 /* Further over than this many times the budget, a window counts as three: 20 s are enough then. */
@@ -29,7 +30,7 @@ struct hr_budget_sample {
 	uint64_t cpu_us; /* user space */
 	bool has_bpf;    /* the next two were measured */
 	uint64_t bpf_ns, bpf_n;
-	uint64_t switches, packets, ios; /* events of the window */
+	uint64_t switches, packets, ios, reads; /* events of the window */
 };
 
 struct hr_budget {

@@ -46,6 +46,8 @@ static const char *missing_field(const struct hr_kernel_facts *f, enum hr_hook h
 		return "kernel built without CONFIG_SCHED_INFO";
 	if (h == HR_HOOK_BLOCK && !f->request_times)
 		return "kernel's struct request has no start_time_ns";
+	if (h == HR_HOOK_READ && !f->receive_times)
+		return "kernel's struct inet_connection_sock has no icsk_ack.lrcvtime";
 	return NULL;
 }
 

@@ -20,6 +20,7 @@
 	X(RECEIVE, "netif_receive_skb")                                                            \
 	X(XMIT, "net_dev_start_xmit")                                                              \
 	X(RETRANS, "tcp_retransmit_skb")                                                           \
+	X(READ, "tcp_rcv_space_adjust")                                                            \
 	X(RECLAIM_BEGIN, "mm_vmscan_direct_reclaim_begin")                                         \
 	X(RECLAIM_END, "mm_vmscan_direct_reclaim_end")                                             \
 	X(VICTIM, "mark_victim")                                                                   \
@@ -47,6 +48,7 @@ struct hr_kernel_facts {
 	bool cap_sys_admin;
 	bool sched_info;            /* task_struct.sched_info.run_delay */
 	bool request_times;         /* request.start_time_ns */
+	bool receive_times;         /* inet_connection_sock.icsk_ack.lrcvtime */
 	bool no_nesting;            /* a program on a tracepoint is not run within itself */
 	bool locked_down;           /* kernel lockdown "confidentiality" refuses BPF reads */
 	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */

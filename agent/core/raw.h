@@ -74,13 +74,15 @@ struct hr_take {
 	struct hr_take_mem mem;
 };
 
-/* One thread as the iterator (or /proc) saw it; running totals since its start. */
+/* One thread as the iterator (or /proc) saw it; times are running totals since its start. */
 struct hr_task {
 	uint32_t pid, tid; /* tgid, pid of the kernel */
 	uint64_t start_ns; /* with tid: identity; tids are reused */
 	uint64_t oncpu_ns; /* sum_exec_runtime */
 	uint64_t wait_ns;  /* sched_info.run_delay */
 	uint64_t cgroup;   /* kernfs id of its cgroup (rung file: hash of its path), 0 unknown */
+	/* since the snapshot before, as struct hr_top has them; 0, 0: none, or not known */
+	uint32_t reads, reads_late;
 	char comm[HR_COMM_LEN];
 	char group[HR_GROUP_LEN]; /* last part of the cgroup's path; "" in the root */
 };

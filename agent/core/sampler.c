@@ -18,7 +18,7 @@
 #define SLOW_SIGNALS                                                                               \
 	(HR_SIG_BIT(HR_SIG_CPU_QUOTA) | HR_SIG_BIT(HR_SIG_MEMCG) | HR_SIG_BIT(HR_SIG_THREADS) |    \
 		HR_SIG_BIT(HR_SIG_QDISC) | HR_SIG_BIT(HR_SIG_EVENT_NS) | HR_SIG_BIT(HR_SIG_FS) |   \
-		HR_SIG_BIT(HR_SIG_TCP_RTT))
+		HR_SIG_BIT(HR_SIG_TCP_RTT) | HR_SIG_BIT(HR_SIG_READS))
 
 /*
  * Totals read once a window (raw.brief), but for those of them that a hook counts at each tick.

@@ -281,6 +281,8 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 		top->tid = hottest->tid;
 		top->oncpu_ms = to_ms(hot[k].oncpu_us);
 		top->wait_ms = to_ms(hot[k].wait_us);
+		top->reads = hottest->reads;
+		top->reads_late = hottest->reads_late;
 		memcpy(top->comm, hottest->comm, HR_COMM_LEN);
 		top->comm[HR_COMM_LEN - 1] = '\0';
 	}

@@ -29,6 +29,7 @@ static const struct source source_of[HR_SIG_N] = {
 	[HR_SIG_NET_LOCAL] = {NULL, "/proc/net/dev"},
 	[HR_SIG_TCP_RETRANS] = {"tcp_retransmit_skb", "/proc/net/snmp"},
 	[HR_SIG_TCP_RTT] = {NULL, "sock_diag"},
+	[HR_SIG_READS] = {"tcp_rcv_space_adjust", NULL},
 	[HR_SIG_NETSTAT] = {NULL, "/proc/net/netstat"},
 	[HR_SIG_QDISC] = {NULL, "rtnetlink"},
 	[HR_SIG_RECLAIM] = {"mm_vmscan_direct_reclaim", NULL},
