@@ -11,14 +11,14 @@
 
 #include "collector/core/allow.h"
 
-#define WORKERS_M    1.15 /* as serial's: what its rows in tests/truth are off by */
-#define CLUMP        6    /* late ones come in rows (stage2.c) */
-#define LATE_LEAST   3    /* fewer are no queue, but an accident */
-#define HOT_U        0.1  /* of a thread; 8 times 0.1 is 0.8 */
-#define U_MAX        0.95 /* a thread busier than that is at its end */
-#define BY_CHANCE    0.5  /* of u: more of them late came together, not by chance */
-#define PER_CPU      2    /* equals for each CPU, at most: more are no event loops */
-#define GAIN_BY_CPUS 1.25 /* from it on what they wait for CPUs is why (verdict.c) */
+#define WORKERS_M    1.15        /* as serial's: what its rows in tests/truth are off by */
+#define CLUMP        6           /* late ones come in rows (stage2.c) */
+#define LATE_LEAST   (2 * CLUMP) /* fewer may be one accident: a CPU that stood still */
+#define HOT_U        0.1         /* of a thread; 8 times 0.1 is 0.8 */
+#define U_MAX        0.95        /* a thread busier than that is at its end */
+#define BY_CHANCE    0.5         /* of u: more of them late came together, not by chance */
+#define PER_CPU      2           /* equals for each CPU, at most: more are no event loops */
+#define GAIN_BY_CPUS 1.25        /* from it on what they wait for CPUs is why (verdict.c) */
 
 static bool same_program(const struct hr_use *a, const struct hr_use *b)
 {

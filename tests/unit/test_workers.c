@@ -89,11 +89,11 @@ static void below_the_limit_they_bound_what_fits(void **state)
 	struct bench *b = *state;
 	struct hr_workers w;
 
-	/* 0.6 of the break: 10 of 14,400 waited */
-	workers(b, 2, 350, 340, 7200, 5);
+	/* 0.6 of the break: 20 of 28,800 waited */
+	workers(b, 2, 350, 340, 14400, 10);
 	assert_true(hr_workers_of(&b->x, &w));
-	fx_near(w.reads, 14400, 0);
-	fx_near(w.late, 10, 0);
+	fx_near(w.reads, 28800, 0);
+	fx_near(w.late, 20, 0);
 	assert_true(w.now.likely.v > 1.5 && w.now.likely.v < 1.85);
 	assert_true(w.now.at_least.v > 1.2 && w.now.at_least.v < 1.5);
 }
@@ -104,7 +104,7 @@ static void what_tells_nothing_changes_nothing(void **state)
 	struct bench *b = *state;
 	struct hr_workers w;
 
-	workers(b, 2, 660, 610, 4100, 1); /* two in all: an accident */
+	workers(b, 2, 660, 610, 4100, 5); /* ten in all: they may be one row */
 	assert_false(hr_workers_of(&b->x, &w));
 	workers(b, 2, 50, 40, 4100, 30); /* hardly busy */
 	assert_false(hr_workers_of(&b->x, &w));
