@@ -192,6 +192,7 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
 	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
 	ret_facts->receive_times = has_receive_times(btf);
+	ret_facts->read_cast = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) >= 0;
 	/* The guard of tracepoints' programs and this function came with one commit, 05b24ff9b2cf
 	 * (6.1). */
 	ret_facts->no_nesting =

@@ -525,18 +525,16 @@ static __always_inline uint64_t burst_age(const struct hr_cpu_cell *c)
 }
 
 /*
- * Whether what thread @tid reads now and came @ticks ago waited for its work, all that time.  Ticks
- * are coarse: one of slack.
+ * Whether what the cell's thread reads now and came @ticks ago waited for its work, all that time.
+ * Ticks are coarse: one of slack.
  */
-static __noinline uint32_t waited_for_work(uint32_t tid, uint32_t ticks)
+static __noinline uint32_t waited_for_work(const struct hr_cpu_cell *c, uint32_t ticks)
 {
-	uint32_t cpu = bpf_get_smp_processor_id();
-	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
 	uint64_t waited = (uint64_t)ticks * hr_tick_ns;
 
 	if (waited <= HR_LATE_NS || waited > HR_READ_MOST_NS)
 		return 0;
-	if (!c || c->pid != tid) /* its switch-in was missed */
+	if ((uint32_t)bpf_get_current_pid_tgid() != c->pid) /* its switch-in was missed */
 		return 0;
 	return waited <= burst_age(c) + hr_tick_ns;
 }
@@ -557,33 +555,45 @@ static __noinline uint32_t take_place(uint32_t tid, uint32_t tick)
 /*
  * The current thread copies a piece of what TCP received: once for each segment, or for each read
  * of a part of one.  The socket has the time of the last segment that came, so a piece behind
- * which more came looks younger than it is: late ones are too few, never too many.
+ * which more came looks younger than it is: late ones are too few, never too many.  Whose thread it
+ * is says the cell, in half the time of the helper.
  */
-static __always_inline int on_read(unsigned long long *ctx)
+static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 {
-	struct inet_connection_sock *sk = (struct inet_connection_sock *)ctx[0];
-	uint32_t tid = (uint32_t)bpf_get_current_pid_tgid(), tick = (uint32_t)bpf_jiffies64();
-	uint32_t came = BPF_CORE_READ(sk, icsk_ack.lrcvtime);
-	struct hr_reader *e = &hr_readers[tid & (HR_READERS_N - 1)];
+	uint32_t cpu = bpf_get_smp_processor_id(), tick = (uint32_t)bpf_jiffies64(), waited, tid;
+	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
+	struct hr_reader *e;
 
+	if (!c || UNLIKELY(!c->pid)) /* idle: an interrupt reads for somebody */
+		return 0;
+	tid = c->pid;
+	e = &hr_readers[tid & (HR_READERS_N - 1)];
 	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))
 		return 0;
 	e->at = tick;
 	e->n++;
+	waited = tick - hr_data_came(cast, (void *)ctx[0]);
 	/* two ticks are 10 ms at 100 a second, and nothing needs to be read to know it */
-	if (UNLIKELY(tick - came > 1) && waited_for_work(tid, tick - came))
+	if (UNLIKELY(waited > 1) && waited_for_work(c, waited))
 		e->late++;
 	return 0;
 }
 
+/* Two of this rung as well: hr_data_came(). */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int on_read_btf(unsigned long long *ctx)
 {
-	return on_read(ctx);
+	return on_read(true, ctx);
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int on_read_probe_btf(unsigned long long *ctx)
+{
+	return on_read(false, ctx);
 }
 
 SEC("raw_tp/tcp_rcv_space_adjust")
 int on_read_raw(unsigned long long *ctx)
 {
-	return on_read(ctx);
+	return on_read(false, ctx);
 }

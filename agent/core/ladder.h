@@ -49,6 +49,7 @@ struct hr_kernel_facts {
 	bool sched_info;            /* task_struct.sched_info.run_delay */
 	bool request_times;         /* request.start_time_ns */
 	bool receive_times;         /* inet_connection_sock.icsk_ack.lrcvtime */
+	bool read_cast;             /* a program may read a struct sock as what it is part of */
 	bool no_nesting;            /* a program on a tracepoint is not run within itself */
 	bool locked_down;           /* kernel lockdown "confidentiality" refuses BPF reads */
 	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */

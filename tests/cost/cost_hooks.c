@@ -7,8 +7,8 @@
  * the difference between two visits of the same pass.  Neighbours that slow a pass down
  * slow both, so the interval around the median shrinks with the passes on a busy machine too.
  *
- *	cost_hooks switch|packet|block [-d DISK] [-c CPU] [-n PASSES] [-s MS] -o DIR -e EMPTY
- *MODE... cost_hooks hold-switch|hold-packet|hold-block ... MODE     keeps one mode on until a
+ *	cost_hooks switch|packet|block|read|late [-d DISK] [-c CPU] [-n PASSES] [-s MS] -o DIR -e
+ *EMPTY MODE... cost_hooks hold-switch|hold-packet|hold-block ... MODE     keeps one mode on until a
  *signal cost_hooks maps -o DIR CPUS...                             map bytes by possible CPUs
  *
  * MODE: none, empty, clock (reads it and no more), headroom, NAME@DIR of another build of
@@ -140,7 +140,7 @@ static void difference(unsigned i, int base, double ret[3])
 
 static void report(void)
 {
-	static const char *const unit[LOAD_N] = {"switch", "request", "packet"};
+	static const char *const unit[LOAD_N] = {"switch", "request", "packet", "read", "read"};
 	int none = index_of("none"), empty = index_of("empty");
 	double per_run = empty >= 0 && body_n[empty] > 0 ? body_ns[empty] / body_n[empty] : 0;
 
@@ -196,7 +196,7 @@ static void add_mode(char *text)
 
 static bool set_load(const char *word)
 {
-	static const char *const word_of[LOAD_N] = {"switch", "block", "packet"};
+	static const char *const word_of[LOAD_N] = {"switch", "block", "packet", "read", "late"};
 
 	arg.hold = strncmp(word, "hold-", 5) == 0;
 	for (int i = 0; i < LOAD_N; i++)

@@ -31,6 +31,12 @@ int empty_xmit(unsigned long long *ctx)
 	return 0;
 }
 
+SEC("tp_btf/tcp_rcv_space_adjust")
+int empty_read(unsigned long long *ctx)
+{
+	return 0;
+}
+
 SEC("tp_btf/sched_switch")
 int clock_switch(unsigned long long *ctx)
 {
@@ -51,6 +57,12 @@ int clock_receive(unsigned long long *ctx)
 
 SEC("tp_btf/net_dev_start_xmit")
 int clock_xmit(unsigned long long *ctx)
+{
+	return bpf_ktime_get_ns() == 1;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int clock_read(unsigned long long *ctx)
 {
 	return bpf_ktime_get_ns() == 1;
 }

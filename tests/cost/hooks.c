@@ -25,7 +25,7 @@
 #define SETTLED_MS 300
 #define START_MS   15000
 
-static const char *const object_of[LOAD_N] = {"cpu", "disk", "net"};
+static const char *const object_of[LOAD_N] = {"cpu", "disk", "net", "cpu", "cpu"};
 
 enum kind {
 	KIND_HEADROOM,
@@ -39,6 +39,11 @@ static const char *const programs_of[LOAD_N][KIND_N][2] = {
 	[LOAD_BLOCK] = {{"on_complete_btf"}, {"empty_complete"}, {"clock_complete"}},
 	[LOAD_PACKET] = {{"on_receive_btf", "on_xmit_btf"}, {"empty_receive", "empty_xmit"},
 		{"clock_receive", "clock_xmit"}},
+	/* with the switch hook, of which a late read asks how old a burst is */
+	[LOAD_READ] = {{"on_read_btf", "on_switch_btf"}, {"empty_read", "empty_switch"},
+		{"clock_read", "clock_switch"}},
+	[LOAD_LATE] = {{"on_read_btf", "on_switch_btf"}, {"empty_read", "empty_switch"},
+		{"clock_read", "clock_switch"}},
 };
 
 static enum kind kind_of(const struct mode *m)
@@ -114,7 +119,9 @@ static void set_var(
 static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint32_t devs)
 {
 	static struct hr_kernel_facts facts;
-	static const char *const cells[LOAD_N] = {"hr_cpu_cells", "hr_disk_cells", "hr_nic_cells"};
+	static const char *const cells[LOAD_N] = {
+		"hr_cpu_cells", "hr_disk_cells", "hr_nic_cells", "hr_cpu_cells", "hr_cpu_cells"};
+	uint32_t tick = hr_clock_tick_ns();
 
 	hr_kernel_probe(&facts);
 	(void)bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, cells[load]), cpus * devs);
@@ -131,13 +138,11 @@ static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint3
 		}
 		set_var(obj, section, "hr_op_class", facts.op_class, sizeof facts.op_class);
 		set_var(obj, section, "hr_flags_sync", &facts.flags_sync, sizeof facts.flags_sync);
-	} else {
-		uint32_t tick = hr_clock_tick_ns();
-
+	} else if (load == LOAD_PACKET) {
 		if (!has_var(obj, ".bss", "hr_nics", &devs, sizeof devs))
 			set_var(obj, ".rodata", "hr_nics", &devs, sizeof devs); /* old */
-		(void)has_var(obj, ".bss", "hr_tick_ns", &tick, sizeof tick);
 	}
+	(void)has_var(obj, ".bss", "hr_tick_ns", &tick, sizeof tick);
 }
 
 static struct bpf_object *open_object(const char *dir, const char *name)
@@ -369,11 +374,11 @@ static uint64_t bytes_of(struct bpf_object *obj)
 
 uint64_t hooks_map_bytes(const char *dir, uint32_t cpus, uint32_t disks, uint32_t nics)
 {
-	const uint32_t devs[LOAD_N] = {1, disks, nics};
+	const uint32_t devs[LOAD_READ] = {1, disks, nics};
 	struct bpf_object *obj;
 	uint64_t bytes = 0;
 
-	for (int i = 0; i < LOAD_N; i++) {
+	for (int i = 0; i < LOAD_READ; i++) {
 		obj = open_object(dir, object_of[i]);
 		prepare(obj, (enum load)i, cpus, devs[i]);
 		bytes += bytes_of(obj);

@@ -14,6 +14,8 @@ enum load {
 	LOAD_SWITCH,
 	LOAD_BLOCK,
 	LOAD_PACKET,
+	LOAD_READ, /* from here on: the object of LOAD_SWITCH */
+	LOAD_LATE, /* reads of data that waited */
 	LOAD_N
 };
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pipe ping-pong, direct reads, datagrams to oneself; see loads.h. */
+/* Pipe ping-pong, direct reads, datagrams and TCP to oneself; see loads.h. */
 #include "tests/cost/loads.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,9 @@
 #define ROUND_TRIPS 100
 #define READS       50
 #define DATAGRAMS   300
+#define PIECES      100
+#define LATE_PIECES 500
+#define LATE_NS     14000000ULL /* more than 10 ms by ticks of 4 */
 
 #define BLOCK 4096
 
@@ -29,7 +33,8 @@ static struct {
 	int disk;
 	uint64_t blocks, next;
 	void *buffer;
-	int socket;
+	int socket; /* of a connection: the end that is read */
+	int sender;
 } l;
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -95,6 +100,25 @@ static void init_packet(void)
 		die("socket");
 }
 
+static void init_read(void)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof a;
+	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	l.sender = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (door < 0 || l.sender < 0 || bind(door, (struct sockaddr *)&a, sizeof a) < 0 ||
+		listen(door, 1) < 0 || getsockname(door, (struct sockaddr *)&a, &len) < 0 ||
+		connect(l.sender, (struct sockaddr *)&a, len) < 0 ||
+		setsockopt(l.sender, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
+		die("socket");
+	l.socket = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+	if (l.socket < 0)
+		die("accept");
+	close(door);
+}
+
 void load_init(enum load load, const struct load_opts *o)
 {
 	cpu_set_t set;
@@ -108,8 +132,10 @@ void load_init(enum load load, const struct load_opts *o)
 		init_switch();
 	else if (load == LOAD_BLOCK)
 		init_block(o->disk);
-	else
+	else if (load == LOAD_PACKET)
 		init_packet();
+	else
+		init_read();
 }
 
 void load_done(void)
@@ -148,11 +174,41 @@ static void packet_slice(void)
 			die("datagram");
 }
 
+static void read_slice(void)
+{
+	char data[64] = {0};
+
+	for (int i = 0; i < PIECES; i++)
+		if (send(l.sender, data, sizeof data, 0) != (ssize_t)sizeof data ||
+			recv(l.socket, data, sizeof data, 0) != (ssize_t)sizeof data)
+			die("tcp");
+}
+
+/* What waited for us while we were awake, byte by byte.  Returns when the first is read. */
+static uint64_t late_slice(void)
+{
+	char data[LATE_PIECES] = {0};
+	uint64_t t;
+
+	usleep(1); /* the switch hook is to see us come */
+	if (send(l.sender, data, sizeof data, 0) != (ssize_t)sizeof data)
+		die("tcp");
+	t = now_ns();
+	while (now_ns() - t < LATE_NS)
+		;
+	t = now_ns();
+	for (int i = 0; i < LATE_PIECES; i++)
+		if (recv(l.socket, data, 1, 0) != 1)
+			die("tcp");
+	return t;
+}
+
 uint64_t load_slice_events(void)
 {
-	return l.load == LOAD_SWITCH  ? 2 * ROUND_TRIPS
-	       : l.load == LOAD_BLOCK ? READS
-				      : 2 * DATAGRAMS;
+	static const uint64_t events[LOAD_N] = {
+		2 * ROUND_TRIPS, READS, 2 * DATAGRAMS, PIECES, LATE_PIECES};
+
+	return events[l.load];
 }
 
 double load_slice(void)
@@ -163,7 +219,11 @@ double load_slice(void)
 		switch_slice();
 	else if (l.load == LOAD_BLOCK)
 		block_slice();
-	else
+	else if (l.load == LOAD_PACKET)
 		packet_slice();
+	else if (l.load == LOAD_READ)
+		read_slice();
+	else
+		t = late_slice();
 	return (double)(now_ns() - t) / (double)load_slice_events();
 }

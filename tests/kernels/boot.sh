@@ -7,7 +7,8 @@ guest_mem=320M       # most of it the initramfs; asserted against what the answe
 guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500/s under emulation
 # stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2), guest_possible (CPUs), and
 guest_qemu=() # what QEMU is told
-guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life tests/bpf_test_pages)
+guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life tests/bpf_test_pages
+	tests/bpf_test_reads)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
 add_libraries() {
@@ -127,9 +128,9 @@ judge_pages() {
 judge() { # KERNEL CPUS
 	local rate
 	judge_tests
-	expects "the best rung everywhere" doctor '[.signals[] | select(.rung == "tp_btf") | .signal] | contains(["cpu_slots", "disk_io", "net_io", "reclaim", "tcp_retrans", "oom"])'
+	expects "the best rung everywhere" doctor '[.signals[] | select(.rung == "tp_btf") | .signal] | contains(["cpu_slots", "disk_io", "net_io", "reclaim", "tcp_retrans", "oom", "reads"])'
 	judge_pages
-	expects "raw_tp forced" doctor-raw_tp '[.signals[] | select(.rung == "tp_btf")] == [] and ([.signals[] | select(.rung == "raw_tp") | .signal] | contains(["cpu_slots", "disk_io", "net_io"]))'
+	expects "raw_tp forced" doctor-raw_tp '[.signals[] | select(.rung == "tp_btf")] == [] and ([.signals[] | select(.rung == "raw_tp") | .signal] | contains(["cpu_slots", "disk_io", "net_io", "reads"]))'
 	expects "files forced" doctor-file '[.signals[] | select(.rung == "tp_btf" or .rung == "raw_tp" or .rung == "iter")] == [] and ([.signals[] | select(.rung == "file")] | length > 10)'
 	expects "without BTF: files, and one reason" doctor-nobtf '[.signals[] | select(.signal == "cpu_slots") | .rung == "missing" and (.reason | test("no kernel BTF"))] == [true]'
 	expects "without BTF: an answer that names what is missing" answer-nobtf '.answer != "yes" and ([.resources[].missing[]?] | length > 0)'

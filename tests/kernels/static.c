@@ -62,6 +62,18 @@ static long look_up(const char *kind, const char *name)
 	return -1;
 }
 
+/* Whether the kernel has a struct @name: a field of it is in its manifest. */
+static bool has_type(const char *name)
+{
+	char key[256];
+	int n = snprintf(key, sizeof(key), "field %s.", name);
+
+	for (int i = 0; i < manifest.n; i++)
+		if (strncmp(manifest.line[i], key, (size_t)n) == 0)
+			return true;
+	return false;
+}
+
 /* --- objects --------------------------------------------------------------- */
 
 struct object {
@@ -258,6 +270,12 @@ static int judge(const struct object *o, struct relocation *r)
 		if (look_up("value", r->name) >= 0)
 			return 0;
 		printf("%s: %s: no enumerator %s\n", manifest.path, slash + 1, r->name);
+		return 1;
+	}
+	if (r->kind == BPF_CORE_TYPE_ID_TARGET) {
+		if (has_type(r->name))
+			return 0;
+		printf("%s: %s: no type %s\n", manifest.path, slash + 1, r->name);
 		return 1;
 	}
 	bytes = look_up("field", r->name);

@@ -32,6 +32,9 @@ static void cost_is_user_time_plus_events_by_the_table(void **state)
 	/* hooks that are not there cost nothing */
 	hr_budget_init(&b, 0.005, 0.002, 1u << HR_SHED_SCHED);
 	assert_true(fabs(hr_budget_cost(&b, &s) - 0.0028) < 1e-9);
+	/* reads are counted by their hook alone: 50 000 x 100 ns */
+	s.reads = 50000;
+	assert_true(fabs(hr_budget_cost(&b, &s) - 0.0033) < 1e-9);
 	s.dur_ms = 0;
 	assert_true(hr_budget_cost(&b, &s) == 0);
 }
@@ -49,6 +52,8 @@ static void a_measured_event_replaces_the_table(void **state)
 	assert_false(hr_budget_window(&b, &s, &what, reason));
 	s.has_bpf = false;
 	assert_true(fabs(hr_budget_cost(&b, &s) - 0.002) < 1e-9);
+	s.reads = 20000; /* and 2 ms of 10 s */
+	assert_true(fabs(hr_budget_cost(&b, &s) - 0.0022) < 1e-9);
 }
 
 /* 1 000 000 switches in 10 s = 0.018 + 0.001 of a CPU, budget 0.005. */

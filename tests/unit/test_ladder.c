@@ -12,7 +12,8 @@ static struct hr_kernel_facts good(void)
 	struct hr_kernel_facts f;
 
 	memset(&f, 0, sizeof(f));
-	f.has_btf = f.cap_bpf = f.cap_perfmon = f.sched_info = f.request_times = true;
+	f.has_btf = f.cap_bpf = f.cap_perfmon = f.sched_info = f.request_times = f.receive_times =
+		true;
 	for (int h = 0; h < HR_HOOK_N; h++) {
 		f.hook[h].exists = true;
 		f.hook[h].args = 1;
@@ -77,6 +78,14 @@ static void an_absent_tracepoint_or_field_is_named(void **state)
 	f.sched_info = false;
 	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_SWITCH, HR_RUNG_UNKNOWN, why), HR_RUNG_MISSING);
 	assert_string_equal(why, "kernel built without CONFIG_SCHED_INFO");
+	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_READ, HR_RUNG_UNKNOWN, why), HR_RUNG_TP_BTF);
+	f.receive_times = false;
+	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_READ, HR_RUNG_UNKNOWN, why), HR_RUNG_MISSING);
+	assert_string_equal(why, "kernel's struct inet_connection_sock has no icsk_ack.lrcvtime");
+	f.hook[HR_HOOK_READ].exists = false; /* CONFIG_INET off */
+	f.receive_times = true;
+	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_READ, HR_RUNG_UNKNOWN, why), HR_RUNG_MISSING);
+	assert_string_equal(why, "this kernel has no tracepoint tcp_rcv_space_adjust");
 }
 
 static void force_never_takes_a_better_rung(void **state)

@@ -255,6 +255,41 @@ static void threads_are_those_of_the_window(void **state)
 	assert_int_equal(s->n_top, 1); /* the agent itself is never hot */
 	assert_int_equal(s->top[0].tid, 5);
 	assert_int_equal(s->top[0].oncpu_ms, 3000);
+	assert_false(hr_has(s, HR_SIG_READS)); /* no hook */
+}
+
+/* Read with the threads: known when those are, and the hook was there when they were read. */
+static void reads_are_had_with_the_threads_and_the_hook(void **state)
+{
+	struct hr_task t = {.pid = 5, .tid = 5, .start_ns = 1, .reads = 900};
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	feed.take.have = BIT(HR_SIG_READS);
+	feed.raw.take = &feed.take;
+	feed.raw.task = &t;
+	feed.raw.n_task = 1;
+	tick_at(100 * S, &s);
+	for (uint64_t end = 110; end <= 130; end += 10) {
+		feed.raw.task = NULL;
+		run(end - 9, end - 1, &s);
+		t.oncpu_ns += S;
+		t.reads = 30;
+		t.reads_late = 2;
+		feed.raw.task = end < 130 ? &t : NULL;
+		if (end == 120) { /* shed; and nothing is claimed of what it had counted */
+			feed.take.have = 0;
+			t.reads = t.reads_late = 0;
+		}
+		assert_int_equal(tick_at(end * S, &s), 1);
+		assert_int_equal(hr_has(s, HR_SIG_THREADS), end < 130);
+		assert_int_equal(hr_has(s, HR_SIG_READS), end == 110);
+		if (end < 130) {
+			assert_int_equal(s->top[0].reads, end == 110 ? 30 : 0);
+			assert_int_equal(s->top[0].reads_late, end == 110 ? 2 : 0);
+		}
+	}
 }
 
 static void time_of_bpf_programs_counts_when_it_was_measured(void **state)
@@ -442,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_device_that_vanished_has_no_numbers),
 		cmocka_unit_test(cgroups_and_qdiscs_count_between_readings),
 		cmocka_unit_test(threads_are_those_of_the_window),
+		cmocka_unit_test(reads_are_had_with_the_threads_and_the_hook),
 		cmocka_unit_test(time_of_bpf_programs_counts_when_it_was_measured),
 		cmocka_unit_test(a_take_in_every_tick_gives_the_slot_signals),
 		cmocka_unit_test(a_device_the_hooks_do_not_count_has_no_hook_signals),

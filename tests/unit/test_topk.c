@@ -281,6 +281,29 @@ static void totals_that_went_back_are_no_growth(void **state)
 	assert_int_equal(r.top[0].wait_ms, 22);
 }
 
+/* They are growth already, and say nothing of who is hot. */
+static void reads_go_with_their_thread(void **state)
+{
+	struct hr_task a[] = {
+		task(1, 1, 0, 0, "reads"), task(2, 2, 0, 0, "computes"), task(3, 3, 0, 0, "cold")};
+
+	(void)state;
+	hr_topk_init(&t, 9);
+	a[0].reads = 999;
+	hr_topk_fold(&t, a, 3, false, &r);
+	a[0].oncpu_ns = 100 * MS;
+	a[0].reads = 40;
+	a[0].reads_late = 3;
+	a[1].oncpu_ns = 200 * MS;
+	a[2].reads = 100000;
+	assert_true(hr_topk_fold(&t, a, 3, false, &r));
+	assert_int_equal(r.n, 2);
+	assert_int_equal(r.top[0].tid, 2);
+	assert_int_equal(r.top[0].reads, 0);
+	assert_int_equal(r.top[1].reads, 40);
+	assert_int_equal(r.top[1].reads_late, 3);
+}
+
 static void names_of_the_full_length_end_in_a_nul(void **state)
 {
 	struct hr_task a[] = {task(1, 1, 0, 0, "")}, b[] = {task(1, 1, 19, 0, "")};
@@ -366,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_cut_snapshot_is_not_believed_nor_the_next_newcomer),
 		cmocka_unit_test(a_thread_listed_twice_counts_once),
 		cmocka_unit_test(totals_that_went_back_are_no_growth),
+		cmocka_unit_test(reads_go_with_their_thread),
 		cmocka_unit_test(names_of_the_full_length_end_in_a_nul),
 		cmocka_unit_test(the_table_holds_what_the_engine_hands_in),
 		cmocka_unit_test(a_full_table_refuses_and_counts),
