@@ -574,14 +574,15 @@ static const struct {
 			HR_SIG_BIT(HR_SIG_READS)},
 };
 
-void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what)
+uint64_t hr_bpf_shed(struct hr_bpf *b, enum hr_shed what)
 {
 	if ((unsigned)what >= HR_SHED_N)
-		return;
+		return 0;
 	for (int i = 0; i < 3; i++)
 		if (shed_table[what].hook[i] != HR_HOOK_N)
 			detach(b, shed_table[what].hook[i]);
 	b->have &= ~shed_table[what].signals;
 	if (!(b->have & HR_SIG_BIT(HR_SIG_REPLAY)))
 		hr_bpf_record(b, 0);
+	return shed_table[what].signals;
 }

@@ -101,8 +101,9 @@ uint32_t hr_bpf_running_since(const struct hr_bpf *b, uint64_t ns);
  */
 bool hr_bpf_running(const struct hr_bpf *b, uint32_t cpu, uint32_t *ret_seq, uint32_t *ret_pid);
 
-uint64_t hr_bpf_map_bytes(const struct hr_bpf *b);     /* memory of all maps, from fdinfo */
-void hr_bpf_shed(struct hr_bpf *b, enum hr_shed what); /* detaches; needs no rights */
+uint64_t hr_bpf_map_bytes(const struct hr_bpf *b); /* memory of all maps, from fdinfo */
+/* Detaches; needs no rights.  Returns the signals that went with it, as bits. */
+uint64_t hr_bpf_shed(struct hr_bpf *b, enum hr_shed what);
 
 /* Run time and count of all our programs; 0, 0 when the kernel does not measure. */
 void hr_bpf_run_stats(const struct hr_bpf *b, uint64_t *ret_ns, uint64_t *ret_n);

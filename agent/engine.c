@@ -467,21 +467,16 @@ static bool look_for_change(struct hr_engine *e, uint64_t now, uint64_t names)
 	return changed;
 }
 
-static void mark_shed(struct hr_facts *f, enum hr_shed what, const char *reason)
+/* Hooks that go, with the signals that they gave. */
+static void shed(struct hr_engine *e, enum hr_shed what, const char *reason)
 {
-	static const uint64_t signals[HR_SHED_N] = {
-		[HR_SHED_BURST] = HR_SIG_BIT(HR_SIG_REPLAY),
-		[HR_SHED_NET] = HR_SIG_BIT(HR_SIG_NET_IO) | HR_SIG_BIT(HR_SIG_READS),
-		[HR_SHED_DISK] = HR_SIG_BIT(HR_SIG_DISK_IO) | HR_SIG_BIT(HR_SIG_DISK_SYNC),
-		[HR_SHED_SCHED] = HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
-				  HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY) |
-				  HR_SIG_BIT(HR_SIG_READS),
-	};
+	uint64_t signals = hr_bpf_shed(e->bpf, what);
 
-	f->shed |= 1u << what;
+	e->facts.shed |= 1u << what;
 	for (int s = 0; s < HR_SIG_N; s++)
-		if (signals[what] & HR_SIG_BIT(s))
-			hr_host_facts_signal(f, (enum hr_signal)s, HR_RUNG_MISSING, reason);
+		if (signals & HR_SIG_BIT(s))
+			hr_host_facts_signal(&e->facts, (enum hr_signal)s, HR_RUNG_MISSING, reason);
+	(void)snprintf(e->status.why, sizeof e->status.why, "%s", reason);
 }
 
 static void note_status(
@@ -515,7 +510,7 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		.reads = e->reads};
 	char reason[HR_REASON_LEN];
 	enum hr_shed what;
-	bool shed;
+	bool over;
 
 	for (uint8_t i = 0; i < s->n_dev; i++) {
 		const struct hr_dev_summary *d = &s->dev[i];
@@ -527,13 +522,10 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		note_status(e, s, &b);
 		return;
 	}
-	shed = hr_budget_window(&e->budget, &b, &what, reason);
+	over = hr_budget_window(&e->budget, &b, &what, reason);
 	hr_sampler_hook_us(&e->sampler, hr_budget_hook_us(&e->budget, &b));
-	if (shed) {
-		hr_bpf_shed(e->bpf, what);
-		mark_shed(&e->facts, what, reason);
-		(void)snprintf(e->status.why, sizeof e->status.why, "%s", reason);
-	}
+	if (over)
+		shed(e, what, reason);
 	note_status(e, s, &b);
 }
 

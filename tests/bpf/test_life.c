@@ -243,7 +243,8 @@ static int with_two_rights_then_none(void)
 	hr_bpf_take(r->b, live_now(), t);
 	live_sleep_until(live_now() + 100000000);
 	hr_bpf_take(r->b, live_now(), t);
-	if (t->have & (HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_BURSTS)))
+	if (t->have & (HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_BURSTS) |
+			      HR_SIG_BIT(HR_SIG_READS)))
 		return 3;
 	if (!(t->have & HR_SIG_BIT(HR_SIG_DISK_IO)))
 		return 4;

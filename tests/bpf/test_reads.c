@@ -461,7 +461,8 @@ static void without_the_hook_nothing_is_claimed(void **state)
 	struct hr_task t;
 
 	(void)state;
-	hr_bpf_shed(live->b, HR_SHED_NET);
+	assert_int_equal(hr_bpf_shed(live->b, HR_SHED_NET),
+		HR_SIG_BIT(HR_SIG_NET_IO) | HR_SIG_BIT(HR_SIG_READS));
 	(void)reads_of(own_tid());
 	read_some(10);
 	t = reads_of(own_tid());
