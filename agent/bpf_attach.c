@@ -113,7 +113,7 @@ static const char *program_of(const struct hr_bpf *b, enum hr_hook h, enum hr_ru
 		return rung == HR_RUNG_RAW_TP ? "on_switch3_raw" : "on_switch3_btf";
 	if (h == HR_HOOK_BLOCK && rung != HR_RUNG_RAW_TP && !b->facts.no_nesting)
 		return "on_complete_nested_btf";
-	if (h == HR_HOOK_READ && rung != HR_RUNG_RAW_TP && !b->facts.read_cast)
+	if (h == HR_HOOK_READ && rung != HR_RUNG_RAW_TP && !b->facts.cast)
 		return "on_read_probe_btf";
 	return rung == HR_RUNG_RAW_TP ? programs[h].raw : programs[h].typed;
 }

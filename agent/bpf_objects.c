@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "agent/bpf_parts.h"
+#include "agent/kernel_probe.h"
 #include "proto/base/clock.h"
 
 #include "cpu.skel.h"
@@ -27,6 +28,8 @@ static void *open_cpu(struct hr_bpf *b, struct hr_part *p)
 		return NULL;
 	p->obj = k->obj;
 	k->bss->hr_tick_ns = hr_clock_tick_ns();
+	if (b->facts.cast) /* fails for want of memory alone; then the kernel refuses the program */
+		(void)hr_kernel_put_cast(&b->facts, k->progs.on_read_btf);
 	(void)bpf_map__set_max_entries(k->maps.hr_cpu_cells, b->view.cpus);
 	return k;
 }

@@ -5,14 +5,18 @@
  * that function prototype less the tracepoint's own data pointer.  Version
  * numbers are not asked: stable kernels backport (kernel-signals rule 2).
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 
 #include "agent/kernel_probe.h"
 #include "proto/cleanup.h"
@@ -158,6 +162,13 @@ static void probe_flags(const struct btf *btf, struct hr_kernel_facts *f)
 		f->flags_sync = sync | with;
 }
 
+static uint32_t function_id(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+
+	return id < 0 ? 0 : (uint32_t)id;
+}
+
 static void probe_hook(const struct btf *btf, enum hr_hook h, struct hr_hook_facts *ret)
 {
 	const struct btf_type *t;
@@ -192,11 +203,10 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 	ret_facts->sched_info = has_member(btf, "sched_info", "run_delay");
 	ret_facts->request_times = has_member(btf, "request", "start_time_ns");
 	ret_facts->receive_times = has_receive_times(btf);
-	ret_facts->read_cast = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) >= 0;
+	ret_facts->cast = function_id(btf, "bpf_rdonly_cast");
 	/* The guard of tracepoints' programs and this function came with one commit, 05b24ff9b2cf
 	 * (6.1). */
-	ret_facts->no_nesting =
-		btf__find_by_name_kind(btf, "bpf_prog_inc_misses_counter", BTF_KIND_FUNC) >= 0;
+	ret_facts->no_nesting = function_id(btf, "bpf_prog_inc_misses_counter") != 0;
 	probe_ops(btf, ret_facts->op_class);
 	probe_flags(btf, ret_facts);
 	ret_facts->page_bytes = struct_bytes(btf, "page");
@@ -205,4 +215,21 @@ void hr_kernel_probe(struct hr_kernel_facts *ret_facts)
 			probe_hook(btf, (enum hr_hook)h, &ret_facts->hook[h]);
 	ret_facts->hook[HR_HOOK_TASKS].exists =
 		btf__find_by_name_kind(btf, "bpf_iter__task", BTF_KIND_STRUCT) >= 0;
+}
+
+int hr_kernel_put_cast(const struct hr_kernel_facts *facts, struct bpf_program *prog)
+{
+	size_t n = bpf_program__insn_cnt(prog);
+	HR_CLEANUP(hr_freep) struct bpf_insn *insn = malloc(n * sizeof(*insn));
+
+	if (!insn)
+		return -ENOMEM;
+	memcpy(insn, bpf_program__insns(prog), n * sizeof(*insn));
+	for (size_t i = 0; i < n; i++)
+		if (insn[i].code == (BPF_JMP | BPF_CALL) && insn[i].src_reg == 0 &&
+			insn[i].imm == HR_CALL_CAST) {
+			insn[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
+			insn[i].imm = (int32_t)facts->cast;
+		}
+	return bpf_program__set_insns(prog, insn, n);
 }

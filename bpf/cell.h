@@ -140,6 +140,13 @@ struct hr_last {
 #define HR_READER_KEEP_NS 2000000000ULL
 #define HR_READ_MOST_NS   60000000000ULL /* what seems to have waited longer is not believed */
 
+/*
+ * Stands for the call of bpf_rdonly_cast in a program, until the agent puts that in.  libbpf would
+ * do it, but looks for one that the kernel lacks in the BTF of modules, which only CAP_SYS_ADMIN
+ * may list, and then gives up the whole object.
+ */
+#define HR_CALL_CAST 0x68720000
+
 struct hr_reader { /* modulo 2^32 */
 	uint32_t tid;
 	uint32_t at; /* jiffies when it was written last */

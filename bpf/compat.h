@@ -125,8 +125,9 @@ static __always_inline uint32_t hr_netns_inode(const bool typed, struct net_devi
 	return HR_READ(typed, net, ns.inum);
 }
 
-/* From 6.2 (a35b9af4ec2c): the address as a pointer of another type, which costs nothing. */
-extern void *bpf_rdonly_cast(const void *obj, uint32_t btf_id) __ksym __weak;
+/* bpf_rdonly_cast, from 6.2 on (a35b9af4ec2c): the address as a pointer of another type, for
+ * nothing. */
+static void *(*const hr_cast)(const void *obj, uint32_t btf_id) = (void *)HR_CALL_CAST;
 
 /*
  * When data came last to the TCP socket @sk, jiffies.  The tracepoint hands over its first part, a
@@ -139,7 +140,7 @@ static __always_inline uint32_t hr_data_came(const bool cast, void *sk)
 
 	if (!cast)
 		return BPF_CORE_READ(icsk, icsk_ack.lrcvtime);
-	icsk = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct inet_connection_sock));
+	icsk = hr_cast(sk, bpf_core_type_id_kernel(struct inet_connection_sock));
 	return icsk->icsk_ack.lrcvtime;
 }
 

@@ -46,10 +46,10 @@ struct hr_kernel_facts {
 	bool has_btf;              /* /sys/kernel/btf/vmlinux readable and parsed */
 	bool cap_bpf, cap_perfmon; /* effective, CAP_SYS_ADMIN counts for both */
 	bool cap_sys_admin;
-	bool sched_info;            /* task_struct.sched_info.run_delay */
-	bool request_times;         /* request.start_time_ns */
-	bool receive_times;         /* inet_connection_sock.icsk_ack.lrcvtime */
-	bool read_cast;             /* a program may read a struct sock as what it is part of */
+	bool sched_info;    /* task_struct.sched_info.run_delay */
+	bool request_times; /* request.start_time_ns */
+	bool receive_times; /* inet_connection_sock.icsk_ack.lrcvtime */
+	uint32_t cast; /* BTF id of bpf_rdonly_cast: a struct sock as what it is part of; 0 none */
 	bool no_nesting;            /* a program on a tracepoint is not run within itself */
 	bool locked_down;           /* kernel lockdown "confidentiality" refuses BPF reads */
 	uint8_t op_class[HR_OPS_N]; /* enum hr_op by this kernel's request operation */

@@ -129,6 +129,11 @@ static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint3
 		uint32_t args = facts.hook[HR_HOOK_SWITCH].args;
 
 		(void)has_var(obj, ".rodata", "hr_switch_args", &args, sizeof args); /* old */
+	} else if (load >= LOAD_READ) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, "on_read_btf");
+
+		if (prog && facts.cast)
+			(void)hr_kernel_put_cast(&facts, prog);
 	} else if (load == LOAD_BLOCK) {
 		const char *section = ".bss";
 
