@@ -135,6 +135,8 @@ static void add_top(struct hr_minute *m, const struct hr_top *t, uint32_t dur_ms
 	u->seen_ms += dur_ms;
 	u->reads = add_sat32(u->reads, t->reads);
 	u->reads_late = add_sat32(u->reads_late, t->reads_late);
+	u->reads_busy += (uint64_t)t->reads * share_pm((uint64_t)t->oncpu_ms + wait_ms, dur_ms);
+	u->reads_oncpu += (uint64_t)t->reads * share_pm(t->oncpu_ms, dur_ms);
 	if (t->peers > u->peers)
 		u->peers = t->peers;
 	if (dur_ms < HR_REST_MS)

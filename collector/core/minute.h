@@ -39,6 +39,9 @@ struct hr_use {
 			      exceed */
 	uint16_t o_max_pm; /* largest on-CPU share of a window */
 	uint32_t reads, reads_late; /* as in struct hr_top (READS) */
+	/* sums over windows of reads times the share that the thread was on a CPU or waited for
+	 * one, and that it was on one, 1/1000: how busy it was when it read */
+	uint64_t reads_busy, reads_oncpu;
 	char comm[HR_COMM_LEN], process[HR_COMM_LEN];
 };
 

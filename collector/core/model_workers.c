@@ -18,36 +18,76 @@
 #define U_MAX        0.95        /* a thread busier than that is at its end */
 #define BY_CHANCE    0.5         /* of u: more of them late came together, not by chance */
 #define PER_CPU      2           /* equals for each CPU, at most: more are no event loops */
-#define GAIN_BY_CPUS 1.25        /* from it on what they wait for CPUs is why (verdict.c) */
+#define ALIKE        2           /* equals are busy alike within this factor ... */
+#define ALIKE_READS  4           /* ... and read alike within this one */
+#define LONG_REQUEST 0.5  /* of the tolerated wait: work per piece that is a job, not a turn */
+#define GAIN_BY_CPUS 1.25 /* from it on what they wait for CPUs is why (verdict.c) */
 
 static bool same_program(const struct hr_use *a, const struct hr_use *b)
 {
 	return strcmp(a->process, b->process) == 0 && strcmp(a->comm, b->comm) == 0;
 }
 
-/* Sums over the equals of @first; false: it is alone, or they are too many to be all listed. */
-static bool group_of(const struct hr_minute *m, const struct hr_use *first, struct hr_workers *w)
+/* A namesake that does little, or reads little, is no equal. */
+static bool is_equal(const struct hr_use *u, const struct hr_use *first)
 {
-	double busy = 0, on_cpu = 0;
+	return same_program(u, first) && u->reads > 0 &&
+	       ALIKE * ((uint64_t)u->oncpu_ms + u->wait_ms) >=
+		       (uint64_t)first->oncpu_ms + first->wait_ms &&
+	       ALIKE_READS * (uint64_t)u->reads >= first->reads &&
+	       u->reads <= ALIKE_READS * (uint64_t)first->reads;
+}
+
+/* Share of the time that the hypervisor kept a vCPU: so many found it standing still. */
+static double stolen_share(const struct hr_minute *m)
+{
+	return hr_minute_has(m, HR_SIG_STEAL)
+		       ? (double)m->ctr[HR_CTR_STEAL_MS] / ((double)m->covered_ms * m->cpus)
+		       : 0;
+}
+
+/*
+ * Sums over the equals of @first, the busiest of them; false: it is alone, or they are too many to
+ * be all listed, or what each piece takes is long beside what may be waited.
+ */
+static bool group_of(const struct hr_ctx *x, const struct hr_use *first, struct hr_workers *w)
+{
+	const struct hr_minute *m = x->m;
+	double busy = 0, on_cpu = 0, cpu_ms = 0;
 	uint32_t peers = 0;
 
 	*w = (struct hr_workers){.use = first};
 	for (uint8_t i = 0; i < m->n_use; i++) {
 		const struct hr_use *u = &m->use[i];
 
-		if (!same_program(u, first) || u->reads == 0)
+		if (!is_equal(u, first))
 			continue;
 		w->n++;
 		peers = u->peers > peers ? u->peers : peers;
 		w->reads += u->reads;
 		w->late += u->reads_late;
-		on_cpu += u->reads * (double)u->oncpu_ms;
-		busy += u->reads * ((double)u->oncpu_ms + u->wait_ms);
+		cpu_ms += u->oncpu_ms;
+		busy += (double)u->reads_busy;
+		on_cpu += (double)u->reads_oncpu;
 	}
-	w->u = busy / w->reads / (double)m->covered_ms;
-	w->o = on_cpu / w->reads / (double)m->covered_ms;
+	w->u = busy / w->reads / 1e3;
+	w->o = on_cpu / w->reads / 1e3;
+	w->late = fmax(w->late - stolen_share(m) * w->reads, 0);
 	return w->n >= 2 && peers + 1 <= HR_TOP_MAX && w->n < HR_TOP_MAX &&
-	       w->n <= PER_CPU * m->cpus;
+	       w->n <= PER_CPU * m->cpus && cpu_ms < LONG_REQUEST * x->conf->x_ms * w->reads;
+}
+
+/* The busiest thread that is of @u's program and reads. */
+static const struct hr_use *busiest_of(const struct hr_minute *m, const struct hr_use *u)
+{
+	for (uint8_t i = 0; i < m->n_use; i++) {
+		const struct hr_use *v = &m->use[i];
+
+		if (same_program(u, v) && v->reads > 0 &&
+			(uint64_t)v->oncpu_ms + v->wait_ms > (uint64_t)u->oncpu_ms + u->wait_ms)
+			u = v;
+	}
+	return u;
 }
 
 double hr_workers_decay(double u, double p)
@@ -94,6 +134,15 @@ static struct hr_bounds bounds_of(const struct hr_ctx *x, const struct hr_worker
 	return b;
 }
 
+/* A few late ones are a likely below the target by chance: only an at_most below it is a shortage.
+ */
+static void not_by_chance(const struct hr_ctx *x, struct hr_bounds *b)
+{
+	if (b->at_most.v >= x->conf->k_target)
+		b->likely.v = fmax(b->likely.v, x->conf->k_target);
+	hr_bounds_tidy(b);
+}
+
 /* Whether its late ones say anything, and what. */
 static bool tells(const struct hr_ctx *x, const struct hr_workers *w)
 {
@@ -118,12 +167,10 @@ bool hr_workers_of(const struct hr_ctx *x, struct hr_workers *ret)
 	if (!hr_minute_has(m, HR_SIG_THREADS) || !hr_minute_has(m, HR_SIG_READS) || !m->covered_ms)
 		return false;
 	for (uint8_t i = 0; i < m->n_use; i++) {
+		const struct hr_use *use = &m->use[i];
 		struct hr_workers w;
-		bool seen = m->use[i].reads == 0;
 
-		for (uint8_t j = 0; j < i; j++)
-			seen |= m->use[j].reads > 0 && same_program(&m->use[j], &m->use[i]);
-		if (seen || !group_of(m, &m->use[i], &w))
+		if (use->reads == 0 || busiest_of(m, use) != use || !group_of(x, use, &w))
 			continue;
 		w.u = fmin(w.u, U_MAX);
 		w.o = fmin(w.o, w.u);
@@ -131,6 +178,7 @@ bool hr_workers_of(const struct hr_ctx *x, struct hr_workers *ret)
 			continue;
 		w.now = bounds_of(x, &w, w.u);
 		w.more_cpus = bounds_of(x, &w, w.o);
+		not_by_chance(x, &w.now);
 		hr_bounds_raise(&w.more_cpus, &w.now);
 		if (!found || w.now.likely.v < ret->now.likely.v)
 			*ret = w;
@@ -147,6 +195,7 @@ static void min_of(struct hr_bounds *into, const struct hr_bounds *b)
 		into->likely = b->likely;
 	if (!into->at_most.has || into->at_most.v > b->at_most.v)
 		into->at_most = b->at_most;
+	into->capped &= into->likely.v >= HR_K_MAX;
 	hr_bounds_tidy(into);
 }
 

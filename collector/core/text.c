@@ -64,7 +64,10 @@ static void what(const struct hr_text_in *in, char *out, size_t cap)
 		snprintf(out, cap, "CPU");
 		break;
 	case HR_RES_SERIAL:
-		if (in->a->n_top && in->a->top[0].resource == HR_RES_SERIAL)
+		if (e->workers[0])
+			snprintf(out, cap, "the threads of %s, each of which serves in turn",
+				e->workers);
+		else if (in->a->n_top && in->a->top[0].resource == HR_RES_SERIAL)
 			snprintf(out, cap, "thread %s of %s (%u)", in->a->top[0].thread,
 				in->a->top[0].process, in->a->top[0].tid);
 		else
@@ -103,7 +106,12 @@ static void until(const struct hr_text_in *in, char *out, size_t cap)
 		break;
 	case HR_RES_SERIAL:
 	case HR_RES_SOFTIRQ:
-		snprintf(out, cap, "one CPU's worth of work was 90 %% busy");
+		if (in->bind->workers[0])
+			snprintf(out, cap,
+				"more than %.2g %% of what %s reads waited > %g ms for it",
+				100 * c->eps, in->bind->workers, c->x_ms);
+		else
+			snprintf(out, cap, "one CPU's worth of work was 90 %% busy");
 		break;
 	case HR_RES_MEMORY:
 		snprintf(out, cap, "available memory ran out");
@@ -182,6 +190,32 @@ static void say_resize(const struct hr_text_in *in, const char *sc, char *s, cha
 			g->change);
 }
 
+/*
+ * Those of the newest minute, unless it is a calm one: then which threads it was in the minutes
+ * that decide is not kept.
+ */
+static void say_workers(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	const char *who = in->bind->workers[0] ? in->bind->workers : "the program";
+	double reads = ev(in->bind, "reads"), late = ev(in->bind, "late_reads");
+
+	if (reads > 0 && late > in->conf->eps * reads)
+		snprintf(s, HR_TEXT_LEN,
+			"%s %.2g %% of what %s read had waited over %g ms for the thread that "
+			"serves it, busy %.0f %% of the time: more vCPUs alone do not help.",
+			sc, 100 * late / reads, who, in->conf->x_ms,
+			100 * ev(in->bind, "worker_busy_or_waiting"));
+	else
+		snprintf(s, HR_TEXT_LEN,
+			"%s work waited for threads that serve in turn: more vCPUs alone do not "
+			"help.",
+			sc);
+	snprintf(adv, HR_TEXT_LEN,
+		"Let %s start more workers, or make its requests shorter. A larger size helps "
+		"only if it starts more of them there.",
+		who);
+}
+
 static void say_serial(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	char w[96];
@@ -209,18 +243,9 @@ static void say_serial(const struct hr_text_in *in, const char *sc, char *s, cha
 			"size.");
 		return;
 	}
-	if (in->bind && in->bind->workers[0]) {
-		double reads = ev(in->bind, "reads");
-
-		snprintf(s, HR_TEXT_LEN,
-			"%s %.2g %% of what %s read had waited over 10 ms for the thread that "
-			"serves it, busy %.0f %% of the time: more vCPUs alone do not help.",
-			sc, reads > 0 ? 100 * ev(in->bind, "late_reads") / reads : 0,
-			in->bind->workers, 100 * ev(in->bind, "worker_busy_or_waiting"));
-		snprintf(adv, HR_TEXT_LEN,
-			"Let %s start more workers, or make its requests shorter; a larger size "
-			"helps only together with more workers.",
-			in->bind->workers);
+	if (in->bind && in->bind->r.resource == HR_RES_SERIAL &&
+		(in->bind->workers[0] || !(ev(in->bind, "thread_busy_or_waiting") > 0))) {
+		say_workers(in, sc, s, adv);
 		return;
 	}
 	snprintf(s, HR_TEXT_LEN,

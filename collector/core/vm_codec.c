@@ -208,6 +208,8 @@ static void minute_use(struct codec *c, struct hr_use *u)
 	if (c->version >= 10) {
 		FIELD(c, u->reads, UINT32_MAX);
 		FIELD(c, u->reads_late, UINT32_MAX);
+		FIELD(c, u->reads_busy, UINT64_MAX);
+		FIELD(c, u->reads_oncpu, UINT64_MAX);
 	}
 }
 

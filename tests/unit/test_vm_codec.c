@@ -162,15 +162,15 @@ static void forged_bytes_do_no_harm(void **state)
 #define NO_LIMITS 2
 #define NO_ALL    (NO_DAYS + NO_MORE + NO_REPLAYS + NO_GROUPS)
 
-/* The state's bytes without the two from which on @other differs; the length that is left. */
-static size_t without(unsigned char *a, const unsigned char *other, size_t n)
+/* The state's bytes without @k of them, the first that differs from @other's; the length left. */
+static size_t without(unsigned char *a, const unsigned char *other, size_t n, size_t k)
 {
 	size_t at = 5;
 
 	while (a[at] == other[at])
 		at++;
-	memmove(a + at, a + at + 2, n - at - 2);
-	return n - 2;
+	memmove(a + at, a + at + k, n - at - k);
+	return n - k;
 }
 
 /* As version 9 wrote it: without the signal of what is read, and what a thread of its minute read.
@@ -186,7 +186,7 @@ static size_t encode_9(struct hr_vm *vm, unsigned char *a, size_t cap)
 		vm->open.use[0].reads = 1;
 		hr_vm_encode(vm, other, cap);
 		vm->open.use[0].reads = 0;
-		n = without(a, other, n);
+		n = without(a, other, n, 4);
 	}
 	if (vm->has_facts) {
 		uint8_t rung = vm->facts.signal[HR_SIG_READS].rung;
@@ -195,7 +195,7 @@ static size_t encode_9(struct hr_vm *vm, unsigned char *a, size_t cap)
 		vm->facts.signal[HR_SIG_READS].rung = rung ^ 1;
 		hr_vm_encode(vm, other, cap);
 		vm->facts.signal[HR_SIG_READS].rung = rung;
-		n = without(a, other, n);
+		n = without(a, other, n, 2);
 	}
 	a[4] = 9;
 	free(other);

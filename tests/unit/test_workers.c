@@ -22,6 +22,8 @@ static void workers(
 			.o_max_pm = o_pm,
 			.reads = reads,
 			.reads_late = late,
+			.reads_busy = (uint64_t)reads * u_pm,
+			.reads_oncpu = (uint64_t)reads * o_pm,
 			.comm = "nginx",
 			.process = "nginx"};
 }
@@ -69,6 +71,7 @@ static void what_workers_wait_for_a_cpu_more_cpus_give(void **state)
 	struct hr_bounds now, more;
 
 	b->m.cpus = 1;
+	b->conf.minute_ms = 300000;
 	hr_model_cpu(&b->x, &cpu, &b->steal);
 	hr_model_serial(&b->x, &was);
 	hr_model_serial(&b->x, &serial);
@@ -115,6 +118,18 @@ static void what_tells_nothing_changes_nothing(void **state)
 	workers(b, 5, 300, 300, 4100, 103); /* five equals on two CPUs are a pool of jobs */
 	assert_false(hr_workers_of(&b->x, &w));
 	workers(b, 2, 660, 610, 4100, 103);
+	b->m.use[1].oncpu_ms = 100; /* a namesake that does little, one that reads little */
+	b->m.use[1].wait_ms = 0;
+	assert_false(hr_workers_of(&b->x, &w));
+	workers(b, 2, 660, 610, 4100, 103);
+	b->m.use[1].reads = 2;
+	assert_false(hr_workers_of(&b->x, &w));
+	workers(b, 2, 660, 610, 1000, 30); /* 6.1 ms of work each: jobs, late beside 10 ms anyhow */
+	assert_false(hr_workers_of(&b->x, &w));
+	workers(b, 2, 660, 610, 4100, 103); /* a vCPU stood still 2.5 % of the time */
+	b->m.ctr[HR_CTR_STEAL_MS] = 500;
+	assert_false(hr_workers_of(&b->x, &w));
+	b->m.ctr[HR_CTR_STEAL_MS] = 0;
 	b->m.use[0].peers = 40;
 	assert_false(hr_workers_of(&b->x, &w));
 	b->m.use[0].peers = 0;
@@ -140,6 +155,105 @@ static void of_two_programs_the_tighter_one_binds(void **state)
 	assert_string_equal(w.use->process, "envoy");
 }
 
+struct row {
+	unsigned n, u_pm, o_pm, reads, late; /* of each, in 10 s */
+	enum hr_answer_kind kind;
+	enum hr_reason reason;
+};
+
+static void put(struct hr_summary *s, const struct row *r)
+{
+	s->n_top = (uint8_t)r->n;
+	for (unsigned i = 0; i < r->n; i++)
+		s->top[i] = (struct hr_top){.pid = 70 + i,
+			.tid = 70 + i,
+			.oncpu_ms = r->o_pm * 10,
+			.wait_ms = (r->u_pm - r->o_pm) * 10,
+			.process_oncpu_ms = r->o_pm * 10,
+			.reads = r->reads,
+			.reads_late = r->late,
+			.comm = "nginx",
+			.process = "nginx"};
+}
+
+static struct hr_answer *answer_of(
+	const struct hr_model_conf *c, unsigned windows, const struct row *r, unsigned calm)
+{
+	struct hr_vm *vm = hr_vm_new(c);
+	struct hr_facts f = fx_facts();
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	uint64_t end = 0;
+
+	assert_true(vm && a);
+	hr_vm_facts(vm, &f, FX_T0_MS);
+	for (unsigned i = 0; i < windows + calm; i++) {
+		struct hr_summary *s = fx_idle(i);
+
+		if (i < windows)
+			put(s, r);
+		end = s->t_end_ms;
+		hr_vm_add(vm, s);
+		free(s);
+	}
+	hr_vm_answer(vm, "vm", end, a);
+	hr_vm_free(vm);
+	return a;
+}
+
+static void the_answer_is_no_only_where_it_is_sure(void **state)
+{
+	static const struct row rows[] = {
+		{2, 660, 610, 4100, 103, HR_ANSWER_NO, HR_REASON_SERIAL_THREAD},
+		{2, 300, 300, 700, 8, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE},
+		{2, 350, 340, 7200, 3, HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT},
+		{2, 350, 340, 7200, 0, HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT},
+		{2, 20, 20, 300, 200, HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT},
+		{5, 300, 300, 4100, 103, HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT},
+	};
+	struct hr_model_conf c;
+
+	(void)state;
+	hr_model_conf_default(&c);
+	c.min_history_h = 0;
+	c.minute_ms = 300000;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct hr_answer *a = answer_of(&c, 2, &rows[i], 0);
+
+		assert_int_equal(a->kind, rows[i].kind);
+		assert_int_equal(a->reason, rows[i].reason);
+		if (a->kind == HR_ANSWER_NO) {
+			assert_false(fx_res(a, HR_RES_SERIAL)->headroom.capped);
+			assert_non_null(strstr(a->sentence, "2.5 % of what nginx read"));
+			assert_non_null(strstr(a->advice, "Let nginx start more workers"));
+		}
+		free(a);
+	}
+}
+
+/* What binds in the minutes that decide need not be there in the newest one: no number of it is
+ * told. */
+static void a_calm_minute_does_not_speak_for_the_tight_ones(void **state)
+{
+	static const struct row busy = {2, 660, 610, 4100, 103, HR_ANSWER_NO, 0};
+	struct hr_model_conf c;
+	struct hr_answer *a;
+
+	(void)state;
+	hr_model_conf_default(&c);
+	c.min_history_h = 0;
+	a = answer_of(&c, 360, &busy, 0);
+	assert_int_equal(a->kind, HR_ANSWER_NO);
+	assert_int_equal(a->reason, HR_REASON_SERIAL_THREAD);
+	assert_non_null(strstr(a->sentence, "nginx"));
+	free(a);
+	a = answer_of(&c, 360, &busy, 8);
+	assert_int_equal(a->kind, HR_ANSWER_NO);
+	assert_int_equal(a->reason, HR_REASON_SERIAL_THREAD);
+	assert_null(strstr(a->sentence, " 0 %"));
+	assert_non_null(strstr(a->sentence, "serve in turn"));
+	free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +268,8 @@ int main(void)
 			what_tells_nothing_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			of_two_programs_the_tighter_one_binds, setup, teardown),
+		cmocka_unit_test(the_answer_is_no_only_where_it_is_sure),
+		cmocka_unit_test(a_calm_minute_does_not_speak_for_the_tight_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
