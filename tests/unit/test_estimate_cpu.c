@@ -147,7 +147,8 @@ static void nothing_late_on_full_cpus_does_not_prove_that_today_fits(void **stat
 	ran(b, 18700, 0, 0);
 	assert_true(b->e.r.headroom.at_least.v < 0.8);
 	assert_true(b->e.r.headroom.likely.v >= 1);
-	/* nor more than 1 / 1.25 of today's where the queue has room: 20.02 / 18.7 / 1.25 is 0.86 */
+	/* nor more than 1 / 1.25 of today's where the queue has room: 20.02 / 18.7 / 1.25 is 0.86
+	 */
 	memset(b->m.vq_bad, 0, sizeof(b->m.vq_bad));
 	ran(b, 18700, 0, 0);
 	fx_near(b->e.r.headroom.at_least.v, 0.8, 1e-9);
