@@ -149,11 +149,18 @@ struct hr_last {
 
 struct hr_reader { /* modulo 2^32 */
 	uint32_t tid;
-	uint32_t at; /* jiffies when it was written last */
-	uint32_t n;  /* reads */
-	uint32_t
-		late; /* of data that came in the midst of its burst, more than HR_LATE_NS before */
+	uint16_t
+		at; /* jiffies when it was written last, modulo 2^16 (a minute at 1,000 a second) */
+	uint16_t sock; /* read then: of its address, HR_READER_SOCK() */
+	uint32_t n;    /* reads */
+	/*
+	 * Of data that came in the midst of its burst, more than HR_LATE_NS before; not the rest of
+	 * what it had begun to read from the same socket.
+	 */
+	uint32_t late;
 };
+/* A struct sock is larger than 64 bytes and aligned. */
+#define HR_READER_SOCK(at) ((uint16_t)((at) >> 6))
 
 /* --- disk ----------------------------------------------------------------- */
 

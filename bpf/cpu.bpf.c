@@ -507,7 +507,8 @@ int on_switch3_raw(unsigned long long *ctx)
 /*
  * Age of the burst of the cell's task.  In its first stint: since it got the CPU; what came
  * while it slept and waited for that is the run queue's matter.  In a later one the waits in its
- * midst count, and with them, since they are not told apart any more, the first.
+ * midst count, and with them, since they are not told apart any more, the first: who is preempted
+ * between waking and reading has that wait counted by both.
  */
 static __always_inline uint64_t burst_age(const struct hr_cpu_cell *c)
 {
@@ -544,8 +545,9 @@ static __noinline uint32_t take_place(uint32_t tid, uint32_t tick)
 {
 	struct hr_reader *e = &hr_readers[tid & (HR_READERS_N - 1)];
 
-	if ((uint64_t)(tick - e->at) * hr_tick_ns < HR_READER_KEEP_NS)
+	if ((uint64_t)(uint16_t)(tick - e->at) * hr_tick_ns < HR_READER_KEEP_NS)
 		return 0;
+	e->sock = 0;
 	e->n = 0;
 	e->late = 0;
 	*(volatile uint32_t *)&e->tid = tid; /* last: who sees it sees the other two */
@@ -555,26 +557,43 @@ static __noinline uint32_t take_place(uint32_t tid, uint32_t tick)
 /*
  * The current thread copies a piece of what TCP received: once for each segment, or for each read
  * of a part of one.  The socket has the time of the last segment that came, so a piece behind
- * which more came looks younger than it is: late ones are too few, never too many.  Whose thread it
- * is says the cell, in half the time of the helper.
+ * which more came looks younger than it is.  What came no later than this thread's last read of
+ * the same socket is the rest of what it is at work on, and waits for nobody.  Both make late ones
+ * too few.  Whose thread it is says the cell, in half the time of the helper.
  */
 static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 {
 	uint32_t cpu = bpf_get_smp_processor_id(), tick = (uint32_t)bpf_jiffies64(), waited, tid;
+	uint32_t came, at = (uint32_t)ctx[0];
+	uint16_t last, sock;
 	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
 	struct hr_reader *e;
+	bool again;
 
-	if (!c || UNLIKELY(!c->pid)) /* idle: an interrupt reads for somebody */
+	/*
+	 * Idle: an interrupt reads for somebody (kTLS, sockmap); what it reads while a thread runs
+	 * counts as that one's, never late.
+	 */
+	if (!c || UNLIKELY(!c->pid))
 		return 0;
+	asm volatile(
+		""
+		: "+r"(at)); /* half a pointer is a number to the verifier, a shifted one not */
+	sock = HR_READER_SOCK(at);
 	tid = c->pid;
 	e = &hr_readers[tid & (HR_READERS_N - 1)];
 	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))
 		return 0;
-	e->at = tick;
+	came = hr_data_came(cast, (void *)ctx[0]);
+	waited = tick - came;
+	last = e->at;
+	again = e->sock == sock;
+	e->at = (uint16_t)tick;
+	e->sock = sock;
 	e->n++;
-	waited = tick - hr_data_came(cast, (void *)ctx[0]);
 	/* two ticks are 10 ms at 100 a second, and nothing needs to be read to know it */
-	if (UNLIKELY(waited > 1) && waited_for_work(c, waited))
+	if (UNLIKELY(waited > 1) && !(again && (int16_t)(came - last) <= 0) &&
+		waited_for_work(c, waited))
 		e->late++;
 	return 0;
 }

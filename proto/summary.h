@@ -235,7 +235,9 @@ struct hr_top {
 	/*
 	 * What this thread read from TCP, in pieces as they were received (READS); of them those
 	 * that had waited in their socket for more than 10 ms while the thread was not asleep: for
-	 * the thread's own work, or for a CPU in its midst.  10 ms by the timer's ticks.
+	 * the thread's own work, or for a CPU in its midst (where it was preempted between waking
+	 * and reading, before it, too).  Not the rest of what it had begun to read from the same
+	 * socket.  10 ms by the timer's ticks.
 	 */
 	uint32_t reads, reads_late;
 	char comm[HR_COMM_LEN];    /* thread name */

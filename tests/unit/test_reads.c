@@ -10,7 +10,7 @@ static struct hr_reads r;
 
 static void write_place(uint32_t tid, uint32_t n, uint32_t late)
 {
-	live[tid & (HR_READERS_N - 1)] = (struct hr_reader){tid, 1, n, late};
+	live[tid & (HR_READERS_N - 1)] = (struct hr_reader){tid, 1, 0, n, late};
 }
 
 static void expect(uint32_t tid, uint32_t reads, uint32_t late)
