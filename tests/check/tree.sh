@@ -26,7 +26,7 @@ without_licence() {
 		index($0, want) { ok = 1 }
 		END { judge() }'
 }
-kernel_side='(\.bpf\.c|^bpf/(kernel|compat)\.h)$'
+kernel_side='(\.bpf\.c|^bpf/(kernel|compat|reads)\.h)$'
 ours='(\.([ch]|sh|py|proto|cmake)|CMakeLists\.txt|^tests/run|^deploy/quickstart)$'
 found=$(files | grep -E "$kernel_side" | without_licence 'GPL-2.0-only OR BSD-2-Clause'
 	files | grep -E "$ours" | grep -vE "$kernel_side" | without_licence Apache-2.0
