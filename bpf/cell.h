@@ -132,11 +132,11 @@ struct hr_last {
 #define HR_BURST_CPU(burst)  (((burst) & ((1ULL << HR_LAST_PART_BITS) - 1)) << HR_LAST_PART_UNIT)
 
 /*
- * Who reads from TCP, by tid & 1023: pieces, as they were received, that a thread copied to its own
+ * Who reads from TCP, by tid & 511: pieces, as they were received, that a thread copied to its own
  * memory.  A thread whose place another one wrote in the last HR_READER_KEEP_NS is not counted at
  * all, so that two busy ones do not chase each other; one that takes a place over starts at 0.
  */
-#define HR_READERS_N      1024
+#define HR_READERS_N      512
 #define HR_READER_KEEP_NS 2000000000ULL
 #define HR_READ_MOST_NS   60000000000ULL /* what seems to have waited longer is not believed */
 
