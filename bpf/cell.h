@@ -149,8 +149,8 @@ struct hr_last {
 
 struct hr_reader { /* modulo 2^32 */
 	uint32_t tid;
-	uint16_t
-		at; /* jiffies when it was written last, modulo 2^16 (a minute at 1,000 a second) */
+	uint16_t at;   /* jiffies when it was written last, modulo 2^16: after half of that, 33 s at
+			  1,000 a second, old looks new */
 	uint16_t sock; /* read then: of its address, HR_READER_SOCK() */
 	uint32_t n;    /* reads */
 	/*

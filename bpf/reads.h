@@ -73,7 +73,7 @@ static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 
 	/*
 	 * Idle: an interrupt reads for somebody (kTLS, sockmap); what it reads while a thread runs
-	 * counts as that one's, never late.
+	 * counts as that one's.
 	 */
 	if (!c || UNLIKELY(!c->pid))
 		return 0;
