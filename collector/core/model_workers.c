@@ -211,7 +211,7 @@ static void say(const struct hr_ctx *x, const struct hr_workers *w, bool cpus)
 		hr_workers_decay(w->u, w->late / w->reads), w->u, 100 * x->conf->eps,
 		w->now.likely.v, w->now.at_least.v, w->now.at_most.v, w->more_cpus.likely.v,
 		w->more_cpus.at_least.v, w->more_cpus.at_most.v,
-		cpus ? "CPUs are what is short" : "more vCPUs do not help");
+		cpus ? "CPUs are what is short" : "more vCPUs alone do not help");
 }
 
 static void evidence(const struct hr_ctx *x, const struct hr_workers *w, struct hr_estimate *e)

@@ -56,6 +56,22 @@ uint64_t live_now(void)
 	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
 }
 
+static uint64_t own_cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
+}
+
+void live_burn(uint64_t ns)
+{
+	uint64_t end = own_cpu() + ns;
+
+	while (own_cpu() < end)
+		;
+}
+
 void live_sleep_until(uint64_t ns)
 {
 	struct timespec t = {(time_t)(ns / NS), (long)(ns % NS)};

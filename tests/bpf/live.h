@@ -18,6 +18,8 @@ void live_keep_caps(int a, int b);
 
 uint64_t live_now(void); /* CLOCK_MONOTONIC, ns */
 void live_sleep_until(uint64_t ns);
+/* Works for so much CPU time, not wall time: waiting for a CPU does not shorten it. */
+void live_burn(uint64_t ns);
 uint64_t live_ctxt(void);    /* of /proc/stat */
 uint64_t live_idle_ns(void); /* idle + iowait of all CPUs, /proc/stat */
 int live_cpus(void);         /* online */

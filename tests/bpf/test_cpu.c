@@ -188,23 +188,6 @@ static void a_hog_is_seen_while_it_runs(void **state)
 	live_stop(r);
 }
 
-static uint64_t own_cpu(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000 * MS + (uint64_t)t.tv_nsec;
-}
-
-/* CPU time, not wall time: waiting for a CPU does not shorten it. */
-static void burn(uint64_t ns)
-{
-	uint64_t end_ns = own_cpu() + ns;
-
-	while (own_cpu() < end_ns)
-		;
-}
-
 /* How often this process has gone to sleep, as the kernel counts it. */
 static uint64_t own_sleeps(void)
 {
@@ -225,7 +208,7 @@ static void each_wake_to_sleep_is_a_burst(void **state)
 	begin(&w);
 	slept = own_sleeps();
 	for (int i = 0; i < 80; i++) {
-		burn(1 * MS);
+		live_burn(1 * MS);
 		live_sleep_until(live_now() + 1 * MS);
 	}
 	slept = own_sleeps() - slept;

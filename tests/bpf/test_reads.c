@@ -70,23 +70,6 @@ static void read_one(struct pair p)
 	assert_int_equal(recv(p.in, &c, 1, 0), 1);
 }
 
-static uint64_t own_cpu(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000 * MS + (uint64_t)t.tv_nsec;
-}
-
-/* CPU time: waiting for a CPU does not shorten it. */
-static void work(uint64_t ns)
-{
-	uint64_t until = own_cpu() + ns;
-
-	while (own_cpu() < until)
-		;
-}
-
 /* Waited for a CPU so far, ns. */
 static uint64_t own_wait(void)
 {
@@ -227,9 +210,9 @@ static void work_first(void)
 	struct pair p = connect_to_ourselves();
 
 	for (int i = 0; i < 10; i++) {
-		work(TICKS_ON);
+		live_burn(TICKS_ON);
 		send_one(p);
-		work(30 * MS);
+		live_burn(30 * MS);
 		read_one(p);
 	}
 	said("worked 30 ms first", reads_of(own_tid()), 10, 10);
@@ -273,7 +256,7 @@ static void work_in_the_midst(void)
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(send(p.out, "abcd", 4, 0), 4);
 		assert_int_equal(recv(p.in, half, 2, 0), 2);
-		work(30 * MS);
+		live_burn(30 * MS);
 		assert_int_equal(recv(p.in, half, 2, 0), 2);
 	}
 	said("worked 30 ms between two parts", reads_of(own_tid()), 20, 0);
@@ -289,7 +272,7 @@ static void work_on_another(void)
 		send_one(p);
 		send_one(q);
 		read_one(p);
-		work(30 * MS);
+		live_burn(30 * MS);
 		read_one(q);
 	}
 	said("worked 30 ms on another one first", reads_of(own_tid()), 20, 10);
@@ -347,7 +330,7 @@ static void *bully_main(void *arg)
 			live_sleep_until(live_now() + 3 * MS);
 			send_one(b->to);
 		}
-		work(30 * MS);
+		live_burn(30 * MS);
 		sem_post(&b->done);
 	}
 }
@@ -376,7 +359,7 @@ static void be_kept_from_the_cpu(void)
 
 	bully_start(&b, (struct pair){-1, -1});
 	for (int i = 0; i < 10; i++) {
-		work(TICKS_ON);
+		live_burn(TICKS_ON);
 		send_one(p);
 		sem_post(&b.go); /* it runs at once, and we wait */
 		read_one(p);
