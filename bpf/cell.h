@@ -64,17 +64,21 @@ struct hr_cell_hist {
 
 /*
  * 32 bytes: two slots share a cache line.  At most 8.39 ms per slot and CPU go into a half of a
- * word, so the difference of two readings of a word, modulo 2^64, splits into its halves.
+ * word, so the difference of two readings of a word, modulo 2^64, splits into its halves, and of
+ * the quarters beside the time on CPUs: 64 CPUs may add up to 1023 wakes and reads a slot each.
  */
 struct hr_cpu_slot {
 	uint64_t wait_ns; /* stints that ended here waited in this slot */
 	/* their work charged here (from the wake of its burst on) less that done here, modulo 2^64:
 	 * most bursts wake in the slot they sleep in, and nothing is to be written */
 	uint64_t moved_ns;
-	uint64_t oncpu_wakes; /* time on the CPU; bursts that ended here woke in this slot */
+	/* time on the CPU; 16 bits of bursts that ended here or later and woke in this slot; 16 of
+	 * messages read in stints whose work is charged here */
+	uint64_t oncpu_wakes;
 	uint64_t hog_unknown; /* work of bursts older than HR_HOG_NS, where it ran; unknown time */
 };
 #define HR_SLOT_WAKE          (1ULL << 32)
+#define HR_SLOT_READ          (1ULL << 48)
 #define HR_SLOT_UNKNOWN_SHIFT 32
 
 struct hr_cpu_cell {
@@ -101,7 +105,8 @@ struct hr_cpu_cell {
 	/* written by the reader */
 	uint64_t horizon;      /* ns, as in struct hr_ctl */
 	uint64_t record_until; /* ns; stints that end before it are recorded */
-	uint64_t pad;
+
+	uint64_t read; /* messages read in the stint now running, HR_SLOT_READ each */
 
 	/* bursts of one stint, both below HR_SMALL: [wait][time on the CPU], us; in none of those
 	 * below */

@@ -323,6 +323,22 @@ static __always_inline bool quick(struct hr_cpu_cell *c, uint64_t now, uint64_t 
 }
 
 /*
+ * Messages read in the stint that ends count where its work is charged from: as if they had come
+ * when the burst woke, or as late as its waits explain.  By when they are read they would be fewest
+ * where CPUs are full, and a message would seem to cost less the more there are.
+ */
+static __noinline void charge_reads(struct hr_cpu_cell *c, uint64_t run_delay)
+{
+	uint64_t w = run_delay - c->run_delay, from;
+
+	if ((int64_t)w < 0)
+		w = 0;
+	from = later(c->since - HR_BURST_WAIT(c->burst) - w, c->horizon);
+	c->slot[(from >> HR_SLOT_SHIFT) & HR_RING_MASK].oncpu_wakes += c->read;
+	c->read = 0;
+}
+
+/*
  * The switch away from the cell's task was missed: some kernels do not deliver the
  * events of some tasks.  Its own run time says when it left; what came after is
  * @prev's.  Returns that time, or 0 when the task is gone (its memory may be
@@ -366,6 +382,7 @@ __noinline uint64_t hr_resync(
 	if (!c || c->since == 0)
 		return 0;
 	c->resync++;
+	c->read = 0; /* whose they were nobody knows */
 	left = hr_missed(now);
 	if (!left) {
 		put(c, later(c->since, c->horizon), now, UNKNOWN);
@@ -455,6 +472,8 @@ static __always_inline int on_switch(
 	} else if (pid) {
 		bool s = sleeps(typed, state_told, ctx, prev);
 
+		if (UNLIKELY(c->read))
+			charge_reads(c, run_delay);
 		if (UNLIKELY(!s || !quick(c, now, run_delay)))
 			burst = stint(c, now, run_delay, s);
 	}

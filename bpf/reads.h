@@ -81,6 +81,7 @@ static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 		""
 		: "+r"(at)); /* half a pointer is a number to the verifier, a shifted one not */
 	sock = HR_READER_SOCK(at);
+	c->read += HR_SLOT_READ;
 	tid = c->pid;
 	e = &hr_readers[tid & (HR_READERS_N - 1)];
 	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))

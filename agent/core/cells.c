@@ -5,15 +5,15 @@
  * horizon are frozen; the running stint is read under its sequence number.
  *
  * The copy holds sums over CPUs, not every CPU's numbers: 16 KiB instead of the
- * size of the maps.  u32 fields wrap, so at most 256 CPUs share a sum (256 x 8.39
- * ms = 2.1e9 < 2^32).
+ * size of the maps.  Parts of a word wrap, so at most 64 CPUs share a sum (64 x 8.39
+ * ms = 0.5e9 < 2^32 ns; 64 x 1023 wakes < 2^16).
  */
 #include <assert.h>
 #include <string.h>
 
 #include "agent/core/cells.h"
 
-#define GROUP 256
+#define GROUP 64
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 
@@ -250,7 +250,8 @@ static void take_cpu_slot(
 			out->wait_ns += s.wait_ns - prev->wait_ns;
 			out->charge_ns += s.moved_ns - prev->moved_ns + (uint32_t)work;
 			out->oncpu_ns += (uint32_t)work;
-			out->wakes += (uint32_t)(work / HR_SLOT_WAKE);
+			out->wakes += (uint16_t)(work / HR_SLOT_WAKE);
+			out->reads += (uint32_t)(work / HR_SLOT_READ);
 			out->hog_ns += (uint32_t)other;
 			out->unknown_ns += other >> HR_SLOT_UNKNOWN_SHIFT;
 		}

@@ -27,6 +27,7 @@ struct hr_slot_cpu {
 	uint64_t hog_ns;     /* work of bursts older than 1 s */
 	uint64_t unknown_ns; /* CPU time lost to missed switches */
 	uint32_t wakes;      /* bursts woken in this slot */
+	uint32_t reads;      /* messages read in stints charged to this slot */
 };
 
 struct hr_slot_dev {
