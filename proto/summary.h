@@ -115,7 +115,20 @@
 		n) /* events that the kernel kept from our programs: nested runs */                \
 	/* of the slices replayed, agent/core/reach.h */                                           \
 	X(REPLAY_EVEN_MS, REPLAY, S, ms) /* window within which wake-ups come by chance, summed */ \
-	X(REPLAY_MIXED_N, REPLAY, S, n)  /* slices in which bursts of any length follow any */
+	X(REPLAY_MIXED_N, REPLAY, S, n)  /* slices in which bursts of any length follow any */     \
+	/*                                                                                         \
+	 * Messages read and the work charged, in groups of 4 slots, 4 groups a block              \
+	 * (agent/core/marginal.h).  The three with 2: sums over blocks of 4 times the sum of      \
+	 * squares about the block's mean, of messages, of us of work, and of both added up, from  \
+	 * which their covariance follows: (BOTH2 - N2 - US2) / 2.                                 \
+	 */                                                                                        \
+	X(READ_BLOCK_N, READS, S, n)                                                               \
+	X(READ_N, READS, S, n)                                                                     \
+	X(READ_WORK_US, READS, S, us)                                                              \
+	X(READ_N2, READS, S, n2)                                                                   \
+	X(READ_WORK_US2, READS, S, us2)                                                            \
+	X(READ_BOTH2, READS, S, n2)                                                                \
+	X(READER_MS, READS, S, ms) /* on CPUs, of threads that read any */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,

@@ -20,6 +20,7 @@ void hr_fold_init(
 	struct hr_fold *f, uint32_t cpus, const uint8_t *kind, uint8_t n_dev, uint32_t keep)
 {
 	hr_vqueue_reset(&f->vq);
+	hr_marginal_reset(&f->marginal);
 	f->cpus = cpus;
 	f->n_dev = n_dev;
 	f->sec_slots = 0;
@@ -36,6 +37,7 @@ void hr_fold_init(
 static void gap(struct hr_fold *f)
 {
 	hr_vqueue_reset(&f->vq);
+	hr_marginal_reset(&f->marginal);
 	f->sec_slots = 0;
 	f->sec_oncpu_ns = 0;
 	for (uint8_t i = 0; i < f->n_dev; i++)
@@ -100,6 +102,8 @@ static void cpu_slot(struct hr_fold *f, uint64_t have, const struct hr_slot_cpu 
 		s->ctr[HR_CTR_HOG_NS] += c->hog_ns;
 		s->ctr[HR_CTR_VQ_TOT_N] += c->wakes;
 		hr_vqueue_add(&f->vq, f->cpus, &q, s->vq_bad);
+		if (has(have, HR_SIG_READS))
+			hr_marginal_add(&f->marginal, c->reads, c->charge_ns, s->ctr);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/core/devwin.h"
+#include "agent/core/marginal.h"
 #include "agent/core/raw.h"
 #include "agent/core/vqueue.h"
 #include "proto/summary.h"
@@ -23,6 +24,7 @@ struct hr_fold {
 	uint32_t cpus;
 	uint8_t n_dev;
 	struct hr_vqueue vq;
+	struct hr_marginal marginal;
 	struct hr_devwin win[HR_DEVS_MAX];
 	int64_t untimed[HR_DEVS_MAX]; /* requests not timed that no window counts yet */
 	uint32_t sec_slots;           /* slots in the open second */

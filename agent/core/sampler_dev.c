@@ -225,6 +225,7 @@ static void threads(struct hr_sampler *s, const struct hr_raw *raw)
 	sum->n_group = top.n_group;
 	memcpy(sum->group, top.group, sizeof(top.group));
 	s->slow_have |= HR_SIG_BIT(HR_SIG_THREADS);
+	sum->ctr[HR_CTR_READER_MS] += top.reader_us / 1000;
 	if (raw->take)
 		s->slow_have |= raw->take->have & HR_SIG_BIT(HR_SIG_READS);
 }

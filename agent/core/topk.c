@@ -266,6 +266,8 @@ bool hr_topk_fold(struct hr_topk *t, const struct hr_task *task, uint32_t n, boo
 		e = find_row(t, task, i);
 		if (!e)
 			continue;
+		if (task[i].reads)
+			ret->reader_us += e->d_oncpu_us;
 		c = (struct hot){time_us(e), e->d_oncpu_us, e->d_wait_us, i};
 		if (c.time_us >= HR_TOPK_MIN_US)
 			rank(hot, &ret->n, &c);

@@ -57,6 +57,7 @@ struct hr_topk_result {
 	struct hr_top top[HR_TOP_MAX]; /* by on-CPU + wait, largest first */
 	uint8_t n_group;
 	struct hr_top_group group[HR_GROUP_MAX]; /* the same of cgroups; none if some had no room */
+	uint64_t reader_us;                      /* on CPUs, of threads with reads */
 	uint32_t unheld;                         /* threads the table had no room for */
 	uint32_t unknown; /* threads first seen although they may be older than the window */
 };

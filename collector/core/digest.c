@@ -409,6 +409,7 @@ static uint32_t get_dur(struct coder *c, uint64_t windows)
 static void put_piece(struct coder *c, const struct hr_digest_piece *p)
 {
 	const struct hr_summary *s = p->s;
+	uint64_t have = s->have & ~HR_FOLD_APART;
 
 	put_num(c, p->boot_ord);
 	put_num(c, p->windows);
@@ -416,9 +417,9 @@ static void put_piece(struct coder *c, const struct hr_digest_piece *p)
 	put_num(c, s->cpus);
 	put_dur(c, p->windows, s->dur_ms);
 	put_num(c, s->lost);
-	put_have(c, s->have & ~HR_FOLD_APART);
-	put_ctrs(c, 0, s->ctr, s->have);
-	put_hists(c, 2, s->dist, s->have);
+	put_have(c, have);
+	put_ctrs(c, 0, s->ctr, have);
+	put_hists(c, 2, s->dist, have);
 	put(c, s->n_dev, 5);
 	for (uint8_t i = 0; i < s->n_dev; i++) {
 		put(c, s->dev[i].dev, 4);

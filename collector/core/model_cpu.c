@@ -125,6 +125,7 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= HR_QUOTA_BAD);
 	f.idle_work_s = hr_work_idle(f.work_s, f.bursts, f.c * f.t_s, x->conf->wakeup_us / 1e6);
 	f.busy = f.c > 0 && f.t_s > 0 ? fmin(f.work_s / (f.c * f.t_s), 1) : 0;
+	f.away = hr_work_away(x, &f);
 	f.stalled = hr_is_stalled(x, &f);
 	*ret_f = f;
 }
@@ -266,8 +267,9 @@ static void vq_bounds(
 {
 	double c2 = f->c * (z ? 2 : 1);
 	/* If work grows as the load does; at most; as is likely. */
-	double same = hr_by_work(x, f, c2, 0), work = hr_most_by_work(x, f, c2);
-	double middle = hr_by_work(x, f, c2, HR_IDLE_LIKELY * f->idle_work_s);
+	double same = hr_by_work(x, f, c2, f->away.least * f->idle_work_s);
+	double middle = hr_by_work(x, f, c2, f->away.likely * f->idle_work_s);
+	double work = hr_most_by_work(x, f, c2);
 	struct derate d = derate_of(x, f, c2);
 	struct vq_k k = {.m_lo = x->conf->m_lo};
 	struct hr_vq_k v = {0};
@@ -285,10 +287,12 @@ static void vq_bounds(
 		say_vq(x, &v, c2, k.apart, f);
 		if (f->s2.used)
 			stage2(x, f, z, &k);
-		k.apart =
-			hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c, hr_idle_share(x, f));
+		k.apart = hr_work_less(hr_k_clamp(k.apart), f->busy, c2 / f->c,
+			hr_idle_share(x, f, f->away.likely));
 		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(f)));
 		m_lo = m_lo_at(x, f, &k, k.inside);
+		k.inside = hr_work_less(
+			k.inside, f->busy, c2 / f->c, hr_idle_share(x, f, f->away.least));
 		b->at_least = hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / m_lo);
 		b->likely = hr_opt_of(k.apart * d.likely);
 		b->capped = k.apart >= HR_K_MAX;
@@ -303,14 +307,7 @@ static void vq_bounds(
 			k.inside, m_lo, shared, d.at_least, k.apart, d.likely);
 	}
 	if (f->has_slots)
-		hr_trace_say(x->t,
-			"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work; "
-			"%.3f if %.0f %% of the %.3f CPU-s that idle CPUs may add stay away; at "
-			"most %.3f: all of them do, %.0f %% of the work does not grow, and a "
-			"request costs 1 / %.3f)",
-			same, c2 * f->delivered, f->t_s, x->conf->x_ms / 1e3, f->work_s, middle,
-			100 * HR_IDLE_LIKELY, f->idle_work_s, work, 100 * HR_WORK_FIXED,
-			hr_work_cheaper(f));
+		hr_work_say(x, f, c2);
 	if (b->at_least.has && f->has_slots && middle < b->likely.v) {
 		/* The work bound cuts the extrapolation. */
 		b->likely = hr_opt_of(middle);

@@ -7,11 +7,31 @@
 #define HR_QUOTA_BAD    0.05 /* throttled CPU time per second of wall time that decides */
 #define HR_BUSY_ALL_BAD 0.95 /* slots with every CPU busy: nothing is left */
 
+/*
+ * What a message more costs, of what one costs on average, and its standard deviation: least
+ * squares over the minute (agent/core/marginal.h); what threads do that read nothing counts as
+ * growing.
+ */
+struct hr_marginal_cost {
+	bool has;
+	double cost, dev;
+};
+
+/*
+ * Shares of idle_work_s that stay away as CPUs fill: 0, HR_IDLE_LIKELY and 1, or what the marginal
+ * cost says.
+ */
+struct hr_away {
+	struct hr_marginal_cost of;
+	double least, likely, most;
+};
+
 struct hr_cpu_facts {
 	bool has_slots, has_bursts, has_steal;
 	double c, t_s;         /* vCPUs, covered seconds */
 	double work_s;         /* CPU seconds, hogs included */
 	double idle_work_s;    /* of it, what idle CPUs added, at most */
+	struct hr_away away;   /* and what of that goes as CPUs fill */
 	double busy;           /* share of the CPUs' time */
 	double run_s, steal_s; /* delivered and stolen CPU seconds */
 	double delivered;      /* run / (run + steal), 1 when nothing was wanted */
@@ -50,14 +70,19 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
 #define HR_IDLE_LIKELY 0.4 /* of what idle CPUs add at most: between two servers (MODEL.md 3) */
 #define HR_WORK_FIXED  0.1 /* of the work that others may do, whatever the load is, at most */
 
+struct hr_marginal_cost hr_marginal_cost(const struct hr_minute *m);
+/* busy, work_s and bursts of @f are known. */
+struct hr_away hr_work_away(const struct hr_ctx *x, const struct hr_cpu_facts *f);
+
 /* So much less does a request cost, at most, as all CPUs fill. */
 double hr_work_cheaper(const struct hr_cpu_facts *f);
-/* Of the work, what likely goes as CPUs become busy that were idle. */
-double hr_idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f);
+/* Of the work, what goes as CPUs become busy that were idle: @away of all that may. */
+double hr_idle_share(const struct hr_ctx *x, const struct hr_cpu_facts *f, double away);
 /* What @c2 vCPUs carry, if the work grows as the load does but for @away_s that stay away. */
 double hr_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2, double away_s);
 /* The most: none of what idle CPUs add stays, others' work does not grow, requests cost less. */
 double hr_most_by_work(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2);
+void hr_work_say(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2);
 
 /* model_cpu_say.c */
 void hr_cpu_say(const struct hr_ctx *x, const struct hr_cpu_facts *f);

@@ -37,10 +37,10 @@ ALL["serial/pool-of-8"] = limits.pool_of_equals
 ALL["serial/lock-pool"] = closed.lock_pool
 for _name in closed.GAIN:
     ALL[f"gain/{_name}"] = lambda o, n=_name: closed.gain(n, o)
-ALL["server/postgres"] = servers.postgres
-ALL["server/http"] = servers.http
-ALL["server/small"] = servers.http_small
-for _name, _case in (("postgres", servers.postgres), ("http", servers.http), ("small", servers.http_small)):
+SERVERS = {"postgres": servers.postgres, "postgres-tcp": lambda o, sized=False: servers.postgres(o, sized, tcp=True),
+           "http": servers.http, "small": servers.http_small}
+for _name, _case in SERVERS.items():
+    ALL[f"server/{_name}"] = _case
     ALL[f"server/c1-{_name}"] = lambda o, c=_case: c(o, sized=True)
 ALL["quota"] = limits.cpu_quota
 ALL["steal"] = steal.steal

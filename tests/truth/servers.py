@@ -22,6 +22,7 @@ LIMIT_MS = 10  # the service level: 1 % of the transactions take longer from the
 PORT = 54329
 FRACTIONS = (0.3, 0.6, 1.25)
 HELPS = 1.25  # a larger size is worth it from this gain on (MODEL.md section 8)
+LOOPBACK = "127.0.0.1"
 NOT_KNOWN = 1.1  # the factor that a break is known to where the runs beside it do not tell
 
 
@@ -29,7 +30,8 @@ def _as_postgres(*args, **kw):
     return ["runuser", "-u", "postgres", "--", *args], kw
 
 
-def _server():
+def _server(tcp):
+    """(its directory, what its clients ask for as host)"""
     need("pgbench", "runuser", "initdb", "postgres", "pg_ctl")
     try:
         user = pwd.getpwnam("postgres")
@@ -41,18 +43,18 @@ def _server():
     os.chdir("/")
     call(*_as_postgres("initdb", "-D", f"{home}/db", "-A", "trust")[0])
     call(*_as_postgres("pg_ctl", "-D", f"{home}/db", "-w", "-l", f"{home}/log", "-o",
-                       f"-p {PORT} -k {home} -c listen_addresses= -c fsync=off", "start")[0])
+                       f"-p {PORT} -k {home} -c listen_addresses={LOOPBACK if tcp else ''} -c fsync=off", "start")[0])
     on_exit(call, *_as_postgres("pg_ctl", "-D", f"{home}/db", "-m", "immediate", "stop")[0])
     call(*_as_postgres("pgbench", "-h", home, "-p", str(PORT), "-i", "-s", "5", "-q", "postgres")[0])
-    return home
+    return home, LOOPBACK if tcp else home
 
 
-def _pgbench(home, rate, seconds):
+def _pgbench(host, rate, seconds):
     """pgbench with a log of every transaction, in memory where it can be; the log's directory is its attribute @log."""
     log = tempfile.mkdtemp(prefix="truth-pgbench.", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     on_exit(shutil.rmtree, log, True)
     os.chmod(log, 0o777)
-    args, _ = _as_postgres("pgbench", "-h", home, "-p", str(PORT), "-S", "-n", "-M", "prepared", "-c", "16", "-j", "2",
+    args, _ = _as_postgres("pgbench", "-h", host, "-p", str(PORT), "-S", "-n", "-M", "prepared", "-c", "16", "-j", "2",
                            "-R", f"{rate:.0f}", "-L", str(LIMIT_MS), "-T", str(seconds), "-l", "--log-prefix", f"{log}/l", "postgres")
     p = start(args, stdout=-1, stderr=-3)
     p.log = log
@@ -156,25 +158,27 @@ def _measured(o, ask, late):
     return answer, info
 
 
-def postgres(o, sized=False):
+def postgres(o, sized=False, tcp=False):
+    """Its clients ask through a UNIX socket; @tcp: through TCP, as those of another machine do."""
     cpus_online(2)
-    home = _server()
+    _, host = _server(tcp)
+    via = "-tcp" if tcp else ""
 
     def run_at(rate):
-        return Run(rate, *_late(_pgbench(home, rate, o.seconds)))
+        return Run(rate, *_late(_pgbench(host, rate, o.seconds)))
 
     def say(p, info):
         late, n, _ = _late(p)
         info["late"] = late / max(n, 1)
 
     def record(rate):
-        return _measured(o, lambda s: _pgbench(home, rate, s), say)
+        return _measured(o, lambda s: _pgbench(host, rate, s), say)
 
     if sized:
-        yield from _sized(o, "postgres", run_at, record, 12000, 500, 200000)
+        yield from _sized(o, f"postgres{via}", run_at, record, 12000, 500, 200000)
         return
-    full, seen, _ = _break("PostgreSQL", o, run_at, 12000, 500, 200000)
-    yield from _rows("server/postgres-select", full, seen, record)
+    full, seen, _ = _break(f"PostgreSQL{via}", o, run_at, 12000, 500, 200000)
+    yield from _rows(f"server/postgres-select{via}", full, seen, record)
 
 
 HTTP_PORT = 54380
