@@ -81,7 +81,8 @@ static void a_take_delivers_closed_slots_summed_over_cpus(void **state)
 	f->cpu[0].slot[RING(501)].oncpu_wakes = 1000;
 	f->cpu[1].slot[RING(501)].oncpu_wakes = 2000;
 	f->cpu[1].slot[RING(502)].wait_ns = 300;
-	f->cpu[0].slot[RING(502)].oncpu_wakes = 4ULL << 32;
+	f->cpu[0].slot[RING(502)].oncpu_wakes = 4 * HR_SLOT_WAKE;
+	f->cpu[1].slot[RING(502)].oncpu_wakes = 9 * HR_SLOT_READ + HR_SLOT_WAKE;
 	f->cpu[0].slot[RING(503)].moved_ns = 50;            /* charged here, done ... */
 	f->cpu[1].slot[RING(504)].moved_ns = -(uint64_t)50; /* ... there, with 20 more */
 	f->cpu[1].slot[RING(504)].oncpu_wakes = 70;
@@ -92,7 +93,8 @@ static void a_take_delivers_closed_slots_summed_over_cpus(void **state)
 	assert_int_equal(f->take.n_slots, 87);
 	assert_int_equal(f->take.cpu_slot[0].oncpu_ns, 3000);
 	assert_int_equal(f->take.cpu_slot[1].wait_ns, 300);
-	assert_int_equal(f->take.cpu_slot[1].wakes, 4);
+	assert_int_equal(f->take.cpu_slot[1].wakes, 5);
+	assert_int_equal(f->take.cpu_slot[1].reads, 9);
 	assert_int_equal(f->take.cpu_slot[0].charge_ns, 3000); /* where it was done */
 	assert_int_equal(f->take.cpu_slot[2].charge_ns, 50);
 	assert_int_equal(f->take.cpu_slot[3].charge_ns, 20);
@@ -110,17 +112,19 @@ static void a_slot_used_again_delivers_only_what_is_new(void **state)
 	struct fixture *f = *state;
 
 	take_at(f, 500);
-	f->cpu[0].slot[RING(510)].oncpu_wakes = 0xfffffff0u; /* a half about to overflow */
+	/* parts about to overflow */
+	f->cpu[0].slot[RING(510)].oncpu_wakes = 0xfffe0000fffffff0;
 	f->cpu[0].slot[RING(510)].hog_unknown = 0xfffffffffffffff0u;
 	take_at(f, 600);
 	take_at(f, 750);
-	f->cpu[0].slot[RING(766)].oncpu_wakes += 0x20; /* 766 = 510 + 256: same place */
+	f->cpu[0].slot[RING(766)].oncpu_wakes += 0x20 + 3 * HR_SLOT_READ; /* 510 + 256 */
 	f->cpu[0].slot[RING(766)].hog_unknown += 5ULL << 32 | 0x12;
 	f->cpu[0].slot[RING(766)].moved_ns -= 30;
 	take_at(f, 850);
 	assert_int_equal(f->take.first_slot, 718);
 	assert_int_equal(f->take.cpu_slot[766 - 718].oncpu_ns, 0x20);
 	assert_int_equal(f->take.cpu_slot[766 - 718].wakes, 0);
+	assert_int_equal(f->take.cpu_slot[766 - 718].reads, 3);
 	assert_int_equal(f->take.cpu_slot[766 - 718].charge_ns, 2); /* 32 - 30 */
 	assert_int_equal(f->take.cpu_slot[766 - 718].hog_ns, 0x12);
 	assert_int_equal(f->take.cpu_slot[766 - 718].unknown_ns, 5);
@@ -328,7 +332,7 @@ static void a_forgotten_device_starts_afresh(void **state)
 	assert_int_equal(f->take.dev_slot[0][9].ops[0], 0);
 }
 
-static void more_than_256_cpus_do_not_wrap(void **state)
+static void sums_over_600_cpus_do_not_wrap(void **state)
 {
 	enum {
 		CPUS = 600
@@ -345,10 +349,12 @@ static void more_than_256_cpus_do_not_wrap(void **state)
 	hr_cells_plan(c, 500 * S);
 	hr_cells_take(c, &v, t);
 	for (int i = 0; i < CPUS; i++)
-		cpu[i].slot[RING(510)].oncpu_wakes = S;
+		cpu[i].slot[RING(510)].oncpu_wakes = S + 1023 * (HR_SLOT_WAKE + HR_SLOT_READ);
 	hr_cells_plan(c, 620 * S);
 	hr_cells_take(c, &v, t);
 	assert_int_equal(t->cpu_slot[9].oncpu_ns, 600ULL * 8388608); /* 5.03e9 > 2^32 */
+	assert_int_equal(t->cpu_slot[9].wakes, 600 * 1023);
+	assert_int_equal(t->cpu_slot[9].reads, 600 * 1023);
 	free(t);
 	free(cpu);
 	free(c);
@@ -474,7 +480,7 @@ int main(void)
 		T(cells_of_a_cpu_that_is_online_are_read),
 		T(devices_land_under_their_number),
 		T(a_forgotten_device_starts_afresh),
-		T(more_than_256_cpus_do_not_wrap),
+		T(sums_over_600_cpus_do_not_wrap),
 		T(cells_of_a_cpu_that_never_ran_are_not_read),
 		T(without_the_switch_hook_all_cells_are_read),
 	};

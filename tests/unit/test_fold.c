@@ -63,6 +63,33 @@ static void all_cpus_busy_means_at_least_99_percent(void **state)
 	assert_int_equal(s.ctr[HR_CTR_BUSY_ALL_N], 1);
 }
 
+/* 16 slots of which each fourth had messages: one block.  A hole in the midst of one drops it. */
+static void messages_and_work_go_into_blocks(void **state)
+{
+	(void)state;
+	start(1);
+	t.have |= BIT(HR_SIG_READS);
+	t.n_slots = 16;
+	for (uint32_t i = 0; i < 16; i++)
+		t.cpu_slot[i] = (struct hr_slot_cpu){.charge_ns = 1000000, .reads = i % 4 ? 0 : i};
+	(void)hr_fold_take(&f, &t, 0, &s);
+	assert_int_equal(s.ctr[HR_CTR_READ_BLOCK_N], 1);
+	assert_int_equal(s.ctr[HR_CTR_READ_N], 0 + 4 + 8 + 12);
+	assert_int_equal(s.ctr[HR_CTR_READ_WORK_US], 16000);
+	assert_int_equal(s.ctr[HR_CTR_READ_N2], 4 * (16 + 64 + 144) - 24 * 24);
+	assert_int_equal(s.ctr[HR_CTR_READ_WORK_US2], 0);
+	t.first_slot += 16;
+	t.n_slots = 8;
+	(void)hr_fold_take(&f, &t, 0, &s);
+	t.first_slot += 9;
+	(void)hr_fold_take(&f, &t, 0, &s);
+	assert_int_equal(s.ctr[HR_CTR_READ_BLOCK_N], 1);
+	t.have &= ~BIT(HR_SIG_READS);
+	t.first_slot += 8;
+	(void)hr_fold_take(&f, &t, 0, &s);
+	assert_int_equal(s.ctr[HR_CTR_READ_BLOCK_N], 1);
+}
+
 static void bursts_feed_the_virtual_queue_with_the_capacity_left(void **state)
 {
 	(void)state;
@@ -262,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_add_up_to_the_frozen_bound_of_the_worked_example),
 		cmocka_unit_test(all_cpus_busy_means_at_least_99_percent),
+		cmocka_unit_test(messages_and_work_go_into_blocks),
 		cmocka_unit_test(bursts_feed_the_virtual_queue_with_the_capacity_left),
 		cmocka_unit_test(busy_seconds_are_119_slots_whatever_the_ticks),
 		cmocka_unit_test(counters_and_histograms_add),

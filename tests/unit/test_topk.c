@@ -295,6 +295,7 @@ static void reads_go_with_their_thread(void **state)
 	a[0].reads = 40;
 	a[0].reads_late = 3;
 	a[1].oncpu_ns = 200 * MS;
+	a[2].oncpu_ns = 7 * MS;
 	a[2].reads = 100000;
 	assert_true(hr_topk_fold(&t, a, 3, false, &r));
 	assert_int_equal(r.n, 2);
@@ -302,6 +303,7 @@ static void reads_go_with_their_thread(void **state)
 	assert_int_equal(r.top[0].reads, 0);
 	assert_int_equal(r.top[1].reads, 40);
 	assert_int_equal(r.top[1].reads_late, 3);
+	assert_int_equal(r.reader_us, 107000); /* the cold one as well */
 }
 
 static void names_of_the_full_length_end_in_a_nul(void **state)
