@@ -291,8 +291,9 @@ static void vq_bounds(
 			hr_idle_share(x, f, f->away.likely));
 		k.apart = hr_k_clamp(fmax(k.apart, z ? 0 : cube_law(f)));
 		m_lo = m_lo_at(x, f, &k, k.inside);
-		k.inside = hr_work_less(
-			k.inside, f->busy, c2 / f->c, hr_idle_share(x, f, f->away.least));
+		k.inside =
+			fmin(HR_AWAY_SURE * k.inside, hr_work_less(k.inside, f->busy, c2 / f->c,
+							      hr_idle_share(x, f, f->away.least)));
 		b->at_least = hr_opt_of(k.below ? HR_K_MIN : k.inside * shared * d.at_least / m_lo);
 		b->likely = hr_opt_of(k.apart * d.likely);
 		b->capped = k.apart >= HR_K_MAX;

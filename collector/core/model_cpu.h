@@ -15,6 +15,7 @@
 struct hr_marginal_cost {
 	bool has;
 	double cost, dev;
+	double chance; /* variance of the messages of a group over their mean; by chance alone: 1 */
 };
 
 /*
@@ -68,7 +69,10 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f);
 /* --- by the work alone (model_work.c) ------------------------------------------ */
 
 #define HR_IDLE_LIKELY 0.4 /* of what idle CPUs add at most: between two servers (MODEL.md 3) */
-#define HR_WORK_FIXED  0.1 /* of the work that others may do, whatever the load is, at most */
+/* So much more than with the same work at_least tells at most: were all of it wrong, it would be
+ * over-promised by no more than what m_lo leaves of it. */
+#define HR_AWAY_SURE  1.5
+#define HR_WORK_FIXED 0.1 /* of the work that others may do, whatever the load is, at most */
 
 struct hr_marginal_cost hr_marginal_cost(const struct hr_minute *m);
 /* busy, work_s and bursts of @f are known. */

@@ -15,7 +15,10 @@
 #define SURE     2    /* standard deviations */
 #define DEV_MAX  0.15 /* a deviation from which on nothing is taken from it for sure */
 #define COST_MIN 0.05
-#define FULL     0.9 /* busy from which on arrivals may be what the CPUs allow */
+/* Variance of the messages, of that of chance: one request is one to a few messages. */
+#define CHANCE_LO 0.5
+#define CHANCE_HI 4
+#define FULL      0.9 /* busy from which on arrivals may be what the CPUs allow */
 
 /* Least squares: slope of work over messages, times messages over work. */
 struct hr_marginal_cost hr_marginal_cost(const struct hr_minute *m)
@@ -36,6 +39,8 @@ struct hr_marginal_cost hr_marginal_cost(const struct hr_minute *m)
 		 fmin((double)c[HR_CTR_READER_MS] * 1e6 / fmax((double)c[HR_CTR_ONCPU_NS], 1), 1);
 	r.cost = fmin(others + fmax(slope, 0) * per, 1);
 	r.dev = sqrt(rest / n2) * per;
+	/* n2: four times the sum over blocks, three of a block's four free; four groups in it */
+	r.chance = n2 / 3 / fmax((double)c[HR_CTR_READ_N], 1);
 	r.has = true;
 	return r;
 }
@@ -56,6 +61,10 @@ struct hr_away hr_work_away(const struct hr_ctx *x, const struct hr_cpu_facts *f
 	double share_u = hr_idle_share(x, f, 1) * f->busy, usual, weight;
 
 	if (!a.of.has || f->busy >= FULL || share_u <= 0)
+		return a;
+	/* of more than one kind, in clumps, or as regular as a loop: the slope is not of the load
+	 */
+	if (a.of.chance < CHANCE_LO || a.of.chance > CHANCE_HI)
 		return a;
 	a.least = fmin(away_of(a.of.cost + SURE * a.of.dev, share_u), 1);
 	/* likely: what is measured and what is usual, each by how well it is known */
@@ -102,8 +111,10 @@ void hr_work_say(const struct hr_ctx *x, const struct hr_cpu_facts *f, double c2
 		hr_trace_say(x->t,
 			"  a message more costs %.2f +- %.2f of what one does: of what idle CPUs "
 			"may "
-			"add, %.2f, %.2f and %.2f stay away at least, likely and at most",
-			a->of.cost, a->of.dev, a->least, a->likely, a->most);
+			"add, %.2f, %.2f and %.2f stay away at least, likely and at most (messages "
+			"vary by "
+			"%.2f of chance)",
+			a->of.cost, a->of.dev, a->least, a->likely, a->most, a->of.chance);
 	hr_trace_say(x->t,
 		"  work bound = %.3f  (%.2f CPUs x (%.1f + %.3f) s / %.3f CPU-s of work, of which "
 		"idle CPUs may add %.3f; %.3f by what likely stays away of it; at most %.3f: by "
