@@ -80,7 +80,7 @@ struct hr_engine {
 	struct hr_cgroup_raw cgroup_raw;
 	struct hr_nic_raw nic_raw[HR_DEVS_MAX];
 	struct hr_rtt_raw rtt_raw;
-	uint64_t reads; /* from TCP, of all threads, between the last two snapshots */
+	uint64_t reads;                 /* of all threads, between the last two snapshots */
 	struct hr_task task[TASKS_MAX]; /* pages are touched only as far as there are threads */
 	struct hr_take take;
 	struct hr_sampler sampler;
