@@ -515,7 +515,8 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 	for (uint8_t i = 0; i < s->n_dev; i++) {
 		const struct hr_dev_summary *d = &s->dev[i];
 
-		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + d->ctr[HR_DCTR_TX_PACKETS];
+		/* what is sent fires a hook again when the device is done with it: consume_skb */
+		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + 2 * d->ctr[HR_DCTR_TX_PACKETS];
 		b.ios += d->ctr[HR_DCTR_RD_N] + d->ctr[HR_DCTR_WR_N];
 	}
 	if (!e->bpf) {
