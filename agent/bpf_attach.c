@@ -32,6 +32,7 @@ static const struct {
 } programs[HR_HOOK_N] = {
 	[HR_HOOK_SWITCH] = {HR_PART_CPU, "on_switch_btf", "on_switch_raw"},
 	[HR_HOOK_READ] = {HR_PART_CPU, "on_read_btf", "on_read_raw"},
+	[HR_HOOK_UNIX] = {HR_PART_CPU, "on_unix_btf", "on_unix_raw"},
 	[HR_HOOK_BLOCK] = {HR_PART_DISK, "on_complete_btf", "on_complete_raw"},
 	[HR_HOOK_RECEIVE] = {HR_PART_NET, "on_receive_btf", "on_receive_raw"},
 	[HR_HOOK_XMIT] = {HR_PART_NET, "on_xmit_btf", "on_xmit_raw"},
@@ -136,6 +137,7 @@ static const char *left_out(const struct hr_bpf *b, enum hr_hook h)
 		       : b->opts.nics == 0   ? "no network device with a bus parent"
 					     : NULL;
 	case HR_HOOK_READ:
+	case HR_HOOK_UNIX:
 		return no >> HR_SHED_SCHED & 1 ? "switch hook off by option"
 		       : no >> HR_SHED_NET & 1 ? "network hooks off by option"
 					       : NULL;
@@ -157,8 +159,9 @@ static bool choose(struct hr_bpf *b, enum hr_part_id id)
 			left_out(b, (enum hr_hook)h)
 				? HR_RUNG_MISSING
 				: hr_ladder_hook(&b->facts, (enum hr_hook)h, b->opts.force, why);
-		/* asked before it: without bursts nobody can say what waited for work */
-		if (h == HR_HOOK_READ && b->rung[HR_HOOK_SWITCH] == HR_RUNG_MISSING)
+		/* asked before them: without bursts nobody can say what waited for work */
+		if ((h == HR_HOOK_READ && b->rung[HR_HOOK_SWITCH] == HR_RUNG_MISSING) ||
+			(h == HR_HOOK_UNIX && b->rung[HR_HOOK_READ] == HR_RUNG_MISSING))
 			b->rung[h] = HR_RUNG_MISSING;
 		any |= b->rung[h] != HR_RUNG_MISSING;
 	}
@@ -560,15 +563,15 @@ void hr_bpf_close(struct hr_bpf *b)
 
 /* What each step of shedding detaches, and which signals go with it. */
 static const struct {
-	enum hr_hook hook[3];
+	enum hr_hook hook[4]; /* up to HR_HOOK_N */
 	uint64_t signals;
 } shed_table[HR_SHED_N] = {
-	[HR_SHED_BURST] = {{HR_HOOK_N, HR_HOOK_N, HR_HOOK_N}, HR_SIG_BIT(HR_SIG_REPLAY)},
-	[HR_SHED_NET] = {{HR_HOOK_RECEIVE, HR_HOOK_XMIT, HR_HOOK_READ},
+	[HR_SHED_BURST] = {{HR_HOOK_N}, HR_SIG_BIT(HR_SIG_REPLAY)},
+	[HR_SHED_NET] = {{HR_HOOK_RECEIVE, HR_HOOK_XMIT, HR_HOOK_READ, HR_HOOK_UNIX},
 		HR_SIG_BIT(HR_SIG_NET_IO) | HR_SIG_BIT(HR_SIG_READS)},
-	[HR_SHED_DISK] = {{HR_HOOK_BLOCK, HR_HOOK_N, HR_HOOK_N},
+	[HR_SHED_DISK] = {{HR_HOOK_BLOCK, HR_HOOK_N},
 		HR_SIG_BIT(HR_SIG_DISK_IO) | HR_SIG_BIT(HR_SIG_DISK_SYNC)},
-	[HR_SHED_SCHED] = {{HR_HOOK_SWITCH, HR_HOOK_READ, HR_HOOK_N},
+	[HR_SHED_SCHED] = {{HR_HOOK_SWITCH, HR_HOOK_READ, HR_HOOK_UNIX, HR_HOOK_N},
 		HR_SIG_BIT(HR_SIG_CPU_SLOTS) | HR_SIG_BIT(HR_SIG_RUNQ_WAIT) |
 			HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_REPLAY) |
 			HR_SIG_BIT(HR_SIG_READS)},
@@ -578,9 +581,8 @@ uint64_t hr_bpf_shed(struct hr_bpf *b, enum hr_shed what)
 {
 	if ((unsigned)what >= HR_SHED_N)
 		return 0;
-	for (int i = 0; i < 3; i++)
-		if (shed_table[what].hook[i] != HR_HOOK_N)
-			detach(b, shed_table[what].hook[i]);
+	for (int i = 0; i < 4 && shed_table[what].hook[i] != HR_HOOK_N; i++)
+		detach(b, shed_table[what].hook[i]);
 	b->have &= ~shed_table[what].signals;
 	if (!(b->have & HR_SIG_BIT(HR_SIG_REPLAY)))
 		hr_bpf_record(b, 0);

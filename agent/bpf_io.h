@@ -56,7 +56,7 @@ int hr_bpf_tasks(
 	struct hr_bpf *b, struct hr_task *buf, uint32_t cap, uint32_t *ret_n, bool *ret_cut);
 
 /*
- * What each of the threads of a snapshot read from TCP since the one before: into @task.  Returns
+ * What each of the threads of a snapshot read since the one before: into @task.  Returns
  * the reads of all, or of all that had a place in the table.
  */
 uint64_t hr_bpf_reads(struct hr_bpf *b, struct hr_task *task, uint32_t n);

@@ -283,7 +283,8 @@ int hr_bpf_misses(const struct hr_bpf *b, uint64_t *ret_n)
 	bool any = false;
 
 	for (int h = 0; h < HR_HOOK_N; h++) {
-		if (!program_info(b, h, &info, &len) ||
+		/* what a reader of UNIX misses is its interrupt's: packets a NIC has sent */
+		if (h == HR_HOOK_UNIX || !program_info(b, h, &info, &len) ||
 			len < offsetof(struct bpf_prog_info, recursion_misses) +
 					sizeof(info.recursion_misses))
 			continue;

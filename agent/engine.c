@@ -80,7 +80,7 @@ struct hr_engine {
 	struct hr_cgroup_raw cgroup_raw;
 	struct hr_nic_raw nic_raw[HR_DEVS_MAX];
 	struct hr_rtt_raw rtt_raw;
-	uint64_t reads; /* from TCP, of all threads, between the last two snapshots */
+	uint64_t reads;                 /* of all threads, between the last two snapshots */
 	struct hr_task task[TASKS_MAX]; /* pages are touched only as far as there are threads */
 	struct hr_take take;
 	struct hr_sampler sampler;
@@ -515,7 +515,8 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 	for (uint8_t i = 0; i < s->n_dev; i++) {
 		const struct hr_dev_summary *d = &s->dev[i];
 
-		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + d->ctr[HR_DCTR_TX_PACKETS];
+		/* what is sent fires a hook again when the device is done with it: consume_skb */
+		b.packets += d->ctr[HR_DCTR_RX_PACKETS] + 2 * d->ctr[HR_DCTR_TX_PACKETS];
 		b.ios += d->ctr[HR_DCTR_RD_N] + d->ctr[HR_DCTR_WR_N];
 	}
 	if (!e->bpf) {

@@ -137,9 +137,10 @@ struct hr_last {
 #define HR_BURST_CPU(burst)  (((burst) & ((1ULL << HR_LAST_PART_BITS) - 1)) << HR_LAST_PART_UNIT)
 
 /*
- * Who reads from TCP, by tid & 511: pieces, as they were received, that a thread copied to its own
- * memory.  A thread whose place another one wrote in the last HR_READER_KEEP_NS is not counted at
- * all, so that two busy ones do not chase each other; one that takes a place over starts at 0.
+ * Who reads from TCP or a UNIX socket, by tid & 511: of TCP pieces, as they were received, that a
+ * thread copied to its own memory, of UNIX sockets messages that it has read wholly.  A thread
+ * whose place another one wrote in the last HR_READER_KEEP_NS is not counted at all, so that two
+ * busy ones do not chase each other; one that takes a place over starts at 0.
  */
 #define HR_READERS_N      512
 #define HR_READER_KEEP_NS 2000000000ULL
@@ -155,8 +156,9 @@ struct hr_last {
 struct hr_reader { /* modulo 2^32 */
 	uint32_t tid;
 	uint16_t at;   /* jiffies when it was written last, modulo 2^16: after half of that, 33 s at
-			  1,000 a second, old looks new */
-	uint16_t sock; /* read then: of its address, HR_READER_SOCK() */
+			  1,000 a second, old looks new; reads from UNIX leave one from TCP that is
+			  younger than half of HR_READER_KEEP_NS */
+	uint16_t sock; /* of TCP, read then: of its address, HR_READER_SOCK(); 0: UNIX */
 	uint32_t n;    /* reads */
 	/*
 	 * Of data that came in the midst of its burst, more than HR_LATE_NS before; not the rest of

@@ -3,7 +3,7 @@
  * CPU: sched_switch.  On-CPU time, run-queue wait and wake-charged work
  * per time slot; wake-to-sleep bursts; no wakeup hook, no map keyed by task
  * (kernel-signals 3.1-3.4, answer-model 4.1).  And what waited for a thread at work: its
- * reads from TCP, which is here because a burst's age is.
+ * reads from TCP, which is here because a burst's age is, and from UNIX sockets beside them.
  *
  * The event comes before the scheduler's own accounting.  So at switch-in a task's
  * run_delay lacks the wait that ends now, and at switch-out it has it: the wait of
@@ -521,7 +521,7 @@ int on_switch3_raw(unsigned long long *ctx)
 	return on_switch(false, false, ctx);
 }
 
-/* --- reads from TCP --------------------------------------------------------- */
+/* --- reads from TCP and UNIX sockets ---------------------------------------- */
 
 #include "bpf/reads.h" /* here, since it reads the cells above */
 
@@ -542,4 +542,16 @@ SEC("raw_tp/tcp_rcv_space_adjust")
 int on_read_raw(unsigned long long *ctx)
 {
 	return on_read(false, ctx);
+}
+
+SEC("tp_btf/consume_skb")
+int on_unix_btf(unsigned long long *ctx)
+{
+	return on_unix(true, (struct sk_buff *)ctx[0]);
+}
+
+SEC("raw_tp/consume_skb")
+int on_unix_raw(unsigned long long *ctx)
+{
+	return on_unix(false, (struct sk_buff *)ctx[0]);
 }

@@ -173,8 +173,17 @@ struct inet_connection_sock { /* cpu; only with CONFIG_INET: no tracepoint of TC
 	} icsk_ack;
 };
 
-struct sk_buff { /* net */
+struct sock_common { /* cpu */
+	unsigned short skc_family;
+};
+
+struct sock { /* cpu */
+	struct sock_common __sk_common;
+};
+
+struct sk_buff { /* net, cpu */
 	unsigned int len;
+	struct sock *sk; /* cpu */
 	struct net_device *dev;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a thread reads from TCP, and whether it waited for the thread's work: part of cpu.bpf.c,
- * whose cells it reads.
+ * What a thread reads from TCP and from UNIX sockets, and whether the former waited for the
+ * thread's work: part of cpu.bpf.c, whose cells it reads.
  */
 #pragma once
 
@@ -41,18 +41,37 @@ static __noinline uint32_t waited_for_work(const struct hr_cpu_cell *c, uint32_t
 	return waited <= burst_age(c) + hr_tick_ns;
 }
 
+/* Time since @e was written last, ns. */
+static __always_inline uint64_t silent_for(const struct hr_reader *e, uint32_t tick)
+{
+	return (uint64_t)(uint16_t)(tick - e->at) * hr_tick_ns;
+}
+
 /* False: the place of @tid is another's who still reads. */
 static __noinline uint32_t take_place(uint32_t tid, uint32_t tick)
 {
 	struct hr_reader *e = &hr_readers[tid & (HR_READERS_N - 1)];
 
-	if ((uint64_t)(uint16_t)(tick - e->at) * hr_tick_ns < HR_READER_KEEP_NS)
+	if (silent_for(e, tick) < HR_READER_KEEP_NS)
 		return 0;
 	e->sock = 0;
 	e->n = 0;
 	e->late = 0;
 	*(volatile uint32_t *)&e->tid = tid; /* last: who sees it sees the other two */
 	return 1;
+}
+
+/* Counts one in the stint of the CPU's thread and returns the thread's place; NULL: it has none. */
+static __always_inline struct hr_reader *count_read(struct hr_cpu_cell *c, uint32_t tick)
+{
+	uint32_t tid = c->pid;
+	struct hr_reader *e = &hr_readers[tid & (HR_READERS_N - 1)];
+
+	c->read += HR_SLOT_READ;
+	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))
+		return NULL;
+	e->n++;
+	return e;
 }
 
 /*
@@ -64,7 +83,7 @@ static __noinline uint32_t take_place(uint32_t tid, uint32_t tick)
  */
 static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 {
-	uint32_t cpu = bpf_get_smp_processor_id(), tick = (uint32_t)bpf_jiffies64(), waited, tid;
+	uint32_t cpu = bpf_get_smp_processor_id(), tick = (uint32_t)bpf_jiffies64(), waited;
 	uint32_t came, at = (uint32_t)ctx[0];
 	uint16_t last, sock;
 	struct hr_cpu_cell *c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
@@ -81,10 +100,8 @@ static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 		""
 		: "+r"(at)); /* half a pointer is a number to the verifier, a shifted one not */
 	sock = HR_READER_SOCK(at);
-	c->read += HR_SLOT_READ;
-	tid = c->pid;
-	e = &hr_readers[tid & (HR_READERS_N - 1)];
-	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))
+	e = count_read(c, tick);
+	if (UNLIKELY(!e))
 		return 0;
 	came = hr_data_came(cast, (void *)ctx[0]);
 	waited = tick - came;
@@ -92,10 +109,44 @@ static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 	again = e->sock == sock;
 	e->at = (uint16_t)tick;
 	e->sock = sock;
-	e->n++;
 	/* two ticks are 10 ms at 100 a second, and nothing needs to be read to know it */
 	if (UNLIKELY(waited > 1) && !(again && (int16_t)(came - last) <= 0) &&
 		waited_for_work(c, waited))
 		e->late++;
+	return 0;
+}
+
+#define AF_UNIX 1
+
+/*
+ * Somebody is done with @skb.  When the socket that sent it is a UNIX one, that is the current
+ * thread, which has read all of it; a connection, which it has accepted, is empty.  What a reader
+ * did not take is not consumed but freed.  Most events are none of that: packets a NIC has sent,
+ * which have a socket of TCP or none any more.
+ *
+ * Its time goes into the place only to keep it: where it is not that of a read from TCP, after
+ * which on_read tells the rest of a message from what came later, or where that is long past.
+ */
+static __always_inline int on_unix(const bool typed, struct sk_buff *skb)
+{
+	struct sock *sk = HR_READ(typed, skb, sk);
+	uint32_t cpu, tick;
+	struct hr_cpu_cell *c;
+	struct hr_reader *e;
+
+	if (!sk || HR_READ(typed, sk, __sk_common.skc_family) != AF_UNIX)
+		return 0;
+	if (HR_READ(typed, skb, len) == 0)
+		return 0;
+	cpu = bpf_get_smp_processor_id();
+	c = bpf_map_lookup_elem(&hr_cpu_cells, &cpu);
+	if (!c || UNLIKELY(!c->pid))
+		return 0;
+	tick = (uint32_t)bpf_jiffies64();
+	e = count_read(c, tick);
+	if (UNLIKELY(!e) || (e->sock && silent_for(e, tick) < HR_READER_KEEP_NS / 2))
+		return 0;
+	e->at = (uint16_t)tick;
+	e->sock = 0;
 	return 0;
 }

@@ -54,7 +54,7 @@ enum hr_rung {
 	X(REPLAY, "replay", "recorded bursts replayed at larger loads")                            \
 	X(FS, "filesystems", "space and inodes of local file systems")                             \
 	X(DISK_SYNC, "disk_sync", "requests asked for, told from write-back and readahead")        \
-	X(READS, "reads", "how long what TCP received waited for its thread, by hot thread")
+	X(READS, "reads", "messages by hot thread, and how long what TCP received waited for it")
 
 enum hr_signal {
 #define X(id, name, what) HR_SIG_##id,

@@ -30,7 +30,7 @@ struct hr_budget_sample {
 	uint64_t cpu_us; /* user space */
 	bool has_bpf;    /* the next two were measured */
 	uint64_t bpf_ns, bpf_n;
-	uint64_t switches, packets, ios, reads; /* events of the window */
+	uint64_t switches, packets, ios, reads; /* events of the window; packets sent are two */
 };
 
 struct hr_budget {

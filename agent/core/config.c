@@ -59,9 +59,9 @@ static const struct hr_conf_key keys[] = {
 	KEY("measure", "hook_disk", HR_CONF_BOOL, hook_disk, 0, 0, "yes",
 		"block_rq_complete: request latency and in-flight requests."),
 	KEY("measure", "hook_net", HR_CONF_BOOL, hook_net, 0, 0, "yes",
-		"Receive and transmit: bytes and packets in 8 ms slots; and how long what TCP "
-		"received waited for its thread. The first hooks to pay for on a packet-heavy VM "
-		"(15-40 ns a packet)."),
+		"Receive and transmit: bytes and packets in 8 ms slots; messages read from TCP and "
+		"UNIX sockets, and how long what TCP received waited for its thread. The first "
+		"hooks to pay for on a packet-heavy VM (15-40 ns a packet)."),
 	KEY("measure", "hook_burst", HR_CONF_BOOL, hook_burst, 0, 0, "yes",
 		"The burst recorder: 5 s of each minute are recorded within the sched_switch hook "
 		"and replayed at larger loads."),

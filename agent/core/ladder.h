@@ -21,6 +21,7 @@
 	X(XMIT, "net_dev_start_xmit")                                                              \
 	X(RETRANS, "tcp_retransmit_skb")                                                           \
 	X(READ, "tcp_rcv_space_adjust")                                                            \
+	X(UNIX, "consume_skb") /* goes with READ; that needs none of it */                         \
 	X(RECLAIM_BEGIN, "mm_vmscan_direct_reclaim_begin")                                         \
 	X(RECLAIM_END, "mm_vmscan_direct_reclaim_end")                                             \
 	X(VICTIM, "mark_victim")                                                                   \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each thread read from TCP since the last look, from the table the read hook keeps
+ * What each thread read since the last look, from the table the read hooks keep
  * (struct hr_reader).  The look is a copy of that table, so a place that went to another thread in
  * between gives what that one read and no more; to a new one of the same number, which is rare,
  * what both read.

@@ -3,72 +3,19 @@
  * The read hook on connections over the loopback device.  Usage: test_reads tp_btf|raw_tp.
  * Mostly one thread sends to itself, so that what it did between data and read is its own choice.
  */
-#include "tests/unit/hr_cmocka.h"
+#include "tests/bpf/readers.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "proto/base/fsio.h"
-#include "tests/bpf/live.h"
 
-#define MS 1000000ULL
-
-static enum hr_rung arg_rung = HR_RUNG_UNKNOWN;
-static struct live_record *live;
-
-/* --- a connection, and times ------------------------------------------------- */
-
-struct pair {
-	int in, out; /* what is sent into @out comes out of @in */
-};
-
-static struct pair connect_to_ourselves(void)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(at);
-	struct pair p = {.out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-
-	assert_true(door >= 0 && p.out >= 0);
-	assert_return_code(bind(door, (struct sockaddr *)&at, sizeof(at)), errno);
-	assert_return_code(listen(door, 1), errno);
-	assert_return_code(getsockname(door, (struct sockaddr *)&at, &len), errno);
-	assert_return_code(connect(p.out, (struct sockaddr *)&at, sizeof(at)), errno);
-	p.in = accept4(door, NULL, NULL, SOCK_CLOEXEC);
-	assert_return_code(p.in, errno);
-	assert_return_code(setsockopt(p.out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), errno);
-	close(door);
-	return p;
-}
-
-static void hang_up(struct pair p)
-{
-	close(p.in);
-	close(p.out);
-}
-
-static void send_one(struct pair p)
-{
-	assert_int_equal(send(p.out, "x", 1, 0), 1);
-}
-
-static void read_one(struct pair p)
-{
-	char c;
-
-	assert_int_equal(recv(p.in, &c, 1, 0), 1);
-}
+/* --- times -------------------------------------------------------------------- */
 
 /* Waited for a CPU so far, ns. */
 static uint64_t own_wait(void)
@@ -81,11 +28,6 @@ static uint64_t own_wait(void)
 	return waited;
 }
 
-static uint32_t own_tid(void)
-{
-	return (uint32_t)syscall(SYS_gettid);
-}
-
 static void run_on(int cpu, int policy)
 {
 	struct sched_param param = {.sched_priority = policy == SCHED_FIFO ? 1 : 0};
@@ -95,90 +37,6 @@ static void run_on(int cpu, int policy)
 	CPU_SET((size_t)cpu, &set);
 	assert_return_code(sched_setaffinity(0, sizeof(set), &set), errno);
 	assert_return_code(sched_setscheduler(0, policy, &param), errno);
-}
-
-/* --- threads whose reads are counted ------------------------------------------ */
-
-/* What thread @tid read since the last call. */
-static struct hr_task reads_of(uint32_t tid)
-{
-	struct hr_task t = {.tid = tid};
-
-	(void)hr_bpf_reads(live->b, &t, 1);
-	return t;
-}
-
-/* True: this thread has a place in the table, which was no other's lately. */
-static bool has_place(void)
-{
-	struct pair p = connect_to_ourselves();
-	struct hr_task t;
-
-	(void)reads_of(own_tid());
-	send_one(p);
-	read_one(p);
-	t = reads_of(own_tid());
-	hang_up(p);
-	return t.reads > 0;
-}
-
-struct reader {
-	void (*fn)(void);
-	bool had_place;
-};
-
-static void *reader_main(void *arg)
-{
-	struct reader *r = arg;
-
-	r->had_place = has_place();
-	if (r->had_place)
-		r->fn();
-	return NULL;
-}
-
-/*
- * A switch that the development VM does not deliver (bpf/README.md) leaves another thread in the
- * CPU's cell until the next one, and what ours reads meanwhile is that one's.  A try of that kind
- * says nothing; three in a row are a fault, and in a guest (HR_TEST_EXACT) one is.
- */
-static int missed;
-static bool again;
-
-/* Runs @fn in a thread of its own that is counted: one in some hundreds is not. */
-static void as_reader(void (*fn)(void))
-{
-	missed = 0;
-	for (int tries = 0; tries < 30; tries++) {
-		struct reader r = {.fn = fn};
-		pthread_t t;
-
-		again = false;
-		assert_int_equal(pthread_create(&t, NULL, reader_main, &r), 0);
-		assert_int_equal(pthread_join(t, NULL), 0);
-		if (r.had_place && !again)
-			return;
-		/* the development VM has stretches of some ten seconds without any event of a CPU
-		 */
-		if (!getenv("HR_TEST_EXACT"))
-			live_sleep_until(live_now() + 1000 * MS);
-	}
-	fail_msg("no thread got a place");
-}
-
-/* A host that stops one CPU for a while stops the ticks of all: one in ten may go by unseen. */
-static void said(const char *what, struct hr_task t, uint32_t reads, uint32_t late)
-{
-	print_message("%s: %u reads, %u late; expected %u, %u\n", what, t.reads, t.reads_late,
-		reads, late);
-	if (t.reads < reads && missed < 2 && !getenv("HR_TEST_EXACT")) {
-		missed++;
-		again = true;
-		return;
-	}
-	assert_int_equal(t.reads + live_lost(t.reads, reads), reads);
-	assert_true(t.reads_late + (reads - t.reads) >= late - late / 10);
-	assert_true(t.reads_late <= late);
 }
 
 /* --- what is counted, and what is late ----------------------------------------- */
@@ -485,10 +343,43 @@ static void share_a_place(void)
 	assert_int_equal(pthread_join(t, NULL), 0);
 }
 
+/* A message of a UNIX socket keeps it, long after the last read from TCP. */
+static void keep_a_place(void)
+{
+	struct pair p = unix_pair(SOCK_STREAM);
+	struct hr_task t[2];
+	struct rival r;
+	pthread_t thread;
+
+	if (!find_rival(&r, &thread)) {
+		no_rival = true;
+		return;
+	}
+	live_sleep_until(live_now() + HR_READER_KEEP_NS + 50 * MS);
+	(void)reads_of(own_tid());
+	for (int i = 0; i < 5; i++) {
+		send_one(p);
+		read_one(p);
+	}
+	sem_post(&r.go);
+	sem_wait(&r.done);
+	t[0] = (struct hr_task){.tid = own_tid()};
+	t[1] = (struct hr_task){.tid = r.tid};
+	(void)hr_bpf_reads(live->b, t, 2);
+	r.stop = true;
+	sem_post(&r.go);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	said("keeps its place by messages", t[0], 5, 0);
+	said("comes for it in vain", t[1], 0, 0);
+	hang_up(p);
+}
+
 static void a_place_is_whose_who_reads_first(void **state)
 {
 	(void)state;
 	as_reader(share_a_place);
+	if (!no_rival)
+		as_reader(keep_a_place);
 	if (no_rival) {
 		print_message("no thread of the same place to be had\n");
 		skip();
@@ -529,24 +420,6 @@ static void without_the_hook_nothing_is_claimed(void **state)
 	assert_true(live->take->have & HR_SIG_BIT(HR_SIG_CPU_SLOTS));
 }
 
-static int start(void **state)
-{
-	enum hr_rung want = arg_rung == HR_RUNG_RAW_TP ? HR_RUNG_RAW_TP : HR_RUNG_TP_BTF;
-
-	(void)state;
-	live = live_start(arg_rung, NULL, 0);
-	print_message("reads: rung %d, %s\n", live->signal[HR_SIG_READS].rung,
-		live->signal[HR_SIG_READS].reason);
-	return live->signal[HR_SIG_READS].rung == want ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	live_stop(live);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,7 +434,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_the_hook_nothing_is_claimed), /* last: it goes */
 	};
 
-	live_need_kernel(argv);
-	arg_rung = argc > 1 && strcmp(argv[1], "raw_tp") == 0 ? HR_RUNG_RAW_TP : HR_RUNG_UNKNOWN;
-	return cmocka_run_group_tests(tests, start, stop);
+	(void)argc;
+	return readers_main(argv, tests, sizeof(tests) / sizeof(*tests));
 }

@@ -7,9 +7,10 @@
  * the difference between two visits of the same pass.  Neighbours that slow a pass down
  * slow both, so the interval around the median shrinks with the passes on a busy machine too.
  *
- *	cost_hooks switch|packet|block|read|late [-d DISK] [-c CPU] [-n PASSES] [-s MS] -o DIR -e
- *EMPTY MODE... cost_hooks hold-switch|hold-packet|hold-block ... MODE     keeps one mode on until a
- *signal cost_hooks maps -o DIR CPUS...                             map bytes by possible CPUs
+ *	cost_hooks switch|packet|block|read|late|unix|other [-d DISK] [-c CPU] [-n PASSES] [-s MS]
+ *-o DIR -e EMPTY MODE... cost_hooks hold-switch|hold-packet|hold-block ... MODE     keeps one mode
+ *on until a signal cost_hooks maps -o DIR CPUS...                             map bytes by possible
+ *CPUs
  *
  * MODE: none, empty, clock (reads it and no more), headroom, NAME@DIR of another build of
  *headroom's objects, or NAME=COMMAND of a tool.
@@ -140,7 +141,8 @@ static void difference(unsigned i, int base, double ret[3])
 
 static void report(void)
 {
-	static const char *const unit[LOAD_N] = {"switch", "request", "packet", "read", "read"};
+	static const char *const unit[LOAD_N] = {
+		"switch", "request", "packet", "read", "read", "message", "message"};
 	int none = index_of("none"), empty = index_of("empty");
 	double per_run = empty >= 0 && body_n[empty] > 0 ? body_ns[empty] / body_n[empty] : 0;
 
@@ -196,7 +198,8 @@ static void add_mode(char *text)
 
 static bool set_load(const char *word)
 {
-	static const char *const word_of[LOAD_N] = {"switch", "block", "packet", "read", "late"};
+	static const char *const word_of[LOAD_N] = {
+		"switch", "block", "packet", "read", "late", "unix", "other"};
 
 	arg.hold = strncmp(word, "hold-", 5) == 0;
 	for (int i = 0; i < LOAD_N; i++)

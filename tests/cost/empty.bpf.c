@@ -37,6 +37,12 @@ int empty_read(unsigned long long *ctx)
 	return 0;
 }
 
+SEC("tp_btf/consume_skb")
+int empty_unix(unsigned long long *ctx)
+{
+	return 0;
+}
+
 SEC("tp_btf/sched_switch")
 int clock_switch(unsigned long long *ctx)
 {
@@ -63,6 +69,12 @@ int clock_xmit(unsigned long long *ctx)
 
 SEC("tp_btf/tcp_rcv_space_adjust")
 int clock_read(unsigned long long *ctx)
+{
+	return bpf_ktime_get_ns() == 1;
+}
+
+SEC("tp_btf/consume_skb")
+int clock_unix(unsigned long long *ctx)
 {
 	return bpf_ktime_get_ns() == 1;
 }

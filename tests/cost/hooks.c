@@ -25,7 +25,7 @@
 #define SETTLED_MS 300
 #define START_MS   15000
 
-static const char *const object_of[LOAD_N] = {"cpu", "disk", "net", "cpu", "cpu"};
+static const char *const object_of[LOAD_N] = {"cpu", "disk", "net", "cpu", "cpu", "cpu", "cpu"};
 
 enum kind {
 	KIND_HEADROOM,
@@ -44,6 +44,11 @@ static const char *const programs_of[LOAD_N][KIND_N][2] = {
 		{"clock_read", "clock_switch"}},
 	[LOAD_LATE] = {{"on_read_btf", "on_switch_btf"}, {"empty_read", "empty_switch"},
 		{"clock_read", "clock_switch"}},
+	/* with it too, which says whose they are */
+	[LOAD_UNIX] = {{"on_unix_btf", "on_switch_btf"}, {"empty_unix", "empty_switch"},
+		{"clock_unix", "clock_switch"}},
+	[LOAD_OTHER] = {{"on_unix_btf", "on_switch_btf"}, {"empty_unix", "empty_switch"},
+		{"clock_unix", "clock_switch"}},
 };
 
 static enum kind kind_of(const struct mode *m)
@@ -119,8 +124,8 @@ static void set_var(
 static void prepare(struct bpf_object *obj, enum load load, uint32_t cpus, uint32_t devs)
 {
 	static struct hr_kernel_facts facts;
-	static const char *const cells[LOAD_N] = {
-		"hr_cpu_cells", "hr_disk_cells", "hr_nic_cells", "hr_cpu_cells", "hr_cpu_cells"};
+	static const char *const cells[LOAD_N] = {"hr_cpu_cells", "hr_disk_cells", "hr_nic_cells",
+		"hr_cpu_cells", "hr_cpu_cells", "hr_cpu_cells", "hr_cpu_cells"};
 	uint32_t tick = hr_clock_tick_ns();
 
 	hr_kernel_probe(&facts);

@@ -14,8 +14,10 @@ enum load {
 	LOAD_SWITCH,
 	LOAD_BLOCK,
 	LOAD_PACKET,
-	LOAD_READ, /* from here on: the object of LOAD_SWITCH */
-	LOAD_LATE, /* reads of data that waited */
+	LOAD_READ,  /* from here on: the object of LOAD_SWITCH */
+	LOAD_LATE,  /* reads of data that waited */
+	LOAD_UNIX,  /* messages of UNIX sockets */
+	LOAD_OTHER, /* what the hook on them sees of other ones */
 	LOAD_N
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pipe ping-pong, direct reads, datagrams and TCP to oneself; see loads.h. */
+/* Pipe ping-pong, direct reads, datagrams, TCP and UNIX sockets to oneself, netlink; see loads.h.
+ */
 #include "tests/cost/loads.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +23,8 @@
 #define READS       50
 #define DATAGRAMS   300
 #define PIECES      100
+#define MESSAGES    300
+#define REQUESTS    200
 #define LATE_PIECES 500
 #define LATE_NS     14000000ULL /* more than 10 ms by ticks of 4 */
 
@@ -119,6 +123,23 @@ static void init_read(void)
 	close(door);
 }
 
+static void init_unix(void)
+{
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
+		die("socketpair");
+	l.socket = s[0];
+	l.sender = s[1];
+}
+
+static void init_other(void)
+{
+	l.socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (l.socket < 0)
+		die("netlink");
+}
+
 void load_init(enum load load, const struct load_opts *o)
 {
 	cpu_set_t set;
@@ -134,6 +155,10 @@ void load_init(enum load load, const struct load_opts *o)
 		init_block(o->disk);
 	else if (load == LOAD_PACKET)
 		init_packet();
+	else if (load == LOAD_UNIX)
+		init_unix();
+	else if (load == LOAD_OTHER)
+		init_other();
 	else
 		init_read();
 }
@@ -184,6 +209,34 @@ static void read_slice(void)
 			die("tcp");
 }
 
+static uint64_t unix_slice(void)
+{
+	char data[64] = {0};
+	uint64_t t;
+
+	usleep(1); /* as below */
+	t = now_ns();
+	for (int i = 0; i < MESSAGES; i++)
+		if (send(l.sender, data, sizeof data, 0) != (ssize_t)sizeof data ||
+			recv(l.socket, data, sizeof data, 0) != (ssize_t)sizeof data)
+			die("unix");
+	return t;
+}
+
+/* Each way a message of the kernel's own sockets: its request that does nothing, and the answer. */
+static void other_slice(void)
+{
+	struct nlmsghdr ask = {.nlmsg_len = sizeof ask,
+		.nlmsg_type = NLMSG_NOOP,
+		.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
+	char answer[256];
+
+	for (int i = 0; i < REQUESTS; i++)
+		if (send(l.socket, &ask, sizeof ask, 0) != (ssize_t)sizeof ask ||
+			recv(l.socket, answer, sizeof answer, 0) <= 0)
+			die("netlink");
+}
+
 /* What waited for us while we were awake, byte by byte.  Returns when the first is read. */
 static uint64_t late_slice(void)
 {
@@ -206,7 +259,7 @@ static uint64_t late_slice(void)
 uint64_t load_slice_events(void)
 {
 	static const uint64_t events[LOAD_N] = {
-		2 * ROUND_TRIPS, READS, 2 * DATAGRAMS, PIECES, LATE_PIECES};
+		2 * ROUND_TRIPS, READS, 2 * DATAGRAMS, PIECES, LATE_PIECES, MESSAGES, 2 * REQUESTS};
 
 	return events[l.load];
 }
@@ -223,6 +276,10 @@ double load_slice(void)
 		packet_slice();
 	else if (l.load == LOAD_READ)
 		read_slice();
+	else if (l.load == LOAD_UNIX)
+		t = unix_slice();
+	else if (l.load == LOAD_OTHER)
+		other_slice();
 	else
 		t = late_slice();
 	return (double)(now_ns() - t) / (double)load_slice_events();

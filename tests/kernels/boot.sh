@@ -8,7 +8,7 @@ guest_iops=200       # of /dev/vda: QEMU holds it within a few percent below 500
 # stages may set, beside these: guest_append (what init is told), guest_disks (1 or 2), guest_possible (CPUs), and
 guest_qemu=() # what QEMU is told
 guest_programs=(headroom tests/bpf_test_cpu tests/bpf_test_io tests/bpf_test_life tests/bpf_test_pages
-	tests/bpf_test_reads)
+	tests/bpf_test_reads tests/bpf_test_unix)
 
 # add_libraries ROOT PROGRAM ARCH: the loader and the shared libraries it needs.
 add_libraries() {

@@ -86,6 +86,12 @@ static void an_absent_tracepoint_or_field_is_named(void **state)
 	f.receive_times = true;
 	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_READ, HR_RUNG_UNKNOWN, why), HR_RUNG_MISSING);
 	assert_string_equal(why, "this kernel has no tracepoint tcp_rcv_space_adjust");
+	/* UNIX sockets need no field of TCP's */
+	f.receive_times = false;
+	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_UNIX, HR_RUNG_UNKNOWN, why), HR_RUNG_TP_BTF);
+	f.hook[HR_HOOK_UNIX].exists = false;
+	assert_int_equal(hr_ladder_hook(&f, HR_HOOK_UNIX, HR_RUNG_UNKNOWN, why), HR_RUNG_MISSING);
+	assert_string_equal(why, "this kernel has no tracepoint consume_skb");
 }
 
 static void force_never_takes_a_better_rung(void **state)
