@@ -138,9 +138,10 @@ struct hr_last {
 
 /*
  * Who reads from TCP or a UNIX socket, by tid & 511: of TCP pieces, as they were received, that a
- * thread copied to its own memory, of UNIX sockets messages that it has read wholly.  A thread
- * whose place another one wrote in the last HR_READER_KEEP_NS is not counted at all, so that two
- * busy ones do not chase each other; one that takes a place over starts at 0.
+ * thread copied to its own memory; of UNIX sockets messages that it has read wholly, where its last
+ * read from TCP is older than half of HR_READER_KEEP_NS.  A thread whose place another one wrote in
+ * the last HR_READER_KEEP_NS is not counted at all, so that two busy ones do not chase each other;
+ * one that takes a place over starts at 0.
  */
 #define HR_READERS_N      512
 #define HR_READER_KEEP_NS 2000000000ULL

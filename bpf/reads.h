@@ -70,7 +70,6 @@ static __always_inline struct hr_reader *count_read(struct hr_cpu_cell *c, uint3
 	c->read += HR_SLOT_READ;
 	if (UNLIKELY(e->tid != tid) && !take_place(tid, tick))
 		return NULL;
-	e->n++;
 	return e;
 }
 
@@ -109,6 +108,7 @@ static __always_inline int on_read(const bool cast, unsigned long long *ctx)
 	again = e->sock == sock;
 	e->at = (uint16_t)tick;
 	e->sock = sock;
+	e->n++;
 	/* two ticks are 10 ms at 100 a second, and nothing needs to be read to know it */
 	if (UNLIKELY(waited > 1) && !(again && (int16_t)(came - last) <= 0) &&
 		waited_for_work(c, waited))
@@ -124,8 +124,8 @@ static __always_inline int on_read(const bool cast, unsigned long long *ctx)
  * did not take is not consumed but freed.  Most events are none of that: packets a NIC has sent,
  * which have a socket of TCP or none any more.
  *
- * Its time goes into the place only to keep it: where it is not that of a read from TCP, after
- * which on_read tells the rest of a message from what came later, or where that is long past.
+ * Who reads from TCP as well is told by that alone: of it some may be late, and its time tells the
+ * rest of a message from what came later.
  */
 static __always_inline int on_unix(const bool typed, struct sk_buff *skb)
 {
@@ -148,5 +148,6 @@ static __always_inline int on_unix(const bool typed, struct sk_buff *skb)
 		return 0;
 	e->at = (uint16_t)tick;
 	e->sock = 0;
+	e->n++;
 	return 0;
 }

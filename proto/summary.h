@@ -246,9 +246,9 @@ struct hr_top {
 	uint32_t process_oncpu_ms; /* whole process; pools and single threads differ here */
 	uint32_t peers;            /* threads of the process with >= half this thread's time */
 	/*
-	 * What this thread read from TCP, in pieces as they were received, and messages from UNIX
-	 * sockets (READS; of older agents, and where that hook cannot be had, TCP only).  Of those
-	 * from TCP the ones that had waited in their socket for more than 10 ms while the thread
+	 * What this thread read from TCP, in pieces as they were received; of one that does not
+	 * read from TCP, messages from UNIX sockets (READS; of older agents, and where that hook
+	 * cannot be had, none).  Of those from TCP the ones that had waited in their socket for more than 10 ms while the thread
 	 * was not asleep: for the thread's own work, or for a CPU in its midst (where it was
 	 * preempted between waking and reading, before it, too).  Not the rest of what it had begun
 	 * to read from the same socket.  10 ms by the timer's ticks.

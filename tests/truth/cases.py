@@ -37,7 +37,7 @@ ALL["serial/pool-of-8"] = limits.pool_of_equals
 ALL["serial/lock-pool"] = closed.lock_pool
 for _name in closed.GAIN:
     ALL[f"gain/{_name}"] = lambda o, n=_name: closed.gain(n, o)
-SERVERS = {"postgres": servers.postgres, "postgres-tcp": lambda o, sized=False: servers.postgres(o, sized, tcp=True),
+SERVERS = {"postgres": servers.postgres, "tcp-postgres": lambda o, sized=False: servers.postgres(o, sized, tcp=True),
            "http": servers.http, "small": servers.http_small}
 for _name, _case in SERVERS.items():
     ALL[f"server/{_name}"] = _case

@@ -162,7 +162,7 @@ def postgres(o, sized=False, tcp=False):
     """Its clients ask through a UNIX socket; @tcp: through TCP, as those of another machine do."""
     cpus_online(2)
     _, host = _server(tcp)
-    via = "-tcp" if tcp else ""
+    via = "tcp-" if tcp else ""
 
     def run_at(rate):
         return Run(rate, *_late(_pgbench(host, rate, o.seconds)))
@@ -175,10 +175,10 @@ def postgres(o, sized=False, tcp=False):
         return _measured(o, lambda s: _pgbench(host, rate, s), say)
 
     if sized:
-        yield from _sized(o, f"postgres{via}", run_at, record, 12000, 500, 200000)
+        yield from _sized(o, f"{via}postgres", run_at, record, 12000, 500, 200000)
         return
-    full, seen, _ = _break(f"PostgreSQL{via}", o, run_at, 12000, 500, 200000)
-    yield from _rows(f"server/postgres-select{via}", full, seen, record)
+    full, seen, _ = _break(f"{via}PostgreSQL", o, run_at, 12000, 500, 200000)
+    yield from _rows(f"server/{via}postgres-select", full, seen, record)
 
 
 HTTP_PORT = 54380
