@@ -248,10 +248,10 @@ struct hr_top {
 	/*
 	 * What this thread read from TCP, in pieces as they were received; of one that does not
 	 * read from TCP, messages from UNIX sockets (READS; of older agents, and where that hook
-	 * cannot be had, none).  Of those from TCP the ones that had waited in their socket for more than 10 ms while the thread
-	 * was not asleep: for the thread's own work, or for a CPU in its midst (where it was
-	 * preempted between waking and reading, before it, too).  Not the rest of what it had begun
-	 * to read from the same socket.  10 ms by the timer's ticks.
+	 * cannot be had, none).  Of those from TCP the ones that had waited in their socket for
+	 * more than 10 ms while the thread was not asleep: for the thread's own work, or for a CPU
+	 * in its midst (where it was preempted between waking and reading, before it, too).  Not
+	 * the rest of what it had begun to read from the same socket.  10 ms by the timer's ticks.
 	 */
 	uint32_t reads, reads_late;
 	char comm[HR_COMM_LEN];    /* thread name */
