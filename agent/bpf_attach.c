@@ -449,6 +449,13 @@ static void tell_disk_sync(struct hr_bpf *b, struct hr_signal_state signal[HR_SI
 		&signal[HR_SIG_DISK_SYNC]);
 }
 
+/* It holds without UNIX sockets, and says so. */
+static void tell_reads(struct hr_bpf *b, struct hr_signal_state *ret)
+{
+	if (b->have & HR_SIG_BIT(HR_SIG_READS) && !b->link[HR_HOOK_UNIX])
+		snprintf(ret->reason, sizeof(ret->reason), "of TCP only: no consume_skb");
+}
+
 static void tell_signals(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_N])
 {
 	tell(b, HR_SIG_CPU_SLOTS, HR_HOOK_SWITCH, HR_HOOK_N, signal);
@@ -456,6 +463,7 @@ static void tell_signals(struct hr_bpf *b, struct hr_signal_state signal[HR_SIG_
 	tell(b, HR_SIG_BURSTS, HR_HOOK_SWITCH, HR_HOOK_N, signal);
 	tell(b, HR_SIG_THREADS, HR_HOOK_TASKS, HR_HOOK_N, signal);
 	tell(b, HR_SIG_READS, HR_HOOK_READ, HR_HOOK_SWITCH, signal);
+	tell_reads(b, &signal[HR_SIG_READS]);
 	tell(b, HR_SIG_DISK_IO, HR_HOOK_BLOCK, HR_HOOK_N, signal);
 	tell_disk_sync(b, signal);
 	tell(b, HR_SIG_NET_IO, HR_HOOK_RECEIVE, HR_HOOK_XMIT, signal);

@@ -507,7 +507,8 @@ static void guard_budget(struct hr_engine *e, const struct hr_summary *s)
 		.bpf_ns = s->ctr[HR_CTR_SELF_BPF_NS],
 		.bpf_n = s->ctr[HR_CTR_SELF_BPF_EVENTS],
 		.switches = s->ctr[HR_CTR_SWITCHES],
-		.reads = e->reads};
+		/* of some threads, or of all in whole blocks: the more */
+		.reads = e->reads > s->ctr[HR_CTR_READ_N] ? e->reads : s->ctr[HR_CTR_READ_N]};
 	char reason[HR_REASON_LEN];
 	enum hr_shed what;
 	bool over;

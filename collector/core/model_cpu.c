@@ -24,7 +24,6 @@
 #define FAR           1.5  /* growth inside bursts from which on it is extrapolated */
 #define FAR_POWER     0.6  /* and how fast its error grows from there */
 #define REPLAYED      1.25 /* at_most of a believed replay over its likely, at least */
-#define FULL          0.9  /* busy share from which on clients may queue where nobody sees it */
 #define SMT_G_LIKELY  0.16 /* median of 68 types running a database (forecast 8) */
 
 struct hr_opt hr_frozen_gain(const struct hr_minute *m)
@@ -394,10 +393,11 @@ static void fits_today(const struct hr_ctx *x, const struct hr_cpu_facts *f, str
 	 * Three standard deviations of the count below the limit: not by chance.  But a pool of few
 	 * that never sleep waits little, however long its clients do: nothing is proven by it.
 	 */
-	if (b->at_least.has && f->busy < FULL && f->late + 3 * sqrt(f->late + 1) < tolerated)
+	if (b->at_least.has && f->busy < HR_BUSY_FULL &&
+		f->late + 3 * sqrt(f->late + 1) < tolerated)
 		b->at_least.v = fmax(b->at_least.v, 1);
 	/* Full CPUs show what they do, not what is asked of them: there may be more of that. */
-	if (b->at_least.has && f->busy >= FULL)
+	if (b->at_least.has && f->busy >= HR_BUSY_FULL)
 		b->at_least.v = fmin(b->at_least.v, 1 / x->conf->m_lo);
 	hr_bounds_tidy(b);
 }

@@ -8,7 +8,7 @@
 
 /* Blocks (134 ms) from which on a slope is a slope. */
 #define BLOCKS_MIN 40
-/* What other programs' marginal costs differ by: nginx 0.95, pgbench 0.45 (MODEL.md 3). */
+/* What other programs' marginal costs differ by: nginx 0.9, pgbench 0.6 (MODEL.md 3). */
 #define COST_SPREAD 0.2
 /* Of what idle CPUs add by the bound, what may stay away where it was measured to be more. */
 #define AWAY_MAX 2
@@ -18,7 +18,6 @@
 /* Variance of the messages, of that of chance: one request is one to a few messages. */
 #define CHANCE_LO 0.5
 #define CHANCE_HI 4
-#define FULL      0.9 /* busy from which on arrivals may be what the CPUs allow */
 
 /* Least squares: slope of work over messages, times messages over work. */
 struct hr_marginal_cost hr_marginal_cost(const struct hr_minute *m)
@@ -60,7 +59,7 @@ struct hr_away hr_work_away(const struct hr_ctx *x, const struct hr_cpu_facts *f
 	struct hr_away a = {.of = hr_marginal_cost(x->m), .likely = HR_IDLE_LIKELY, .most = 1};
 	double share_u = hr_idle_share(x, f, 1) * f->busy, usual, weight;
 
-	if (!a.of.has || f->busy >= FULL || share_u <= 0)
+	if (!a.of.has || f->busy >= HR_BUSY_FULL || share_u <= 0)
 		return a;
 	/* of more than one kind, in clumps, or as regular as a loop: the slope is not of the load
 	 */

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -165,6 +166,50 @@ static void nothing_else_is(void **state)
 	as_reader(read_datagrams);
 }
 
+/*
+ * A burst that works for 60 ms before it reads: its messages count in the slots it began in, as its
+ * work does.  A try in which it was preempted in its midst says nothing.
+ */
+static void work_then_read(void)
+{
+	struct pair p = unix_pair(SOCK_STREAM);
+	struct sched_param first = {.sched_priority = 1};
+	uint64_t early = 0, late = 0, woke, slot;
+
+	/* so that few preempt it */
+	assert_return_code(sched_setscheduler(0, SCHED_FIFO, &first), errno);
+	for (int tries = 0; tries < 10 && early < 50; tries++) {
+		early = late = 0;
+		(void)read_in_slots();
+		live_sleep_until(live_now() + 20 * MS);
+		woke = live_now();
+		live_burn(60 * MS);
+		for (int i = 0; i < 50; i++) {
+			send_one(p);
+			read_one(p);
+		}
+		for (int takes = 0; takes < 3; takes++) {
+			live_sleep_until(live_now() + 100 * MS);
+			assert_return_code(hr_bpf_take(live->b, live_now(), live->take), 0);
+			for (uint32_t i = 0; i < live->take->n_slots; i++) {
+				slot = (live->take->first_slot + i) << HR_SLOT_SHIFT;
+				*(slot < woke + 30 * MS ? &early : &late) +=
+					live->take->cpu_slot[i].reads;
+			}
+		}
+		print_message("%llu messages where the burst woke, %llu later\n",
+			(unsigned long long)early, (unsigned long long)late);
+	}
+	hang_up(p);
+	assert_true(early >= 50);
+}
+
+static void messages_count_where_their_burst_woke(void **state)
+{
+	(void)state;
+	as_reader(work_then_read);
+}
+
 static void late_is_what_came_over_tcp(void **state)
 {
 	(void)state;
@@ -176,6 +221,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_message_is_counted),
 		cmocka_unit_test(nothing_else_is),
+		cmocka_unit_test(messages_count_where_their_burst_woke),
 		cmocka_unit_test(late_is_what_came_over_tcp),
 	};
 
