@@ -15,6 +15,8 @@
 #include "proto/hist_bits.h"
 #include "proto/summary.h"
 
+#define HR_GRID_BYTES 512 /* room for any grid by itself */
+
 /* Appends; false: @b is full. */
 bool hr_grid_put(struct hr_bits *b, const uint32_t v[HR_VQ_ROWS][HR_VQ_GRID]);
 /* False, with *ret_v void: the bits end, or no grid has them. */

@@ -219,6 +219,10 @@ static bool replay_mergeable(const struct hr_replay_sum *a, const struct hr_repl
 		for (unsigned g = 0; g < HR_VQ_GRID; g++) /* late <= tot */
 			if (__builtin_add_overflow(a->tot[i][g], b->tot[i][g], &sum))
 				return false;
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			if (__builtin_add_overflow(a->queued[z][g], b->queued[z][g], &sum))
+				return false;
 	return true;
 }
 
@@ -229,6 +233,9 @@ static void merge_replay(struct hr_replay_sum *into, const struct hr_replay_sum 
 			into->late[i][g] += next->late[i][g];
 			into->tot[i][g] += next->tot[i][g];
 		}
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			into->queued[z][g] += next->queued[z][g];
 }
 
 static uint32_t add_sat(uint32_t a, uint32_t b)

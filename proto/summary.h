@@ -128,7 +128,9 @@
 	X(READ_N2, READS, S, n2)                                                                   \
 	X(READ_WORK_US2, READS, S, us2)                                                            \
 	X(READ_BOTH2, READS, S, n2)                                                                \
-	X(READER_MS, READS, S, ms) /* on CPUs, of threads that read any */
+	X(READER_MS, READS, S, ms)       /* on CPUs, of threads that read any */                   \
+	X(REPLAY_QUEUED_N, REPLAY, S, n) /* of REPLAY_BURST_N, those behind hr_replay_sum.queued   \
+					  */
 
 enum hr_ctr {
 #define X(id, sig, kind, unit) HR_CTR_##id,
@@ -274,10 +276,14 @@ struct hr_top_group {
  * it as late).  k is the largest grid point, or between two, with a share <= eps; pool
  * >= 500 bursts (REPLAY_BURST_N) before believing it, and compare REPLAY_LATE_N /
  * REPLAY_BURST_N with the share at k = 1 (g = 2) of row 0 first (4.7).
+ * queued / REPLAY_QUEUED_N is what the virtual queue says of the same bursts on c and 2c, growth
+ * inside today's bursts, at every load: it is known of all the time, too, so what the slices met
+ * by chance can be told from it.
  */
 struct hr_replay_sum {
 	uint32_t late[HR_VQ_ROWS][HR_VQ_GRID];
 	uint32_t tot[HR_VQ_ROWS][HR_VQ_GRID];
+	uint32_t queued[HR_VQ_SIZES][HR_VQ_GRID];
 };
 
 /*

@@ -68,6 +68,20 @@ static enum hr_wire_error check_older_grids(const Headroom__Summary *m)
 	return HR_WIRE_OK;
 }
 
+/* Rows of growth inside bursts; those of independent growth are not sent, whatever is there. */
+static bool get_queued(const Headroom__Summary *m, struct hr_replay_sum *ret)
+{
+	struct hr_bits b = {m->queued.data, m->queued.len, 0};
+	uint32_t v[HR_VQ_ROWS][HR_VQ_GRID];
+
+	if (!m->has_queued)
+		return true;
+	if (!hr_grid_get(&b, v) || !hr_bits_done(&b))
+		return false;
+	memcpy(ret->queued, v, sizeof(ret->queued));
+	return true;
+}
+
 static bool is_form(const Headroom__Summary *m)
 {
 	if (!older(m) && (m->has_dist || m->n_vq || m->n_replay))
@@ -90,7 +104,7 @@ enum hr_wire_error hr_wire_check_bits(const Headroom__Summary *m)
 	e = older(m) ? check_older_grids(m) : check_grids(&b, &g);
 	if (e != HR_WIRE_OK)
 		return e;
-	return hr_bits_done(&b) ? HR_WIRE_OK : HR_WIRE_COLUMNS;
+	return hr_bits_done(&b) && get_queued(m, &g.replay) ? HR_WIRE_OK : HR_WIRE_COLUMNS;
 }
 
 /* Where distribution @id goes; NULL when it is newer than this program or its signal is missing. */
@@ -150,8 +164,10 @@ enum hr_wire_error hr_wire_take_bits(const Headroom__Summary *m, struct hr_summa
 	e = older(m) ? check_older_grids(m) : check_grids(&b, &g);
 	if (e != HR_WIRE_OK)
 		return e;
-	if (older(m))
+	if (older(m)) /* from before there was such a field */
 		copy_older_grids(m, ret);
+	else if (!get_queued(m, &g.replay))
+		return HR_WIRE_COLUMNS;
 	else
 		copy_grids(&g, ret);
 	return hr_bits_done(&b) ? HR_WIRE_OK : HR_WIRE_COLUMNS;

@@ -42,6 +42,7 @@ struct columns {
 	uint64_t fs[HR_FS_MAX * FS_COLS];
 	char mount[HR_FS_MAX][HR_NAME_LEN];
 	char *mounts[HR_FS_MAX];
+	unsigned char queued[HR_GRID_BYTES];
 	unsigned char dist[HR_BODY_MAX];
 };
 
@@ -212,6 +213,23 @@ static bool add_grids(struct columns *c, const struct hr_summary *s)
 				   hr_grid_put(&c->bits, s->replay.tot)));
 }
 
+static bool add_queued(Headroom__Summary *m, struct columns *c, const struct hr_summary *s)
+{
+	struct hr_bits b = {c->queued, sizeof(c->queued), 0};
+	uint32_t grid[HR_VQ_ROWS][HR_VQ_GRID] = {0};
+
+	if (!hr_has(s, HR_SIG_REPLAY) ||
+		memcmp(s->replay.queued, no_grid, sizeof(s->replay.queued)) == 0)
+		return true;
+	memcpy(grid, s->replay.queued, sizeof(s->replay.queued));
+	if (!hr_grid_put(&b, grid))
+		return false;
+	m->has_queued = true;
+	m->queued.data = c->queued;
+	m->queued.len = hr_bits_bytes(&b);
+	return true;
+}
+
 static void point(Headroom__Summary *m, struct columns *c)
 {
 	m->n_ctr_set = CTR_WORDS;
@@ -275,7 +293,7 @@ static size_t encode(const struct hr_summary *s, unsigned level, void *buf, size
 	for (uint32_t i = 0; i < s->n_dev; i++)
 		if (!add_dev(&m, &c, &s->dev[i], i))
 			return 0;
-	if (!add_grids(&c, s))
+	if (!add_grids(&c, s) || !add_queued(&m, &c, s))
 		return 0;
 	if (hr_has(s, HR_SIG_THREADS)) {
 		add_top(&m, &c, s);

@@ -21,6 +21,7 @@ void hr_fold_init(
 {
 	hr_vqueue_reset(&f->vq);
 	hr_marginal_reset(&f->marginal);
+	f->light = (struct hr_light){0};
 	f->cpus = cpus;
 	f->n_dev = n_dev;
 	f->sec_slots = 0;
@@ -95,8 +96,10 @@ static void cpu_slot(struct hr_fold *f, uint64_t have, const struct hr_slot_cpu 
 		/* Hogs are neither arriving nor fixed work (answer-model 4.3): what wakes runs
 		 * before them.  With two hogs on two CPUs as fixed work the queue put k at 1/8
 		 * while 0.1 % of the bursts were late. */
-		struct hr_vqueue_slot q = {
-			(double)c->charge_ns, 0, lost_cpus, (double)HR_SLOT_NS, c->wakes};
+		struct hr_vqueue_slot q = {(double)c->charge_ns,
+			has(have, HR_SIG_READS) ? hr_light_grow(&f->light, c->reads, c->charge_ns)
+						: (double)c->charge_ns,
+			0, lost_cpus, (double)HR_SLOT_NS, c->wakes};
 
 		s->ctr[HR_CTR_CHARGE_NS] += c->charge_ns;
 		s->ctr[HR_CTR_HOG_NS] += c->hog_ns;
@@ -123,11 +126,34 @@ static void dev_slot(
 	}
 }
 
-/* False: slots are missing before or in this take. */
-static bool slots(
-	struct hr_fold *f, const struct hr_take *t, double lost_cpus, struct hr_summary *s)
+static uint32_t slots_in(const struct hr_take *t)
 {
-	uint32_t n = t->n_slots < HR_TAKE_SLOTS ? t->n_slots : HR_TAKE_SLOTS, i = 0;
+	return t->n_slots < HR_TAKE_SLOTS ? t->n_slots : HR_TAKE_SLOTS;
+}
+
+/* A packet that a task sends to another here is softirq time, too, in the midst of its own. */
+static double lost_cpus(const struct hr_take *t, const struct hr_lost *lost)
+{
+	uint32_t n = slots_in(t);
+	uint64_t oncpu_ns = 0;
+	double idle;
+
+	if (!lost)
+		return 0;
+	if (n == 0 || !has(t->have, HR_SIG_CPU_SLOTS))
+		return lost->steal + lost->irq;
+	for (uint32_t i = 0; i < n; i++)
+		oncpu_ns += t->cpu_slot[i].oncpu_ns;
+	idle = lost->busy - (double)oncpu_ns / (double)(n * HR_SLOT_NS);
+	return lost->steal + (idle < 0 ? 0 : idle < lost->irq ? idle : lost->irq);
+}
+
+/* False: slots are missing before or in this take. */
+static bool slots(struct hr_fold *f, const struct hr_take *t, const struct hr_lost *lost,
+	struct hr_summary *s)
+{
+	double lost_now = lost_cpus(t, lost);
+	uint32_t n = slots_in(t), i = 0;
 	bool whole = !t->overrun && n == t->n_slots;
 
 	if (f->begun && n > 0) {
@@ -139,7 +165,7 @@ static bool slots(
 	if (!whole)
 		gap(f);
 	for (; i < n; i++) {
-		cpu_slot(f, t->have, &t->cpu_slot[i], lost_cpus, s);
+		cpu_slot(f, t->have, &t->cpu_slot[i], lost_now, s);
 		dev_slot(f, t->have, t, i, s);
 	}
 	if (n > 0 && (!f->begun || t->first_slot + n > f->next_slot)) {
@@ -147,6 +173,19 @@ static bool slots(
 		f->next_slot = t->first_slot + n;
 	}
 	return whole;
+}
+
+static void learn(struct hr_fold *f, const struct hr_take *t)
+{
+	uint64_t charge_ns = 0, reads = 0;
+
+	if (!has(t->have, HR_SIG_BURSTS) || !has(t->have, HR_SIG_READS))
+		return;
+	for (uint32_t i = 0; i < slots_in(t); i++) {
+		charge_ns += t->cpu_slot[i].charge_ns;
+		reads += t->cpu_slot[i].reads;
+	}
+	hr_light_learn(&f->light, charge_ns, reads, &t->cpu.burst_cpu);
 }
 
 static void cpu_counters(const struct hr_take *t, struct hr_summary *s)
@@ -210,11 +249,12 @@ static void mem_counters(const struct hr_take *t, struct hr_summary *s)
 		s->ctr[HR_CTR_TCP_RETRANS_N] += m->retransmits;
 }
 
-uint64_t hr_fold_take(
-	struct hr_fold *f, const struct hr_take *take, double lost_cpus, struct hr_summary *s)
+uint64_t hr_fold_take(struct hr_fold *f, const struct hr_take *take, const struct hr_lost *lost,
+	struct hr_summary *s)
 {
-	bool whole = slots(f, take, lost_cpus, s);
+	bool whole = slots(f, take, lost, s);
 
+	learn(f, take);
 	cpu_counters(take, s);
 	mem_counters(take, s);
 	for (uint8_t i = 0; i < f->n_dev; i++)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/core/devwin.h"
+#include "agent/core/light.h"
 #include "agent/core/marginal.h"
 #include "agent/core/raw.h"
 #include "agent/core/vqueue.h"
@@ -25,6 +26,7 @@ struct hr_fold {
 	uint8_t n_dev;
 	struct hr_vqueue vq;
 	struct hr_marginal marginal;
+	struct hr_light light;
 	struct hr_devwin win[HR_DEVS_MAX];
 	int64_t untimed[HR_DEVS_MAX]; /* requests not timed that no window counts yet */
 	uint32_t sec_slots;           /* slots in the open second */
@@ -43,11 +45,18 @@ void hr_fold_init(
 /* What comes next begins anew: slots between are not missing from it. */
 void hr_fold_gap(struct hr_fold *f);
 
+/* What tasks did not get, in CPUs, over a tick, as /proc/stat has it. */
+struct hr_lost {
+	double steal;
+	double irq;  /* and softirq */
+	double busy; /* all but idle: these two and what tasks got */
+};
+
 /*
- * Folds one take.  @lost_cpus: steal + irq + softirq over the tick, spread evenly
- * over its slots (files tick slower than slots).  Returns the bits of
- * take->have that hold for the whole tick: slots lost to an overrun or a
- * hole clear the slot signals; the counters are exact all the same.
+ * Folds one take.  @lost (NULL: nothing) is spread evenly over its slots (files tick slower than
+ * slots); of irq only what idle CPUs did: the rest is in the time of the tasks it came upon.
+ * Returns the bits of take->have that hold for the whole tick: slots lost to an overrun or a hole
+ * clear the slot signals; the counters are exact all the same.
  */
-uint64_t hr_fold_take(
-	struct hr_fold *f, const struct hr_take *take, double lost_cpus, struct hr_summary *s);
+uint64_t hr_fold_take(struct hr_fold *f, const struct hr_take *take, const struct hr_lost *lost,
+	struct hr_summary *s);

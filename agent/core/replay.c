@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/core/reach.h"
-#include "agent/core/vqueue.h"
+#include "proto/units.h"
 
 #define ORDER_BITS 17
 #define ORDER_MASK ((1u << ORDER_BITS) - 1)
@@ -349,21 +349,67 @@ void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode m
 	replay_at(in, k, mode, servers, w, ret);
 }
 
-void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
+static void simulated(const struct hr_replay_in *in, uint32_t servers, unsigned row,
 	struct hr_replay_work *w, struct hr_replay_sum *sum)
 {
-	uint32_t servers = cpus * (row % HR_VQ_SIZES + 1), r[2];
+	enum hr_replay_mode mode = row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S;
 
-	if (servers > HR_REPLAY_SERVERS_MAX)
-		return;
 	hr_reach(in, w);
 	take_turns(in, w);
 	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-		replay_at(in, hr_vqueue_k(g), row < HR_VQ_SPREAD ? HR_REPLAY_A : HR_REPLAY_S,
-			servers, w, r);
+		uint32_t r[2];
+
+		replay_at(in, hr_vqueue_k(g), mode, servers, w, r);
 		sum->late[row][g] += r[0];
 		sum->tot[row][g] += r[1];
 		if ((uint64_t)r[0] * 5 > r[1])
 			return;
 	}
+}
+
+/* From its wake on as if it had never waited (bpf/cell.h): what the virtual queue of a window sees.
+ */
+static void charge(const struct hr_burst *b, struct hr_vqueue_slot *slot, uint64_t n)
+{
+	uint64_t at = b->wake_ns, end = at + b->cpu_ns;
+
+	for (uint64_t i = at / HR_SLOT_NS; i < n && at < end; i++) {
+		uint64_t until = (i + 1) * HR_SLOT_NS < end ? (i + 1) * HR_SLOT_NS : end;
+
+		slot[i].charge_ns += (double)(until - at);
+		at = until;
+	}
+}
+
+/* The agent's own bursts grow there, too, but nobody counts them here. */
+static void queued(const struct hr_replay_in *in, uint32_t servers, struct hr_replay_work *w,
+	uint32_t late[HR_VQ_GRID])
+{
+	uint64_t n = in->length_ns / HR_SLOT_NS + 1;
+
+	if (n > HR_REPLAY_SLOTS)
+		n = HR_REPLAY_SLOTS;
+	for (uint32_t i = 0; i < n; i++)
+		w->slot[i] = (struct hr_vqueue_slot){.slot_ns = (double)HR_SLOT_NS};
+	for (uint32_t i = 0; i < in->n; i++) {
+		uint64_t at = in->burst[i].wake_ns / HR_SLOT_NS;
+
+		charge(&in->burst[i], w->slot, n);
+		w->slot[at < n ? at : n - 1].wakes += !in->burst[i].fixed;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		w->slot[i].grow_ns = w->slot[i].charge_ns;
+	hr_vqueue_stretch(w->slot, (uint32_t)n, servers, late);
+}
+
+void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
+	struct hr_replay_work *w, struct hr_replay_sum *sum)
+{
+	uint32_t servers = cpus * (row % HR_VQ_SIZES + 1);
+
+	if (servers > HR_REPLAY_SERVERS_MAX)
+		return;
+	simulated(in, servers, row, w, sum);
+	if (row < HR_VQ_SPREAD)
+		queued(in, servers, w, sum->queued[row]);
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "agent/core/stints.h"
+#include "agent/core/vqueue.h"
 #include "proto/summary.h"
 
 #define HR_REPLAY_SLICE_NS    3000000ULL     /* 1 and 3 ms: no difference */
@@ -29,6 +30,7 @@
 #define HR_REPLAY_HOGS_MAX    64
 
 #define HR_REPLAY_LIGHT UINT32_MAX
+#define HR_REPLAY_SLOTS 1025 /* of 8.4 ms in the longest slice, and one begun */
 
 struct hr_reach_seen;
 
@@ -48,7 +50,7 @@ struct hr_replay_in {
 	const struct hr_reach_seen *seen; /* of this slice and others; NULL: of this one alone */
 };
 
-/* Scratch of one replay: 1.2 MB, nothing kept between calls. */
+/* Scratch of one replay: 1.3 MB, nothing kept between calls. */
 struct hr_replay_work {
 	uint64_t key[2][HR_REPLAY_COPIES_MAX];               /* arrival << 17 | copy x n + burst */
 	uint32_t left[HR_REPLAY_COPIES_MAX];                 /* ns, by place in key[] */
@@ -62,6 +64,7 @@ struct hr_replay_work {
 		uint64_t end;
 		uint32_t order, job;
 	} run[HR_REPLAY_SERVERS_MAX]; /* heap */
+	struct hr_vqueue_slot slot[HR_REPLAY_SLOTS];
 };
 
 /* Load factor @k on @servers.  Bursts simulated in *ret_tot, the late ones in *ret_late. */
@@ -70,7 +73,8 @@ void hr_replay_at(const struct hr_replay_in *in, double k, enum hr_replay_mode m
 
 /*
  * Row @row (< HR_VQ_ROWS, as hr_replay_sum) on @cpus or 2 x @cpus: adds to @sum, upwards until
- * more than a fifth is late.  More servers than HR_REPLAY_SERVERS_MAX: nothing.
+ * more than a fifth is late, and where growth is inside today's bursts what the virtual queue makes
+ * of the same ones.  More servers than HR_REPLAY_SERVERS_MAX: nothing.
  */
 void hr_replay_row(const struct hr_replay_in *in, uint32_t cpus, unsigned row,
 	struct hr_replay_work *w, struct hr_replay_sum *sum);

@@ -235,16 +235,16 @@ static uint64_t cost(struct hr_sampler *s, const struct hr_raw *raw)
 static void fold_tick(struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, bool slots)
 {
 	uint64_t have, unread = SLOW_SIGNALS | (raw->brief ? TOTAL_SIGNALS : 0);
-	double lost_cpus;
+	struct hr_lost lost;
 
 	memset(s->tick_dev, 0, sizeof(s->tick_dev));
-	have = hr_sampler_files(s, raw, dt_ns, &lost_cpus);
+	have = hr_sampler_files(s, raw, dt_ns, &lost);
 	if (!raw->brief)
 		have |= hr_sampler_devices(s, raw);
 	have |= cost(s, raw);
 	hr_sampler_slow(s, raw);
 	if (raw->take && slots) {
-		uint64_t took = hr_fold_take(&s->fold, raw->take, lost_cpus, &s->sum[s->open]);
+		uint64_t took = hr_fold_take(&s->fold, raw->take, &lost, &s->sum[s->open]);
 
 		have |= took;
 		for (uint8_t i = 0; i < s->conf.n_dev; i++) {
@@ -327,6 +327,7 @@ void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slic
 	sum->ctr[HR_CTR_REPLAY_SLICE_N]++;
 	sum->ctr[HR_CTR_REPLAY_SLICE_MS] += slice->ms;
 	sum->ctr[HR_CTR_REPLAY_BURST_N] += slice->bursts;
+	sum->ctr[HR_CTR_REPLAY_QUEUED_N] += slice->bursts;
 	sum->ctr[HR_CTR_REPLAY_LATE_N] += slice->late;
 	sum->ctr[HR_CTR_REPLAY_EVEN_MS] += slice->even_ms;
 	sum->ctr[HR_CTR_REPLAY_MIXED_N] += slice->mixed;
@@ -335,6 +336,9 @@ void hr_sampler_replay(struct hr_sampler *s, const struct hr_sampler_slice *slic
 			sum->replay.late[r][g] += slice->sum.late[r][g];
 			sum->replay.tot[r][g] += slice->sum.tot[r][g];
 		}
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			sum->replay.queued[z][g] += slice->sum.queued[z][g];
 }
 
 int hr_sampler_flush(struct hr_sampler *s, const struct hr_summary **ret)

@@ -163,9 +163,9 @@ int hr_sampler_change(struct hr_sampler *s, const struct hr_sampler_conf *conf,
 
 /*
  * Internal to the sampler: one tick's texts (sampler_files.c) and devices (sampler_dev.c) into the
- * open summary.  Return the signals measured; *ret_lost_cpus: steal + irq over the tick, in CPUs.
+ * open summary.  Return the signals measured; *ret_lost: over the tick.
  */
 uint64_t hr_sampler_files(
-	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, double *ret_lost_cpus);
+	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, struct hr_lost *ret_lost);
 uint64_t hr_sampler_devices(struct hr_sampler *s, const struct hr_raw *raw);
 void hr_sampler_slow(struct hr_sampler *s, const struct hr_raw *raw);

@@ -82,7 +82,8 @@ static uint64_t softirq(struct hr_sampler *s, uint64_t dt_ns)
 	return HR_SIG_BIT(HR_SIG_SOFTIRQ);
 }
 
-static uint64_t cpu_stat(struct hr_sampler *s, uint64_t *ret_irq_ms)
+/* @ret_busy_ms: of all kinds, irq too. */
+static uint64_t cpu_stat(struct hr_sampler *s, uint64_t *ret_irq_ms, uint64_t *ret_busy_ms)
 {
 	const struct hr_procfs_cpu *c = &s->stat.total;
 	struct hr_summary *sum = open_sum(s);
@@ -97,6 +98,7 @@ static uint64_t cpu_stat(struct hr_sampler *s, uint64_t *ret_irq_ms)
 		hr_counter_grow(&s->total[HR_TOTAL_IDLE], true, c->idle + c->iowait, &idle_ok);
 
 	*ret_irq_ms = irq * HR_PROCFS_TICK_MS;
+	*ret_busy_ms = (user + system + irq) * HR_PROCFS_TICK_MS;
 	if (!ok || !idle_seen)
 		return 0;
 	add(sum, HR_CTR_STAT_USER_MS, user * HR_PROCFS_TICK_MS);
@@ -128,11 +130,12 @@ static uint64_t steal(struct hr_sampler *s, uint64_t dt_ns, uint64_t *ret_ms)
 }
 
 static uint64_t stat_file(
-	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, double *ret_lost)
+	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, struct hr_lost *ret_lost)
 {
 	const uint32_t need = HR_PROCFS_STAT_CPU | HR_PROCFS_STAT_CTXT | HR_PROCFS_STAT_RUNNING;
 	const struct hr_text *t = &raw->file[HR_FILE_STAT];
-	uint64_t irq_ms = 0, steal_ms = 0, have = 0;
+	uint64_t irq_ms = 0, busy_ms = 0, steal_ms = 0, have = 0;
+	double to_cpus;
 
 	if (!text(raw, HR_FILE_STAT) || hr_procfs_stat(t->p, (size_t)t->len, &s->stat) < 0 ||
 		(s->stat.have & need) != need) {
@@ -140,10 +143,12 @@ static uint64_t stat_file(
 		s->irq_n = 0;
 		return 0;
 	}
-	have |= cpu_stat(s, &irq_ms);
+	have |= cpu_stat(s, &irq_ms, &busy_ms);
 	have |= steal(s, dt_ns, &steal_ms);
 	have |= softirq(s, dt_ns);
-	*ret_lost = (double)(irq_ms + steal_ms) * (double)HR_NS_PER_MS / (double)dt_ns;
+	to_cpus = (double)HR_NS_PER_MS / (double)dt_ns;
+	*ret_lost = (struct hr_lost){(double)steal_ms * to_cpus, (double)irq_ms * to_cpus,
+		(double)(busy_ms + steal_ms) * to_cpus};
 	return have;
 }
 
@@ -336,12 +341,12 @@ static uint64_t softnet_file(struct hr_sampler *s, const struct hr_raw *raw)
 }
 
 uint64_t hr_sampler_files(
-	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, double *ret_lost_cpus)
+	struct hr_sampler *s, const struct hr_raw *raw, uint64_t dt_ns, struct hr_lost *ret_lost)
 {
 	uint64_t have;
 
-	*ret_lost_cpus = 0;
-	have = stat_file(s, raw, dt_ns, ret_lost_cpus);
+	*ret_lost = (struct hr_lost){0};
+	have = stat_file(s, raw, dt_ns, ret_lost);
 	have |= meminfo_file(s, raw);
 	if (raw->brief)
 		return have;

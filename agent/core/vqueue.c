@@ -40,6 +40,12 @@ static double left(double v, double work_ns, double fixed_ns, double drained_ns)
 	return v > 0 ? v : 0;
 }
 
+/* Inside today's bursts; less than today's is today's work times k. */
+static double inside(double k, const struct hr_vqueue_slot *s)
+{
+	return k < 1 ? k * s->charge_ns : s->charge_ns + (k - 1) * s->grow_ns;
+}
+
 static double drained(double cpus, const struct hr_vqueue_slot *s)
 {
 	double cap = cpus - s->lost_cpus;
@@ -49,7 +55,7 @@ static double drained(double cpus, const struct hr_vqueue_slot *s)
 
 double hr_vqueue_step(double v, double k, double cpus, const struct hr_vqueue_slot *s)
 {
-	return left(v, k * s->charge_ns, s->fixed_ns, drained(cpus, s));
+	return left(v, inside(k, s), s->fixed_ns, drained(cpus, s));
 }
 
 #define COPIES ((unsigned)8) /* at k = 8, the end of the grid */
@@ -127,10 +133,22 @@ void hr_vqueue_add(struct hr_vqueue *q, uint32_t cpus, const struct hr_vqueue_sl
 		double c = (double)cpus * (r % HR_VQ_SIZES + 1);
 		bool spread = r >= HR_VQ_SPREAD;
 
-		if (empties(q->v[r], c, s, spread ? sum[COPIES - 1] : grid[LAST] * s->charge_ns))
+		if (empties(q->v[r], c, s, spread ? sum[COPIES - 1] : inside(grid[LAST], s)))
 			continue;
 		for (unsigned g = 0; g < HR_VQ_GRID; g++)
-			work_ns[g] = spread ? work_of(sum, grid[g]) : grid[g] * s->charge_ns;
+			work_ns[g] = spread ? work_of(sum, grid[g]) : inside(grid[g], s);
 		add_row(q->v[r], c, s, work_ns, bad[r]);
+	}
+}
+
+void hr_vqueue_stretch(
+	const struct hr_vqueue_slot *s, uint32_t n, double cpus, uint32_t late[HR_VQ_GRID])
+{
+	double v[HR_VQ_GRID] = {0}, work_ns[HR_VQ_GRID];
+
+	for (uint32_t i = 0; i < n; i++) {
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			work_ns[g] = inside(grid[g], &s[i]);
+		add_row(v, cpus, &s[i], work_ns, late);
 	}
 }

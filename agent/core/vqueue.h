@@ -5,7 +5,8 @@
  * c and 2c vCPUs, and for two ways to grow, in one pass over the slots and
  * constant memory.
  *
- * Growth inside today's bursts: every slot's work times k.  Independent growth:
+ * Growth inside today's bursts: every slot's work times k; or, where messages tell how much of the
+ * load came in a slot, k - 1 times what as many cost on average (light.h).  Independent growth:
  * k - 1 further streams like today's, which are today's own slots some time ago;
  * a burst of one then meets a burst of another only by chance.
  *
@@ -31,8 +32,9 @@
 
 struct hr_vqueue_slot {
 	double charge_ns; /* a: wake-charged work, hogs left out */
+	double grow_ns;   /* what as much load again brings: a, or by its messages */
 	double fixed_ns;  /* u: work that does not grow with load */
-	double lost_cpus; /* steal + irq + softirq, in CPUs */
+	double lost_cpus; /* steal, irq and softirq beside the work charged, in CPUs */
 	double slot_ns;
 	uint32_t wakes; /* n: the weight */
 };
@@ -52,6 +54,13 @@ void hr_vqueue_reset(struct hr_vqueue *q);
 
 /* Backlog after one slot under load factor @k on @cpus vCPUs, from backlog @v. */
 double hr_vqueue_step(double v, double k, double cpus, const struct hr_vqueue_slot *s);
+
+/*
+ * A stretch by itself, begun empty, growth inside its bursts: adds to @late, at each load factor,
+ * the wakes of @s[0..n) that found > X (saturating).
+ */
+void hr_vqueue_stretch(
+	const struct hr_vqueue_slot *s, uint32_t n, double cpus, uint32_t late[HR_VQ_GRID]);
 
 /*
  * One slot for the whole grid; adds the wakes that found > X to @bad (saturating): rows of growth

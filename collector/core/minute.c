@@ -248,6 +248,9 @@ static void add_replay(struct hr_replay_sum *to, const struct hr_replay_sum *s)
 			to->late[i][g] = add_sat32(to->late[i][g], s->late[i][g]);
 			to->tot[i][g] = add_sat32(to->tot[i][g], s->tot[i][g]);
 		}
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			to->queued[z][g] = add_sat32(to->queued[z][g], s->queued[z][g]);
 }
 
 void hr_minute_add(struct hr_minute *m, const struct hr_summary *s)

@@ -230,12 +230,12 @@ static void stage2(
 		.m_lo = x->conf->m2_lo,
 		.m_hi = x->conf->m2_hi};
 	hr_trace_say(x->t,
-		"  stage 2, %g vCPUs: replay %.3f inside, %.3f independent; queue of the same time "
+		"  stage 2, %g vCPUs: replay %.3f inside (%.3f of the recorded time alone), %.3f "
+		"independent; queue of the same time "
 		"%.3f and %.3f, of this minute %.3f and %.3f -> %.3f and %.3f; today lies at %.2f "
-		"of "
-		"its scale",
-		f->c * (z + 1), s2->inside[z], s2->apart[z], s2->vq_inside[z], s2->vq_apart[z], in,
-		apart, ret->inside, ret->apart, s2->today);
+		"of its scale",
+		f->c * (z + 1), s2->inside[z], s2->recorded[z], s2->apart[z], s2->vq_inside[z],
+		s2->vq_apart[z], in, apart, ret->inside, ret->apart, s2->today);
 	/*
 	 * Anchored at the measured late share: half of the way, for that is one sample and the
 	 * replay another; all of it where the replay says short and the measurement does not.

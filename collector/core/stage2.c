@@ -15,7 +15,8 @@
 #define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
 #define BUSIER       3.0   /* deviations above the mean of the pool's minutes, in clumps */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
-#define CHECK_COUNT  3     /* none seen where three were expected is 5 % chance */
+#define QUEUED_MIN   0.5 /* of the recorded bursts, whose queue is known (others: older agents') */
+#define CHECK_COUNT  3   /* none seen where three were expected is 5 % chance */
 
 static void fade(float *v, unsigned n, float keep)
 {
@@ -41,11 +42,15 @@ void hr_pool_add(struct hr_pool *p, const struct hr_minute *m)
 	p->late_n += (float)m->ctr[HR_CTR_REPLAY_LATE_N];
 	p->slices += (float)m->ctr[HR_CTR_REPLAY_SLICE_N];
 	p->lost += (float)m->ctr[HR_CTR_REPLAY_LOST_N];
+	p->queued_n += (float)m->ctr[HR_CTR_REPLAY_QUEUED_N];
 	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
 		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
 			p->late[i][g] += (float)m->replay.late[i][g];
 			p->tot[i][g] += (float)m->replay.tot[i][g];
 		}
+	for (unsigned z = 0; z < HR_VQ_SIZES; z++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			p->queued[z][g] += (float)m->replay.queued[z][g];
 }
 
 static double grid_k(double g)
@@ -93,6 +98,28 @@ bool hr_pool_queue(const struct hr_pool *p, unsigned row, struct hr_curve *ret)
 	ret->n = (double)p->vq_tot;
 	never_falls(ret);
 	return true;
+}
+
+/*
+ * Slices are a sample of the time, and what is late comes in clumps: one slow second in a slice of
+ * twenty weighs too much, one in none nothing.  The virtual queue saw all the time and the slices;
+ * by what it makes of the one more than of the others the replay is off, too (a control variate),
+ * as far as it follows the queue at all.  Not for independent growth: its copies of a short slice
+ * lie elsewhere than those of a minute.
+ */
+static void of_all_time(const struct hr_pool *p, unsigned z, struct hr_curve *c)
+{
+	struct hr_curve all;
+
+	if (p->queued_n < QUEUED_MIN * p->bursts || !hr_pool_queue(p, z, &all))
+		return;
+	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+		double slices = fmin((double)(p->queued[z][g] / p->queued_n), 1);
+		double follows = fmin((c->f[g] + CHECK_OFFSET) / (slices + CHECK_OFFSET), 1);
+
+		c->f[g] = fmin(fmax(c->f[g] + follows * (all.f[g] - slices), 0), 1);
+	}
+	never_falls(c);
 }
 
 /* 1e-5 stands for "none seen": the curve stays finite where none was late (answer-model 4.3). */
@@ -203,13 +230,15 @@ void hr_stage2_of(const struct hr_pool *p, const struct hr_allow *a, struct hr_s
 			ret->why = "the replay covers no size as large";
 			return;
 		}
-		ret->inside[z] = hr_curve_k(&c, a);
 		if (z == 0)
 			ret->predicted = c.f[2];
+		ret->recorded[z] = hr_curve_k(&c, a);
+		of_all_time(p, z, &c);
+		ret->inside[z] = hr_curve_k(&c, a);
 		(void)hr_pool_replay(p, HR_VQ_SPREAD + z, &c);
-		ret->apart[z] = hr_curve_k(&c, a);
 		if (z == 0)
 			ret->today = today_of(&c, ret->measured);
+		ret->apart[z] = hr_curve_k(&c, a);
 	}
 	alike = fmax(CHECK_OFFSET, CHECK_COUNT / (double)p->bursts);
 	ret->used = fabs(log((ret->predicted + alike) / (ret->measured + alike))) <= log(2);

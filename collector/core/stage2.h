@@ -20,6 +20,8 @@ struct hr_pool {
 	float vq_bad[HR_VQ_ROWS][HR_VQ_GRID], vq_tot;
 	float bursts, late_n; /* recorded, and late as they ran */
 	float slices, lost;
+	/* what the queue says of the recorded bursts, queued_n of them: of older agents none */
+	float queued[HR_VQ_SIZES][HR_VQ_GRID], queued_n;
 };
 
 void hr_pool_add(struct hr_pool *p, const struct hr_minute *m);
@@ -48,7 +50,8 @@ struct hr_stage2 {
 	double bursts, slices;
 	double today;               /* where today lies on mode S's scale, by the measured share */
 	double predicted, measured; /* late shares of the recorded bursts */
-	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES];       /* k of the replay, modes A and S */
+	double inside[HR_VQ_SIZES], apart[HR_VQ_SIZES]; /* k of the replay, modes A and S */
+	double recorded[HR_VQ_SIZES];                   /* as inside, of the recorded time alone */
 	double vq_inside[HR_VQ_SIZES], vq_apart[HR_VQ_SIZES]; /* k of the queue, same time */
 	/* ln; by so much chance moves a minute's k about vq_apart, and about vq_inside */
 	double noise[HR_VQ_SIZES], noise_inside[HR_VQ_SIZES];

@@ -8,7 +8,7 @@
  */
 #include "collector/core/crc32.h"
 #include "collector/core/vm_cells.h"
-#include "collector/core/vm_state.h"
+#include "collector/core/vm_codec.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,255 +18,10 @@
 /* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
  * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells one by one,
  * 8: FNV-1a 64 at the end, which takes as long as all the rest of reading; 9: without
- * what threads read */
-#define VM_VERSION 10
+ * what threads read; 10: as many counters as there were then, and no queue of the replayed bursts
+ */
+#define VM_VERSION 11
 #define VM_OLDEST  2
-
-/* One walk for both directions, so that they cannot differ. */
-struct codec {
-	bool encode, bad;
-	bool no_memory; /* and bad */
-	unsigned char *out;
-	const unsigned char *in;
-	unsigned version;
-	size_t cap, at; /* encode: bytes needed so far, may exceed cap */
-};
-
-static inline void put(struct codec *c, unsigned char b)
-{
-	if (c->at < c->cap)
-		c->out[c->at] = b;
-	c->at++;
-}
-
-static void u64_long(struct codec *c, uint64_t *v)
-{
-	uint64_t x = *v;
-	unsigned shift = 0;
-
-	if (c->encode) {
-		for (; x > 0x7f; x >>= 7)
-			put(c, (unsigned char)(x | 0x80));
-		put(c, (unsigned char)x);
-		return;
-	}
-	for (x = 0; !c->bad; shift += 7) {
-		unsigned char b;
-
-		if (c->at >= c->cap || shift > 63) {
-			c->bad = true;
-			break;
-		}
-		b = c->in[c->at++];
-		x |= (uint64_t)(b & 0x7f) << shift;
-		if (!(b & 0x80))
-			break;
-	}
-	*v = c->bad ? 0 : x;
-}
-
-/* Most numbers are small, and a state has thousands. */
-static inline void u64(struct codec *c, uint64_t *v)
-{
-	if (c->encode && *v <= 0x7f)
-		put(c, (unsigned char)*v);
-	else if (!c->encode && !c->bad && c->at < c->cap && c->in[c->at] <= 0x7f)
-		*v = c->in[c->at++];
-	else
-		u64_long(c, v);
-}
-
-static inline void bounded(struct codec *c, uint64_t *v, uint64_t max)
-{
-	u64(c, v);
-	if (*v > max) {
-		c->bad = true;
-		*v = 0;
-	}
-}
-
-#define FIELD(c, f, max)                                                                           \
-	do {                                                                                       \
-		uint64_t _v = (uint64_t)(f);                                                       \
-		bounded(c, &_v, max);                                                              \
-		if (!(c)->encode)                                                                  \
-			(f) = (__typeof__(f))_v;                                                   \
-	} while (0)
-
-static void f64(struct codec *c, double *v)
-{
-	uint64_t bits;
-
-	memcpy(&bits, v, sizeof(bits));
-	u64(c, &bits);
-	memcpy(v, &bits, sizeof(bits));
-	if (!c->encode && !(isfinite(*v) && *v >= 0)) {
-		c->bad = true;
-		*v = 0;
-	}
-}
-
-static void text(struct codec *c, char *s, size_t size)
-{
-	uint64_t n = c->encode ? strnlen(s, size - 1) : 0;
-
-	bounded(c, &n, size - 1);
-	if (c->encode) {
-		for (uint64_t i = 0; i < n; i++)
-			put(c, (unsigned char)s[i]);
-		return;
-	}
-	memset(s, 0, size);
-	if (c->bad || n > c->cap - c->at) {
-		c->bad = true;
-		return;
-	}
-	memcpy(s, c->in + c->at, n);
-	c->at += n;
-}
-
-static void facts(struct codec *c, struct hr_facts *f)
-{
-	FIELD(c, f->epoch, UINT32_MAX);
-	text(c, f->name, sizeof(f->name));
-	text(c, f->kernel, sizeof(f->kernel));
-	text(c, f->agent, sizeof(f->agent));
-	text(c, f->hypervisor, sizeof(f->hypervisor));
-	text(c, f->provider, sizeof(f->provider));
-	text(c, f->instance_type, sizeof(f->instance_type));
-	text(c, f->tight_cgroup, sizeof(f->tight_cgroup));
-	if (c->version >= 7) {
-		FIELD(c, f->tight_cpu_m, UINT32_MAX);
-		FIELD(c, f->tight_mem_mib, UINT32_MAX);
-	}
-	FIELD(c, f->cpus_online, UINT32_MAX);
-	FIELD(c, f->cpus_possible, UINT32_MAX);
-	FIELD(c, f->threads_per_core, UINT32_MAX);
-	FIELD(c, f->mem_total_bytes, UINT64_MAX);
-	FIELD(c, f->map_bytes, UINT64_MAX);
-	FIELD(c, f->n_dev, HR_DEVS_MAX);
-	for (uint8_t i = 0; i < f->n_dev; i++) {
-		struct hr_dev_facts *d = &f->dev[i];
-
-		FIELD(c, d->kind, HR_DEV_NIC);
-		text(c, d->name, sizeof(d->name));
-		FIELD(c, d->nr_requests, UINT32_MAX);
-		FIELD(c, d->speed_mbps, UINT32_MAX);
-		FIELD(c, d->cap_iops, UINT64_MAX);
-		FIELD(c, d->cap_bytes_per_s, UINT64_MAX);
-		FIELD(c, d->is_virtual, 1);
-	}
-	for (unsigned i = 0; i < (c->version >= 10 ? HR_SIG_N : HR_SIG_READS); i++) {
-		FIELD(c, f->signal[i].rung, HR_RUNG_MISSING);
-		text(c, f->signal[i].reason, sizeof(f->signal[i].reason));
-	}
-	FIELD(c, f->shed, UINT32_MAX);
-}
-
-static void spread(struct codec *c, struct hr_spread *s)
-{
-	FIELD(c, s->total, UINT64_MAX);
-	FIELD(c, s->sum, UINT64_MAX);
-	FIELD(c, s->p99_lo, UINT32_MAX);
-	FIELD(c, s->p99_hi, UINT32_MAX);
-	FIELD(c, s->max, UINT32_MAX);
-}
-
-static void minute_dev(struct codec *c, struct hr_minute_dev *d)
-{
-	FIELD(c, d->seen, 1);
-	if (!d->seen)
-		return;
-	FIELD(c, d->have, UINT64_MAX);
-	for (unsigned i = 0; i < HR_DCTR_N; i++)
-		FIELD(c, d->ctr[i], UINT64_MAX);
-	for (unsigned i = 0; i < HR_DDIST_N; i++)
-		spread(c, &d->dist[i]);
-	for (unsigned w = 0; w < 2; w++) {
-		FIELD(c, d->late[w], UINT64_MAX);
-		FIELD(c, d->judged[w], UINT64_MAX);
-	}
-	FIELD(c, d->very_late, UINT64_MAX);
-	f64(c, &d->rate_ops);
-	f64(c, &d->rate_kib);
-	FIELD(c, d->flat_ms, UINT64_MAX);
-}
-
-static void minute_use(struct codec *c, struct hr_use *u)
-{
-	FIELD(c, u->pid, UINT32_MAX);
-	FIELD(c, u->tid, UINT32_MAX);
-	FIELD(c, u->oncpu_ms, UINT32_MAX);
-	FIELD(c, u->wait_ms, UINT32_MAX);
-	FIELD(c, u->process_oncpu_ms, UINT32_MAX);
-	FIELD(c, u->seen_ms, UINT32_MAX);
-	FIELD(c, u->peers, UINT32_MAX);
-	FIELD(c, u->u_max_pm, UINT16_MAX);
-	FIELD(c, u->o_max_pm, UINT16_MAX);
-	text(c, u->comm, sizeof(u->comm));
-	text(c, u->process, sizeof(u->process));
-	if (c->version >= 10) {
-		FIELD(c, u->reads, UINT32_MAX);
-		FIELD(c, u->reads_late, UINT32_MAX);
-		FIELD(c, u->reads_busy, UINT64_MAX);
-		FIELD(c, u->reads_oncpu, UINT64_MAX);
-	}
-}
-
-static void minute_groups(struct codec *c, struct hr_minute *m)
-{
-	FIELD(c, m->n_group, HR_GROUP_MAX);
-	for (uint8_t i = 0; i < m->n_group; i++) {
-		FIELD(c, m->group[i].oncpu_ms, UINT32_MAX);
-		FIELD(c, m->group[i].wait_ms, UINT32_MAX);
-		text(c, m->group[i].name, sizeof(m->group[i].name));
-	}
-}
-
-/* Mostly empty: a slice a minute, few of the large loads. */
-static void replay(struct codec *c, struct hr_replay_sum *r)
-{
-	for (unsigned i = 0; i < HR_VQ_ROWS; i++)
-		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-			FIELD(c, r->tot[i][g], UINT32_MAX);
-			if (r->tot[i][g])
-				FIELD(c, r->late[i][g], UINT32_MAX);
-		}
-}
-
-static void minute(struct codec *c, struct hr_vm *vm)
-{
-	struct hr_minute *m = &vm->open;
-	uint8_t n_dev = m->n_dev;
-
-	FIELD(c, m->windows, UINT32_MAX);
-	FIELD(c, m->from_ms, UINT64_MAX);
-	FIELD(c, m->to_ms, UINT64_MAX);
-	FIELD(c, m->covered_ms, UINT64_MAX);
-	FIELD(c, m->lost, UINT32_MAX);
-	FIELD(c, m->epoch, UINT32_MAX);
-	FIELD(c, m->cpus, UINT32_MAX);
-	FIELD(c, m->have, UINT64_MAX);
-	for (unsigned i = 0; i < HR_CTR_N; i++)
-		FIELD(c, m->ctr[i], UINT64_MAX);
-	for (unsigned z = 0; z < HR_VQ_ROWS; z++)
-		for (unsigned g = 0; g < HR_VQ_GRID; g++)
-			FIELD(c, m->vq_bad[z][g], UINT64_MAX);
-	for (unsigned i = 0; i < HR_DIST_N; i++)
-		spread(c, &m->dist[i]);
-	FIELD(c, m->n_use, HR_USES_MAX);
-	for (uint8_t i = 0; i < m->n_use; i++)
-		minute_use(c, &m->use[i]);
-	FIELD(c, n_dev, HR_DEVS_MAX);
-	if (!c->bad && !c->encode && !hr_vm_size_devices(vm, n_dev))
-		c->bad = c->no_memory = true;
-	if (c->bad)
-		return;
-	if (!c->encode)
-		m->n_dev = n_dev;
-	for (uint8_t i = 0; i < n_dev; i++)
-		minute_dev(c, &m->dev[i]);
-}
 
 static void limit(struct codec *c, struct hr_limit *l)
 {
@@ -336,26 +91,14 @@ static void lookback(struct codec *c, struct hr_lookback *l)
 	}
 }
 
-static void f32(struct codec *c, float *v)
-{
-	uint32_t bits;
-
-	memcpy(&bits, v, sizeof(bits));
-	FIELD(c, bits, UINT32_MAX);
-	memcpy(v, &bits, sizeof(bits));
-	if (!c->encode && !isfinite(*v)) {
-		c->bad = true;
-		*v = 0;
-	}
-}
-
 static void pool(struct codec *c, struct hr_pool *p)
 {
 	float *v = (float *)p;
+	size_t n = (c->version >= 11 ? sizeof(*p) : offsetof(struct hr_pool, queued)) / sizeof(*v);
 	bool any = p->vq_tot > 0 || p->slices > 0;
 
 	FIELD(c, any, 1);
-	for (unsigned i = 0; any && i < sizeof(*p) / sizeof(*v); i++)
+	for (unsigned i = 0; any && i < n; i++)
 		f32(c, &v[i]);
 }
 
@@ -483,7 +226,7 @@ static void walk(struct codec *c, struct hr_vm *vm)
 
 	FIELD(c, vm->has_facts, 1);
 	if (vm->has_facts)
-		facts(c, &vm->facts);
+		hr_vm_codec_facts(c, &vm->facts);
 	u64(c, &no);
 	if (!c->encode)
 		vm->open_no = (int64_t)no;
@@ -501,7 +244,7 @@ static void walk(struct codec *c, struct hr_vm *vm)
 	FIELD(c, vm->serial.tid, UINT32_MAX);
 	FIELD(c, vm->serial.since_ms, UINT64_MAX);
 	FIELD(c, vm->serial.last_ms, UINT64_MAX);
-	minute(c, vm);
+	hr_vm_codec_minute(c, vm);
 	lookback(c, &vm->back);
 	if (c->version >= 3)
 		days(c, &vm->days);
@@ -510,11 +253,11 @@ static void walk(struct codec *c, struct hr_vm *vm)
 		stocks(c, &vm->stocks);
 	}
 	if (c->version >= 5) {
-		replay(c, &vm->open.replay);
+		hr_vm_codec_replay(c, &vm->open.replay);
 		pool(c, &vm->pool);
 	}
 	if (c->version >= 6)
-		minute_groups(c, &vm->open);
+		hr_vm_codec_groups(c, &vm->open);
 }
 
 static uint64_t fnv1a(const unsigned char *p, size_t n)

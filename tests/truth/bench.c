@@ -161,6 +161,7 @@ static void replay_window(
 		s->ctr[HR_CTR_REPLAY_SLICE_MS] += SLICE_S * 1000;
 		s->ctr[HR_CTR_REPLAY_BURST_N] += in.n;
 		s->ctr[HR_CTR_REPLAY_LATE_N] += late;
+		s->ctr[HR_CTR_REPLAY_QUEUED_N] += in.n;
 		for (unsigned r = 0; in.n && r < HR_VQ_ROWS; r++)
 			hr_replay_row(&in, s->cpus, r, &work, &s->replay);
 		s->ctr[HR_CTR_REPLAY_EVEN_MS] += in.n ? work.even_ns / 1000000 : 0;
@@ -232,7 +233,7 @@ static void feed_window(const struct feed *f, size_t n, unsigned cpus, unsigned 
 		take.first_slot = i;
 		while (take.n_slots < 119 && i < lead + (w + 1) * per && i < f->n_slots)
 			take.cpu_slot[take.n_slots++] = f->slot[i++];
-		(void)hr_fold_take(fold, &take, 0, &s);
+		(void)hr_fold_take(fold, &take, NULL, &s);
 	}
 	counters(&s, f->job, n, LEAD_NS + w * WINDOW_S * NS);
 	if (!stage1)

@@ -230,6 +230,47 @@ static void a_row_stops_when_a_fifth_is_late(void **state)
 }
 
 /*
+ * Beside the replay, what the queue makes of the same bursts: 20 of 5 ms, one in every slot of 8.4
+ * ms, leave it nothing at 1.59; at 2 they leave 1.6 ms each, and from the seventh on it is late.
+ * What runs longer than a slot counts in those it would run in.
+ */
+static void the_queue_is_told_of_the_same_bursts(void **state)
+{
+	struct hr_replay_sum sum;
+
+	(void)state;
+	bursts(20, 0, 5, 168);
+	for (unsigned i = 0; i < 20; i++)
+		burst[i].wake_ns = i * HR_SLOT_NS;
+	in.length_ns = 20 * HR_SLOT_NS;
+	memset(&sum, 0, sizeof(sum));
+	hr_replay_row(&in, 1, 0, &work, &sum);
+	assert_int_equal(sum.queued[0][4], 0);
+	assert_int_equal(sum.queued[0][5], 20 - 6); /* 7 x 1.611 ms */
+	assert_int_equal(sum.queued[0][HR_VQ_GRID - 1], 20);
+	hr_replay_row(&in, 1, 1, &work, &sum);
+	assert_int_equal(sum.queued[1][6], 0);
+	burst[0].fixed = true; /* it works there, but is nobody's who waits */
+	memset(&sum, 0, sizeof(sum));
+	hr_replay_row(&in, 1, 0, &work, &sum);
+	assert_int_equal(sum.queued[0][5], 20 - 6);
+	assert_int_equal(sum.queued[0][HR_VQ_GRID - 1], 19);
+	burst[0].fixed = false;
+	/* one of 40 ms, as if it had never waited: no backlog of its own at 1, and one at 1.26 */
+	bursts(1, 0, 40, 168);
+	in.length_ns = 20 * HR_SLOT_NS;
+	memset(&sum, 0, sizeof(sum));
+	hr_replay_row(&in, 1, 0, &work, &sum);
+	assert_int_equal(sum.queued[0][2], 0);
+	/* independent growth has no such counts; too many servers make no claim */
+	hr_replay_row(&in, 1, 2, &work, &sum);
+	assert_true(sum.tot[2][2] > 0);
+	memset(&sum, 0, sizeof(sum));
+	hr_replay_row(&in, 4000, 0, &work, &sum);
+	assert_int_equal(sum.queued[0][HR_VQ_GRID - 1], 0);
+}
+
+/*
  * Five bursts of 20 ms at once, on two servers: 50 ms.  Of one thread they run in turn, and none
  * waits for a CPU.
  */
@@ -264,6 +305,7 @@ static void what_one_thread_does_in_turn_waits_for_no_cpu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_queue_is_told_of_the_same_bursts),
 		cmocka_unit_test(what_one_thread_does_in_turn_waits_for_no_cpu),
 		cmocka_unit_test(waits_are_those_of_round_robin),
 		cmocka_unit_test(a_slice_that_ends_goes_before_an_arrival_at_that_time),

@@ -150,169 +150,81 @@ static void forged_bytes_do_no_harm(void **state)
 	hr_vm_free(vm);
 }
 
-/* Day 0, no units, 22 groups, five minutes of nothing, no cells: a byte of 0 each. */
-#define NO_DAYS 29
-/* No hour, no file system. */
-#define NO_MORE 2
-/* 4 x 12 loads not replayed, no pool. */
-#define NO_REPLAYS 49
-/* No hot cgroup. */
-#define NO_GROUPS 1
-/* What the tight cgroup may use, among the facts. */
-#define NO_LIMITS 2
-#define NO_ALL    (NO_DAYS + NO_MORE + NO_REPLAYS + NO_GROUPS)
+#define OLDEST 2
+#define NEWEST 11
 
-/* The state's bytes without @k of them, the first that differs from @other's; the length left. */
-static size_t without(unsigned char *a, const unsigned char *other, size_t n, size_t k)
+/* What the program of then wrote of vm_of(12), by the last tree of each version. */
+static size_t state_of_version(unsigned version, unsigned char *ret, size_t cap)
 {
-	size_t at = 5;
+	char path[256];
+	size_t n;
+	FILE *f;
 
-	while (a[at] == other[at])
-		at++;
-	memmove(a + at, a + at + k, n - at - k);
-	return n - k;
-}
-
-/* As version 9 wrote it: without the signal of what is read, and what a thread of its minute read.
- */
-static size_t encode_9(struct hr_vm *vm, unsigned char *a, size_t cap)
-{
-	size_t n = hr_vm_encode(vm, a, cap);
-	unsigned char *other = malloc(cap);
-
-	assert_non_null(other);
-	if (vm->open.n_use > 0) { /* from behind, so that what is before it stays in its place */
-		assert_int_equal(vm->open.n_use, 1);
-		vm->open.use[0].reads = 1;
-		hr_vm_encode(vm, other, cap);
-		vm->open.use[0].reads = 0;
-		n = without(a, other, n, 4);
-	}
-	if (vm->has_facts) {
-		uint8_t rung = vm->facts.signal[HR_SIG_READS].rung;
-
-		assert_string_equal(vm->facts.signal[HR_SIG_READS].reason, "");
-		vm->facts.signal[HR_SIG_READS].rung = rung ^ 1;
-		hr_vm_encode(vm, other, cap);
-		vm->facts.signal[HR_SIG_READS].rung = rung;
-		n = without(a, other, n, 2);
-	}
-	a[4] = 9;
-	free(other);
+	snprintf(path, sizeof(path), HR_STATES "/version-%u", version);
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	n = fread(ret, 1, cap, f);
+	fclose(f);
+	assert_true(n > 500 && n < cap);
+	assert_int_equal(ret[4], version);
 	return n;
 }
 
-static void bytes_of_older_versions_are_read_and_what_they_lack_begins_anew(void **state)
+/* The same two minutes, whatever wrote them, and the open one is that of its windows. */
+static void bytes_of_older_versions_are_read(void **state)
 {
-	static const size_t lack[] = {[2] = NO_ALL,
-		[3] = NO_ALL - NO_DAYS,
-		[4] = NO_REPLAYS + NO_GROUPS,
-		[5] = NO_GROUPS,
-		[6] = 0};
 	struct hr_model_conf c = conf();
-	struct hr_facts f = fx_facts();
-	struct hr_vm *vm = hr_vm_new(&c), *back;
-	static unsigned char a[65536], zero[NO_ALL], b[65536];
+	struct hr_vm *now = vm_of(12);
+	static unsigned char a[65536];
 	bool no_memory;
-	size_t n, now, at = 5;
 
 	(void)state;
-	assert_non_null(vm);
-	f.tight_cpu_m = 1; /* where it is stored */
-	hr_vm_facts(vm, &f, FX_T0_MS);
-	n = encode_9(vm, b, sizeof(b));
-	f.tight_cpu_m = 0;
-	hr_vm_facts(vm, &f, FX_T0_MS);
-	assert_int_equal(encode_9(vm, a, sizeof(a)), n);
-	while (a[at] == b[at])
-		at++;
-	now = n + 2;
-	assert_memory_equal(a + n - 4 - sizeof(zero), zero, sizeof(zero));
-	for (unsigned version = 2; version <= 6; version++) {
-		size_t len = n - lack[version] - NO_LIMITS + 4; /* of FNV-1a */
+	for (unsigned version = OLDEST; version < NEWEST; version++) {
+		size_t n = state_of_version(version, a, sizeof(a));
+		struct hr_vm *back = hr_vm_decode(&c, a, n, &no_memory), *again;
 
-		memcpy(b, a, at);
-		memcpy(b + at, a + at + NO_LIMITS, len - at - 8);
-		b[4] = (unsigned char)version;
-		sign(b, len);
-		back = hr_vm_decode(&c, b, len, &no_memory);
 		assert_non_null(back);
-		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), now);
-		assert_int_equal(b[4], 10);
+		assert_string_equal(back->facts.name, now->facts.name);
+		assert_int_equal(back->closed, now->closed);
+		assert_int_equal(back->first_ms, now->first_ms);
+		assert_int_equal(back->last_ms, now->last_ms);
+		assert_int_equal(back->back.n > 0, now->back.n > 0);
+		assert_int_equal(back->open.covered_ms, now->open.covered_ms);
+		assert_int_equal(back->open.ctr[HR_CTR_ONCPU_NS], now->open.ctr[HR_CTR_ONCPU_NS]);
+		assert_int_equal(back->open.ctr[HR_CTR_READER_MS], 0);
+		if (version > 7) /* their counters were in another order */
+			assert_int_equal(back->open.dev[0].ctr[HR_DCTR_WIN_CLEAN_OPS_MAX],
+				now->open.dev[0].ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);
+		assert_memory_equal(back->open.vq_bad, now->open.vq_bad, sizeof(now->open.vq_bad));
+		n = hr_vm_encode(back, a, sizeof(a)); /* and written and read as of today */
+		assert_int_equal(a[4], NEWEST);
+		again = hr_vm_decode(&c, a, n, &no_memory);
+		assert_non_null(again);
+		hr_vm_free(again);
 		hr_vm_free(back);
 	}
-	a[4] = 11; /* of a newer program */
+	hr_vm_free(now);
+}
+
+static void bytes_of_a_newer_version_or_with_the_checksum_of_another_are_refused(void **state)
+{
+	struct hr_model_conf c = conf();
+	struct hr_vm *vm = vm_of(12);
+	static unsigned char a[65536];
+	bool no_memory;
+	size_t n = hr_vm_encode(vm, a, sizeof(a));
+
+	(void)state;
+	a[4] = NEWEST + 1;
 	sign(a, n);
 	assert_null(hr_vm_decode(&c, a, n, &no_memory));
-	hr_vm_free(vm);
-}
-
-/* Version 7 had each cell by itself: two of them in place of none. */
-static void cells_of_version_7_are_read(void **state)
-{
-	static const unsigned char older[] = {2, /* cells: day, track, code, n */
-		0xa0, 0x9c, 0x01, 0x00, 0x24, 0x06, 0xa0, 0x9c, 0x01, 0xa3, 0x01, 0x84, 0x01, 0x2c};
-	struct hr_model_conf c = conf();
-	struct hr_vm *vm = hr_vm_new(&c), *back;
-	static unsigned char a[65536], b[65536];
-	size_t n = encode_9(vm, a, sizeof(a)), at = n - 4 - NO_ALL - 1, len;
-	bool no_memory;
-
-	(void)state;
-	assert_int_equal(a[at], 0);
-	memcpy(b, a, at);
-	memcpy(b + at, older, sizeof(older));
-	memcpy(b + at + sizeof(older), a + at + 1, n - at - 1);
-	len = n + sizeof(older) - 1 + 4; /* of FNV-1a */
-	b[4] = 7;
-	sign(b, len);
-	back = hr_vm_decode(&c, b, len, &no_memory);
-	assert_non_null(back);
-	for (unsigned again = 0; again < 2; again++) { /* and written and read as of today */
-		struct hr_vm *was = back;
-
-		assert_int_equal(back->back.n, 2);
-		assert_memory_equal(back->back.cell,
-			((struct hr_cell[]){{20000, 0, 36, 6}, {20000, 163, 132, 44}}),
-			2 * sizeof(struct hr_cell));
-		len = hr_vm_encode(back, b, sizeof(b));
-		assert_int_equal(b[4], 10);
-		back = hr_vm_decode(&c, b, len, &no_memory);
-		assert_non_null(back);
-		hr_vm_free(was);
-	}
-	hr_vm_free(back);
-	hr_vm_free(vm);
-}
-
-/* Version 9 knew nothing of what is read; version 8 had another checksum, too. */
-static void bytes_of_versions_8_and_9_are_read(void **state)
-{
-	struct hr_vm *vm = vm_of(12), *back;
-	struct hr_model_conf c = conf();
-	static unsigned char a[65536], b[65536];
-	size_t now, n;
-	bool no_memory;
-
-	(void)state;
-	vm->facts.signal[HR_SIG_READS].rung = 0;
-	now = hr_vm_encode(vm, a, sizeof(a));
-	for (unsigned char version = 8; version <= 9; version++) {
-		size_t tail = version == 8 ? 4 : 0; /* FNV-1a is longer */
-
-		n = encode_9(vm, b, sizeof(b));
-		b[4] = version;
-		sign(b, n + tail);
-		back = hr_vm_decode(&c, b, n + tail, &no_memory);
-		assert_non_null(back);
-		assert_int_equal(hr_vm_encode(back, b, sizeof(b)), now);
-		assert_memory_equal(a, b, now);
-		hr_vm_free(back);
-	}
-	n = encode_9(vm, b, sizeof(b));
-	sign(b, n);
-	b[4] = 8; /* the new one's checksum is not that of the old */
-	assert_null(hr_vm_decode(&c, b, n, &no_memory));
+	n = state_of_version(9, a, sizeof(a));
+	a[4] = 8; /* FNV-1a until then */
+	assert_null(hr_vm_decode(&c, a, n, &no_memory));
+	n = state_of_version(1 + OLDEST, a, sizeof(a));
+	a[4] = OLDEST - 1;
+	sign(a, n);
+	assert_null(hr_vm_decode(&c, a, n, &no_memory));
 	hr_vm_free(vm);
 }
 
@@ -353,9 +265,9 @@ int main(void)
 		cmocka_unit_test(a_small_buffer_is_told_the_size),
 		cmocka_unit_test(damaged_bytes_are_refused),
 		cmocka_unit_test(forged_bytes_do_no_harm),
-		cmocka_unit_test(bytes_of_older_versions_are_read_and_what_they_lack_begins_anew),
-		cmocka_unit_test(cells_of_version_7_are_read),
-		cmocka_unit_test(bytes_of_versions_8_and_9_are_read),
+		cmocka_unit_test(bytes_of_older_versions_are_read),
+		cmocka_unit_test(
+			bytes_of_a_newer_version_or_with_the_checksum_of_another_are_refused),
 		cmocka_unit_test(cells_come_back_as_they_were),
 	};
 

@@ -20,8 +20,8 @@ static uint32_t example(double k, double c, double lost_in_slot_2, double v[8])
 	double b = 0;
 
 	for (int i = 0; i < 8; i++) {
-		struct hr_vqueue_slot s = {
-			work_ms[i] * MS, 0, i == 2 ? lost_in_slot_2 : 0, 10 * MS, wakes[i]};
+		struct hr_vqueue_slot s = {work_ms[i] * MS, work_ms[i] * MS, 0,
+			i == 2 ? lost_in_slot_2 : 0, 10 * MS, wakes[i]};
 
 		b = hr_vqueue_step(b, k, c, &s);
 		v[i] = b / MS;
@@ -84,7 +84,8 @@ static void one_pass_fills_the_grid_for_both_sizes(void **state)
 	(void)state;
 	hr_vqueue_reset(&q);
 	for (int i = 0; i < 8; i++) {
-		struct hr_vqueue_slot s = {work_ms[i] * MS, 0, 0, 10 * MS, wakes[i]};
+		struct hr_vqueue_slot s = {
+			work_ms[i] * MS, work_ms[i] * MS, 0, 0, 10 * MS, wakes[i]};
 
 		hr_vqueue_add(&q, 1, &s, bad);
 	}
@@ -119,6 +120,7 @@ static void every_queue_is_what_its_own_steps_leave(void **state)
 		bool busy = i / 50 % 3 == 0;
 		struct hr_vqueue_slot s = {
 			.charge_ns = (double)hr_rand_below(&r, busy ? 9000000 : 400000),
+			.grow_ns = (double)hr_rand_below(&r, busy ? 6000000 : 300000),
 			.lost_cpus = hr_rand_below(&r, 20) ? 0 : 1.5,
 			.slot_ns = 8388608,
 			.wakes = (uint32_t)hr_rand_below(&r, 9)};
@@ -141,7 +143,7 @@ static void every_queue_is_what_its_own_steps_leave(void **state)
 
 static void hogs_take_capacity_but_do_not_grow_with_load(void **state)
 {
-	struct hr_vqueue_slot s = {0, 10 * MS, 0, 10 * MS, 1};
+	struct hr_vqueue_slot s = {0, 0, 10 * MS, 0, 10 * MS, 1};
 	double v = 0;
 
 	(void)state;
@@ -150,14 +152,45 @@ static void hogs_take_capacity_but_do_not_grow_with_load(void **state)
 		v = hr_vqueue_step(v, 8, 2, &s);
 	assert_true(v == 0);
 	/* 4 ms of other work per slot fits the CPU left up to k = 2.5 */
-	s.charge_ns = 4 * MS;
+	s.charge_ns = s.grow_ns = 4 * MS;
 	assert_true(hr_vqueue_step(0, 2.5, 2, &s) == 0);
 	assert_true(fabs(hr_vqueue_step(0, 3, 2, &s) - 2 * MS) < 1e-3);
 }
 
+/* 8 ms of work, of which as much load again brings 3: 10 ms hold k = 5/3; half of it is 4 ms. */
+static void where_messages_tell_the_load_only_what_they_cost_grows(void **state)
+{
+	struct hr_vqueue_slot s = {8 * MS, 3 * MS, 0, 0, 10 * MS, 1};
+
+	(void)state;
+	assert_true(fabs(hr_vqueue_step(0, 5.0 / 3, 1, &s)) < 1e-3);
+	assert_true(fabs(hr_vqueue_step(0, 2, 1, &s) - 1 * MS) < 1e-3);
+	assert_true(fabs(hr_vqueue_step(7 * MS, 0.5, 1, &s) - 1 * MS) < 1e-3);
+}
+
+/* The worked example by itself, begun empty, as one pass over it has it; counts add. */
+static void a_stretch_is_a_queue_of_its_own(void **state)
+{
+	struct hr_vqueue_slot s[8];
+	uint32_t late[HR_VQ_GRID] = {0};
+	double v[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		s[i] = (struct hr_vqueue_slot){
+			work_ms[i] * MS, work_ms[i] * MS, 0, 0, 10 * MS, wakes[i]};
+	for (unsigned again = 1; again <= 2; again++) {
+		hr_vqueue_stretch(s, 8, 1, late);
+		for (unsigned g = 0; g < HR_VQ_GRID; g++)
+			assert_int_equal(late[g], again * example(hr_vqueue_k(g), 1, 0, v));
+	}
+	assert_true(late[HR_VQ_GRID - 1] > 0);
+	hr_vqueue_stretch(s, 0, 1, late);
+}
+
 static void more_steal_than_cpus_is_no_capacity_not_negative_capacity(void **state)
 {
-	struct hr_vqueue_slot s = {3 * MS, 0, 5, 10 * MS, 1};
+	struct hr_vqueue_slot s = {3 * MS, 3 * MS, 0, 5, 10 * MS, 1};
 
 	(void)state;
 	assert_true(hr_vqueue_step(1 * MS, 1, 2, &s) == 4 * MS);
@@ -176,6 +209,7 @@ static void the_late_share_never_falls_with_load_nor_rises_with_size(void **stat
 		hr_vqueue_reset(&q);
 		for (int i = 0; i < 500; i++) {
 			struct hr_vqueue_slot s = {(double)hr_rand_below(&r, 20000000),
+				(double)hr_rand_below(&r, 20000000),
 				(double)hr_rand_below(&r, 2000000),
 				(double)hr_rand_below(&r, 100) / 100, 8388608,
 				(uint32_t)hr_rand_below(&r, 9)};
@@ -199,7 +233,7 @@ static void run_slots(int n, double (*work_of)(int), uint32_t bad[HR_VQ_ROWS][HR
 	hr_vqueue_reset(&q);
 	for (int i = 0; i < n; i++) {
 		double w = work_of(i);
-		struct hr_vqueue_slot s = {w * MS, 0, 0, 10 * MS, w > 0};
+		struct hr_vqueue_slot s = {w * MS, w * MS, 0, 0, 10 * MS, w > 0};
 
 		hr_vqueue_add(&q, 1, &s, bad);
 	}
@@ -267,7 +301,7 @@ static void steady_work_grows_alike_both_ways(void **state)
 static void counts_saturate_instead_of_wrapping(void **state)
 {
 	uint32_t bad[HR_VQ_ROWS][HR_VQ_GRID];
-	struct hr_vqueue_slot s = {1e9, 0, 0, 10 * MS, 10};
+	struct hr_vqueue_slot s = {1e9, 1e9, 0, 0, 10 * MS, 10};
 	struct hr_vqueue q;
 
 	(void)state;
@@ -289,6 +323,8 @@ int main(void)
 		cmocka_unit_test(one_pass_fills_the_grid_for_both_sizes),
 		cmocka_unit_test(every_queue_is_what_its_own_steps_leave),
 		cmocka_unit_test(hogs_take_capacity_but_do_not_grow_with_load),
+		cmocka_unit_test(where_messages_tell_the_load_only_what_they_cost_grows),
+		cmocka_unit_test(a_stretch_is_a_queue_of_its_own),
 		cmocka_unit_test(more_steal_than_cpus_is_no_capacity_not_negative_capacity),
 		cmocka_unit_test(the_late_share_never_falls_with_load_nor_rises_with_size),
 		cmocka_unit_test(growth_elsewhere_does_not_meet_a_rare_burst),

@@ -85,6 +85,7 @@ static void random_summary(struct hr_rand *r, struct hr_summary *s)
 		s->replay.tot[i % HR_VQ_ROWS][i] = (uint32_t)hr_rand_bits(r, 32);
 		s->replay.late[i % HR_VQ_ROWS][i] =
 			(uint32_t)hr_rand_below(r, 1 + (uint64_t)s->replay.tot[i % HR_VQ_ROWS][i]);
+		s->replay.queued[i % HR_VQ_SIZES][i] = (uint32_t)hr_rand_bits(r, 32);
 	}
 	for (uint8_t i = 0; i < HR_DEVS_MAX; i++) {
 		struct hr_dev_summary *d = &s->dev[s->n_dev];

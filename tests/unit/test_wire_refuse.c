@@ -37,6 +37,7 @@ enum hr_field { /* of headroom.proto */
 	S_FS_MOUNT,
 	S_FS,
 	S_BITS,
+	S_QUEUED = 27,
 };
 
 /* The least a summary must say. */
@@ -396,6 +397,20 @@ static void bits(void **state)
 		hr_pb_bytes(&s, S_BITS, buf, hr_bits_bytes(&b));
 		assert_int_equal(summary(), late[0][3] == 4 ? HR_WIRE_OK : HR_WIRE_VALUE);
 	}
+	b.at = 0;
+	assert_true(hr_grid_put(&b, tot));
+	start(5, 5, 10000, 2);
+	hr_pb_num(&s, S_HAVE, (1ULL << HR_SIG_N) - 1);
+	COLUMN(S_DIST_SET, 1);
+	hr_pb_bytes(&s, S_BITS, ONE_HIST, 4);
+	hr_pb_bytes(&s, S_QUEUED, buf, hr_bits_bytes(&b));
+	assert_int_equal(summary(), HR_WIRE_OK);
+	assert_int_equal(out.replay.queued[0][3], 4);
+	hr_pb_bytes(&s, S_QUEUED, buf, hr_bits_bytes(&b) - 1); /* the grid ends too soon */
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
+	buf[hr_bits_bytes(&b)] = 0;
+	hr_pb_bytes(&s, S_QUEUED, buf, hr_bits_bytes(&b) + 1);
+	assert_int_equal(summary(), HR_WIRE_COLUMNS);
 }
 
 static void text(void **state)

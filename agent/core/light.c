@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The price of a message, where it is one; see light.h. */
+#include "agent/core/light.h"
+
+#define KEEP      0.99 /* of what was learned, a tick: a minute or so */
+#define LIGHT     0.9  /* of all work, in short bursts */
+#define READS_MIN 1000 /* from which on the price is known to a few percent */
+
+double hr_light_grow(const struct hr_light *l, uint32_t reads, uint64_t charge_ns)
+{
+	if (l->reads < READS_MIN || l->light_us < LIGHT * l->burst_us)
+		return (double)charge_ns;
+	return reads * l->charge_ns / l->reads;
+}
+
+/* Of the bursts in whole buckets up to the limit, each as its bucket's middle. */
+static double light_us(const struct hr_hist *h)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < HR_BUCKETS && hr_hist_hi(h, i) <= HR_LIGHT_US; i++)
+		sum += h->n[i] * ((double)hr_bucket_lo(i) + hr_hist_hi(h, i)) / 2;
+	return sum;
+}
+
+void hr_light_learn(
+	struct hr_light *l, uint64_t charge_ns, uint64_t reads, const struct hr_hist *burst_cpu)
+{
+	l->charge_ns = KEEP * l->charge_ns + (double)charge_ns;
+	l->reads = KEEP * l->reads + (double)reads;
+	l->burst_us = KEEP * l->burst_us + (double)burst_cpu->sum;
+	l->light_us = KEEP * l->light_us + light_us(burst_cpu);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Work of a slot that load does not explain: how much as much load again would bring to it.
+ *
+ * Where all work is done in short bursts, a slot with 100 messages is one with average requests,
+ * and what it took beyond their price is hardly a property of the load: the CPU stood still in its
+ * midst, or something slowed it down for a while.  Where messages of pgbench were 1.7 times as dear
+ * as where they were cheapest, one more cost between half as much and half as much again
+ * (tests/truth/price.py).  So k - 1 times the usual price of its messages comes on top.  Where long
+ * bursts do a share of the work a dear slot may be one with a dear request, of which more come as
+ * well: its work grows with the load.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "proto/hist.h"
+
+#define HR_LIGHT_US 1000 /* a burst of a tenth of the wait tolerated */
+
+/* What messages cost of late; all zero: not known. */
+struct hr_light {
+	double charge_ns, reads;   /* fading */
+	double burst_us, light_us; /* work of bursts, and of those up to HR_LIGHT_US; fading */
+};
+
+/* Of a slot; @charge_ns itself where nothing better is known. */
+double hr_light_grow(const struct hr_light *l, uint32_t reads, uint64_t charge_ns);
+
+/* A tick: what its slots were charged and read, and CPU times of bursts that ended, us. */
+void hr_light_learn(
+	struct hr_light *l, uint64_t charge_ns, uint64_t reads, const struct hr_hist *burst_cpu);
