@@ -177,15 +177,16 @@ static bool slots(struct hr_fold *f, const struct hr_take *t, const struct hr_lo
 
 static void learn(struct hr_fold *f, const struct hr_take *t)
 {
-	uint64_t charge_ns = 0, reads = 0;
+	struct hr_slot_cpu sum = {0};
 
 	if (!has(t->have, HR_SIG_BURSTS) || !has(t->have, HR_SIG_READS))
 		return;
 	for (uint32_t i = 0; i < slots_in(t); i++) {
-		charge_ns += t->cpu_slot[i].charge_ns;
-		reads += t->cpu_slot[i].reads;
+		sum.charge_ns += t->cpu_slot[i].charge_ns;
+		sum.reads += t->cpu_slot[i].reads;
+		sum.wakes += t->cpu_slot[i].wakes;
 	}
-	hr_light_learn(&f->light, charge_ns, reads, &t->cpu.burst_cpu);
+	hr_light_learn(&f->light, &sum, &t->cpu.burst_cpu);
 }
 
 static void cpu_counters(const struct hr_take *t, struct hr_summary *s)

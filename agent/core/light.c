@@ -5,10 +5,12 @@
 #define KEEP      0.99 /* of what was learned, a tick: a minute or so */
 #define LIGHT     0.9  /* of all work, in short bursts */
 #define READS_MIN 1000 /* from which on the price is known to a few percent */
+#define PER_WAKE  0.25 /* messages, at least: nginx and pgbench have about one */
 
 double hr_light_grow(const struct hr_light *l, uint32_t reads, uint64_t charge_ns)
 {
-	if (l->reads < READS_MIN || l->light_us < LIGHT * l->burst_us)
+	if (l->reads < READS_MIN || l->reads < PER_WAKE * l->wakes ||
+		l->light_us < LIGHT * l->burst_us)
 		return (double)charge_ns;
 	return reads * l->charge_ns / l->reads;
 }
@@ -24,10 +26,11 @@ static double light_us(const struct hr_hist *h)
 }
 
 void hr_light_learn(
-	struct hr_light *l, uint64_t charge_ns, uint64_t reads, const struct hr_hist *burst_cpu)
+	struct hr_light *l, const struct hr_slot_cpu *sum, const struct hr_hist *burst_cpu)
 {
-	l->charge_ns = KEEP * l->charge_ns + (double)charge_ns;
-	l->reads = KEEP * l->reads + (double)reads;
+	l->charge_ns = KEEP * l->charge_ns + (double)sum->charge_ns;
+	l->reads = KEEP * l->reads + sum->reads;
+	l->wakes = KEEP * l->wakes + sum->wakes;
 	l->burst_us = KEEP * l->burst_us + (double)burst_cpu->sum;
 	l->light_us = KEEP * l->light_us + light_us(burst_cpu);
 }

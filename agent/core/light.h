@@ -8,25 +8,26 @@
  * as where they were cheapest, one more cost between half as much and half as much again
  * (tests/truth/price.py).  So k - 1 times the usual price of its messages comes on top.  Where long
  * bursts do a share of the work a dear slot may be one with a dear request, of which more come as
- * well: its work grows with the load.
+ * well: its work grows with the load.  Nor do messages tell anything where most bursts read none:
+ * then they are not what the load is made of.
  */
 #pragma once
 
 #include <stdint.h>
 
-#include "proto/hist.h"
+#include "agent/core/raw.h"
 
 #define HR_LIGHT_US 1000 /* a burst of a tenth of the wait tolerated */
 
 /* What messages cost of late; all zero: not known. */
 struct hr_light {
-	double charge_ns, reads;   /* fading */
-	double burst_us, light_us; /* work of bursts, and of those up to HR_LIGHT_US; fading */
+	double charge_ns, reads, wakes; /* fading */
+	double burst_us, light_us;      /* work of bursts, and of those up to HR_LIGHT_US; fading */
 };
 
 /* Of a slot; @charge_ns itself where nothing better is known. */
 double hr_light_grow(const struct hr_light *l, uint32_t reads, uint64_t charge_ns);
 
-/* A tick: what its slots were charged and read, and CPU times of bursts that ended, us. */
+/* A tick: its slots added up, and CPU times of the bursts that ended in it, us. */
 void hr_light_learn(
-	struct hr_light *l, uint64_t charge_ns, uint64_t reads, const struct hr_hist *burst_cpu);
+	struct hr_light *l, const struct hr_slot_cpu *sum, const struct hr_hist *burst_cpu);

@@ -10,12 +10,14 @@
 #include "proto/units.h"
 
 /* A tick of @reads messages at 50 us each, in as many bursts. */
-static void learn(struct hr_light *l, uint64_t reads)
+static void learn(struct hr_light *l, uint32_t reads)
 {
+	const struct hr_slot_cpu sum = {
+		.charge_ns = reads * 50000ULL, .reads = reads, .wakes = reads};
 	struct hr_hist h = {0};
 
-	assert_true(hr_hist_add(&h, 50, (uint32_t)reads));
-	hr_light_learn(l, reads * 50000, reads, &h);
+	assert_true(hr_hist_add(&h, 50, reads));
+	hr_light_learn(l, &sum, &h);
 }
 
 static void a_message_costs_what_they_cost_of_late(void **state)
@@ -38,16 +40,33 @@ static void a_message_costs_what_they_cost_of_late(void **state)
 /* 1000 bursts of 50 us and 5 of 1.2 ms: 6 of 56 ms are in long ones, more than a tenth. */
 static void where_long_bursts_do_a_share_of_the_work_a_slot_grows_as_it_is(void **state)
 {
+	const struct hr_slot_cpu sum = {.charge_ns = 55000000, .reads = 1000, .wakes = 1000};
 	struct hr_light l = {0};
 	struct hr_hist h = {0};
 
 	(void)state;
 	assert_true(hr_hist_add(&h, 50, 1000) && hr_hist_add(&h, 1200, 3));
-	hr_light_learn(&l, 53600000, 1000, &h); /* 3.6 of 53.6 */
+	hr_light_learn(&l, &sum, &h); /* 3.6 of 53.6 */
 	assert_true(hr_light_grow(&l, 10, 7000000) < 6e5);
 	assert_true(hr_hist_add(&h, 1200, 2));
 	l = (struct hr_light){0};
-	hr_light_learn(&l, 56000000, 1000, &h);
+	hr_light_learn(&l, &sum, &h);
+	assert_true(hr_light_grow(&l, 10, 7000000) == 7e6);
+}
+
+/* A heartbeat beside a load that reads nothing: three bursts of four at most read none. */
+static void messages_that_the_load_is_not_made_of_tell_nothing(void **state)
+{
+	struct hr_slot_cpu sum = {.charge_ns = 200000000, .reads = 1000, .wakes = 4000};
+	struct hr_light l = {0};
+	struct hr_hist h = {0};
+
+	(void)state;
+	assert_true(hr_hist_add(&h, 50, 4000));
+	hr_light_learn(&l, &sum, &h);
+	assert_true(fabs(hr_light_grow(&l, 10, 7000000) - 2e6) < 1);
+	sum.wakes = 4100;
+	hr_light_learn(&l, &sum, &h);
 	assert_true(hr_light_grow(&l, 10, 7000000) == 7e6);
 }
 
@@ -95,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_costs_what_they_cost_of_late),
 		cmocka_unit_test(where_long_bursts_do_a_share_of_the_work_a_slot_grows_as_it_is),
+		cmocka_unit_test(messages_that_the_load_is_not_made_of_tell_nothing),
 		cmocka_unit_test(stalls_do_not_grow_with_the_load),
 	};
 
