@@ -84,7 +84,7 @@ static bool get_queued(const Headroom__Summary *m, struct hr_replay_sum *ret)
 
 static bool is_form(const Headroom__Summary *m)
 {
-	if (!older(m) && (m->has_dist || m->n_vq || m->n_replay))
+	if (older(m) ? m->has_queued : m->has_dist || m->n_vq || m->n_replay)
 		return false;
 	return m->n_dist_set == 0 || m->n_dist_set == m->n_dev + 1;
 }

@@ -97,7 +97,7 @@ static void cpu_slot(struct hr_fold *f, uint64_t have, const struct hr_slot_cpu 
 		 * before them.  With two hogs on two CPUs as fixed work the queue put k at 1/8
 		 * while 0.1 % of the bursts were late. */
 		struct hr_vqueue_slot q = {(double)c->charge_ns,
-			has(have, HR_SIG_READS) ? hr_light_grow(&f->light, c->reads, c->charge_ns)
+			has(have, HR_SIG_READS) ? hr_light_grow(&f->light, c)
 						: (double)c->charge_ns,
 			0, lost_cpus, (double)HR_SLOT_NS, c->wakes};
 
@@ -131,21 +131,28 @@ static uint32_t slots_in(const struct hr_take *t)
 	return t->n_slots < HR_TAKE_SLOTS ? t->n_slots : HR_TAKE_SLOTS;
 }
 
-/* A packet that a task sends to another here is softirq time, too, in the midst of its own. */
+/*
+ * A packet that a task sends to another here is softirq time, too, in the midst of its own.  In the
+ * midst of hogs, which the queue does not have, it is lost as well.
+ */
 static double lost_cpus(const struct hr_take *t, const struct hr_lost *lost)
 {
+	uint64_t oncpu_ns = 0, hog_ns = 0;
 	uint32_t n = slots_in(t);
-	uint64_t oncpu_ns = 0;
-	double idle;
+	double idle, hogs;
 
 	if (!lost)
 		return 0;
 	if (n == 0 || !has(t->have, HR_SIG_CPU_SLOTS))
 		return lost->steal + lost->irq;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		oncpu_ns += t->cpu_slot[i].oncpu_ns;
+		hog_ns += t->cpu_slot[i].hog_ns;
+	}
 	idle = lost->busy - (double)oncpu_ns / (double)(n * HR_SLOT_NS);
-	return lost->steal + (idle < 0 ? 0 : idle < lost->irq ? idle : lost->irq);
+	idle = idle < 0 ? 0 : idle < lost->irq ? idle : lost->irq;
+	hogs = hog_ns < oncpu_ns ? (double)hog_ns / (double)oncpu_ns : oncpu_ns > 0;
+	return lost->steal + idle + (lost->irq - idle) * hogs;
 }
 
 /* False: slots are missing before or in this take. */

@@ -54,9 +54,9 @@ struct hr_lost {
 
 /*
  * Folds one take.  @lost (NULL: nothing) is spread evenly over its slots (files tick slower than
- * slots); of irq only what idle CPUs did: the rest is in the time of the tasks it came upon.
- * Returns the bits of take->have that hold for the whole tick: slots lost to an overrun or a hole
- * clear the slot signals; the counters are exact all the same.
+ * slots); of irq only what idle CPUs and hogs did: the rest is in the time of the tasks it came
+ * upon. Returns the bits of take->have that hold for the whole tick: slots lost to an overrun or a
+ * hole clear the slot signals; the counters are exact all the same.
  */
 uint64_t hr_fold_take(struct hr_fold *f, const struct hr_take *take, const struct hr_lost *lost,
 	struct hr_summary *s);

@@ -7,12 +7,17 @@
 #define READS_MIN 1000 /* from which on the price is known to a few percent */
 #define PER_WAKE  0.25 /* messages, at least: nginx and pgbench have about one */
 
-double hr_light_grow(const struct hr_light *l, uint32_t reads, uint64_t charge_ns)
+double hr_light_grow(const struct hr_light *l, const struct hr_slot_cpu *slot)
 {
+	double own = (double)slot->charge_ns, by_reads, by_wakes;
+
 	if (l->reads < READS_MIN || l->reads < PER_WAKE * l->wakes ||
 		l->light_us < LIGHT * l->burst_us)
-		return (double)charge_ns;
-	return reads * l->charge_ns / l->reads;
+		return own;
+	by_reads = slot->reads * l->charge_ns / l->reads;
+	by_wakes = slot->wakes * l->charge_ns / l->wakes;
+	by_wakes = by_wakes < own ? by_wakes : own;
+	return by_reads > by_wakes ? by_reads : by_wakes;
 }
 
 /* Of the bursts in whole buckets up to the limit, each as its bucket's middle. */

@@ -9,7 +9,8 @@
  * (tests/truth/price.py).  So k - 1 times the usual price of its messages comes on top.  Where long
  * bursts do a share of the work a dear slot may be one with a dear request, of which more come as
  * well: its work grows with the load.  Nor do messages tell anything where most bursts read none:
- * then they are not what the load is made of.
+ * then they are not what the load is made of.  And a stall wakes nobody: work that came without
+ * messages, but in as many bursts as usual, grows as they do.
  */
 #pragma once
 
@@ -25,8 +26,8 @@ struct hr_light {
 	double burst_us, light_us;      /* work of bursts, and of those up to HR_LIGHT_US; fading */
 };
 
-/* Of a slot; @charge_ns itself where nothing better is known. */
-double hr_light_grow(const struct hr_light *l, uint32_t reads, uint64_t charge_ns);
+/* Of a slot; its own work where nothing better is known. */
+double hr_light_grow(const struct hr_light *l, const struct hr_slot_cpu *slot);
 
 /* A tick: its slots added up, and CPU times of the bursts that ended in it, us. */
 void hr_light_learn(

@@ -367,11 +367,14 @@ static void simulated(const struct hr_replay_in *in, uint32_t servers, unsigned 
 	}
 }
 
-/* From its wake on as if it had never waited (bpf/cell.h): what the virtual queue of a window sees.
+/*
+ * From its wake on as if it had never waited (bpf/cell.h), until it is a hog's: what the virtual
+ * queue of a window sees.
  */
 static void charge(const struct hr_burst *b, struct hr_vqueue_slot *slot, uint64_t n)
 {
-	uint64_t at = b->wake_ns, end = at + b->cpu_ns;
+	uint64_t young = b->wait_ns < HR_HOG_NS ? HR_HOG_NS - b->wait_ns : 0;
+	uint64_t at = b->wake_ns, end = at + (b->cpu_ns < young ? b->cpu_ns : young);
 
 	for (uint64_t i = at / HR_SLOT_NS; i < n && at < end; i++) {
 		uint64_t until = (i + 1) * HR_SLOT_NS < end ? (i + 1) * HR_SLOT_NS : end;

@@ -15,7 +15,7 @@
 #define LATE_SEEN    5     /* late bursts; fewer are +-45 % chance */
 #define BUSIER       3.0   /* deviations above the mean of the pool's minutes, in clumps */
 #define CHECK_OFFSET 0.002 /* shares below it are alike (answer-model 4.7) */
-#define QUEUED_MIN   0.5 /* of the recorded bursts, whose queue is known (others: older agents') */
+#define QUEUED_MIN   0.9 /* of the recorded bursts, whose queue is known (others: older agents') */
 #define CHECK_COUNT  3   /* none seen where three were expected is 5 % chance */
 
 static void fade(float *v, unsigned n, float keep)
@@ -104,8 +104,10 @@ bool hr_pool_queue(const struct hr_pool *p, unsigned row, struct hr_curve *ret)
  * Slices are a sample of the time, and what is late comes in clumps: one slow second in a slice of
  * twenty weighs too much, one in none nothing.  The virtual queue saw all the time and the slices;
  * by what it makes of the one more than of the others the replay is off, too (a control variate),
- * as far as it follows the queue at all.  Not for independent growth: its copies of a short slice
- * lie elsewhere than those of a minute.
+ * as far as it follows the queue at all.  Where messages tell the load (agent/core/light.h) the
+ * queue of all the time leaves stalls as they are, which the replay and the queue of its bursts let
+ * grow: that is put right, too.  Not for independent growth: its copies of a short slice lie
+ * elsewhere than those of a minute.
  */
 static void of_all_time(const struct hr_pool *p, unsigned z, struct hr_curve *c)
 {
@@ -114,7 +116,7 @@ static void of_all_time(const struct hr_pool *p, unsigned z, struct hr_curve *c)
 	if (p->queued_n < QUEUED_MIN * p->bursts || !hr_pool_queue(p, z, &all))
 		return;
 	for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-		double slices = fmin((double)(p->queued[z][g] / p->queued_n), 1);
+		double slices = fmin(fmax((double)(p->queued[z][g] / p->queued_n), 0), 1);
 		double follows = fmin((c->f[g] + CHECK_OFFSET) / (slices + CHECK_OFFSET), 1);
 
 		c->f[g] = fmin(fmax(c->f[g] + follows * (all.f[g] - slices), 0), 1);

@@ -219,14 +219,16 @@ static double astray(const struct live_record *part, const struct live_record *a
 static void check_numbers(struct live_record *const r[2], int d, uint64_t n, uint64_t sectors)
 {
 	assert_int_equal(r[1]->disk.measured[d], r[1]->disk.n[d]);
-	/* a completion that interrupts another's program on its CPU is lost to it */
+	/* A completion that interrupts another's program on its CPU is lost to it: 0.8 % of them
+	 * beside a busy host, by the twin's count the same. */
 	print_message("%s: diskstats %llu, the hook misses %lld of them, its twin %lld\n",
 		d ? "write" : "read", (unsigned long long)n, (long long)(n - r[0]->disk.n[d]),
 		(long long)(n - r[1]->disk.n[d]));
 	if (arg_workers == 0) /* requests came before the hooks */
 		return;
-	assert_in_range(r[0]->disk.n[d], n - n / 200, n);
-	assert_in_range(r[0]->disk.bytes[d], (sectors - sectors / 200) * 512, sectors * 512);
+	assert_in_range(r[0]->disk.n[d], n - n / 50, n);
+	assert_in_range(r[0]->disk.n[d] + n / 200, r[1]->disk.n[d], n + n / 200);
+	assert_in_range(r[0]->disk.bytes[d], (sectors - sectors / 50) * 512, sectors * 512);
 }
 
 /* Both hooks on the same requests; @twin_first: what it takes lies in the other one's latencies. */

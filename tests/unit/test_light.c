@@ -20,21 +20,29 @@ static void learn(struct hr_light *l, uint32_t reads)
 	hr_light_learn(l, &sum, &h);
 }
 
+/* Of a slot with 7 ms of work. */
+static double grow(const struct hr_light *l, uint32_t reads, uint32_t wakes)
+{
+	const struct hr_slot_cpu slot = {.charge_ns = 7000000, .reads = reads, .wakes = wakes};
+
+	return hr_light_grow(l, &slot);
+}
+
 static void a_message_costs_what_they_cost_of_late(void **state)
 {
 	struct hr_light l = {0};
 
 	(void)state;
 	learn(&l, 999); /* too few to know */
-	assert_true(hr_light_grow(&l, 10, 7000000) == 7e6);
+	assert_true(grow(&l, 10, 10) == 7e6);
 	learn(&l, 999);
 	/* 7 ms of ten messages: a stall; no messages: none of it grows */
-	assert_true(fabs(hr_light_grow(&l, 10, 7000000) - 500000) < 1);
-	assert_true(hr_light_grow(&l, 0, 7000000) == 0);
-	assert_true(fabs(hr_light_grow(&l, 200, 7000000) - 1e7) < 1); /* cheap ones grow dear */
-	for (int i = 0; i < 600; i++)                                 /* 300 s of nothing */
+	assert_true(fabs(grow(&l, 10, 10) - 500000) < 1);
+	assert_true(grow(&l, 0, 0) == 0);
+	assert_true(fabs(grow(&l, 200, 10) - 1e7) < 1); /* cheap ones grow dear */
+	for (int i = 0; i < 600; i++)                   /* 300 s of nothing */
 		learn(&l, 0);
-	assert_true(hr_light_grow(&l, 10, 7000000) == 7e6);
+	assert_true(grow(&l, 10, 10) == 7e6);
 }
 
 /* 1000 bursts of 50 us and 5 of 1.2 ms: 6 of 56 ms are in long ones, more than a tenth. */
@@ -47,11 +55,11 @@ static void where_long_bursts_do_a_share_of_the_work_a_slot_grows_as_it_is(void 
 	(void)state;
 	assert_true(hr_hist_add(&h, 50, 1000) && hr_hist_add(&h, 1200, 3));
 	hr_light_learn(&l, &sum, &h); /* 3.6 of 53.6 */
-	assert_true(hr_light_grow(&l, 10, 7000000) < 6e5);
+	assert_true(grow(&l, 10, 10) < 6e5);
 	assert_true(hr_hist_add(&h, 1200, 2));
 	l = (struct hr_light){0};
 	hr_light_learn(&l, &sum, &h);
-	assert_true(hr_light_grow(&l, 10, 7000000) == 7e6);
+	assert_true(grow(&l, 10, 10) == 7e6);
 }
 
 /* A heartbeat beside a load that reads nothing: three bursts of four at most read none. */
@@ -64,10 +72,10 @@ static void messages_that_the_load_is_not_made_of_tell_nothing(void **state)
 	(void)state;
 	assert_true(hr_hist_add(&h, 50, 4000));
 	hr_light_learn(&l, &sum, &h);
-	assert_true(fabs(hr_light_grow(&l, 10, 7000000) - 2e6) < 1);
+	assert_true(fabs(grow(&l, 10, 10) - 2e6) < 1);
 	sum.wakes = 4100;
 	hr_light_learn(&l, &sum, &h);
-	assert_true(hr_light_grow(&l, 10, 7000000) == 7e6);
+	assert_true(grow(&l, 10, 10) == 7e6);
 }
 
 /*

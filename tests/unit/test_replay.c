@@ -262,6 +262,12 @@ static void the_queue_is_told_of_the_same_bursts(void **state)
 	memset(&sum, 0, sizeof(sum));
 	hr_replay_row(&in, 1, 0, &work, &sum);
 	assert_int_equal(sum.queued[0][2], 0);
+	/* a hog after a second: of 1.6 s, 0.8 of them waited, 0.2 are charged */
+	bursts(1, 0, 800, 1600);
+	burst[0].wait_ns = 800000000;
+	memset(&sum, 0, sizeof(sum));
+	hr_replay_row(&in, 1, 0, &work, &sum);
+	assert_true(work.slot[23].charge_ns > 0 && !(work.slot[24].charge_ns > 0));
 	/* independent growth has no such counts; too many servers make no claim */
 	hr_replay_row(&in, 1, 2, &work, &sum);
 	assert_true(sum.tot[2][2] > 0);
