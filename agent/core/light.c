@@ -11,7 +11,7 @@ double hr_light_grow(const struct hr_light *l, const struct hr_slot_cpu *slot)
 {
 	double own = (double)slot->charge_ns, by_reads, by_wakes;
 
-	if (l->reads < READS_MIN || l->reads < PER_WAKE * l->wakes ||
+	if (l->reads < READS_MIN || !(l->wakes > 0) || l->reads < PER_WAKE * l->wakes ||
 		l->light_us < LIGHT * l->burst_us)
 		return own;
 	by_reads = slot->reads * l->charge_ns / l->reads;

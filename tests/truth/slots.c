@@ -4,11 +4,11 @@
  * over: work charged (ns), messages read, wakes.  Root.  For price.py.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "agent/bpf_io.h"
 #include "proto/base/clock.h"
+#include "proto/num.h"
 #include "proto/units.h"
 
 static void pause_tick(void)
@@ -31,9 +31,9 @@ int main(int argc, char **argv)
 	const struct hr_bpf_opts opts = {0};
 	static struct hr_take take;
 	struct hr_bpf *b;
-	uint64_t until;
+	uint64_t until, seconds;
 
-	if (argc != 2 || atoi(argv[1]) <= 0) {
+	if (argc != 2 || !hr_num_u64(argv[1], 1, 86400, &seconds)) {
 		fprintf(stderr, "usage: truth_slots SECONDS\n");
 		return 2;
 	}
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	(void)hr_bpf_take(b, hr_clock_mono_ns(), &take); /* the base */
-	until = hr_clock_mono_ns() + strtoul(argv[1], NULL, 10) * HR_NS_PER_S;
+	until = hr_clock_mono_ns() + seconds * HR_NS_PER_S;
 	while (hr_clock_mono_ns() < until) {
 		pause_tick();
 		if (hr_bpf_take(b, hr_clock_mono_ns(), &take) == 0 && !take.overrun)
