@@ -198,6 +198,21 @@ void hr_bounds_raise(struct hr_bounds *b, const struct hr_bounds *floor)
 	hr_bounds_tidy(b);
 }
 
+static void raise_to_twice(struct hr_opt *o, const struct hr_opt *half)
+{
+	if (o->has && half->has)
+		o->v = fmax(o->v, 2 * half->v);
+}
+
+void hr_bounds_twice(struct hr_bounds *b, const struct hr_bounds *half)
+{
+	raise_to_twice(&b->at_most, &half->likely);
+	raise_to_twice(&b->at_most, &half->at_most);
+	raise_to_twice(&b->likely, &half->likely);
+	b->capped = b->capped || (b->likely.has && b->likely.v >= HR_K_MAX);
+	hr_bounds_tidy(b);
+}
+
 void hr_estimate_init(struct hr_estimate *e, enum hr_resource r, int8_t dev, const struct hr_ctx *x)
 {
 	/* of a bare one 2.5 KB of texts that nobody reads stay as they are */

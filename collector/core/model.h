@@ -121,6 +121,13 @@ double hr_memory_left(const uint64_t *ctr);
 void hr_bounds_bad(struct hr_bounds *b);
 /* Each end of @b at least that of @floor: a larger size is never worse. */
 void hr_bounds_raise(struct hr_bounds *b, const struct hr_bounds *floor);
+/*
+ * likely and at_most of @b, on twice the CPUs, at least twice those of @half: if each half served
+ * half of a load of independent jobs, each would be where all are at half of the load; that both
+ * serve whatever waits makes nothing later.  at_least is left: that nothing is shared (locks,
+ * caches) is not known.
+ */
+void hr_bounds_twice(struct hr_bounds *b, const struct hr_bounds *half);
 
 /* --- estimators: fill *ret, never fail ----------------------------------- */
 

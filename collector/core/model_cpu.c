@@ -587,5 +587,7 @@ void hr_model_cpu(
 		/* A larger size is never worse: k(2c) >= k(c). */
 		for (unsigned z = 0; z < HR_SIZE_N; z++)
 			hr_bounds_raise(&e->at[z], &e->r.headroom);
+		hr_bounds_twice(&e->at[HR_SIZE_VCPUS], &e->r.headroom);
+		hr_bounds_twice(&e->at[HR_SIZE_BOTH], &e->r.headroom);
 	}
 }

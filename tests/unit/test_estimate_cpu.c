@@ -294,30 +294,63 @@ static void late_bursts_of_today_bound_what_fits(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
 }
 
+/* 0.8 % late today by a believed replay of either size, 3 % beyond twice the load; 85 measured. */
+static void replayed(struct bench *b, struct hr_pool *pool)
+{
+	*pool = (struct hr_pool){.slices = 60, .bursts = 10000, .late_n = 80, .vq_tot = 10000};
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			pool->tot[r][g] = (float)(10000 * exp2((g - 2.0) / 3));
+			pool->late[r][g] = pool->tot[r][g] * (g < 6 ? 0.008F : 0.03F);
+		}
+	b->conf.minute_ms = 300000; /* as `measure` */
+	b->x.pool = pool;
+	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 10000;
+	b->m.ctr[HR_CTR_BURST_LATE_N] = 85;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+}
+
 /*
  * 85 of 10000 late, 62 for sure: 1.61 in proportion.  But a replay that is believed, with 0.8 %
  * late today, has 1 % from twice the load on.
  */
 static void a_replay_that_is_believed_is_not_cut_by_proportion(void **state)
 {
-	struct hr_pool pool = {.slices = 60, .bursts = 10000, .late_n = 80, .vq_tot = 10000};
 	struct bench *b = *state;
+	struct hr_pool pool;
 
-	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
-		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
-			pool.tot[r][g] = (float)(10000 * exp2((g - 2.0) / 3));
-			pool.late[r][g] = pool.tot[r][g] * (g < 6 ? 0.008F : 0.03F);
-		}
-	b->conf.minute_ms = 300000; /* as `measure` */
-	b->x.pool = &pool;
-	b->m.ctr[HR_CTR_BURST_N] = b->m.ctr[HR_CTR_VQ_TOT_N] = 10000;
-	b->m.ctr[HR_CTR_BURST_LATE_N] = 85;
-	hr_model_cpu(&b->x, &b->e, &b->steal);
+	replayed(b, &pool);
 	assert_true(b->e.r.headroom.likely.v > 1.9);
 	fx_near(b->e.r.headroom.at_most.v, 1.25 * b->e.r.headroom.likely.v, 1e-9);
 	b->x.pool = NULL;
 	hr_model_cpu(&b->x, &b->e, &b->steal);
 	fx_near(b->e.r.headroom.at_most.v, 100 / (85 - 2.5 * sqrt(85)), 1e-9);
+}
+
+/*
+ * The replay says of two sizes the same, 0.8 % late today and 3 % beyond twice the load: each half
+ * of twice the CPUs would carry that of half of the load.  What is told for sure stays its own, and
+ * so does what the larger size carries beyond twice.
+ */
+static void twice_the_cpus_carry_twice_as_is_likely(void **state)
+{
+	struct bench *b = *state;
+	struct hr_pool pool;
+	const struct hr_bounds *now = &b->e.r.headroom, *big = &b->e.at[HR_SIZE_VCPUS];
+
+	replayed(b, &pool);
+	assert_true(now->likely.v > 2 && now->likely.v < 3);
+	fx_near(big->likely.v, 2 * now->likely.v, 1e-9);
+	assert_true(big->at_most.v >= 2 * now->at_most.v);
+	fx_near(big->at_least.v, now->at_least.v, 1e-9);
+	fx_near(b->e.at[HR_SIZE_MEMORY].likely.v, now->likely.v, 1e-9);
+	assert_false(big->capped);
+	for (unsigned g = 0; g < HR_VQ_GRID; g++)
+		pool.late[HR_VQ_SPREAD + 1][g] = 0;
+	hr_model_cpu(&b->x, &b->e, &b->steal);
+	fx_near(big->likely.v, 8, 0);
+	assert_true(big->capped);
+	b->x.pool = NULL;
 }
 
 /*
@@ -489,6 +522,7 @@ int main(void)
 		T(a_larger_load_is_judged_as_a_minute_of_it_would_be),
 		T(late_bursts_of_today_bound_what_fits),
 		T(a_replay_that_is_believed_is_not_cut_by_proportion),
+		T(twice_the_cpus_carry_twice_as_is_likely),
 		T(more_room_in_the_queue_than_work_allows_promises_no_less),
 		T(what_is_late_is_promised_no_more_than_fewer_bursts_carry),
 		T(the_fewer_bursts_the_wider_is_the_interval),
