@@ -130,6 +130,8 @@ static void tick(struct run *r)
 	r->ready = true;
 	if (++r->ticks == TRIM_OPEN || r->ticks == TRIM_POSTED)
 		hr_trim_memory();
+	if (r->ticks == TRIM_POSTED)
+		(void)hr_stay_in_memory();
 	(void)arm(r->fd[FD_TIMER], hr_engine_next_ns(r->l->engine) | 1);
 	hr_courier_work(r->l->courier);
 }

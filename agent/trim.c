@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* malloc_trim and MADV_DONTNEED of clean file pages; see trim.h. */
+/* malloc_trim, MADV_DONTNEED of clean file pages, mlockall; see trim.h. */
 #include "agent/trim.h"
 
 #include <fcntl.h>
@@ -63,4 +63,10 @@ void hr_trim_memory(void)
 	}
 	drop(&m);
 	(void)close(fd);
+}
+
+/* Not MCL_FUTURE: above RLIMIT_MEMLOCK every later mapping would be refused. */
+bool hr_stay_in_memory(void)
+{
+	return mlockall(MCL_CURRENT | MCL_ONFAULT) == 0;
 }

@@ -2,9 +2,12 @@
 /*
  * Gives back memory that only the start needed: freed heap (libbpf parses 5 MB of
  * BTF), and library pages mapped around each start-up fault.  Some 35
- * libraries come with libcurl; running, the agent uses few pages of them.
+ * libraries come with libcurl; running, the agent uses few pages of them.  What it does use stays
+ * in memory, or a VM that is short of it would not be measured.
  */
 #pragma once
+
+#include <stdbool.h>
 
 /*
  * Once, when all is open and again after the first POST.  Pages still needed come back
@@ -12,3 +15,10 @@
  * copy (relocations, data).
  */
 void hr_trim_memory(void);
+
+/*
+ * What is mapped now, as far as it is touched now or later, is not taken by reclaim: a tick that
+ * waits for a page of its own is 1.8 s late where memory is short, and the slots of its window are
+ * lost.  Needs RLIMIT_MEMLOCK or CAP_IPC_LOCK; false: neither is there, and all works as before.
+ */
+bool hr_stay_in_memory(void);

@@ -13,6 +13,7 @@
 
 #include "agent/core/machine.h"
 #include "agent/engine.h"
+#include "agent/trim.h"
 #include "collector/cli/child.h"
 #include "collector/cli/cli.h"
 #include "collector/cli/conf.h"
@@ -329,6 +330,7 @@ static int open_engine(struct measure *m)
 
 	if (hr_engine_open(&m->engine, &o, err) < 0)
 		return hr_cli_fail(m->cli, "%s", err);
+	(void)hr_stay_in_memory();
 	if (m->limits && hr_machine_limits_unused(m->limits, hr_engine_facts(m->engine), err))
 		(void)fprintf(stderr, "headroom measure: warning: limits not used: %s\n", err);
 	cpu = &hr_engine_facts(m->engine)->signal[HR_SIG_CPU_SLOTS];
