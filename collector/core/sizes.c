@@ -8,7 +8,8 @@
 #define GAIN_MOST    4    /* chosen: more was not seen */
 #define CLOSED_ERR   1.4  /* of the gain of closed load, downwards */
 #define FIXED_LOAD   1.2  /* of what is gained, upwards: what does not grow needs its part once */
-#define RATIO_ERR    1.37 /* of what is gained, either way: two likelies, off by 1.25 by chance */
+#define RATIO_ERR    1.37 /* of what is gained, downwards: two likelies, off by 1.25 by chance */
+#define RATIO_UP     1.74 /* upwards, of what is gained: where twice is likely 1.37 x 2 may be */
 #define FROZEN_PROOF 1.05 /* "more vCPUs cannot help" is proven below it (answer-model 7) */
 
 static bool ratio(const struct hr_opt *big, const struct hr_opt *now, double *ret)
@@ -64,7 +65,7 @@ static struct hr_bounds gain_of(
 	 */
 	g.capped = l > 1 && big->likely.v >= HR_K_MAX;
 	if (!g.capped)
-		g.at_most = hr_opt_of(1 + (fmax(a, l) - 1) * RATIO_ERR);
+		g.at_most = hr_opt_of(1 + (fmax(a, l) - 1) * RATIO_UP);
 	hr_bounds_tidy(&g);
 	return g;
 }
