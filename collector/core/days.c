@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP       1.03
+#define STEP       (1 + HR_DAYS_LOAD_STEP)
 #define Q          0.005 /* answer-model 12: quantile of the day's minutes */
 #define P95        0.95
 #define EVERY      ((1U << HR_DAYS_GROUPS) - 1U)

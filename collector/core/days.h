@@ -16,15 +16,16 @@
 #include "collector/core/lookback.h"
 #include "proto/limits.h"
 
-#define HR_DAYS_MAX      91 /* kept */
-#define HR_DAYS_GROUPS   (5 + HR_DEVS_MAX + 1)
-#define HR_DAYS_VM       (HR_DAYS_GROUPS - 1) /* group of the smallest k of all */
-#define HR_DAYS_CELLS    4096                 /* 32 KiB: 91 days of 45 cells; then the oldest go */
-#define HR_DAYS_UNITS    8640                 /* of 10 s in a day */
-#define HR_DAYS_ENOUGH   6912                 /* 80 % of them: less is not a day */
-#define HR_DAYS_LOW      8                    /* smallest k of the open day that are kept */
-#define HR_DAYS_K_CAP    6.3                  /* at_least of an estimate of 8 is 6.4 or more */
-#define HR_DAYS_LOAD_MAX 2000.0               /* percent */
+#define HR_DAYS_MAX       91 /* kept */
+#define HR_DAYS_GROUPS    (5 + HR_DEVS_MAX + 1)
+#define HR_DAYS_VM        (HR_DAYS_GROUPS - 1) /* group of the smallest k of all */
+#define HR_DAYS_CELLS     4096                 /* 32 KiB: 91 days of 45 cells; then the oldest go */
+#define HR_DAYS_UNITS     8640                 /* of 10 s in a day */
+#define HR_DAYS_ENOUGH    6912                 /* 80 % of them: less is not a day */
+#define HR_DAYS_LOW       8                    /* smallest k of the open day that are kept */
+#define HR_DAYS_K_CAP     6.3                  /* at_least of an estimate of 8 is 6.4 or more */
+#define HR_DAYS_LOAD_MAX  2000.0               /* percent */
+#define HR_DAYS_LOAD_STEP 0.03                 /* width of a code of demand, of 1 + percent */
 
 enum hr_day_what {
 	HR_DAY_K = 0,     /* + group: ln K */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "collector/core/answer.h"
+#include "collector/core/growth.h"
 #include "collector/core/limit.h"
 #include "collector/core/minute.h"
 #include "collector/core/stage2.h"
@@ -37,6 +38,7 @@ struct hr_ctx {
 	const struct hr_limit *limit; /* learned limits by device number, HR_DEVS_MAX; NULL: none */
 	const struct hr_pool *pool;   /* replays of the last hour, @m included; NULL: none */
 	uint64_t peak_anon_bytes;     /* over the lookback, 0: only this minute's */
+	const struct hr_growth *growth; /* of memory with load; NULL: no days are looked at */
 	bool part_late; /* of a minute longer than 60 s, 60 s in a row had too many late bursts */
 	uint64_t serial_since_ms; /* since when its hottest thread is hot; see model_serial.c */
 	bool bare; /* numbers only: no text of evidence, or of what is missing, is wanted */

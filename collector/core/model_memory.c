@@ -12,6 +12,9 @@
 #define WATERMARK 0.05
 /* most over least up to which the mean of the two is off by less than 1.2 */
 #define NEAR 1.44
+/* at_most is multiplied by this: growth is no straight line (our choice, not measured) */
+#define CURVED 1.25
+#define DAY_MS 86400000ULL
 
 /* What is in use of the memory there is, in bytes. */
 struct need {
@@ -88,6 +91,77 @@ static void more_vcpus(const struct hr_minute *m, double anon, struct hr_estimat
 	hr_bounds_tidy(&e->at[HR_SIZE_VCPUS]);
 }
 
+/* What of the memory goes with today's load, in bytes, when @part percent of all do; at most @anon.
+ */
+static double grows_by(const struct hr_ctx *x, double part, double anon)
+{
+	return fmin(part / 100 * (double)x->facts->mem_total_bytes, anon);
+}
+
+/*
+ * likely and at_most where memory is known to follow work: @left for likely and @most for at_most
+ * last until k times today's load.  at_least stays: memory that a program keeps when its load goes
+ * looks like memory that it needs at any load, and would be called fixed.
+ */
+static void bounds_grown(
+	const struct hr_ctx *x, double left, double most, double anon, struct hr_bounds *b)
+{
+	double likely = grows_by(x, x->growth->part, anon);
+	double least = grows_by(x, x->growth->part_lo, anon);
+
+	b->likely = hr_opt_of(likely > 0 ? 1 + left / likely : HR_K_MAX);
+	if (least > 0)
+		b->at_most = hr_opt_of(CURVED * (1 + most / least));
+	hr_bounds_tidy(b);
+	b->capped = b->likely.v >= HR_K_MAX;
+}
+
+static void mem_unknown(const struct hr_ctx *x, struct hr_estimate *e)
+{
+	static const char what[] = "how memory grows with load";
+	const struct hr_growth *g = x->growth;
+	unsigned more = HR_GROWTH_DAYS_MIN;
+
+	if (!g) {
+		hr_estimate_missing(e, 0,
+			"%s (the service learns it from %u days that differ in work)", what, more);
+		return;
+	}
+	more -= g->days < more ? g->days : more;
+	if (g->state == HR_GROWTH_DAYS)
+		hr_estimate_missing(e, x->m->to_ms + more * DAY_MS,
+			"%s (%u more day%s of daily peaks)", what, more, more == 1 ? "" : "s");
+	else if (g->state == HR_GROWTH_EVEN)
+		hr_estimate_missing(e, 0,
+			"%s (daily peaks of work that differ by %.0f %%: those of the last %u days "
+			"do not)",
+			what, 100 * (HR_GROWTH_SPREAD - 1), g->days);
+	else
+		hr_estimate_missing(e, 0,
+			"%s (in the last %u days its daily peaks did not follow those of work "
+			"closely enough)",
+			what, g->days);
+}
+
+static void mem_growth(const struct hr_ctx *x, double left, double anon, struct hr_estimate *e)
+{
+	double avail = (double)x->m->ctr[HR_CTR_MEM_AVAILABLE_BYTES], total;
+
+	if (!x->growth || x->growth->state != HR_GROWTH_KNOWN || !x->facts) {
+		mem_unknown(x, e);
+		return;
+	}
+	total = (double)x->facts->mem_total_bytes;
+	bounds_grown(x, left, avail, anon, &e->r.headroom);
+	bounds_grown(x, avail, avail, anon, &e->at[HR_SIZE_VCPUS]);
+	bounds_grown(x, left + total, avail + total, anon, &e->at[HR_SIZE_MEMORY]);
+	hr_trace_say(x->t,
+		"  goes with today's load by the peaks of %u days: %.0f MiB; likely = 1 + what is "
+		"left / that = %.3f",
+		x->growth->days, grows_by(x, x->growth->part, anon) / 1048576,
+		e->r.headroom.likely.v);
+}
+
 static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 {
 	const struct hr_minute *m = x->m;
@@ -109,21 +183,21 @@ static void mem_need(const struct hr_ctx *x, struct hr_estimate *e)
 		e->r.capacity.value = hr_opt_of(total);
 		e->r.capacity.source = HR_CAP_KNOWN;
 	}
-	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_MEMORY];
 	e->reason = "memory that would be needed if all anonymous memory grew with load";
 	hr_estimate_evidence(e, "mem_available", avail, HR_UNIT_BYTES, "/proc/meminfo");
 	hr_estimate_evidence(e, "mem_cache_used_again", avail - left, HR_UNIT_BYTES,
 		"/proc/meminfo, page frames");
 	hr_estimate_evidence(e, "mem_anon_peak", anon, HR_UNIT_BYTES, "/proc/meminfo");
-	hr_estimate_missing(e, 0, "how memory grows with load (14 days of daily peaks)");
 	hr_trace_say(x->t,
 		"  available = %.0f MiB, %.0f of them page cache that was used again, anonymous "
 		"(peak) = %.0f MiB",
 		avail / 1048576, (avail - left) / 1048576, anon / 1048576);
 	hr_trace_say(x->t,
 		"  at_least = 1 + what is left of it / anonymous = %.3f  (all of it grows with "
-		"load; likely unknown)",
+		"load)",
 		anon > 0 ? 1 + left / anon : HR_K_MAX);
+	mem_growth(x, left, anon, e);
+	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_MEMORY];
 }
 
 static void mem_evidence(const struct hr_ctx *x, const struct hr_mem_gate *g, struct hr_estimate *e)

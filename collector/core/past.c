@@ -53,6 +53,7 @@ static void judge(struct hr_past *p, struct hr_eval *ret)
 	struct hr_ctx x = {.m = &p->minute,
 		.conf = &vm->conf,
 		.peak_anon_bytes = vm->peak_anon_bytes,
+		.growth = vm->growth_made ? &vm->growth : NULL,
 		.bare = true};
 
 	/* Device numbers of another epoch are other devices: then neither names nor limits fit. */

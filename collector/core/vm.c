@@ -130,6 +130,7 @@ void hr_vm_eval(struct hr_vm *vm, const struct hr_minute *m, bool bare, struct h
 		.facts = vm->has_facts ? &vm->facts : NULL,
 		.limit = vm->limit,
 		.peak_anon_bytes = vm->peak_anon_bytes,
+		.growth = hr_vm_growth(vm),
 		.part_late = m == &vm->open && part_is_late(vm),
 		.bare = bare,
 		.t = t,

@@ -106,6 +106,15 @@ static const struct hr_estimate *estimate_of(const struct hr_eval *v, int group)
 	return NULL;
 }
 
+/* What the days no longer tell of memory, minutes that believed them do not either. */
+static void forget_growth(const struct hr_vm *vm, struct hr_bounds *b)
+{
+	if (vm->growth.state == HR_GROWTH_KNOWN || !b->likely.has || b->likely.v <= 1)
+		return; /* 1 or less was measured */
+	b->likely.has = b->at_most.has = false;
+	b->capped = b->at_least.has && b->at_least.v >= HR_K_MAX;
+}
+
 static void copy_resources(struct making *k, struct hr_answer *a)
 {
 	double hours = (double)k->vm->covered_ms / HOUR_MS;
@@ -124,6 +133,8 @@ static void copy_resources(struct making *k, struct hr_answer *a)
 		if (k->whole)
 			continue;
 		r->headroom = bounds(k, TRACK_RES(g, 0));
+		if (r->resource == HR_RES_MEMORY)
+			forget_growth(k->vm, &r->headroom);
 		if (counts(k, TRACK_RES(g, SERIES_FLAGS)))
 			r->saturated = (double)k->counts[1] >
 				       k->vm->conf.q * (double)(k->counts[0] + k->counts[1]);

@@ -14,8 +14,10 @@
 
 void hr_vm_day_minute(struct hr_vm *vm, const struct hr_eval *v, uint16_t day, uint32_t weight)
 {
-	if (hr_days_roll(&vm->days, day, &vm->back, TRACK_LOAD_CPU, TRACK_LOAD_MEM))
+	if (hr_days_roll(&vm->days, day, &vm->back, TRACK_LOAD_CPU, TRACK_LOAD_MEM)) {
 		vm->outlook_due = true;
+		vm->growth_made = false;
+	}
 	if (day != vm->days.open.day)
 		return;
 	for (uint8_t i = 0; i < v->n; i++)
@@ -92,6 +94,22 @@ void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_m
 	vm->days.open.five_ms = 0;
 	vm->days.open.busy_ms = vm->days.open.mem_percent = 0;
 	vm->outlook_due = true;
+	vm->growth_made = false;
+}
+
+const struct hr_growth *hr_vm_growth(struct hr_vm *vm)
+{
+	double work[HR_GROWTH_DAYS_MAX], used[HR_GROWTH_DAYS_MAX];
+
+	if (vm->conf.min_history_h <= 0)
+		return NULL; /* one look at a VM: no days */
+	if (!vm->growth_made) {
+		(void)hr_days_series(&vm->days, HR_DAY_CPU_P95, HR_GROWTH_DAYS_MAX, work);
+		(void)hr_days_series(&vm->days, HR_DAY_MEM_P95, HR_GROWTH_DAYS_MAX, used);
+		hr_growth_fit(work, used, HR_DAYS_LOAD_STEP, &vm->growth);
+		vm->growth_made = true;
+	}
+	return &vm->growth;
 }
 
 /* Days from now on, of days from the end of the outlook's last day. */

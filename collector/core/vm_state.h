@@ -4,6 +4,7 @@
 
 #include "collector/core/days.h"
 #include "collector/core/eval.h"
+#include "collector/core/growth.h"
 #include "collector/core/hours.h"
 #include "collector/core/limit.h"
 #include "collector/core/lookback.h"
@@ -71,6 +72,8 @@ struct hr_vm {
 	struct hr_stocks stocks;
 	struct hr_outlook outlook; /* of the closed days; made anew when one closes */
 	bool outlook_due;
+	struct hr_growth growth; /* of the closed days, as the outlook; not saved */
+	bool growth_made;
 	double worst; /* of the minutes closed here; not saved */
 	bool damaged; /* started afresh from bytes that were not whole */
 };
@@ -91,6 +94,8 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index);
 void hr_vm_day_minute(struct hr_vm *vm, const struct hr_eval *v, uint16_t day, uint32_t weight);
 void hr_vm_day_window(struct hr_vm *vm, const struct hr_summary *s);
 void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_ms);
+/* How memory grows with load by the closed days; read once a day. */
+const struct hr_growth *hr_vm_growth(struct hr_vm *vm);
 /* Brings vm->outlook up to date and writes it into the answer, whose resources are filled. */
 void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a);
 /* File systems as resources of the answer, with their dates; they have no k. */
