@@ -119,5 +119,5 @@ void hr_growth_fit(const double work[HR_GROWTH_DAYS_MAX], const double used[HR_G
 	ret->part_lo = (line.lo - coarse) * today;
 	ret->part_hi = (line.hi + coarse) * today;
 	if (sure(ret, fmax(100 - largest(used), 0)))
-		ret->state = HR_GROWTH_KNOWN;
+		ret->state = ret->part_lo > 0 ? HR_GROWTH_KNOWN : HR_GROWTH_FLAT;
 }

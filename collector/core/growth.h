@@ -3,6 +3,8 @@
  * How memory grows with load: the median slope of all pairs of days, of the memory in use on the
  * CPU work, each the 95 % quantile of its day (answer-model 9).  It needs days that differ in
  * work, and days whose memory follows it: without either there is none, and it is said which.
+ * Memory that is not less on days of less work is no sign that more work needs no more: a program
+ * that gives nothing back (malloc, heaps) looks the same.
  */
 #pragma once
 
@@ -17,14 +19,18 @@ enum hr_growth_state {
 	HR_GROWTH_DAYS = 0, /* too few */
 	HR_GROWTH_EVEN,     /* no two days differ enough in work */
 	HR_GROWTH_UNSURE,   /* memory does not follow work closely enough for a number */
+	HR_GROWTH_FLAT,     /* it is no less on days of less work */
 	HR_GROWTH_KNOWN,
 };
 
 struct hr_growth {
 	enum hr_growth_state state;
 	uint32_t days; /* with both values */
-	/* KNOWN only: what today's load has in memory that goes with it, in percent of all */
-	double part, part_lo, part_hi; /* part_lo may be 0 or less: none of it is sure to go */
+	/*
+	 * What goes with today's load, in percent of all memory; KNOWN: 0 < part_lo <= part, else
+	 * not to be used.
+	 */
+	double part, part_lo, part_hi;
 };
 
 /* Slope of @y on @x by the pairs of values, of which those of the same x tell nothing. */

@@ -100,8 +100,8 @@ static double grows_by(const struct hr_ctx *x, double part, double anon)
 
 /*
  * likely and at_most where memory is known to follow work: @left for likely and @most for at_most
- * last until k times today's load.  at_least stays: memory that a program keeps when its load goes
- * looks like memory that it needs at any load, and would be called fixed.
+ * last until k times today's load.  at_least stays: what a program keeps when its load goes looks
+ * like memory that it needs at any load, and would be called fixed.
  */
 static void bounds_grown(
 	const struct hr_ctx *x, double left, double most, double anon, struct hr_bounds *b)
@@ -136,6 +136,11 @@ static void mem_unknown(const struct hr_ctx *x, struct hr_estimate *e)
 			"%s (daily peaks of work that differ by %.0f %%: those of the last %u days "
 			"do not)",
 			what, 100 * (HR_GROWTH_SPREAD - 1), g->days);
+	else if (g->state == HR_GROWTH_FLAT)
+		hr_estimate_missing(e, 0,
+			"%s (on days of less work it is not less: no load needs it, or it is kept "
+			"when load goes)",
+			what);
 	else
 		hr_estimate_missing(e, 0,
 			"%s (in the last %u days its daily peaks did not follow those of work "

@@ -29,6 +29,7 @@ void hr_past_init(struct hr_past *p)
 {
 	p->minute.dev = p->dev;
 	p->minute.dev_cap = HR_DEVS_MAX;
+	p->has_growth = hr_vm_growth_of(p->vm, &p->growth);
 }
 
 static void least(struct hr_opt *into, const struct hr_opt *o)
@@ -53,7 +54,7 @@ static void judge(struct hr_past *p, struct hr_eval *ret)
 	struct hr_ctx x = {.m = &p->minute,
 		.conf = &vm->conf,
 		.peak_anon_bytes = vm->peak_anon_bytes,
-		.growth = vm->growth_made ? &vm->growth : NULL,
+		.growth = p->has_growth ? &p->growth : NULL,
 		.bare = true};
 
 	/* Device numbers of another epoch are other devices: then neither names nor limits fit. */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/core/growth.h"
 #include "collector/core/minute.h"
 #include "collector/core/vm.h"
 
@@ -53,6 +54,8 @@ struct hr_past {
 	uint64_t minute_no;
 	struct hr_serial_watch serial;
 	struct hr_past_bursts open;
+	bool has_growth; /* of memory with load, as it is known now */
+	struct hr_growth growth;
 	struct hr_minute_dev dev[HR_DEVS_MAX];
 };
 

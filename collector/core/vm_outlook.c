@@ -97,19 +97,23 @@ void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_m
 	vm->growth_made = false;
 }
 
-const struct hr_growth *hr_vm_growth(struct hr_vm *vm)
+bool hr_vm_growth_of(const struct hr_vm *vm, struct hr_growth *ret)
 {
 	double work[HR_GROWTH_DAYS_MAX], used[HR_GROWTH_DAYS_MAX];
 
 	if (vm->conf.min_history_h <= 0)
-		return NULL; /* one look at a VM: no days */
-	if (!vm->growth_made) {
-		(void)hr_days_series(&vm->days, HR_DAY_CPU_P95, HR_GROWTH_DAYS_MAX, work);
-		(void)hr_days_series(&vm->days, HR_DAY_MEM_P95, HR_GROWTH_DAYS_MAX, used);
-		hr_growth_fit(work, used, HR_DAYS_LOAD_STEP, &vm->growth);
-		vm->growth_made = true;
-	}
-	return &vm->growth;
+		return false; /* one look at a VM: no days */
+	(void)hr_days_series(&vm->days, HR_DAY_CPU_P95, HR_GROWTH_DAYS_MAX, work);
+	(void)hr_days_series(&vm->days, HR_DAY_MEM_P95, HR_GROWTH_DAYS_MAX, used);
+	hr_growth_fit(work, used, HR_DAYS_LOAD_STEP, ret);
+	return true;
+}
+
+const struct hr_growth *hr_vm_growth(struct hr_vm *vm)
+{
+	if (!vm->growth_made)
+		vm->growth_made = hr_vm_growth_of(vm, &vm->growth);
+	return vm->growth_made ? &vm->growth : NULL;
 }
 
 /* Days from now on, of days from the end of the outlook's last day. */

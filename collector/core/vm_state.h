@@ -94,7 +94,9 @@ unsigned hr_vm_group(const struct hr_estimate *e, unsigned index);
 void hr_vm_day_minute(struct hr_vm *vm, const struct hr_eval *v, uint16_t day, uint32_t weight);
 void hr_vm_day_window(struct hr_vm *vm, const struct hr_summary *s);
 void hr_vm_day_resize(struct hr_vm *vm, const struct hr_facts *is, uint64_t at_ms);
-/* How memory grows with load by the closed days; read once a day. */
+/* How memory grows with load by the closed days; false: none are looked at. */
+bool hr_vm_growth_of(const struct hr_vm *vm, struct hr_growth *ret);
+/* The same, made once a day; NULL: as false. */
 const struct hr_growth *hr_vm_growth(struct hr_vm *vm);
 /* Brings vm->outlook up to date and writes it into the answer, whose resources are filled. */
 void hr_vm_outlook(struct hr_vm *vm, const struct hr_eval *v, struct hr_answer *a);

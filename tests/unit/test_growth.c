@@ -81,7 +81,7 @@ static void what_goes_with_the_load_is_the_slope_times_todays_work(void **state)
 	fx_near(g.part, 44, 1e-9);
 }
 
-static void memory_that_stays_or_falls_goes_with_nothing(void **state)
+static void memory_that_stays_or_falls_tells_nothing(void **state)
 {
 	double work[DAYS], used[DAYS];
 	struct hr_growth g;
@@ -89,13 +89,10 @@ static void memory_that_stays_or_falls_goes_with_nothing(void **state)
 	(void)state;
 	line_of(0, 14, work, used);
 	hr_growth_fit(work, used, 0.03, &g);
-	assert_int_equal(g.state, HR_GROWTH_KNOWN);
-	fx_near(g.part, 0, 0);
-	assert_true(g.part_lo < 0);
+	assert_int_equal(g.state, HR_GROWTH_FLAT);
 	line_of(-0.5, 14, work, used);
 	hr_growth_fit(work, used, 0.03, &g);
-	assert_int_equal(g.state, HR_GROWTH_KNOWN);
-	fx_near(g.part, 0, 0);
+	assert_int_equal(g.state, HR_GROWTH_FLAT);
 	/* 90 % in use: what a code leaves open is 0.03 x 91 / 11 x 23 = 5.7 of the 10 that are
 	 * left, k = 2.75 or 8 */
 	for (uint32_t i = FROM; i < DAYS; i++)
@@ -133,6 +130,10 @@ static void too_few_even_or_unrelated_days_say_which_they_are(void **state)
 	hr_growth_fit(work, used, 0.03, &g);
 	assert_int_equal(g.state, HR_GROWTH_UNSURE);
 }
+
+static const char flat[] =
+	"how memory grows with load (on days of less work it is not less: no load "
+	"needs it, or it is kept when load goes)";
 
 static const char *said(const struct bench *b)
 {
@@ -174,11 +175,10 @@ static void memory_reaches_as_far_as_what_goes_with_the_load(void **state)
 	hr_model_memory(&b->x, &b->e);
 	fx_near(b->e.r.headroom.likely.v, 2.6, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 2.6, 1e-9);
-	g.part = 0;
-	g.part_lo = -1;
+	b->m.ctr[HR_CTR_MEM_ANON_BYTES] = 0; /* nothing grows */
 	hr_model_memory(&b->x, &b->e);
 	fx_near(b->e.r.headroom.likely.v, 8, 0);
-	fx_near(b->e.r.headroom.at_least.v, 2.6, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 8, 0);
 	assert_true(b->e.r.headroom.capped);
 	assert_false(b->e.r.headroom.at_most.has);
 }
@@ -206,6 +206,9 @@ static void what_is_missing_is_what_would_tell_it(void **state)
 	assert_string_equal(said(b),
 		"how memory grows with load (daily peaks of work that differ by 30 %: those of the "
 		"last 20 days do not)");
+	g.state = HR_GROWTH_FLAT;
+	hr_model_memory(&b->x, &b->e);
+	assert_string_equal(said(b), flat);
 	g.state = HR_GROWTH_UNSURE;
 	hr_model_memory(&b->x, &b->e);
 	assert_string_equal(said(b),
@@ -226,6 +229,7 @@ struct life {
 	double fixed, goes; /* MiB, and those that go with the load */
 	double noise;       /* of memory, a whole day's */
 	double leaks;       /* MiB a day */
+	bool keeps;         /* what it has had: nothing is given back */
 	uint32_t seed;
 };
 
@@ -240,7 +244,7 @@ static struct hr_answer *lived(const struct life *l, bool stored)
 	struct hr_answer *a = calloc(1, sizeof(*a));
 	static unsigned char bytes[262144];
 	struct hr_rand rnd = {.s = l->seed};
-	double day = 1, noise = 0;
+	double day = 1, noise = 0, had = 0;
 	struct hr_vm *vm;
 
 	hr_model_conf_default(&c);
@@ -259,6 +263,8 @@ static struct hr_answer *lived(const struct life *l, bool stored)
 		load = (0.625 - 0.375 * cos(i % 288 / 288.0 * 2 * M_PI)) * day *
 		       (0.97 + 0.06 * chance(&rnd));
 		anon = l->fixed + l->goes * load + noise + l->leaks * i / 288;
+		had = fmax(had, anon);
+		anon = l->keeps ? had : anon;
 		s->dur_ms = 300000;
 		s->t_end_ms = FX_T0_MS + (i + 1) * 300000ULL;
 		s->ctr[HR_CTR_ONCPU_NS] = (uint64_t)(load * 0.2 * 2 * 300e9);
@@ -291,35 +297,53 @@ static const char *growth_missing(const struct hr_answer *a)
 	return "";
 }
 
+struct score {
+	unsigned told, near, held;
+};
+
+static void score(const struct life *l, struct score *n)
+{
+	struct hr_answer *a = lived(l, l->seed % 2);
+	const struct hr_bounds *b = &fx_res(a, HR_RES_MEMORY)->headroom;
+	/* at a busy weekday's peak */
+	double goes = 1.07 * l->goes, truth = fmin(1 + (3796 - l->fixed - goes) / goes, 8);
+
+	assert_true(b->at_least.has && b->at_least.v < truth);
+	if (b->likely.has) {
+		n->told++;
+		n->near += b->likely.v < 1.2 * truth && b->likely.v > truth / 1.2;
+		n->held += !b->at_most.has || b->at_most.v >= truth;
+		assert_string_equal(growth_missing(a), "");
+	} else {
+		assert_false(b->at_most.has);
+		assert_true(strlen(growth_missing(a)) > 0);
+	}
+	free(a);
+}
+
 static void a_service_tells_how_far_memory_reaches(void **state)
 {
-	unsigned told = 0, held = 0, near = 0, n = 40;
+	/* k 2.1, 4.4, 2.1 and 2.1; the last one's memory goes by chance as much as with load */
+	struct life l[] = {
+		{.weekend = 0.6, .fixed = 400, .goes = 1500, .noise = 60},
+		{.weekend = 0.6, .fixed = 1000, .goes = 600, .noise = 30},
+		{.weekend = 0.5, .fixed = 2000, .goes = 800, .noise = 40},
+		{.weekend = 0.6, .fixed = 400, .goes = 1500, .noise = 500},
+	};
+	struct score n[4] = {{0}};
 
 	(void)state;
-	for (uint32_t seed = 1; seed <= n; seed++) {
-		struct life l = {
-			.weekend = 0.6, .fixed = 400, .goes = 1500, .noise = 60, .seed = seed};
-		struct hr_answer *a = lived(&l, seed % 2);
-		const struct hr_bounds *b = &fx_res(a, HR_RES_MEMORY)->headroom;
-		/* at a busy weekday's peak: 1 + (3796 - 400 - 1500 x 1.07) / (1500 x 1.07) */
-		const double truth = 1 + (3396 - 1605) / 1605.0;
-
-		assert_true(b->at_least.has && b->at_least.v < truth);
-		if (b->likely.has) {
-			told++;
-			near += b->likely.v < 1.2 * truth && b->likely.v > truth / 1.2;
-			held += !b->at_most.has || b->at_most.v >= truth;
-			assert_string_equal(growth_missing(a), "");
-		} else {
-			assert_non_null(strstr(growth_missing(a), "closely enough"));
-		}
-		free(a);
+	for (unsigned i = 0; i < 4; i++) {
+		for (l[i].seed = 1; l[i].seed <= 20; l[i].seed++)
+			score(&l[i], &n[i]);
+		print_message("of 20 lives %u told, %u within 20 %%, %u in the interval\n",
+			n[i].told, n[i].near, n[i].held);
 	}
-	print_message(
-		"of %u lives %u told, %u within 20 %%, %u in the interval\n", n, told, near, held);
-	assert_true(told >= n * 9 / 10);
-	assert_true(near >= told * 9 / 10);
-	assert_true(held >= told * 9 / 10);
+	/* the days' codes are 3 % wide: memory must move by several of them to be told */
+	assert_true(n[0].told >= 18);
+	assert_true(n[3].told < 5);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(n[i].near * 10 >= n[i].told * 9 && n[i].held * 10 >= n[i].told * 9);
 }
 
 /* It grows with time, and the load has weekends: nothing of it is taken for the load's. */
@@ -338,18 +362,28 @@ static void a_leak_is_no_growth_with_load(void **state)
 	}
 }
 
-static void memory_that_stays_reaches_to_the_cap(void **state)
+/*
+ * Memory that is fixed, truth 8, and malloc that gives nothing back, truth 2.1, look the same: no
+ * likely is told of either, and at_least is below both.
+ */
+static void memory_that_is_no_less_on_quiet_days_stays_unknown(void **state)
 {
-	struct life l = {.weekend = 0.6, .fixed = 1000, .goes = 0, .noise = 0, .seed = 1};
-	struct hr_answer *a = lived(&l, false);
-	const struct hr_bounds *b = &fx_res(a, HR_RES_MEMORY)->headroom;
+	struct life l[] = {
+		{.weekend = 0.6, .fixed = 1000, .seed = 1},
+		{.weekend = 0.6, .fixed = 400, .goes = 1500, .keeps = true, .seed = 1},
+	};
 
 	(void)state;
-	fx_near(b->likely.v, 8, 0);
-	assert_true(b->capped);
-	assert_false(b->at_most.has);
-	assert_true(b->at_least.v > 3.5 && b->at_least.v < 3.8); /* 1 + 2796 / 1000, in codes */
-	free(a);
+	for (unsigned i = 0; i < 2; i++) {
+		struct hr_answer *a = lived(&l[i], false);
+		const struct hr_bounds *b = &fx_res(a, HR_RES_MEMORY)->headroom;
+
+		assert_false(b->likely.has);
+		assert_false(b->at_most.has);
+		assert_string_equal(growth_missing(a), flat);
+		assert_true(b->at_least.v > (i ? 1.7 : 3.5) && b->at_least.v < (i ? 2.1 : 3.8));
+		free(a);
+	}
 }
 
 static void without_days_that_differ_memory_stays_unknown(void **state)
@@ -377,7 +411,7 @@ int main(void)
 		cmocka_unit_test(the_slope_is_the_median_of_all_pairs),
 		cmocka_unit_test(days_of_the_same_work_are_ties),
 		cmocka_unit_test(what_goes_with_the_load_is_the_slope_times_todays_work),
-		cmocka_unit_test(memory_that_stays_or_falls_goes_with_nothing),
+		cmocka_unit_test(memory_that_stays_or_falls_tells_nothing),
 		cmocka_unit_test(too_few_even_or_unrelated_days_say_which_they_are),
 		cmocka_unit_test_setup_teardown(
 			memory_reaches_as_far_as_what_goes_with_the_load, setup, teardown),
@@ -385,7 +419,7 @@ int main(void)
 			what_is_missing_is_what_would_tell_it, setup, teardown),
 		cmocka_unit_test(a_service_tells_how_far_memory_reaches),
 		cmocka_unit_test(a_leak_is_no_growth_with_load),
-		cmocka_unit_test(memory_that_stays_reaches_to_the_cap),
+		cmocka_unit_test(memory_that_is_no_less_on_quiet_days_stays_unknown),
 		cmocka_unit_test(without_days_that_differ_memory_stays_unknown),
 	};
 
