@@ -264,6 +264,36 @@ static void what_queued_beside_another_disk_teaches_no_cap(void **state)
 	free(s);
 }
 
+/* Sums over 40 queued windows of 30 requests and 200 KiB whose rates vary by these CVs. */
+static enum hr_limit_kind kind_of(double cv_ops, double cv_kib)
+{
+	struct hr_limit l = {.since_ms = 1,
+		.queued_n = 40,
+		.episodes = 4,
+		.ops = 40 * 30,
+		.ops2 = 40 * 30 * 30 * (1 + cv_ops * cv_ops),
+		.kib = 40 * 200,
+		.kib2 = 40 * 200 * 200 * (1 + cv_kib * cv_kib)};
+	struct hr_cap c;
+
+	hr_limit_cap(&l, &c);
+	return c.kind;
+}
+
+static void a_rate_within_15_percent_is_constant_and_half_as_varied_tells_the_kind(void **state)
+{
+	(void)state;
+	assert_int_equal(kind_of(0.14, 0.40), HR_LIMIT_OPS);
+	assert_int_equal(kind_of(0.16, 0.40), HR_LIMIT_NONE);
+	assert_int_equal(kind_of(0.40, 0.14), HR_LIMIT_BYTES);
+	assert_int_equal(kind_of(0.40, 0.16), HR_LIMIT_NONE);
+	assert_int_equal(kind_of(0.10, 0.21), HR_LIMIT_OPS);
+	assert_int_equal(kind_of(0.10, 0.19), HR_LIMIT_NONE);
+	assert_int_equal(kind_of(0.21, 0.10), HR_LIMIT_BYTES);
+	assert_int_equal(kind_of(0.19, 0.10), HR_LIMIT_NONE);
+	assert_int_equal(kind_of(0.14, 0.14), HR_LIMIT_EITHER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +304,8 @@ int main(void)
 			a_window_of_more_than_a_throttle_saves_ends_a_cap_whatever_the_second),
 		cmocka_unit_test(a_cap_is_forgotten_after_30_days),
 		cmocka_unit_test(a_varying_rate_is_no_cap),
+		cmocka_unit_test(
+			a_rate_within_15_percent_is_constant_and_half_as_varied_tells_the_kind),
 		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
 		cmocka_unit_test(round_trips_are_inflated_from_10_ms_on),
 		cmocka_unit_test(what_queued_beside_another_disk_teaches_no_cap),

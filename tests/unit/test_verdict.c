@@ -180,6 +180,78 @@ static void an_unknown_lower_bound_is_never_yes(void **state)
 	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
 }
 
+/* Of a thread that cannot be spread: a gain of 1.09 at most is none, of 1.11 may be one. */
+static void up_to_a_tenth_at_most_is_no_gain(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_SERIAL);
+
+	(void)state;
+	with_gain(&in, 1.0, 1.09);
+	expect(&in, HR_ANSWER_NO, HR_REASON_SERIAL_THREAD);
+	with_gain(&in, 1.0, 1.11);
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	in.gain[HR_SIZE_VCPUS].gain.at_most.has = false; /* nobody knows how much */
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+}
+
+static void a_quarter_at_least_is_a_gain(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.24, 1.9);
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	with_gain(&in, 1.26, 1.9);
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+}
+
+/* Beside a hot thread: what waits gains 4 % at most, or 6 %. */
+static void a_twentieth_that_waits_proves_that_vcpus_do_not_help(void **state)
+{
+	struct hr_verdict_in in = in_of(0.8, 1.0, HR_RES_CPU);
+
+	(void)state;
+	with_gain(&in, 1.3, 1.9);
+	in.hot_thread = true;
+	in.frozen = hr_opt_of(1.04);
+	expect(&in, HR_ANSWER_NO, HR_REASON_SERIAL_THREAD);
+	in.frozen = hr_opt_of(1.06);
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+	in.frozen = hr_opt_of(1.04);
+	in.hot_thread = false;
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+}
+
+/* 1.05 x 1.25 = 1.3125 and 1.03 x 1.25 = 1.2875, where as much as 1.6 may fit. */
+static void likely_is_short_only_where_a_quarter_more_is_short_too(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.05, HR_RES_MEMORY);
+
+	(void)state;
+	with_gain(&in, 1.5, 1.9);
+	in.k.at_most = hr_opt_of(1.6);
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	in.k.likely = hr_opt_of(1.03);
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+}
+
+static void of_what_helps_the_smallest_change_is_named(void **state)
+{
+	struct hr_verdict_in in = in_of(1.0, 1.1, HR_RES_CPU);
+
+	(void)state;
+	for (int z = HR_SIZE_N - 1; z >= 0; z--) {
+		in.gain[z].gain.at_least = hr_opt_of(1.5);
+		expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+		assert_int_equal(hr_verdict_of(&in).size, z);
+	}
+	in.gain[HR_SIZE_VCPUS].exists = false; /* the next one that there is */
+	assert_int_equal(hr_verdict_of(&in).size, HR_SIZE_MEMORY);
+	in.gain[HR_SIZE_MEMORY].exists = in.gain[HR_SIZE_BOTH].exists = false;
+	expect(&in, HR_ANSWER_NO, HR_REASON_AT_CEILING);
+	assert_int_equal(hr_verdict_of(&in).size, HR_SIZE_VCPUS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +268,11 @@ int main(void)
 		cmocka_unit_test(a_trend_that_ends_soon_is_resize),
 		cmocka_unit_test(failed_evidence_is_unknown_whatever_the_numbers),
 		cmocka_unit_test(nothing_waiting_proves_that_vcpus_do_not_help),
+		cmocka_unit_test(up_to_a_tenth_at_most_is_no_gain),
+		cmocka_unit_test(a_quarter_at_least_is_a_gain),
+		cmocka_unit_test(a_twentieth_that_waits_proves_that_vcpus_do_not_help),
+		cmocka_unit_test(likely_is_short_only_where_a_quarter_more_is_short_too),
+		cmocka_unit_test(of_what_helps_the_smallest_change_is_named),
 		cmocka_unit_test(an_unknown_lower_bound_is_never_yes),
 	};
 
