@@ -63,6 +63,8 @@ static void what_came_together_stays_together(void **state)
 	assert_int_equal(reach_us(2), 5000); /* 4, 4.9, 5 */
 	burst[1].wake_ns = 600 * US;         /* 0.6 of 9, more than a sixteenth (0.5625) */
 	assert_int_equal(reach_us(0), 9000);
+	burst[1].wake_ns = 550 * US;
+	assert_int_equal(reach_us(0), 550);
 }
 
 /* A thread that takes each request and wakes one that works is no second request. */
@@ -291,6 +293,61 @@ static void what_was_seen_fades(void **state)
 	assert_true(seen.bursts > before / 2.8 && seen.bursts < before / 2.7);
 }
 
+/* Four of 8192 us, and beside each one of 700, 7.9 % of the work; or of 1150, 12 %. */
+static void up_to_a_tenth_of_the_work_is_next_to_none(void **state)
+{
+	static const unsigned at[] = {0, 2000, 5000, 9000};
+
+	(void)state;
+	for (unsigned small = 700; small <= 1150; small += 450) {
+		start(5000);
+		for (unsigned i = 0; i < 4; i++) {
+			wake(at[i], small);
+			wake(at[i] + 50, 8192);
+		}
+		assert_int_equal(reach_us(1), small == 700 ? 9000 : 50); /* 50 of 2000: a clump */
+	}
+}
+
+/* Of slices together: 800 / 3 pairs, which by chance are off by sqrt(3/8 x 800 / 3) = 10. */
+static bool even_by(double off)
+{
+	struct hr_reach_seen seen = {.bursts = 200};
+
+	for (unsigned i = 0; i < HR_REACH_WINDOWS; i++)
+		seen.pairs[i] = 800.0 / 3;
+	seen.off[0] = off;
+	start(5000);
+	for (unsigned i = 0; i < 25; i++)
+		wake(i * 10000, 5000);
+	in.seen = &seen;
+	return reach_us(12) == 100000;
+}
+
+static void wake_ups_are_even_within_two_deviations_above_chance_and_three_below(void **state)
+{
+	(void)state;
+	assert_true(even_by(19));
+	assert_false(even_by(21));
+	assert_true(even_by(-29));
+	assert_false(even_by(-31));
+}
+
+/* 50 wake-ups that lie as by chance tell it, and none of 49 do. */
+static void fifty_wake_ups_of_a_slice_tell_whether_they_are_even(void **state)
+{
+	unsigned even[2] = {0};
+
+	(void)state;
+	seed = 23;
+	for (unsigned i = 0; i < 100; i++) {
+		scatter(49 + i % 2, 1);
+		even[i % 2] += reach_us(12) == 100000;
+	}
+	assert_int_equal(even[0], 0);
+	assert_true(even[1] >= 40);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -304,6 +361,10 @@ int main(void)
 		cmocka_unit_test(what_a_slice_is_too_short_for_others_told),
 		cmocka_unit_test(windows_longer_than_the_slice_are_not_even),
 		cmocka_unit_test(what_was_seen_fades),
+		cmocka_unit_test(up_to_a_tenth_of_the_work_is_next_to_none),
+		cmocka_unit_test(
+			wake_ups_are_even_within_two_deviations_above_chance_and_three_below),
+		cmocka_unit_test(fifty_wake_ups_of_a_slice_tell_whether_they_are_even),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

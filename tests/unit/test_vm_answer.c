@@ -111,7 +111,11 @@ static void the_largest_size_of_the_catalogue_is_the_ceiling(void **state)
 	is(ask(&c, &f, full, 0), HR_ANSWER_NO, HR_REASON_AT_CEILING);
 	c.max_vcpus = 8; /* the operator's word counts more */
 	is(ask(&c, &f, full, 0), HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+	c.catalogue = &all;
+	c.max_vcpus = 3;
+	is(ask(&c, &f, full, 0), HR_ANSWER_NO, HR_REASON_AT_CEILING);
 	c.max_vcpus = 0;
+	c.catalogue = &none_larger;
 	f.cpus_online = 1; /* not of that size: none is known */
 	is(ask(&c, &f, full, 0), HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
 }
