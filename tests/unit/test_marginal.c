@@ -212,6 +212,41 @@ static void doubt_leaves_what_is_usual(void **state)
 	assert_true(a.likely > HR_IDLE_LIKELY && a.likely < 0.8);
 }
 
+/*
+ * 40 blocks of 100 us a message with a slope of 10, off by @doubt_us up and down where no message
+ * is.
+ */
+static struct hr_away away_by(struct bench *b, uint64_t doubt_us)
+{
+	const uint64_t us[4] = {1000 + doubt_us, 1030, 970, 1000 - doubt_us};
+	struct hr_cpu_facts f = facts(0.6);
+
+	memset(b->m.ctr, 0, sizeof(b->m.ctr));
+	minute(b, us);
+	for (int c = HR_CTR_READ_BLOCK_N; c <= HR_CTR_READER_MS; c++)
+		b->m.ctr[c] /= 10;
+	b->m.ctr[HR_CTR_ONCPU_NS] /= 10;
+	return hr_work_away(&b->x, &f);
+}
+
+/*
+ * The slope is known to sqrt(2 d^2 x 40 / 119 / 720) us of 100: 13.7 % for 450, 15.9 % for 520.
+ * More than the bound stays away where it is known to 15 %, and no more than twice.
+ */
+static void no_more_than_twice_the_bound_stays_away(void **state)
+{
+	struct hr_away a = away_by(*state, 0);
+
+	fx_near(a.of.cost, 0.1, 1e-9);
+	fx_near(a.most, 2, 0);
+	a = away_by(*state, 450);
+	fx_near(a.of.dev, 450 * sqrt(2.0 * 40 / 119 / 720) / 100, 1e-9);
+	fx_near(a.most, 2, 0);
+	a = away_by(*state, 520);
+	fx_near(a.of.dev, 520 * sqrt(2.0 * 40 / 119 / 720) / 100, 1e-9);
+	fx_near(a.most, 1, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -226,6 +261,7 @@ int main(void)
 		T(what_stays_away_follows_from_the_slope),
 		T(messages_that_are_not_of_chance_say_nothing),
 		T(doubt_leaves_what_is_usual),
+		T(no_more_than_twice_the_bound_stays_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

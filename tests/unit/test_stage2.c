@@ -257,6 +257,43 @@ static void chance_of_a_minute_by_its_late_ones_and_the_curve(void **state)
 	fx_near(hr_stage2_shrunk(0.5, 1, 0, 2), 0.5, 1e-12);
 }
 
+/* 3 % at every load, where none was late: off by more than the replay is a model for. */
+static void today_lies_no_lower_than_a_quarter(void **state)
+{
+	const struct hr_allow a = {.eps = 0.01, .bursts = 10000};
+	struct hr_pool p = {.slices = 60, .bursts = 10000, .vq_tot = 10000};
+	struct hr_stage2 s;
+
+	(void)state;
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 0; g < HR_VQ_GRID; g++) {
+			p.tot[r][g] = (float)(10000 * exp2((g - 2.0) / 3));
+			p.late[r][g] = 0.03F * p.tot[r][g];
+		}
+	hr_stage2_of(&p, &a, &s);
+	fx_near(s.today, 0.25, 0);
+	assert_false(s.used);
+}
+
+/* None late up to 1.59 times the load, all at twice: 100 k + 5 sqrt(100 k) late ones in clumps of
+ * 6, and a share that goes with the eighth power of the load at most. */
+static void a_steep_curve_leaves_an_eighth_of_chance(void **state)
+{
+	const struct hr_allow a = {.eps = 0.01, .dev = 5, .bursts = 10000};
+	struct hr_pool p = {.vq_tot = 10000};
+	struct hr_stage2 s;
+	double k;
+
+	(void)state;
+	for (unsigned r = 0; r < HR_VQ_ROWS; r++)
+		for (unsigned g = 5; g < HR_VQ_GRID; g++)
+			p.vq_bad[r][g] = 10000;
+	hr_stage2_of(&p, &a, &s);
+	k = s.vq_apart[0];
+	assert_true(k > 1.59 && k < 2);
+	fx_near(s.noise[0], sqrt(6 / (100 * k + 50 * sqrt(k))) / 8, 1e-9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +306,8 @@ int main(void)
 		cmocka_unit_test(the_queue_carries_it_to_other_minutes),
 		cmocka_unit_test(chance_of_a_minute_by_its_late_ones_and_the_curve),
 		cmocka_unit_test(a_minute_of_a_busier_time_is_not_the_pools),
+		cmocka_unit_test(today_lies_no_lower_than_a_quarter),
+		cmocka_unit_test(a_steep_curve_leaves_an_eighth_of_chance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

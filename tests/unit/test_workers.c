@@ -141,6 +141,56 @@ static void what_tells_nothing_changes_nothing(void **state)
 	assert_false(hr_workers_of(&b->x, &w));
 }
 
+/* Half as busy as the busiest, a quarter of its reads, a tenth of the time: still an equal. */
+static void what_makes_an_equal_holds_on_either_side(void **state)
+{
+	struct bench *b = *state;
+	struct hr_workers w;
+
+	workers(b, 2, 660, 610, 4100, 103); /* 6600 ms each */
+	b->m.use[1].oncpu_ms = 2900;
+	b->m.use[1].wait_ms = 500;
+	assert_true(hr_workers_of(&b->x, &w));
+	b->m.use[1].oncpu_ms = 2700;
+	assert_false(hr_workers_of(&b->x, &w));
+	workers(b, 2, 660, 610, 4100, 103);
+	b->m.use[1].reads = 1030;
+	assert_true(hr_workers_of(&b->x, &w));
+	b->m.use[1].reads = 1020;
+	assert_false(hr_workers_of(&b->x, &w));
+	workers(b, 2, 110, 100, 4100, 30);
+	assert_true(hr_workers_of(&b->x, &w));
+	workers(b, 2, 90, 80, 4100, 30);
+	assert_false(hr_workers_of(&b->x, &w));
+	workers(b, 2, 900, 800, 4100, 103);
+	assert_true(hr_workers_of(&b->x, &w));
+	fx_near(w.u, 0.9, 1e-9);
+	workers(b, 2, 990, 980, 4100, 103); /* at its end */
+	assert_true(hr_workers_of(&b->x, &w));
+	fx_near(w.u, 0.95, 1e-9);
+	fx_near(w.o, 0.95, 1e-9);
+}
+
+/*
+ * Busy 0.66 with 2.5 % late: 1 % at 0.876 times the load.  On CPUs without a wait 0.56 of it would
+ * be left, and 1.132 times fit, 1.29 of that; with 0.59, 1.046 and 1.19.
+ */
+static void a_quarter_more_without_a_wait_blames_the_cpus(void **state)
+{
+	struct bench *b = *state;
+
+	b->conf.minute_ms = 300000;
+	workers(b, 2, 660, 560, 4100, 103);
+	hr_eval_minute(&b->x, &b->v);
+	assert_string_equal(b->v.e[0].workers, "nginx");
+	fx_near(b->v.e[0].at[HR_SIZE_VCPUS].likely.v, 1.132, 0.002);
+	workers(b, 2, 660, 590, 4100, 103);
+	hr_eval_minute(&b->x, &b->v);
+	assert_string_equal(b->v.e[0].workers, "");
+	assert_string_equal(b->v.e[2].workers, "nginx");
+	fx_near(b->v.e[2].r.headroom.likely.v, 0.876, 0.002);
+}
+
 static void of_two_programs_the_tighter_one_binds(void **state)
 {
 	struct bench *b = *state;
@@ -266,6 +316,10 @@ int main(void)
 			below_the_limit_they_bound_what_fits, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_tells_nothing_changes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_makes_an_equal_holds_on_either_side, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_quarter_more_without_a_wait_blames_the_cpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			of_two_programs_the_tighter_one_binds, setup, teardown),
 		cmocka_unit_test(the_answer_is_no_only_where_it_is_sure),
