@@ -61,4 +61,4 @@ ALL["memory"] = devices.memory
 SETS = {f"working-set/{n}" for n in vm.WORKING_SETS} | {f"memory/{n}" for n in vm.SETS} | {f"memory-grows/{n}" for n in grow.GROW}
 GUEST |= SETS | {"quota", "idle", "disk", "disk-bytes", "disk-credits", "network", "steal", *(f"gain/{n}" for n in closed.GAIN)}
 HOST = ALL.keys() - SETS - {"disk-bytes", "disk-credits", "steal"}
-QUICK |= {"serial/pool-of-8", "quota", "idle"}
+QUICK |= {"serial/single-server", "serial/pool-of-8", "quota", "idle"}

@@ -38,7 +38,7 @@ def single_server(o):
 
     for f in (0.3, 0.6, 0.95) if not o.quick else (0.95,):
         (answer, info), foreign = quietly(lambda f=f: record(f * full))
-        info["foreign"], info["search"] = foreign, seen
+        info.update(foreign=foreign, search=seen, **{"break": full})
         want = "yes" if f < 0.6 else "no/serial-thread" if f > 0.9 else None
         yield Row("serial/single-server", f, answer, 1 / f, "serial", want=want,
                   binding="serial" if f >= 0.6 else None, info=info)
