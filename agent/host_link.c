@@ -17,13 +17,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "agent/core/allowance.h"
 #include "agent/host_netlink.h"
 #include "proto/cleanup.h"
 
 #define REPLY_ROOM  32768 /* the kernel fills at most this much per recv of a dump */
 #define REPLIES_MAX 256   /* one dump: some 8 MiB of qdiscs */
 #define STATS_MAX   2048  /* ethtool statistics of one NIC: ENA has 24 and ~30 per queue */
-#define ALLOW_MAX   8
 
 /* Qdiscs that hold packets back to a configured rate. */
 static const char *const shapers[] = {"tbf", "htb", "hfsc", "cbq", "cake"};
@@ -32,8 +32,7 @@ struct nic {
 	uint32_t ifindex; /* 0: this number is no NIC */
 	char name[IFNAMSIZ];
 	uint32_t n_stats; /* as told when the indexes were found; another count = look again */
-	uint32_t n_allow;
-	uint32_t allow[ALLOW_MAX]; /* indexes of *_allowance_exceeded */
+	struct hr_allowances allow;
 };
 
 struct hr_host_link {
@@ -45,6 +44,7 @@ struct hr_host_link {
 				       STATS_MAX * ETH_GSTRING_LEN];
 };
 _Static_assert(sizeof((struct hr_host_link *)0)->buf >= REPLY_ROOM, "room for a netlink reply");
+_Static_assert(HR_STAT_NAME_LEN == ETH_GSTRING_LEN, "names as ethtool tells them");
 
 int hr_host_link_open(struct hr_host_link **ret_link)
 {
@@ -86,11 +86,10 @@ static int ethtool(const struct hr_host_link *l, const char *name, void *data)
 
 static void find_allowances(struct hr_host_link *l, struct nic *nic)
 {
-	static const char tail[] = "_allowance_exceeded";
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
 	struct ethtool_gstrings *names = (void *)l->buf;
 
-	nic->n_allow = nic->n_stats = 0;
+	nic->n_stats = nic->allow.n = 0;
 	if (ethtool(l, nic->name, &info) < 0 || info.n_stats > STATS_MAX)
 		return;
 	info.driver[sizeof info.driver - 1] = '\0';
@@ -101,16 +100,7 @@ static void find_allowances(struct hr_host_link *l, struct nic *nic)
 	if (ethtool(l, nic->name, names) < 0 || names->len > STATS_MAX)
 		return;
 	nic->n_stats = names->len;
-	for (uint32_t i = 0; i < names->len && nic->n_allow < ALLOW_MAX; i++) {
-		char name[ETH_GSTRING_LEN + 1];
-		size_t n;
-
-		memcpy(name, names->data + (size_t)i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
-		name[ETH_GSTRING_LEN] = '\0';
-		n = strlen(name);
-		if (n >= sizeof tail && strcmp(name + n - (sizeof tail - 1), tail) == 0)
-			nic->allow[nic->n_allow++] = i;
-	}
+	hr_allowances_find(names->data, names->len, &nic->allow);
 }
 
 void hr_host_link_devices(struct hr_host_link *l, const struct hr_host_devs *devs)
@@ -132,19 +122,15 @@ static void read_allowances(struct hr_host_link *l, const struct nic *nic, struc
 {
 	struct ethtool_stats *s = (void *)l->buf;
 
-	if (nic->n_allow == 0)
+	if (nic->allow.n == 0)
 		return;
 	*s = (struct ethtool_stats){.cmd = ETHTOOL_GSTATS, .n_stats = nic->n_stats};
 	/* The kernel writes as many as the driver has now; a changed count means other indexes. */
 	if (ethtool(l, nic->name, s) < 0 || s->n_stats != nic->n_stats)
 		return;
 	ret->has_allowance = true;
-	for (uint32_t i = 0; i < nic->n_allow; i++) {
-		uint64_t v;
-
-		memcpy(&v, (const unsigned char *)s->data + nic->allow[i] * sizeof v, sizeof v);
-		ret->allowance_exceeded += v;
-	}
+	hr_allowances_sum(
+		&nic->allow, (const unsigned char *)s->data, nic->n_stats, ret->allowance);
 }
 
 static bool is_shaper(const char *kind, size_t len)

@@ -189,7 +189,7 @@ enum hr_dist {
 	X(QDISC_BACKLOG_BYTES, QDISC, M, bytes)                                                    \
 	X(QDISC_DROP_N, QDISC, S, n)                                                               \
 	X(QDISC_SHAPER, QDISC, G, n) /* 1: an admin-installed shaper (tbf, htb, cake, police) */   \
-	X(ALLOWANCE_EXCEEDED_N, NET_STAT, S, n) /* vendor counters (ENA) */                        \
+	X(ALLOWANCE_EXCEEDED_N, NET_STAT, S, n) /* vendor counters (ENA), all of them */           \
 	/* 100 ms windows (12 slots) of the device, for learned limits (answer-model 8) */         \
 	X(WIN_N, DISK_IO, S, n)                                                                    \
 	/* queued: in-flight > max(2, 3 l0 x) and latency > 3 l0; not the first of an episode */   \
@@ -205,7 +205,10 @@ enum hr_dist {
 	X(SEC_KIB_MAX, DISK_IO, M, KiB)                                                            \
 	X(IO_SYNC_NS, DISK_SYNC, S, ns) /* residence of requests that somebody asked for */        \
 	/* of IO_RD_N + IO_WR_N: not timed, for others of the sample stand for them */             \
-	X(IO_UNTIMED_N, DISK_IO, S, n)
+	X(IO_UNTIMED_N, DISK_IO, S, n)                                                             \
+	/* of ALLOWANCE_EXCEEDED_N; agents of before 28 November tell no parts of it */            \
+	X(ALLOWANCE_CONNTRACK_N, NET_STAT, S, n)                                                   \
+	X(ALLOWANCE_LINKLOCAL_N, NET_STAT, S, n)
 
 enum hr_dctr {
 #define X(id, sig, kind, unit) HR_DCTR_##id,

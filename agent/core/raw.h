@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/core/allowance.h"
 #include "bpf/cell.h"
 #include "proto/hist.h"
 #include "proto/limits.h"
@@ -127,8 +128,8 @@ struct hr_cgroup_raw {
 struct hr_nic_raw {           /* per device, from netlink and ethtool */
 	uint64_t qdisc_drops; /* running total */
 	uint64_t qdisc_backlog_bytes;
-	uint64_t allowance_exceeded; /* running total */
-	bool has_qdisc;              /* the first two and shaper mean something */
+	uint64_t allowance[HR_ALLOWANCE_N]; /* exceeded: running totals */
+	bool has_qdisc;                     /* the first two and shaper mean something */
 	bool has_allowance;
 	bool shaper;
 };

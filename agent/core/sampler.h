@@ -80,7 +80,7 @@ enum hr_sampler_total {
 	HR_TOTAL_N,
 };
 enum {
-	HR_SAMPLER_DEV_TOTALS = 10, /* a disk has 6, a NIC 8 + 2 */
+	HR_SAMPLER_DEV_TOTALS = 12, /* a disk has 6, a NIC 8 + 4 */
 };
 
 struct hr_sampler {

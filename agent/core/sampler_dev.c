@@ -186,17 +186,36 @@ static void cgroup(struct hr_sampler *s, const struct hr_cgroup_raw *g)
 	}
 }
 
-/* Totals 8 and 9 of a NIC; 0..7 are those of /proc/net/dev. */
+static const enum hr_dctr of_allowance[HR_ALLOWANCE_N] = {
+	HR_DCTR_ALLOWANCE_EXCEEDED_N, HR_DCTR_ALLOWANCE_CONNTRACK_N, HR_DCTR_ALLOWANCE_LINKLOCAL_N};
+
+/* Totals 9..11 of a NIC.  All of them are in the first counter, which older agents sent alone. */
+static void allowances(struct hr_sampler *s, uint8_t i, const struct hr_nic_raw *n)
+{
+	struct hr_dev_summary *d = &s->sum[s->open].dev[i];
+	uint64_t more[HR_ALLOWANCE_N];
+	bool ok = true;
+
+	for (unsigned a = 0; a < HR_ALLOWANCE_N; a++)
+		more[a] = hr_counter_grow(
+			&s->dev_total[i][9 + a], n->has_allowance, n->allowance[a], &ok);
+	if (!ok)
+		return;
+	for (unsigned a = 0; a < HR_ALLOWANCE_N; a++) {
+		d->ctr[HR_DCTR_ALLOWANCE_EXCEEDED_N] += more[a];
+		if (of_allowance[a] != HR_DCTR_ALLOWANCE_EXCEEDED_N)
+			d->ctr[of_allowance[a]] += more[a];
+	}
+}
+
+/* Total 8 of a NIC; 0..7 are those of /proc/net/dev. */
 static void nic(struct hr_sampler *s, uint8_t i, const struct hr_nic_raw *n)
 {
 	struct hr_dev_summary *d = &s->sum[s->open].dev[i];
-	bool ok = true, told = true;
+	bool ok = true;
 	uint64_t drops = hr_counter_grow(&s->dev_total[i][8], n->has_qdisc, n->qdisc_drops, &ok);
-	uint64_t exceeded = hr_counter_grow(
-		&s->dev_total[i][9], n->has_allowance, n->allowance_exceeded, &told);
 
-	if (told)
-		d->ctr[HR_DCTR_ALLOWANCE_EXCEEDED_N] += exceeded;
+	allowances(s, i, n);
 	if (!ok)
 		return;
 	d->ctr[HR_DCTR_QDISC_DROP_N] += drops;

@@ -233,6 +233,32 @@ static void cgroups_and_qdiscs_count_between_readings(void **state)
 	assert_int_equal(s->ctr[HR_CTR_QUOTA_THROTTLED_N], 0);
 }
 
+/* Parts of the first counter, which is all of them; a count that began anew is none. */
+static void exceeded_allowances_count_between_readings(void **state)
+{
+	static struct hr_nic_raw nic[HR_DEVS_MAX];
+	const struct hr_summary *s = NULL;
+
+	(void)state;
+	start(true);
+	nic[1] = (struct hr_nic_raw){.has_allowance = true, .allowance = {100, 20, 3}};
+	feed.raw.nic = nic;
+	tick_at(100 * S, &s);
+	feed.raw.nic = NULL;
+	run(101, 109, &s);
+	nic[1].allowance[HR_ALLOWANCE_SIZE] = 150;
+	nic[1].allowance[HR_ALLOWANCE_CONNTRACK] = 27;
+	nic[1].allowance[HR_ALLOWANCE_LINKLOCAL] = 4;
+	feed.raw.nic = nic;
+	assert_int_equal(tick_at(110 * S, &s), 1);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_ALLOWANCE_EXCEEDED_N], 58);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_ALLOWANCE_CONNTRACK_N], 7);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_ALLOWANCE_LINKLOCAL_N], 1);
+	nic[1].allowance[HR_ALLOWANCE_SIZE] = 0;
+	assert_int_equal(run(111, 120, &s), 1);
+	assert_int_equal(s->dev[1].ctr[HR_DCTR_ALLOWANCE_EXCEEDED_N], 0);
+}
+
 static void threads_are_those_of_the_window(void **state)
 {
 	struct hr_task t[2] = {
@@ -476,6 +502,7 @@ int main(void)
 		cmocka_unit_test(a_total_that_went_back_spoils_its_signal_only),
 		cmocka_unit_test(a_device_that_vanished_has_no_numbers),
 		cmocka_unit_test(cgroups_and_qdiscs_count_between_readings),
+		cmocka_unit_test(exceeded_allowances_count_between_readings),
 		cmocka_unit_test(threads_are_those_of_the_window),
 		cmocka_unit_test(reads_are_had_with_the_threads_and_the_hook),
 		cmocka_unit_test(time_of_bpf_programs_counts_when_it_was_measured),
