@@ -109,6 +109,8 @@ void hr_vm_stocks_advice(struct hr_answer *a);
 void hr_vm_soonest(struct hr_answer *a);
 /* Largest size of the VM's provider, where the operator told none (vm_size.c). */
 void hr_vm_ceiling(const struct hr_vm *vm, struct hr_model_conf *conf);
+/* Hottest threads and cgroups, and what the agent costs, of the newest minute (vm_lists.c). */
+void hr_vm_lists(const struct hr_vm *vm, struct hr_answer *a);
 /* The VM's size and its neighbours in the catalogue, from the resources of @a; then the advice. */
 void hr_vm_size(const struct hr_vm *vm, struct hr_answer *a);
 void hr_vm_size_advice(struct hr_answer *a);
