@@ -90,6 +90,16 @@ static int8_t find_bind(const struct hr_eval *v, double target)
 	return best;
 }
 
+/* What a size does to that which binds is not known: then the others' k there is not the VM's. */
+static void open_gains(struct hr_eval *v)
+{
+	const struct hr_estimate *b = v->bind >= 0 ? &v->e[v->bind] : NULL;
+
+	for (int z = 0; b && z < HR_SIZE_N; z++)
+		if (b->r.headroom.likely.has && !b->at[z].likely.has)
+			v->at[z].likely.has = v->at[z].capped = false;
+}
+
 static void add_devices(const struct hr_ctx *x, struct hr_eval *v)
 {
 	for (uint8_t d = 0; d < x->m->n_dev && v->n < HR_ANS_RES_MAX; d++) {
@@ -156,10 +166,13 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 	for (int z = 0; z < HR_SIZE_N; z++)
 		v->at[z] = hr_eval_min(v, z);
 	v->bind = find_bind(v, x->conf->k_target);
+	open_gains(v);
 	v->lacking = -1;
-	for (int i = 0; i < v->n; i++)
-		if (v->lacking < 0 && owes_claim(&v->e[i]) && !v->e[i].r.headroom.at_least.has)
-			v->lacking = (int8_t)i;
+	for (int i = 0; i < v->n; i++) {
+		if (!owes_claim(&v->e[i]) || v->e[i].r.headroom.at_least.has)
+			continue;
+		v->lacking = v->lacking < 0 ? (int8_t)i : v->lacking;
+	}
 	v->frozen = hr_frozen_gain(m);
 	v->closed = closed_of(m);
 	if (hr_minute_has(m, HR_SIG_BURSTS) && m->ctr[HR_CTR_ONCPU_NS])

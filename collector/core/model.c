@@ -181,6 +181,14 @@ void hr_bounds_bad(struct hr_bounds *b)
 	hr_bounds_tidy(b);
 }
 
+void hr_bounds_open(struct hr_bounds *b, const struct hr_bounds *today)
+{
+	*b = *today;
+	b->likely.has = false;
+	b->at_most = hr_opt_of(HR_K_MAX);
+	hr_bounds_tidy(b);
+}
+
 static void raise_one(struct hr_opt *o, const struct hr_opt *floor)
 {
 	if (o->has && floor->has && o->v < floor->v)

@@ -51,14 +51,17 @@ struct hr_estimate {
 	struct hr_bounds at[HR_SIZE_N]; /* bounds at the candidate sizes; r.headroom where the size
 					   does not matter */
 	const char *reason; /* plain phrase behind the bounds, or behind their absence */
-	bool local;         /* bound by a cgroup limit or shaper on the VM */
-	bool external;      /* bound by a limit that does not grow with the VM */
-	bool whose_open;    /* a disk: or by one that does, see model_disk.c */
-	bool quiet;         /* limit unknown, load too small to decide */
-	bool bare;          /* as the ctx; evidence and missing are only counted then */
-	bool below_told;    /* device: its limit is well below the one that the operator tells */
-	bool hidden_cores;  /* cpu: only that siblings are hidden keeps at_least below the target */
-	int8_t dev;         /* device number, -1 none */
+	const char *fix; /* what helps, where that is not what helps the resource otherwise; NULL */
+	bool local;      /* bound by a cgroup limit or shaper on the VM */
+	bool external;   /* bound by a limit that does not grow with the VM */
+	bool whose_open; /* a disk: or by one that does, see model_disk.c */
+	bool grows[HR_SIZE_N]; /* short by measurement: that size has more, nothing tells how much
+				*/
+	bool quiet;            /* limit unknown, load too small to decide */
+	bool bare;             /* as the ctx; evidence and missing are only counted then */
+	bool below_told;       /* device: its limit is well below the one that the operator tells */
+	bool hidden_cores; /* cpu: only that siblings are hidden keeps at_least below the target */
+	int8_t dev;        /* device number, -1 none */
 	char workers[HR_COMM_LEN]; /* the program whose threads bind (model_workers.h); "" none */
 };
 
@@ -121,6 +124,8 @@ double hr_memory_left(const uint64_t *ctr);
 
 /* A minute that is BAD by measurement: nothing is left, whatever was extrapolated (4.2). */
 void hr_bounds_bad(struct hr_bounds *b);
+/* At a larger size nothing is sure but what is today, and nothing is excluded. */
+void hr_bounds_open(struct hr_bounds *b, const struct hr_bounds *today);
 /* Each end of @b at least that of @floor: a larger size is never worse. */
 void hr_bounds_raise(struct hr_bounds *b, const struct hr_bounds *floor);
 /*

@@ -272,8 +272,7 @@ void hr_model_memory(const struct hr_ctx *x, struct hr_estimate *ret)
 	ret->at[HR_SIZE_VCPUS] = ret->r.headroom;
 	/* More RAM helps by an amount that nothing here measures: from 1 up (answer-model 9). */
 	for (unsigned z = HR_SIZE_MEMORY; z < HR_SIZE_N; z++) {
-		ret->at[z] = ret->r.headroom;
-		ret->at[z].at_most = hr_opt_of(HR_K_MAX);
-		ret->at[z].likely.has = false;
+		hr_bounds_open(&ret->at[z], &ret->r.headroom);
+		ret->grows[z] = true;
 	}
 }

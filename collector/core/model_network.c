@@ -16,18 +16,41 @@
 #define DROP_BAD    0.01 /* retransmits or drops above 1 % */
 #define DROP_MIN    10   /* so few are noise in a minute */
 
+/* What the provider held back or dropped, and by which of its allowances: that of most packets. */
+enum vendor {
+	VENDOR_NONE = 0,
+	VENDOR_SIZE,      /* bandwidth or packets a second: of the instance's size */
+	VENDOR_CONNTRACK, /* tracked connections: of the size, too */
+	VENDOR_LINKLOCAL, /* packets to its DNS, metadata and time: of each network interface */
+};
+
 struct nic {
 	const struct hr_minute_dev *d;
 	double t_s, rx, tx;    /* bytes per second */
 	double packets, drops; /* in the minute */
 	double segs, retrans;
-	bool has_retrans, shaped, vendor, lossy, softnet, inflated;
+	bool has_retrans, shaped, lossy, inflated;
+	enum vendor vendor;
+	double exceeded; /* packets beyond an allowance */
 	double rtt_ms;
 };
 
 static bool dev_has(const struct hr_minute_dev *d, enum hr_signal sig)
 {
 	return d->have & HR_SIG_BIT(sig);
+}
+
+static enum vendor vendor_of(const uint64_t *c)
+{
+	uint64_t tracked = c[HR_DCTR_ALLOWANCE_CONNTRACK_N];
+	uint64_t local = c[HR_DCTR_ALLOWANCE_LINKLOCAL_N], all = c[HR_DCTR_ALLOWANCE_EXCEEDED_N];
+	uint64_t size = all > tracked + local ? all - tracked - local : 0;
+
+	if (!all && !tracked && !local)
+		return VENDOR_NONE;
+	if (size >= tracked && size >= local)
+		return VENDOR_SIZE;
+	return tracked >= local ? VENDOR_CONNTRACK : VENDOR_LINKLOCAL;
 }
 
 static void nic_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, struct nic *k)
@@ -44,7 +67,8 @@ static void nic_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, str
 	k->packets = (double)(c[HR_DCTR_RX_PACKETS] + c[HR_DCTR_TX_PACKETS]);
 	k->drops = (double)(c[HR_DCTR_RX_DROP_N] + c[HR_DCTR_TX_DROP_N]);
 	k->shaped = hr_gate_shaper(d);
-	k->vendor = c[HR_DCTR_ALLOWANCE_EXCEEDED_N] > 0;
+	k->vendor = vendor_of(c);
+	k->exceeded = (double)c[HR_DCTR_ALLOWANCE_EXCEEDED_N];
 	k->has_retrans = hr_minute_has(m, HR_SIG_TCP_RETRANS) && hr_minute_has(m, HR_SIG_NETSTAT);
 	if (k->has_retrans) {
 		k->segs = (double)m->ctr[HR_CTR_TCP_OUT_SEGS];
@@ -52,7 +76,6 @@ static void nic_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, str
 	}
 	k->lossy = (k->drops >= DROP_MIN && k->drops > DROP_BAD * k->packets) ||
 		   (k->retrans >= DROP_MIN && k->retrans > DROP_BAD * k->segs);
-	k->softnet = hr_minute_has(m, HR_SIG_SOFTNET) && m->ctr[HR_CTR_SOFTNET_DROP_N] > 0;
 	if (hr_minute_has(m, HR_SIG_TCP_RTT) && rtt->total) {
 		k->rtt_ms = (double)rtt->p99_lo / 1e3;
 		k->inflated = d->flat_ms * 2 > m->covered_ms;
@@ -104,6 +127,9 @@ static void nic_report(const struct hr_ctx *x, const struct nic *k, struct hr_es
 	if (k->has_retrans)
 		hr_estimate_evidence(e, "retransmits", k->retrans, HR_UNIT_COUNT,
 			hr_signal_source(x->facts, HR_SIG_TCP_RETRANS));
+	if (k->vendor)
+		hr_estimate_evidence(
+			e, "allowance_exceeded", k->exceeded, HR_UNIT_COUNT, "ethtool -S");
 	if (k->rtt_ms > 0)
 		hr_estimate_evidence(e, "rtt_inflation_p99", k->rtt_ms, HR_UNIT_MS,
 			hr_signal_source(x->facts, HR_SIG_TCP_RTT));
@@ -114,35 +140,92 @@ static void nic_report(const struct hr_ctx *x, const struct nic *k, struct hr_es
 		k->rx / 1e3, k->tx / 1e3, k->drops, k->packets, k->retrans, k->segs);
 }
 
+/* The link's known limit is met: nobody else's fault. */
+static bool at_cap(const struct hr_estimate *e)
+{
+	return e->r.headroom.likely.has && e->r.headroom.likely.v <= HR_TOLD_NEAR;
+}
+
 /* First match wins; NULL: nothing wrong. */
 static const char *nic_bad(const struct nic *k)
 {
+	static const char *const vendor[] = {
+		[VENDOR_SIZE] = "the provider held packets back: this size's bandwidth or packets "
+				"per second were used up",
+		[VENDOR_CONNTRACK] = "the provider dropped packets: this size may track no more "
+				     "connections",
+		[VENDOR_LINKLOCAL] = "the provider dropped packets to its own DNS, metadata or "
+				     "time service: too many a second from one network interface"};
+
 	if (k->shaped)
 		return "a traffic shaper installed on the VM has backlog or drops";
 	if (k->vendor)
-		return "the provider's allowance-exceeded counter moved";
-	if (k->softnet)
-		return "packets were dropped before a CPU could take them";
-	if (k->lossy)
-		return "more than 1 % of packets were dropped or sent again";
+		return vendor[k->vendor];
 	if (k->inflated)
 		return "round trips grew by more than 10 ms at a constant rate: a shaper on the "
 		       "way";
+	if (k->lossy)
+		return "more than 1 % of packets were dropped or sent again";
 	return NULL;
 }
 
+static const char *nic_fix(const struct nic *k, bool whose_open)
+{
+	if (k->shaped)
+		return NULL;
+	if (k->vendor == VENDOR_CONNTRACK)
+		return "Take a size that may track more connections, or have fewer of them "
+		       "tracked: shorter idle timeouts, security group rules that need no "
+		       "tracking.";
+	if (k->vendor == VENDOR_LINKLOCAL)
+		return "Cache DNS answers and metadata on the VM, or spread the queries over "
+		       "more network interfaces; a larger VM changes nothing.";
+	if (whose_open)
+		return "See whether all connections lose packets or one way does (ss -ti), and "
+		       "what this end drops (ip -s -s link); if the link's limit is known, tell "
+		       "it: `limits` in [measure], or headroom measure --limits.";
+	return NULL;
+}
+
+/*
+ * BAD, and whose limit it is.  Bandwidth, packets a second and tracked connections are the
+ * instance's, and larger instances have more.  Losses alone may be the link's, the other end's or
+ * the VM's, unless they come at the link's own limit.
+ */
 static void nic_saturated(const struct hr_ctx *x, const struct nic *k, struct hr_estimate *e)
 {
+	bool grows = !k->shaped && (k->vendor == VENDOR_SIZE || k->vendor == VENDOR_CONNTRACK);
+	bool whose_open = !k->shaped && !k->vendor && !k->inflated && !at_cap(e);
+
 	e->r.saturated = !k->shaped;
 	e->local = k->shaped;
-	e->external = !k->shaped && !k->vendor && !k->softnet;
-	e->below_told |= hr_device_far(e);
+	e->external = !k->shaped && !grows && !whose_open;
+	e->fix = nic_fix(k, whose_open);
+	e->below_told |= !grows && !k->vendor && hr_device_far(e);
+	e->grows[HR_SIZE_VCPUS] = e->grows[HR_SIZE_BOTH] = grows;
 	e->r.headroom.at_least = hr_opt_of(1 / 1.1);
 	hr_bounds_bad(&e->r.headroom);
-	e->r.confidence = k->shaped || k->vendor || k->softnet     ? HR_CONFIDENCE_HIGH
+	e->r.confidence = k->shaped || k->vendor                   ? HR_CONFIDENCE_HIGH
 			  : e->r.capacity.source == HR_CAP_LEARNED ? HR_CONFIDENCE_MEDIUM
 								   : HR_CONFIDENCE_LOW;
+	if (whose_open)
+		hr_estimate_missing(e, 0,
+			"where the packets of %s were lost: here, on the way or at the other end",
+			e->r.device);
 	hr_trace_say(x->t, "  BAD: %s", e->reason);
+}
+
+/* At the larger sizes. */
+static void nic_sizes(struct hr_estimate *e)
+{
+	bool open = e->r.saturated && !e->local && !e->external;
+
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		e->at[z] = e->r.headroom;
+	if (!open)
+		return;
+	hr_bounds_open(&e->at[HR_SIZE_VCPUS], &e->r.headroom);
+	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_VCPUS];
 }
 
 void hr_model_network(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *ret)
@@ -168,7 +251,7 @@ void hr_model_network(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *r
 	ret->reason = ret->r.headroom.likely.has ? "known or learned limit of the device"
 						 : "limit never reached: only a lower bound";
 	/* Retransmits and round trips are the VM's: a quiet device is not to blame for them. */
-	ret->quiet = fmax(k.rx, k.tx) <= QUIET_BYTES && !k.shaped && !k.vendor && !k.softnet;
+	ret->quiet = fmax(k.rx, k.tx) <= QUIET_BYTES && !k.shaped && !k.vendor;
 	bad = ret->quiet ? NULL : nic_bad(&k);
 	if (bad) {
 		ret->reason = bad;
@@ -184,6 +267,5 @@ void hr_model_network(const struct hr_ctx *x, uint8_t dev, struct hr_estimate *r
 		hr_estimate_missing(ret, 0,
 			"the limit of %s (never reached; a load test or configuration tells it)",
 			ret->r.device);
-	for (unsigned z = 0; z < HR_SIZE_N; z++)
-		ret->at[z] = ret->r.headroom;
+	nic_sizes(ret);
 }

@@ -5,6 +5,7 @@
 
 #define RHO_MAX   0.9
 #define SOFTIRQ_M 1.15
+#define MOSTLY    0.5 /* of a CPU, or of the slots: it is packets that it had no time for [chosen] */
 
 /*
  * Twice the CPUs: what one of several has stays there.  An only CPU has all of it, whatever would
@@ -22,6 +23,44 @@ static struct hr_bounds at_twice(const struct hr_bounds *now, uint32_t cpus)
 	return b;
 }
 
+/*
+ * Packets were dropped because the CPU that they were given to did not take them in time.  Where
+ * packets were most of what it did, and others were idle, more CPUs would be idle, too.  Otherwise
+ * it may have been a burst longer than the queue, or other work that more CPUs would take off it.
+ */
+static void judge_drops(const struct hr_ctx *x, double u, struct hr_estimate *e)
+{
+	const struct hr_minute *m = x->m;
+	bool idle = hr_minute_has(m, HR_SIG_CPU_SLOTS) &&
+		    (double)m->ctr[HR_CTR_BUSY_ALL_N] < MOSTLY * (double)m->ctr[HR_CTR_SLOT_N];
+	bool stays = u > MOSTLY && m->cpus > 1 && idle;
+
+	e->r.saturated = true;
+	e->reason = "packets were dropped before a CPU took them";
+	e->fix = "Spread the receive queues over the CPUs (RPS/RFS, more NIC queues), and let more "
+		 "packets wait for them (net.core.netdev_max_backlog), before changing the size.";
+	e->r.headroom.at_least = hr_opt_of(1 / SOFTIRQ_M);
+	hr_bounds_bad(&e->r.headroom);
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		e->at[z] = e->r.headroom;
+	hr_estimate_evidence(e, "softnet_dropped", (double)m->ctr[HR_CTR_SOFTNET_DROP_N],
+		HR_UNIT_COUNT, "/proc/net/softnet_stat");
+	hr_trace_say(x->t, "  BAD: %s: %.0f", e->reason, (double)m->ctr[HR_CTR_SOFTNET_DROP_N]);
+	if (stays)
+		return;
+	hr_bounds_open(&e->at[HR_SIZE_VCPUS], &e->r.headroom);
+	e->at[HR_SIZE_BOTH] = e->at[HR_SIZE_VCPUS];
+	hr_estimate_missing(e, 0,
+		"what kept a CPU from taking packets in time: they were %.0f %% of its work at "
+		"most",
+		100 * u);
+}
+
+static bool has_drops(const struct hr_minute *m)
+{
+	return hr_minute_has(m, HR_SIG_SOFTNET) && m->ctr[HR_CTR_SOFTNET_DROP_N] > 0;
+}
+
 void hr_model_softirq(const struct hr_ctx *x, struct hr_estimate *ret)
 {
 	const struct hr_spread *s = &x->m->dist[HR_DIST_SOFTIRQ_CPU];
@@ -34,6 +73,8 @@ void hr_model_softirq(const struct hr_ctx *x, struct hr_estimate *ret)
 	hr_trace_say(x->t, "softirq:");
 	if (!hr_minute_has(x->m, HR_SIG_SOFTIRQ) || s->total == 0) {
 		hr_estimate_no_signal(ret, x, HR_SIG_SOFTIRQ);
+		if (has_drops(x->m))
+			judge_drops(x, 0, ret);
 		return;
 	}
 	u = (double)s->p99_hi / 1e3;
@@ -57,4 +98,6 @@ void hr_model_softirq(const struct hr_ctx *x, struct hr_estimate *ret)
 	hr_estimate_evidence(ret, "softirq_busiest_cpu_p99", u, HR_UNIT_RATIO, "/proc/stat");
 	hr_trace_say(
 		x->t, "  busiest CPU P99 = %.3f of a second; likely = %.2f / that", u, RHO_MAX);
+	if (has_drops(x->m))
+		judge_drops(x, u, ret);
 }

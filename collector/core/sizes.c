@@ -124,6 +124,10 @@ void hr_sizes_gain(const struct hr_gain_in *in, const struct hr_model_conf *conf
 			.exists = (z == HR_SIZE_MEMORY || cpu_exists) &&
 				  (z == HR_SIZE_VCPUS || mem_exists),
 			.gain = gain_of(&in->k, &in->at[z], z == HR_SIZE_MEMORY)};
+		if (in->grows[z]) {
+			ret[z].gain = (struct hr_bounds){.has = true, .at_least = hr_opt_of(1)};
+			continue;
+		}
 		if (in->closed.has && z != HR_SIZE_MEMORY) {
 			/* of tasks that never sleep frozen is no bound, it is what they do */
 			ret[z].gain = closed_of(in->hog_share >= HOG_SHARE && in->frozen.has

@@ -21,6 +21,7 @@ struct hr_gain_in {
 	struct hr_opt frozen, closed;
 	double hog_share;
 	bool hot_thread;
+	bool grows[HR_SIZE_N]; /* what binds, with this size: by an amount nothing tells */
 	uint32_t vcpus;
 	uint64_t mem_bytes;
 };

@@ -156,6 +156,18 @@ static void say_yes(const struct hr_text_in *in, const char *sc, char *s, char *
 		in->conf->k_target);
 }
 
+/* Of a calm newest minute's estimate the reason is not the one that decided. */
+static const char *why(const struct hr_text_in *in)
+{
+	if (!in->bind)
+		return "";
+	if (in->whole || in->bind->r.saturated)
+		return in->bind->reason;
+	return in->bind->r.resource == HR_RES_MEMORY    ? "tasks waited for memory"
+	       : in->bind->r.resource == HR_RES_NETWORK ? "packets were held back or dropped"
+							: in->bind->reason;
+}
+
 static void say_resize(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	const struct hr_gain *g = &in->gain[in->verdict->size < 0 ? 0 : in->verdict->size];
@@ -175,12 +187,17 @@ static void say_resize(const struct hr_text_in *in, const char *sc, char *s, cha
 	else
 		snprintf(s, HR_TEXT_LEN,
 			"%s %s is short (%s). %s would help%s; by how much was not measurable.", sc,
-			w, in->bind ? in->bind->reason : "", g->change,
-			ceiling ? ", and no such size exists" : "");
+			w, why(in), g->change, ceiling ? ", and no such size exists" : "");
 	if (ceiling)
 		snprintf(adv, HR_TEXT_LEN,
 			"This is the largest size: reduce the work per request, or distribute the "
 			"load.");
+	else if (in->bind && in->bind->fix)
+		snprintf(adv, HR_TEXT_LEN, "%s", in->bind->fix);
+	else if (in->bind && in->bind->r.resource == HR_RES_NETWORK)
+		snprintf(adv, HR_TEXT_LEN,
+			"Take a size with more network bandwidth and packets per second all the "
+			"time (its baseline, not its bursts), or send less.");
 	else if (in->bind && in->bind->r.resource == HR_RES_MEMORY)
 		snprintf(adv, HR_TEXT_LEN,
 			"Take the next size with more memory, or let the programs and caches use "
@@ -234,10 +251,18 @@ static void say_serial(const struct hr_text_in *in, const char *sc, char *s, cha
 		return;
 	}
 	if (in->bind && in->bind->r.resource == HR_RES_SOFTIRQ) {
-		snprintf(s, HR_TEXT_LEN,
-			"%s interrupt and packet work kept one CPU %.0f %% busy; more vCPUs do not "
-			"share it.",
-			sc, 100 * ev(in->bind, "softirq_busiest_cpu_p99"));
+		if (in->bind->fix)
+			snprintf(s, HR_TEXT_LEN,
+				"%s %.0f packets were dropped before a CPU took them: interrupt "
+				"and packet work kept one %.0f %% busy while others were idle; "
+				"more vCPUs do not share it.",
+				sc, ev(in->bind, "softnet_dropped"),
+				100 * ev(in->bind, "softirq_busiest_cpu_p99"));
+		else
+			snprintf(s, HR_TEXT_LEN,
+				"%s interrupt and packet work kept one CPU %.0f %% busy; more "
+				"vCPUs do not share it.",
+				sc, 100 * ev(in->bind, "softirq_busiest_cpu_p99"));
 		snprintf(adv, HR_TEXT_LEN,
 			"Spread the receive queues (RPS/RFS, more NIC queues) before changing the "
 			"size.");
@@ -314,6 +339,12 @@ static void say_external(const struct hr_text_in *in, const char *sc, char *s, c
 	char w[96], l[NUM], cap[64] = "";
 
 	what(in, w, sizeof(w));
+	if (in->bind->fix) {
+		snprintf(s, HR_TEXT_LEN, "%s %s was short (%s): no larger size has more of that.",
+			sc, w, in->bind->reason);
+		snprintf(adv, HR_TEXT_LEN, "%s", in->bind->fix);
+		return;
+	}
 	if (r->capacity.value.has && r->capacity.unit == HR_UNIT_IOPS)
 		snprintf(cap, sizeof(cap), " (about %.0f requests/s)", r->capacity.value.v);
 	else if (r->capacity.value.has && r->capacity.unit == HR_UNIT_BYTES_PER_S)
@@ -381,10 +412,19 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 {
 	const struct hr_answer *a = in->a;
 	const char *first = a->n_missing ? a->missing[0].evidence : "the bounds disagree";
-	char lo[NUM], hi[NUM];
+	char lo[NUM], hi[NUM], w[96];
 
 	if (in->verdict->row == 7 && !in->trend && in->bind && in->bind->whose_open) {
 		say_whose(in, sc, s, adv);
+		return;
+	}
+	if (in->verdict->row == 7 && !in->trend && in->bind && in->bind->fix) {
+		what(in, w, sizeof(w));
+		snprintf(s, HR_TEXT_LEN,
+			"%s %s did not meet its service level (%s): whether a larger size would "
+			"help is not known.",
+			sc, w, in->bind->reason);
+		snprintf(adv, HR_TEXT_LEN, "%s", in->bind->fix);
 		return;
 	}
 	if (in->verdict->row == 3 && a->headroom.at_least.has && a->headroom.likely.has)

@@ -39,8 +39,7 @@ static struct hr_verdict larger(const struct hr_verdict_in *in)
 	for (int z = 0; z < HR_SIZE_N; z++) {
 		const struct hr_gain *g = &in->gain[z];
 
-		if (!(g->gain.at_least.has && g->gain.at_least.v >= GAIN_HELPS) &&
-			!(in->memory_short && z == HR_SIZE_MEMORY))
+		if (!(g->gain.at_least.has && g->gain.at_least.v >= GAIN_HELPS) && !in->grows[z])
 			continue;
 		if (g->exists)
 			return verdict(HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, 6, (int8_t)z);
@@ -69,7 +68,7 @@ struct hr_verdict hr_verdict_of(const struct hr_verdict_in *in)
 {
 	const struct hr_bounds *k = &in->k;
 
-	if (in->evidence_fails)
+	if (in->evidence_fails || in->lacks)
 		return verdict(HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE, 1, -1);
 	if (k->at_least.has && k->at_least.v >= in->target && !in->trend_soon)
 		return verdict(HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT, 2, -1);

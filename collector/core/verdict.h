@@ -7,11 +7,12 @@
 struct hr_verdict_in {
 	struct hr_bounds k;
 	double target;
-	bool evidence_fails; /* a gate of section 11 fails for what would decide */
+	bool evidence_fails; /* a gate of section 11 fails, whatever would decide */
+	bool lacks;          /* a resource has no signal */
 	bool trend_soon;     /* confirmed trend below the target within 30 days */
 	enum hr_resource bind;
-	bool local, external; /* of what binds */
-	bool memory_short;    /* the VM's memory is saturated, not a cgroup's */
+	bool local, external;  /* of what binds */
+	bool grows[HR_SIZE_N]; /* what binds is short, and that size has more: not known how much */
 	struct hr_gain gain[HR_SIZE_N];
 	struct hr_opt frozen;
 	bool hot_thread;

@@ -162,7 +162,7 @@ static void vote_bounds(struct hr_vote *v, uint32_t *n, unsigned track, const st
 
 uint32_t hr_vm_votes(const struct hr_eval *e, struct hr_vote ret[VM_VOTES_MAX])
 {
-	bool memory_short = false;
+	bool more_mem = false, more_cpus = false;
 	uint32_t n = 0;
 
 	vote_bounds(ret, &n, TRACK_K(0), &e->k);
@@ -173,7 +173,8 @@ uint32_t hr_vm_votes(const struct hr_eval *e, struct hr_vote ret[VM_VOTES_MAX])
 
 		vote_bounds(ret, &n, TRACK_RES(g, 0), &e->e[i].r.headroom);
 		vote(ret, &n, TRACK_RES(g, SERIES_FLAGS), e->e[i].r.saturated);
-		memory_short |= e->e[i].r.resource == HR_RES_MEMORY && e->e[i].r.saturated;
+		more_mem |= e->e[i].grows[HR_SIZE_MEMORY];
+		more_cpus |= e->e[i].grows[HR_SIZE_VCPUS];
 	}
 	if (e->bind >= 0) {
 		const struct hr_estimate *b = &e->e[e->bind];
@@ -183,13 +184,14 @@ uint32_t hr_vm_votes(const struct hr_eval *e, struct hr_vote ret[VM_VOTES_MAX])
 			TRACK_BIND(g, b->local      ? 1
 				      : b->external ? 2
 						    : 0),
-			code_of(&e->k.at_least, false));
+			code_of(e->k.at_least.has ? &e->k.at_least : &e->k.likely, false));
 	}
 	/* Only minutes that are tight ask whether more vCPUs would help. */
 	if (e->frozen.has && e->k.likely.has && e->k.likely.v < 2)
 		vote(ret, &n, TRACK_FROZEN, code_of(&e->frozen, true));
 	vote(ret, &n, TRACK_LOAD,
-		(uint8_t)(e->hot_thread | (e->hog_share >= 0.5) << 1 | memory_short << 2));
+		(uint8_t)(e->hot_thread | (e->hog_share >= 0.5) << 1 | more_mem << 2 |
+			  more_cpus << 3));
 	return n;
 }
 

@@ -248,10 +248,9 @@ static bool evidence_fails(struct making *k, struct hr_answer *a)
 			text);
 		fails = true;
 	}
-	if (k->v.lacking >= 0) {
+	k->in.lacks = k->v.lacking >= 0;
+	if (k->in.lacks)
 		missing_of(a, &k->v.e[k->v.lacking]);
-		fails = true;
-	}
 	return fails;
 }
 
@@ -262,44 +261,61 @@ static bool cpu_lossy(const struct hr_eval *v)
 	       strstr(v->e[0].r.missing[0].evidence, "accounted") != NULL;
 }
 
+/* What binds in the one minute that there is, and what the sizes do to it. */
+static const struct hr_estimate *take_minute(struct making *k, struct hr_gain_in *gi)
+{
+	const struct hr_estimate *b = k->v.bind >= 0 ? &k->v.e[k->v.bind] : NULL;
+	struct hr_verdict_in *in = &k->in;
+
+	k->bind_group = b ? (int)hr_vm_group(b, (unsigned)k->v.bind) : -1;
+	k->bind_how = b && b->local ? 1 : b && b->external ? 2 : 0;
+	k->bind_share = b ? 1 : 0;
+	k->frozen = k->v.frozen;
+	k->hog_share = k->v.hog_share;
+	in->hot_thread = k->v.hot_thread;
+	memcpy(gi->at, k->v.at, sizeof(gi->at));
+	if (b)
+		memcpy(in->grows, b->grows, sizeof(in->grows));
+	return b;
+}
+
+/* The same over the lookback. */
+static const struct hr_estimate *take_lookback(
+	struct making *k, const struct hr_bounds *best, struct hr_gain_in *gi)
+{
+	uint64_t n, of[4] = {0};
+	struct hr_verdict_in *in = &k->in;
+	const struct hr_estimate *b;
+	double few;
+
+	find_bind(k, best);
+	b = estimate_of(&k->v, k->bind_group);
+	k->frozen = quantile(k, TRACK_FROZEN);
+	n = counts(k, TRACK_LOAD);
+	for (unsigned c = 0; c < 16; c++)
+		for (unsigned bit = 0; bit < 4; bit++)
+			of[bit] += c >> bit & 1 ? k->counts[c] : 0;
+	few = k->vm->conf.q * (double)n;
+	in->hot_thread = of[0] * 2 > n;
+	k->hog_share = of[1] * 2 > n ? 1 : 0;
+	in->grows[HR_SIZE_MEMORY] = b && b->r.resource == HR_RES_MEMORY && (double)of[2] > few;
+	in->grows[HR_SIZE_VCPUS] = b && b->r.resource == HR_RES_NETWORK && (double)of[3] > few;
+	in->grows[HR_SIZE_BOTH] = in->grows[HR_SIZE_MEMORY] || in->grows[HR_SIZE_VCPUS];
+	for (unsigned z = 0; z < HR_SIZE_N; z++)
+		gi->at[z] = bounds(k, TRACK_AT(z, 0));
+	return b;
+}
+
 static void decide(struct making *k, struct hr_answer *a)
 {
 	struct hr_verdict_in *in = &k->in;
 	struct hr_gain_in gi = {.k = a->headroom};
 	struct hr_model_conf conf = k->vm->conf;
-	const struct hr_estimate *b;
+	const struct hr_estimate *b =
+		k->whole ? take_minute(k, &gi) : take_lookback(k, &a->headroom, &gi);
 
 	in->k = a->headroom;
 	in->target = k->vm->conf.k_target;
-	if (k->whole) {
-		b = k->v.bind >= 0 ? &k->v.e[k->v.bind] : NULL;
-		k->bind_group = b ? (int)hr_vm_group(b, (unsigned)k->v.bind) : -1;
-		k->bind_how = b && b->local ? 1 : b && b->external ? 2 : 0;
-		k->bind_share = b ? 1 : 0;
-		k->frozen = k->v.frozen;
-		k->hog_share = k->v.hog_share;
-		in->hot_thread = k->v.hot_thread;
-		in->memory_short = b && b->r.resource == HR_RES_MEMORY && b->r.saturated;
-		memcpy(gi.at, k->v.at, sizeof(gi.at));
-	} else {
-		uint64_t n, hot = 0, hog = 0, low = 0;
-
-		find_bind(k, &a->headroom);
-		b = estimate_of(&k->v, k->bind_group);
-		k->frozen = quantile(k, TRACK_FROZEN);
-		n = counts(k, TRACK_LOAD);
-		for (unsigned c = 0; c < 8; c++) {
-			hot += c & 1 ? k->counts[c] : 0;
-			hog += c & 2 ? k->counts[c] : 0;
-			low += c & 4 ? k->counts[c] : 0;
-		}
-		in->hot_thread = hot * 2 > n;
-		k->hog_share = hog * 2 > n ? 1 : 0;
-		in->memory_short = b && b->r.resource == HR_RES_MEMORY &&
-				   (double)low > k->vm->conf.q * (double)n;
-		for (unsigned z = 0; z < HR_SIZE_N; z++)
-			gi.at[z] = bounds(k, TRACK_AT(z, 0));
-	}
 	in->bind = b ? b->r.resource : HR_RES_NONE;
 	in->local = k->bind_how == 1;
 	in->external = k->bind_how == 2;
@@ -307,13 +323,14 @@ static void decide(struct making *k, struct hr_answer *a)
 	gi.closed = k->v.closed;
 	gi.hog_share = k->hog_share;
 	gi.hot_thread = in->hot_thread;
+	memcpy(gi.grows, in->grows, sizeof(gi.grows));
 	gi.vcpus = k->vm->open.cpus;
 	gi.mem_bytes = k->vm->has_facts ? k->vm->facts.mem_total_bytes : 0;
 	hr_vm_ceiling(k->vm, &conf);
 	hr_sizes_gain(&gi, &conf, in->gain);
 	in->trend_soon = hr_vm_trend_soon(k->vm, a);
 	in->evidence_fails = evidence_fails(k, a);
-	if (!in->evidence_fails && cpu_lossy(&k->v) &&
+	if (!in->evidence_fails && !in->lacks && cpu_lossy(&k->v) &&
 		(in->bind == HR_RES_CPU ||
 			(a->headroom.at_least.has && a->headroom.at_least.v >= in->target))) {
 		missing_of(a, &k->v.e[0]);

@@ -33,10 +33,12 @@ enum {
 #define TRACK_BIND(r, how)   (100 + (r)*3 + (how)) /* how: 0 plain, 1 local, 2 external */
 #define TRACK_DEMAND(r)      (163 + (r))
 #define TRACK_FROZEN         184
-#define TRACK_LOAD           185 /* code: bit 0 hot thread, 1 hogs, 2 memory short */
-#define TRACK_LOAD_CPU       186 /* codes of hr_days_load_code, per 5 minutes */
-#define TRACK_LOAD_MEM       187
-#define TRACK_N              188
+#define TRACK_LOAD                                                                                 \
+	185 /* code: bit 0 hot thread, 1 hogs, 2 short and more memory has more, 3 the same of     \
+	       vCPUs */
+#define TRACK_LOAD_CPU 186 /* codes of hr_days_load_code, per 5 minutes */
+#define TRACK_LOAD_MEM 187
+#define TRACK_N        188
 _Static_assert(TRACK_RES(VM_RES_N, 0) <= 100 && TRACK_BIND(VM_RES_N, 0) <= 163 &&
 		       TRACK_DEMAND(VM_RES_N) <= 184,
 	"tracks do not overlap");

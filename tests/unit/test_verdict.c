@@ -167,7 +167,7 @@ static void nothing_waiting_proves_that_vcpus_do_not_help(void **state)
 	in.frozen = hr_opt_of(1.007143); /* example 9 */
 	expect(&in, HR_ANSWER_NO, HR_REASON_SERIAL_THREAD);
 	in.bind = HR_RES_MEMORY; /* short memory is not a thread's fault */
-	in.memory_short = true;
+	in.grows[HR_SIZE_MEMORY] = true;
 	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
 }
 
@@ -252,6 +252,19 @@ static void of_what_helps_the_smallest_change_is_named(void **state)
 	assert_int_equal(hr_verdict_of(&in).size, HR_SIZE_VCPUS);
 }
 
+static void an_allowance_that_grows_with_the_size_is_resize(void **state)
+{
+	struct hr_verdict_in in = in_of(0.9, 1.0, HR_RES_NETWORK);
+
+	(void)state;
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	in.grows[HR_SIZE_VCPUS] = in.grows[HR_SIZE_BOTH] = true;
+	expect(&in, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS);
+	assert_int_equal(hr_verdict_of(&in).size, HR_SIZE_VCPUS);
+	in.gain[HR_SIZE_VCPUS].exists = in.gain[HR_SIZE_BOTH].exists = false;
+	expect(&in, HR_ANSWER_NO, HR_REASON_AT_CEILING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +287,7 @@ int main(void)
 		cmocka_unit_test(likely_is_short_only_where_a_quarter_more_is_short_too),
 		cmocka_unit_test(of_what_helps_the_smallest_change_is_named),
 		cmocka_unit_test(an_unknown_lower_bound_is_never_yes),
+		cmocka_unit_test(an_allowance_that_grows_with_the_size_is_resize),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
