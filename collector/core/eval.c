@@ -172,6 +172,7 @@ void hr_eval_minute(const struct hr_ctx *x, struct hr_eval *ret)
 		if (!owes_claim(&v->e[i]) || v->e[i].r.headroom.at_least.has)
 			continue;
 		v->lacking = v->lacking < 0 ? (int8_t)i : v->lacking;
+		v->memory_lacks |= v->e[i].r.resource == HR_RES_MEMORY;
 	}
 	v->frozen = hr_frozen_gain(m);
 	v->closed = closed_of(m);

@@ -10,6 +10,7 @@ struct hr_eval {
 	struct hr_bounds at[HR_SIZE_N]; /* the same at the candidate sizes */
 	int8_t bind;                    /* index into e, -1: nothing decides */
 	int8_t lacking;       /* a resource that should decide and makes no claim, -1 none */
+	bool memory_lacks;    /* memory is one of them */
 	struct hr_opt frozen; /* gain of closed load from 2x vCPUs, at most */
 	struct hr_opt closed; /* the same, likely; where every vCPU is busy all the time */
 	double hog_share;     /* of the CPU work: threads that never sleep */

@@ -476,6 +476,15 @@ static void say_trend(const struct hr_text_in *in, char *s)
 		in->conf->k_target, a->days_left.at_least.v, likely);
 }
 
+/* What is short was measured; something else was not. */
+static void say_rest(const struct hr_answer *a, char *s)
+{
+	size_t n = strlen(s);
+
+	(void)snprintf(s + n, HR_TEXT_LEN - n, " Whether more is short is not known: missing %s.",
+		a->missing[0].evidence);
+}
+
 void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_advice)
 {
 	char sc[72];
@@ -514,4 +523,6 @@ void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_a
 	}
 	if (in->trend && in->verdict->reason != HR_REASON_MISSING_EVIDENCE)
 		say_trend(in, ret_sentence);
+	else if (in->verdict->reason != HR_REASON_MISSING_EVIDENCE && in->a->n_missing)
+		say_rest(in->a, ret_sentence);
 }

@@ -64,11 +64,23 @@ static bool is_short(const struct hr_bounds *k, double target, enum hr_resource 
 	return sure || (bind != HR_RES_CPU && k->likely.v * LIKELY_ERR < target);
 }
 
+/*
+ * What is short by its own signals stays so, whatever a resource without one would tell, and its
+ * answer is the same.  Not of the CPU and of what is judged by its time slots: whether more of
+ * them help hangs on what is missing.  Disks may be busy because memory is short.
+ */
+static bool is_proven(const struct hr_verdict_in *in)
+{
+	return in->bind_sure &&
+	       (in->bind == HR_RES_MEMORY || in->bind == HR_RES_NETWORK ||
+		       in->bind == HR_RES_STEAL || (in->bind == HR_RES_DISK && !in->memory_lacks));
+}
+
 struct hr_verdict hr_verdict_of(const struct hr_verdict_in *in)
 {
 	const struct hr_bounds *k = &in->k;
 
-	if (in->evidence_fails || in->lacks)
+	if (in->evidence_fails || (in->lacks && !is_proven(in)))
 		return verdict(HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE, 1, -1);
 	if (k->at_least.has && k->at_least.v >= in->target && !in->trend_soon)
 		return verdict(HR_ANSWER_YES, HR_REASON_HEADROOM_LEFT, 2, -1);

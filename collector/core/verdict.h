@@ -9,7 +9,9 @@ struct hr_verdict_in {
 	double target;
 	bool evidence_fails; /* a gate of section 11 fails, whatever would decide */
 	bool lacks;          /* a resource has no signal */
-	bool trend_soon;     /* confirmed trend below the target within 30 days */
+	bool memory_lacks;   /* and memory is one */
+	bool bind_sure;  /* what binds carries less than the target for sure, by its own signals */
+	bool trend_soon; /* confirmed trend below the target within 30 days */
 	enum hr_resource bind;
 	bool local, external;  /* of what binds */
 	bool grows[HR_SIZE_N]; /* what binds is short, and that size has more: not known how much */

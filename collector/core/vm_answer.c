@@ -249,6 +249,7 @@ static bool evidence_fails(struct making *k, struct hr_answer *a)
 		fails = true;
 	}
 	k->in.lacks = k->v.lacking >= 0;
+	k->in.memory_lacks = k->v.memory_lacks;
 	if (k->in.lacks)
 		missing_of(a, &k->v.e[k->v.lacking]);
 	return fails;
@@ -306,6 +307,25 @@ static const struct hr_estimate *take_lookback(
 	return b;
 }
 
+/* Is what binds short by measurement, and not only by what was concluded? */
+static bool is_sure(struct making *k, const struct hr_estimate *b)
+{
+	struct hr_bounds h;
+
+	if (!b || b->r.confidence < HR_CONFIDENCE_MEDIUM)
+		return false;
+	h = k->whole ? b->r.headroom : bounds(k, TRACK_RES((unsigned)k->bind_group, 0));
+	return h.at_most.has && h.at_most.v < k->in.target;
+}
+
+/* What was decided although a resource has no signal is told so. */
+static void decided_without(struct making *k, struct hr_answer *a)
+{
+	for (uint8_t i = 0; k->in.lacks && i < a->n_res && i < k->v.n; i++)
+		if ((int)hr_vm_group(&k->v.e[i], i) == k->bind_group)
+			a->res[i].confidence = HR_CONFIDENCE_LOW;
+}
+
 static void decide(struct making *k, struct hr_answer *a)
 {
 	struct hr_verdict_in *in = &k->in;
@@ -329,6 +349,7 @@ static void decide(struct making *k, struct hr_answer *a)
 	hr_vm_ceiling(k->vm, &conf);
 	hr_sizes_gain(&gi, &conf, in->gain);
 	in->trend_soon = hr_vm_trend_soon(k->vm, a);
+	in->bind_sure = is_sure(k, b);
 	in->evidence_fails = evidence_fails(k, a);
 	if (!in->evidence_fails && !in->lacks && cpu_lossy(&k->v) &&
 		(in->bind == HR_RES_CPU ||
@@ -339,6 +360,8 @@ static void decide(struct making *k, struct hr_answer *a)
 	k->verdict = hr_verdict_of(in);
 	if (k->verdict.kind == HR_ANSWER_UNKNOWN)
 		missing_of(a, b);
+	else
+		decided_without(k, a);
 	if (k->verdict.kind == HR_ANSWER_UNKNOWN && a->n_missing == 0)
 		add_missing(a, 0,
 			k->verdict.row == 7 ? "a surer bound of what a larger size would gain"

@@ -252,6 +252,64 @@ static void of_what_helps_the_smallest_change_is_named(void **state)
 	assert_int_equal(hr_verdict_of(&in).size, HR_SIZE_VCPUS);
 }
 
+/* Of no resource that would decide is the signal missing, and yet of one. */
+static void what_is_short_for_sure_needs_no_other_signal(void **state)
+{
+	static const struct {
+		enum hr_resource bind;
+		enum hr_reason reason;
+		bool local, external;
+	} proven[] = {{HR_RES_MEMORY, HR_REASON_BIGGER_SIZE_HELPS, false, false},
+		{HR_RES_MEMORY, HR_REASON_LOCAL_LIMIT, true, false},
+		{HR_RES_NETWORK, HR_REASON_LOCAL_LIMIT, true, false},
+		{HR_RES_NETWORK, HR_REASON_EXTERNAL_LIMIT, false, true},
+		{HR_RES_DISK, HR_REASON_EXTERNAL_LIMIT, false, true},
+		{HR_RES_STEAL, HR_REASON_STEAL, false, false}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(proven) / sizeof(proven[0]); i++) {
+		struct hr_verdict_in in = in_of(0.9, 1.0, proven[i].bind);
+
+		in.k.at_least.has = false; /* of the VM nobody knows */
+		in.lacks = in.bind_sure = true;
+		in.local = proven[i].local;
+		in.external = proven[i].external;
+		in.grows[HR_SIZE_MEMORY] = in.bind == HR_RES_MEMORY;
+		assert_int_equal(hr_verdict_of(&in).reason, proven[i].reason);
+		in.bind_sure = false;
+		expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+		in.bind_sure = in.evidence_fails = true; /* too little history */
+		expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	}
+}
+
+static void what_hangs_on_the_missing_signal_is_unknown(void **state)
+{
+	static const enum hr_resource hangs[] = {
+		HR_RES_CPU, HR_RES_SERIAL, HR_RES_SOFTIRQ, HR_RES_NONE};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(hangs) / sizeof(hangs[0]); i++) {
+		struct hr_verdict_in in = in_of(0.9, 1.0, hangs[i]);
+
+		with_gain(&in, 1.5, 1.9);
+		in.lacks = in.bind_sure = true;
+		expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+		in.local = true;
+		expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+	}
+}
+
+/* A disk is read again and again where memory is short, and nobody knows whether it is. */
+static void a_disk_proves_nothing_where_memory_has_no_signal(void **state)
+{
+	struct hr_verdict_in in = in_of(0.9, 1.0, HR_RES_DISK);
+
+	(void)state;
+	in.lacks = in.memory_lacks = in.bind_sure = in.external = true;
+	expect(&in, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE);
+}
+
 static void an_allowance_that_grows_with_the_size_is_resize(void **state)
 {
 	struct hr_verdict_in in = in_of(0.9, 1.0, HR_RES_NETWORK);
@@ -287,6 +345,9 @@ int main(void)
 		cmocka_unit_test(likely_is_short_only_where_a_quarter_more_is_short_too),
 		cmocka_unit_test(of_what_helps_the_smallest_change_is_named),
 		cmocka_unit_test(an_unknown_lower_bound_is_never_yes),
+		cmocka_unit_test(what_is_short_for_sure_needs_no_other_signal),
+		cmocka_unit_test(what_hangs_on_the_missing_signal_is_unknown),
+		cmocka_unit_test(a_disk_proves_nothing_where_memory_has_no_signal),
 		cmocka_unit_test(an_allowance_that_grows_with_the_size_is_resize),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Windows in, answer out: what is short by measurement, and whose limit it is.
+ * Windows in, answer out: what is short by measurement, whose limit it is, and what may be said of
+ * it where another resource has no signal.
  */
 #include "tests/unit/hr_cmocka.h"
 #include "tests/unit/model_fixture.h"
@@ -292,6 +293,193 @@ static void packets_dropped_by_full_cpus_are_the_cpus_shortage(void **state)
 	free(a);
 }
 
+/* --- short for sure, where another resource has no signal --- */
+
+static void no_cpu(struct hr_summary *s)
+{
+	s->have &= ~(HR_SIG_BIT(HR_SIG_BURSTS) | HR_SIG_BIT(HR_SIG_CPU_SLOTS) |
+		     HR_SIG_BIT(HR_SIG_RUNQ_WAIT));
+}
+
+static void no_memory(struct hr_summary *s)
+{
+	s->have &= ~(HR_SIG_BIT(HR_SIG_MEMINFO) | HR_SIG_BIT(HR_SIG_PSI_MEMORY) |
+		     HR_SIG_BIT(HR_SIG_VMSTAT) | HR_SIG_BIT(HR_SIG_RECLAIM));
+}
+
+static void thrash(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_PSI_MEM_SOME_US] = 10000000;
+	s->ctr[HR_CTR_REFAULT_FILE_N] = 20000;
+	s->ctr[HR_CTR_PGSCAN_KSWAPD_N] = 100000;
+	s->ctr[HR_CTR_MEM_AVAILABLE_BYTES] = 100 * FX_MIB;
+}
+
+static void memory_is_short_whatever_the_cpus_are(void **state)
+{
+	struct hr_answer *a = measure(thrash, no_cpu);
+
+	(void)state;
+	is(a, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, HR_RES_MEMORY);
+	says(a->sentence, "memory x2 would help; by how much was not measurable");
+	says(a->sentence, "Whether more is short is not known: missing");
+	assert_true(misses(a, "cpu_slots") && misses(a, "bursts"));
+	gains_something_unknown(a, "memory x2");
+	free(a);
+	a = measure(thrash, NULL);
+	is(a, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, HR_RES_MEMORY);
+	assert_int_equal(a->n_missing, 0);
+	gains_something_unknown(a, "memory x2");
+	free(a);
+}
+
+static void the_service_says_so_too_once_it_has_its_history(void **state)
+{
+	struct hr_answer *a =
+		answer(&(struct of){.first = thrash, .second = no_cpu, .windows = HOURS(31)});
+
+	(void)state;
+	is(a, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, HR_RES_MEMORY);
+	assert_true(misses(a, "cpu_slots"));
+	assert_int_equal(fx_res(a, HR_RES_MEMORY)->confidence, HR_CONFIDENCE_LOW);
+	free(a);
+	a = answer(&(struct of){.first = thrash, .windows = HOURS(31)});
+	is(a, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, HR_RES_MEMORY);
+	assert_int_equal(fx_res(a, HR_RES_MEMORY)->confidence, HR_CONFIDENCE_MEDIUM);
+	gains_something_unknown(a, "memory x2");
+	free(a);
+	a = answer(&(struct of){.first = thrash, .second = no_cpu, .windows = HOURS(2)});
+	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+	assert_true(misses(a, "30 h of history"));
+	free(a);
+}
+
+static void allowances_are_exceeded_whatever_the_cpus_are(void **state)
+{
+	struct hr_answer *a = measure(bandwidth, no_cpu);
+
+	(void)state;
+	is(a, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS, HR_RES_NETWORK);
+	assert_true(misses(a, "cpu_slots"));
+	free(a);
+	a = measure(dns, no_cpu);
+	is(a, HR_ANSWER_NO, HR_REASON_EXTERNAL_LIMIT, HR_RES_NETWORK);
+	free(a);
+}
+
+static void memcg(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_PSI_MEM_SOME_US] = 3000000;
+	s->ctr[HR_CTR_MEMCG_MAX_N] = 5000;
+	s->ctr[HR_CTR_REFAULT_FILE_N] = 20000;
+}
+
+static void shaper(struct hr_summary *s)
+{
+	s->dev[1].have |= HR_SIG_BIT(HR_SIG_QDISC);
+	s->dev[1].ctr[HR_DCTR_QDISC_SHAPER] = 1;
+	s->dev[1].ctr[HR_DCTR_QDISC_DROP_N] = 10;
+}
+
+static void a_limit_inside_the_vm_is_one_whatever_the_cpus_are(void **state)
+{
+	struct hr_answer *a = measure(memcg, no_cpu);
+
+	(void)state;
+	is(a, HR_ANSWER_NO, HR_REASON_LOCAL_LIMIT, HR_RES_MEMORY);
+	assert_true(misses(a, "cpu_slots"));
+	free(a);
+	a = measure(shaper, no_cpu);
+	is(a, HR_ANSWER_NO, HR_REASON_LOCAL_LIMIT, HR_RES_NETWORK);
+	free(a);
+}
+
+static void steal(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_STAT_USER_MS] = 12000;
+	s->ctr[HR_CTR_STAT_SYSTEM_MS] = 0;
+	s->ctr[HR_CTR_STEAL_MS] = 1000;
+}
+
+static void stolen_time_is_not_delivered_whatever_waited_for_it(void **state)
+{
+	struct hr_answer *a = measure(steal, no_cpu);
+
+	(void)state;
+	is(a, HR_ANSWER_NO, HR_REASON_STEAL, HR_RES_STEAL);
+	free(a);
+}
+
+/* 300 requests a second of 320 that the volume is told to carry, nearly all of them late. */
+static void full_disk(struct hr_summary *s)
+{
+	struct hr_dev_summary *d = &s->dev[0];
+
+	d->ctr[HR_DCTR_IO_RD_N] = 3000;
+	d->ctr[HR_DCTR_IO_RD_BYTES] = 3000 * 4096;
+	d->ctr[HR_DCTR_IO_INFLIGHT_NS] = 159000000000;
+	d->ctr[HR_DCTR_IO_SYNC_NS] = 159000000000;
+	d->ctr[HR_DCTR_L0_RD_US] = 1000;
+	hr_hist_add(&d->dist[HR_DDIST_RD_LAT], 53000, 3000);
+	for (unsigned i = 0; i < 99; i++) {
+		hr_hist_add(&d->dist[HR_DDIST_OPS_100MS], 30, 1);
+		hr_hist_add(&d->dist[HR_DDIST_KIB_100MS], 120, 1);
+	}
+	s->ctr[HR_CTR_PSI_IO_SOME_US] = 9900000;
+	d->ctr[HR_DCTR_WIN_N] = 99;
+	d->ctr[HR_DCTR_WIN_QUEUED_N] = 60;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS] = 60 * 30;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS2] = 60 * 900;
+	d->ctr[HR_DCTR_WIN_QUEUED_KIB] = 60 * 120;
+	d->ctr[HR_DCTR_WIN_QUEUED_KIB2] = 60 * 14400;
+	d->ctr[HR_DCTR_WIN_EPISODES] = 3;
+}
+
+static void a_full_disk_is_one_unless_it_may_be_memorys_fault(void **state)
+{
+	struct hr_answer *a = measure(full_disk, NULL);
+
+	(void)state;
+	is(a, HR_ANSWER_NO, HR_REASON_EXTERNAL_LIMIT, HR_RES_DISK);
+	free(a);
+	a = measure(full_disk, no_cpu);
+	is(a, HR_ANSWER_NO, HR_REASON_EXTERNAL_LIMIT, HR_RES_DISK);
+	free(a);
+	a = measure(full_disk, no_memory);
+	assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+	free(a);
+}
+
+/* --- and where what is missing may change the answer --- */
+
+static void quota(struct hr_summary *s)
+{
+	s->ctr[HR_CTR_QUOTA_THROTTLED_N] = 100;
+	s->ctr[HR_CTR_QUOTA_THROTTLED_US] = 8000000;
+}
+
+static void far_shaper(struct hr_summary *s)
+{
+	traffic(s);
+	hr_hist_add(&s->dist[HR_DIST_RTT_INFLATION], 48000, 6);
+}
+
+static void what_hangs_on_the_missing_signal_stays_unknown(void **state)
+{
+	static change *const none[] = {
+		full_cpus, quota, losses, far_shaper, softnet, traffic, NULL};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		struct hr_answer *a = measure(none[i], no_cpu);
+
+		assert_int_equal(a->kind, HR_ANSWER_UNKNOWN);
+		assert_true(misses(a, "bursts"));
+		assert_false(misses(a, "surer bound"));
+		free(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +493,13 @@ int main(void)
 		cmocka_unit_test(packets_that_one_cpu_drops_are_no_question_of_size),
 		cmocka_unit_test(packets_dropped_by_idle_cpus_are_unexplained),
 		cmocka_unit_test(packets_dropped_by_full_cpus_are_the_cpus_shortage),
+		cmocka_unit_test(memory_is_short_whatever_the_cpus_are),
+		cmocka_unit_test(the_service_says_so_too_once_it_has_its_history),
+		cmocka_unit_test(allowances_are_exceeded_whatever_the_cpus_are),
+		cmocka_unit_test(a_limit_inside_the_vm_is_one_whatever_the_cpus_are),
+		cmocka_unit_test(stolen_time_is_not_delivered_whatever_waited_for_it),
+		cmocka_unit_test(a_full_disk_is_one_unless_it_may_be_memorys_fault),
+		cmocka_unit_test(what_hangs_on_the_missing_signal_stays_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
