@@ -450,6 +450,37 @@ static void a_full_disk_is_one_unless_it_may_be_memorys_fault(void **state)
 	free(a);
 }
 
+static void no_meminfo(struct hr_summary *s)
+{
+	s->have &= ~HR_SIG_BIT(HR_SIG_MEMINFO);
+}
+
+static void the_same_where_memory_has_no_signal(void **state)
+{
+	static const struct {
+		change *first, *second;
+		enum hr_answer_kind kind;
+		enum hr_reason reason;
+	} by[] = {{bandwidth, no_memory, HR_ANSWER_RESIZE, HR_REASON_BIGGER_SIZE_HELPS},
+		{dns, no_memory, HR_ANSWER_NO, HR_REASON_EXTERNAL_LIMIT},
+		{shaper, no_memory, HR_ANSWER_NO, HR_REASON_LOCAL_LIMIT},
+		{steal, no_memory, HR_ANSWER_NO, HR_REASON_STEAL},
+		{full_cpus, no_memory, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE},
+		{losses, no_memory, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE},
+		/* its own signal is the one that is missing */
+		{thrash, no_meminfo, HR_ANSWER_UNKNOWN, HR_REASON_MISSING_EVIDENCE}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
+		struct hr_answer *a = measure(by[i].first, by[i].second);
+
+		assert_int_equal(a->kind, by[i].kind);
+		assert_int_equal(a->reason, by[i].reason);
+		assert_true(misses(a, "meminfo"));
+		free(a);
+	}
+}
+
 /* --- and where what is missing may change the answer --- */
 
 static void quota(struct hr_summary *s)
@@ -499,6 +530,7 @@ int main(void)
 		cmocka_unit_test(a_limit_inside_the_vm_is_one_whatever_the_cpus_are),
 		cmocka_unit_test(stolen_time_is_not_delivered_whatever_waited_for_it),
 		cmocka_unit_test(a_full_disk_is_one_unless_it_may_be_memorys_fault),
+		cmocka_unit_test(the_same_where_memory_has_no_signal),
 		cmocka_unit_test(what_hangs_on_the_missing_signal_stays_unknown),
 	};
 
