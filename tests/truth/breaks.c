@@ -11,6 +11,7 @@
 #define EPS        0.01
 #define Q          0.005
 #define TRUTH_S    40.0 /* of a seed */
+#define NO_FIT     1.02 /* of the CPUs' time in it: 0.8 s are left at its end */
 #define PIECE      BREAKS_PIECE
 #define MINUTE_S   60
 #define LEAD_S     BREAKS_LEAD_S
@@ -126,7 +127,20 @@ struct breaks breaks_of(const struct plan_opts *o, bool other, unsigned cpus, un
 	return b;
 }
 
-static double late_at(const struct plan_opts *o, double k, unsigned cpus)
+/*
+ * Work that does not fit: what comes last waits for all that is left, by itself far more than a
+ * burst may.  Queues of a hundred thousand need not be walked to find it out.
+ */
+static bool never_fits(const struct job *job, size_t n, unsigned cpus)
+{
+	double work_s = 0;
+
+	for (size_t i = 0; i < n; i++)
+		work_s += (double)job[i].cpu_ns / 1e9;
+	return work_s > NO_FIT * TRUTH_S * cpus;
+}
+
+static double late_at(const struct plan_opts *o, double k, unsigned cpus, bool shared)
 {
 	double late = 0;
 
@@ -141,7 +155,14 @@ static double late_at(const struct plan_opts *o, double k, unsigned cpus)
 		job = plan_make(&mine, &n);
 		if (!job)
 			abort();
-		sched_run(job, n, cpus, NULL, NULL);
+		if (never_fits(job, n, cpus)) {
+			free(job);
+			return 1;
+		}
+		if (shared)
+			sched_run_shared(job, n, cpus);
+		else
+			sched_run(job, n, cpus, NULL, NULL);
 		late += sched_late(job, n) / 2;
 		free(job);
 	}
@@ -155,7 +176,7 @@ double breaks_other_of_seed(const struct plan_opts *o, unsigned cpus)
 
 	for (unsigned i = 0; i < 6; i++) {
 		mine.other = sqrt(lo * hi);
-		if (late_at(&mine, mine.k, cpus) > EPS)
+		if (late_at(&mine, mine.k, cpus, false) > EPS)
 			hi = mine.other;
 		else
 			lo = mine.other;
@@ -163,17 +184,27 @@ double breaks_other_of_seed(const struct plan_opts *o, unsigned cpus)
 	return sqrt(lo * hi);
 }
 
-double breaks_of_seed(const struct plan_opts *o, unsigned cpus)
+static double of_seed(const struct plan_opts *o, unsigned cpus, bool shared)
 {
 	double lo = 0.3, hi = 22;
 
 	for (unsigned i = 0; i < 9; i++) {
 		double mid = sqrt(lo * hi);
 
-		if (late_at(o, mid, cpus) > EPS)
+		if (late_at(o, mid, cpus, shared) > EPS)
 			hi = mid;
 		else
 			lo = mid;
 	}
 	return sqrt(lo * hi);
+}
+
+double breaks_of_seed(const struct plan_opts *o, unsigned cpus)
+{
+	return of_seed(o, cpus, false);
+}
+
+double breaks_of_seed_shared(const struct plan_opts *o, unsigned cpus)
+{
+	return of_seed(o, cpus, true);
 }

@@ -27,6 +27,7 @@ struct breaks breaks_of(const struct plan_opts *o, bool other, unsigned cpus, un
  * read, breaks; and by how much the load @o can grow in its other way.
  */
 double breaks_of_seed(const struct plan_opts *o, unsigned cpus);
+double breaks_of_seed_shared(const struct plan_opts *o, unsigned cpus); /* one queue for all CPUs */
 double breaks_other_of_seed(const struct plan_opts *o, unsigned cpus);
 
 /* Adds jobs that have run, and the late ones, to the minute after the lead in which each ended. */

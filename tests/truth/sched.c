@@ -2,6 +2,7 @@
 /* Virtual-time scheduler; see sched.h. */
 #include "sched.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,15 @@ struct entity {
 	uint32_t next; /* in the queue of its CPU */
 };
 
-struct rq {
+struct queue {
 	uint32_t head, tail, n; /* waiting */
-	uint32_t curr;          /* NONE: idle */
-	uint64_t since;         /* curr's accounted run time begins here */
-	uint64_t used;          /* of its slice */
+};
+
+struct rq {
+	struct queue *q; /* its own, or that of all */
+	uint32_t curr;   /* NONE: idle */
+	uint64_t since;  /* curr's accounted run time begins here */
+	uint64_t used;   /* of its slice */
 };
 
 #define NONE UINT32_MAX
@@ -27,6 +32,7 @@ struct rq {
 struct sim {
 	struct job *job;
 	struct entity *e;
+	struct queue queue[SCHED_CPUS_MAX];
 	struct rq rq[SCHED_CPUS_MAX];
 	unsigned cpus, last;
 	uint64_t slice;
@@ -34,7 +40,7 @@ struct sim {
 	void *arg;
 };
 
-static void enqueue(struct sim *s, struct rq *q, uint32_t i)
+static void enqueue(struct sim *s, struct queue *q, uint32_t i)
 {
 	s->e[i].next = NONE;
 	if (q->n++ == 0)
@@ -44,7 +50,7 @@ static void enqueue(struct sim *s, struct rq *q, uint32_t i)
 	q->tail = i;
 }
 
-static void unlink_after(struct sim *s, struct rq *q, uint32_t prev, uint32_t i)
+static void unlink_after(struct sim *s, struct queue *q, uint32_t prev, uint32_t i)
 {
 	if (prev == NONE)
 		q->head = s->e[i].next;
@@ -56,11 +62,16 @@ static void unlink_after(struct sim *s, struct rq *q, uint32_t prev, uint32_t i)
 }
 
 /* Mean virtual run time of all that are here: who is below it has not had its share. */
-static uint64_t average(const struct sim *s, const struct rq *q)
+static uint64_t average(const struct sim *s, const struct queue *q, uint64_t now)
 {
-	double sum = q->curr != NONE ? (double)s->e[q->curr].vruntime : 0;
-	uint32_t n = q->n + (q->curr != NONE);
+	double sum = 0;
+	uint32_t n = q->n;
 
+	for (unsigned c = 0; c < s->cpus; c++)
+		if (s->rq[c].q == q && s->rq[c].curr != NONE) {
+			sum += (double)(s->e[s->rq[c].curr].vruntime + now - s->rq[c].since);
+			n++;
+		}
 	for (uint32_t i = q->n ? q->head : NONE; i != NONE; i = s->e[i].next)
 		sum += (double)s->e[i].vruntime;
 	return n ? (uint64_t)(sum / n) : 0;
@@ -90,20 +101,20 @@ static void pick(struct sim *s, struct rq *q, uint64_t now)
 	uint32_t best = NONE, before = NONE, prev = NONE;
 
 	if (q->curr != NONE)
-		enqueue(s, q, q->curr);
+		enqueue(s, q->q, q->curr);
 	q->curr = NONE;
-	if (q->n == 0)
+	if (q->q->n == 0)
 		return;
-	avg = average(s, q);
-	for (uint32_t i = q->head; i != NONE; prev = i, i = s->e[i].next)
+	avg = average(s, q->q, now);
+	for (uint32_t i = q->q->head; i != NONE; prev = i, i = s->e[i].next)
 		if (s->e[i].vruntime <= avg &&
 			(best == NONE || s->e[i].deadline < s->e[best].deadline)) {
 			best = i;
 			before = prev;
 		}
 	if (best == NONE) /* rounding */
-		best = q->head;
-	unlink_after(s, q, before, best);
+		best = q->q->head;
+	unlink_after(s, q->q, before, best);
 	q->curr = best;
 	q->since = now;
 	q->used = 0;
@@ -112,19 +123,19 @@ static void pick(struct sim *s, struct rq *q, uint64_t now)
 /* An idle CPU takes the longest waiting task of the longest queue. */
 static void pull(struct sim *s, struct rq *q)
 {
-	struct rq *from = NULL;
+	struct queue *from = NULL;
 	uint32_t i;
 
 	for (unsigned c = 0; c < s->cpus; c++)
-		if (s->rq[c].n > 0 && (!from || s->rq[c].n > from->n))
-			from = &s->rq[c];
+		if (s->queue[c].n > 0 && (!from || s->queue[c].n > from->n))
+			from = &s->queue[c];
 	if (!from)
 		return;
 	i = from->head;
 	unlink_after(s, from, NONE, i);
 	s->e[i].vruntime = 0;
 	s->e[i].deadline = s->slice;
-	enqueue(s, q, i);
+	enqueue(s, q->q, i);
 }
 
 static void wake(struct sim *s, uint32_t i, uint64_t now)
@@ -139,9 +150,9 @@ static void wake(struct sim *s, uint32_t i, uint64_t now)
 		}
 	q = &s->rq[at];
 	account(s, q, now);
-	s->e[i].vruntime = average(s, q);
+	s->e[i].vruntime = average(s, q->q, now);
 	s->e[i].deadline = s->e[i].vruntime + s->slice;
-	enqueue(s, q, i);
+	enqueue(s, q->q, i);
 	if (q->curr == NONE || q->used >= s->slice)
 		pick(s, q, now);
 }
@@ -154,7 +165,7 @@ static uint64_t due(const struct sim *s, const struct rq *q)
 	if (q->curr == NONE)
 		return NEVER;
 	end = q->since + s->e[q->curr].left;
-	if (q->n == 0)
+	if (q->q->n == 0)
 		return end;
 	used = q->since + (q->used < s->slice ? s->slice - q->used : 0);
 	tick = (used + TICK_NS - 1) / TICK_NS * TICK_NS;
@@ -169,13 +180,13 @@ static void step(struct sim *s, struct rq *q, uint64_t now)
 	if (s->e[q->curr].left == 0) {
 		s->job[q->curr].end_ns = now;
 		q->curr = NONE;
-		if (q->n == 0)
+		if (q->q->n == 0)
 			pull(s, q);
 	}
 	pick(s, q, now);
 }
 
-void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void *arg)
+static void run(struct job *job, size_t n, unsigned cpus, bool shared, sched_ran_fn *ran, void *arg)
 {
 	struct sim s = {.job = job, .cpus = cpus, .slice = SLICE_NS, .ran = ran, .arg = arg};
 	size_t next = 0;
@@ -190,7 +201,7 @@ void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void
 		job[i].took_ns = job[i].cpu_ns;
 	}
 	for (unsigned c = 0; c < cpus; c++)
-		s.rq[c] = (struct rq){.curr = NONE};
+		s.rq[c] = (struct rq){.q = &s.queue[shared ? 0 : c], .curr = NONE};
 	for (;;) {
 		uint64_t at = next < n ? job[next].at_ns : NEVER;
 		struct rq *first = NULL;
@@ -211,6 +222,16 @@ void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void
 			break;
 	}
 	free(s.e);
+}
+
+void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void *arg)
+{
+	run(job, n, cpus, false, ran, arg);
+}
+
+void sched_run_shared(struct job *job, size_t n, unsigned cpus)
+{
+	run(job, n, cpus, true, NULL, NULL);
 }
 
 double sched_late(const struct job *job, size_t n)

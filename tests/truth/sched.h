@@ -21,5 +21,11 @@ typedef void sched_ran_fn(void *arg, size_t i, uint64_t from_ns, uint64_t to_ns)
 /* Runs jobs (sorted by at_ns) to their ends: fills end_ns and took_ns.  @ran may be NULL. */
 void sched_run(struct job *job, size_t n, unsigned cpus, sched_ran_fn *ran, void *arg);
 
+/*
+ * The same on CPUs that share one queue, what the agent's replay assumes: nobody waits while a CPU
+ * is idle anyhow, but who waits is taken up by the next CPU that has time, not by its own.
+ */
+void sched_run_shared(struct job *job, size_t n, unsigned cpus);
+
 /* Of @n jobs run, the share that waited longer than max(10 ms, its own CPU time). */
 double sched_late(const struct job *job, size_t n);
