@@ -2,7 +2,8 @@
 /*
  * What the CPU model does against what it could do instead, on the rows of truth_bench:
  *
- *   truth_compare [--cpus N] [--seconds S] [--seeds A-B] [--only NAME] [--queues]
+ *   truth_compare [--cpus N] [--seconds S] [--seeds A-B] [--only NAME] [--load N] [--truth FILE]
+ *                 [--queues]
  *
  * - stage 1 by the virtual queue, and by the arrival envelope (envelope.h) in its place;
  * - k of the recorded slices from late counts on the grid, and by bisection of the replay to 1 %:
@@ -10,6 +11,8 @@
  * - what chance may have done to k, by the model's factor and by a block bootstrap (resample.h);
  * - how much more the same jobs could grow with one queue for all CPUs than with one each
  *   (--queues: this alone).
+ *
+ * --load: only rows of load N of 0.15, 0.3, 0.6, 1.25, from 0 on; --truth: as truth_bench.
  */
 #include <getopt.h>
 #include <math.h>
@@ -32,6 +35,7 @@
 #define SLICES_MAX 60
 #define STEP       1.01 /* bisection ends there */
 #define OVER       1.25
+#define TARGET     1.3
 #define SECOND     119 /* slots */
 
 /* ln of factors, of which means and quantiles are printed. */
@@ -142,7 +146,8 @@ static double grid_k(const struct slices *s, unsigned row)
 	return hr_pool_replay(&s->pool, row, &c) ? hr_curve_k(&c, &allow) : NAN;
 }
 
-static double late_at(struct slices *s, unsigned cpus, unsigned row, double k)
+/* As hr_curve_k: one late burst passes nothing. */
+static bool passes(struct slices *s, unsigned cpus, unsigned row, double k)
 {
 	double late = 0, tot = 0;
 
@@ -156,21 +161,21 @@ static double late_at(struct slices *s, unsigned cpus, unsigned row, double k)
 		late += r[0];
 		tot += r[1];
 	}
-	return tot > 0 ? late / tot : 0;
+	return late > fmax(EPS * tot, 1.5);
 }
 
 static double bisected(struct slices *s, unsigned cpus, unsigned row)
 {
 	double lo = 0.125, hi = 8;
 
-	if (late_at(s, cpus, row, hi) <= EPS)
+	if (!passes(s, cpus, row, hi))
 		return hi;
-	if (late_at(s, cpus, row, lo) > EPS)
+	if (passes(s, cpus, row, lo))
 		return lo;
 	while (hi / lo > STEP) {
 		double mid = sqrt(lo * hi);
 
-		*(late_at(s, cpus, row, mid) > EPS ? &hi : &lo) = mid;
+		*(passes(s, cpus, row, mid) ? &hi : &lo) = mid;
 	}
 	return lo;
 }
@@ -179,7 +184,7 @@ static double bisected(struct slices *s, unsigned cpus, unsigned row)
 
 /* Intervals of k about the truth, with what the model itself errs by: m. */
 struct cover {
-	unsigned n, low, high, both, over;
+	unsigned n, low, high, both, over, fits, yes;
 	struct factors width;
 };
 
@@ -192,6 +197,8 @@ static void cover_add(struct cover *c, double lo, double hi, double inside, doub
 	c->high += high;
 	c->both += low && high;
 	c->over += lo > OVER * inside;
+	c->fits += inside >= TARGET * OVER;
+	c->yes += inside >= TARGET * OVER && lo >= TARGET;
 }
 
 static void cover_say(const char *what, struct cover *c)
@@ -199,45 +206,107 @@ static void cover_say(const char *what, struct cover *c)
 	if (c->n == 0)
 		return;
 	printf("%-44s %5u | low end holds %3.0f %%, high end %3.0f %%, both %3.0f %% | "
-	       "over-promised %4.1f %%\n",
+	       "over-promised %4.1f %% | low end >= %.1f for %u of %u\n",
 		what, c->n, 100.0 * c->low / c->n, 100.0 * c->high / c->n, 100.0 * c->both / c->n,
-		100.0 * c->over / c->n);
+		100.0 * c->over / c->n, TARGET, c->yes, c->fits);
 	say("  widths, each end", &c->width);
 }
 
 enum {
 	FACTOR,
 	BOOTSTRAP,
+	WIDER,
 	NOTHING,
 	WAYS
 };
-static const char *const way_name[WAYS] = {"factor", "bootstrap", "model error alone"};
+static const char *const way_name[WAYS] = {
+	"factor", "bootstrap", "factor, as wide", "model error alone"};
 
 /* Of one row: k of growth inside and apart, each with its draws, and the errors of the stage. */
 struct known {
 	struct resample inside, apart;
+	struct rows_k truth;
 	double bursts, chance, m_lo, m_hi;
 };
+
+struct known_rows {
+	struct known *row;
+	size_t n, cap;
+};
+
+static void keep(struct known_rows *k, const struct known *r, const struct rows_k *t)
+{
+	if (k->n == k->cap) {
+		k->cap = k->cap ? 2 * k->cap : 256;
+		k->row = realloc(k->row, k->cap * sizeof(*k->row));
+		if (!k->row)
+			abort();
+	}
+	k->row[k->n] = *r;
+	k->row[k->n++].truth = *t;
+}
 
 static double by_chance(const struct known *r, double k)
 {
 	return exp(r->chance / sqrt(EPS * fmax(r->bursts, 1) * fmax(k, 1)));
 }
 
-static void chance_row(struct cover c[WAYS], const struct known *r, const struct rows_k *t)
+/* By how much each end is further off, @way: [0] the low one. */
+static void chance_of(const struct known *r, unsigned way, double wider, double ret[2])
 {
-	double inside = fmin(fmin(t->inside, t->apart), 8), apart = fmin(t->apart, 8);
-	double lo = r->inside.k, hi = fmax(r->apart.k, lo);
-	double lo_by[WAYS] = {by_chance(r, lo), lo / r->inside.lo, 1};
-	double hi_by[WAYS] = {by_chance(r, hi), fmax(r->apart.hi / r->apart.k, 1), 1};
+	double hi = fmax(r->apart.k, r->inside.k), power = way == WIDER ? wider : 1;
 
-	for (unsigned w = 0; w < WAYS; w++) {
-		double most = fmin(hi * r->m_hi * hi_by[w], 8);
-
-		cover_add(&c[w], lo / r->m_lo / lo_by[w], most, inside, apart);
-		put(&c[w].width, lo_by[w]);
-		put(&c[w].width, hi_by[w]);
+	ret[0] = ret[1] = 1;
+	if (way == FACTOR || way == WIDER) {
+		ret[0] = pow(by_chance(r, r->inside.k), power);
+		ret[1] = pow(by_chance(r, hi), power);
+	} else if (way == BOOTSTRAP) {
+		ret[0] = r->inside.k / r->inside.lo;
+		ret[1] = fmax(r->apart.hi / r->apart.k, 1);
 	}
+}
+
+/* The power of the factor that makes it as wide as the bootstrap, on average of the rows. */
+static double as_wide(const struct known_rows *k)
+{
+	double sum[2] = {0};
+
+	for (size_t i = 0; i < k->n; i++)
+		for (unsigned way = FACTOR; way <= BOOTSTRAP; way++) {
+			double by[2];
+
+			chance_of(&k->row[i], way, 1, by);
+			sum[way] += log(by[0] * by[1]);
+		}
+	return sum[FACTOR] > 0 ? sum[BOOTSTRAP] / sum[FACTOR] : 1;
+}
+
+static void chance_say(const char *stage, const struct known_rows *k)
+{
+	double wider = as_wide(k);
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct cover c = {0};
+		char name[64];
+
+		for (size_t i = 0; i < k->n; i++) {
+			const struct known *r = &k->row[i];
+			double inside = fmin(fmin(r->truth.inside, r->truth.apart), 8);
+			double by[2], most;
+
+			chance_of(r, way, wider, by);
+			most = fmin(fmax(r->apart.k, r->inside.k) * r->m_hi * by[1], 8);
+			cover_add(&c, r->inside.k / r->m_lo / by[0], most, inside,
+				fmin(r->truth.apart, 8));
+			put(&c.width, by[0]);
+			put(&c.width, by[1]);
+		}
+		snprintf(name, sizeof(name), "chance, %s: %s", stage, way_name[way]);
+		cover_say(name, &c);
+		free(c.width.ln);
+	}
+	if (k->n)
+		printf("  as wide: the factor's constant times %.2f\n", wider);
 }
 
 /* Late ones of each slot by the virtual queue, growth inside and apart. */
@@ -290,11 +359,13 @@ struct compare {
 	unsigned cpus, seconds, first, last;
 	const char *only;
 	bool queues_alone;
+	FILE *truth;
+	unsigned loads; /* bits */
 	struct tally stage1[KINDS], stage1_at[ROWS_LOADS][KINDS];
 	struct slices *s;
 	struct factors apart[HR_VQ_ROWS], grid_off[2], bisect_off[2], queues;
 	double grid_s, bisect_s;
-	struct cover by_queue[WAYS], by_replay[WAYS];
+	struct known_rows by_queue, by_replay;
 };
 
 static void stage1_row(
@@ -354,20 +425,23 @@ static void compare_row(
 	if (c->s->pool.bursts > 0) {
 		solve_row(c, &t);
 		r = queue_row(&f, c->cpus, c->seconds, o->seed);
-		chance_row(c->by_queue, &r, &t);
+		keep(&c->by_queue, &r, &t);
 	}
 	if (c->s->pool.bursts >= 200) { /* from there on the replay is believed */
 		r = replay_row(c->s, o->seed);
-		chance_row(c->by_replay, &r, &t);
+		keep(&c->by_replay, &r, &t);
 	}
 	feed_free(&f);
 }
 
-static void compare_case(struct compare *c, const struct plan_opts *as)
+static void compare_case(struct compare *c, const struct plan_opts *as, const char *name)
 {
+	struct truth t = {0};
+
+	if (c->truth && !rows_read_truth(c->truth, name, &t))
+		return;
 	for (unsigned seed = c->first; seed <= c->last; seed++) {
 		struct plan_opts o = *as;
-		struct truth t;
 
 		o.seed = seed;
 		if (c->cpus > 1)
@@ -375,9 +449,10 @@ static void compare_case(struct compare *c, const struct plan_opts *as)
 				breaks_of_seed_shared(&o, c->cpus) / breaks_of_seed(&o, c->cpus));
 		if (c->queues_alone)
 			continue;
-		t = rows_truth(&o, c->cpus);
+		if (!c->truth)
+			t = rows_truth(&o, c->cpus);
 		for (unsigned i = 0; i < ROWS_LOADS; i++)
-			if (rows_at(&t, i, &o))
+			if ((c->loads >> i & 1) && rows_at(&t, i, &o))
 				compare_row(c, &o, i, &t);
 	}
 }
@@ -410,14 +485,8 @@ static void print_all(struct compare *c)
 	if (c->grid_s > 0)
 		printf("CPU time: grid %.3f s, bisection %.3f s: x%.2f\n", c->grid_s, c->bisect_s,
 			c->bisect_s / c->grid_s);
-	for (unsigned w = 0; w < WAYS; w++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "chance, virtual queue: %s", way_name[w]);
-		cover_say(name, &c->by_queue[w]);
-		snprintf(name, sizeof(name), "chance, replay: %s", way_name[w]);
-		cover_say(name, &c->by_replay[w]);
-	}
+	chance_say("virtual queue", &c->by_queue);
+	chance_say("replay", &c->by_replay);
 	say("one queue / a queue per CPU, truth", &c->queues);
 }
 
@@ -425,16 +494,21 @@ static bool options(int argc, char **argv, struct compare *ret)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"seeds", 1, NULL, 'e'}, {"only", 1, NULL, 'o'}, {"queues", 0, NULL, 'q'},
-		{NULL, 0, NULL, 0}};
+		{"load", 1, NULL, 'l'}, {"truth", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
 	uint64_t v;
 	int o;
 
-	*ret = (struct compare){.cpus = 1, .seconds = 60, .first = 1, .last = 1, .only = ""};
+	*ret = (struct compare){
+		.cpus = 1, .seconds = 60, .first = 1, .last = 1, .only = "", .loads = 15};
 	while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (o == 'c' && hr_num_u64(optarg, 1, 16, &v))
 			ret->cpus = (unsigned)v;
 		else if (o == 's' && hr_num_u64(optarg, 20, SLICES_MAX * FEED_SLICE_S, &v))
 			ret->seconds = (unsigned)v;
+		else if (o == 'l' && hr_num_u64(optarg, 0, ROWS_LOADS - 1, &v))
+			ret->loads = 1U << v;
+		else if (o == 't' && (ret->truth = fopen(optarg, "re")))
+			;
 		else if (o == 'q')
 			ret->queues_alone = true;
 		else if (o == 'o')
@@ -459,8 +533,10 @@ int main(int argc, char **argv)
 		char name[64];
 
 		if (rows_case(w, c.cpus, &o, name) && strstr(name, c.only))
-			compare_case(&c, &o);
+			compare_case(&c, &o, name);
 	}
 	print_all(&c);
+	if (c.truth)
+		(void)fclose(c.truth);
 	return 0;
 }
