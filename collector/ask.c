@@ -15,14 +15,20 @@ static const struct hr_refusal no_memory = {503, "memory", "The collector is out
 static const struct hr_refusal no_store = {
 	503, "store", "The stored windows could not be read.", 30};
 
-static void explain(struct hr_vm *vm, struct hr_ask *ask)
+static void explain(
+	const struct hr_writer *w, const struct hr_host *host, struct hr_vm *vm, struct hr_ask *ask)
 {
+	struct hr_trace t;
+
 	ask->text = vm ? malloc(EXPLAIN_CAP) : NULL;
 	if (!ask->text) {
 		ask->refused = no_memory;
 		return;
 	}
-	ask->len = hr_vm_explain(vm, hr_clock_wall_ms(), ask->text, EXPLAIN_CAP);
+	t = (struct hr_trace){.buf = ask->text, .cap = EXPLAIN_CAP};
+	hr_host_rules_say(&w->conf.rules, host->rules, &t);
+	ask->len = t.len +
+		   hr_vm_explain(vm, hr_clock_wall_ms(), ask->text + t.len, EXPLAIN_CAP - t.len);
 	if (ask->len >= EXPLAIN_CAP)
 		ask->len = EXPLAIN_CAP - 1;
 }
@@ -182,7 +188,7 @@ void hr_ask_run(struct hr_writer *w, struct hr_ask *ask)
 	}
 	vm = host->cold.is ? hr_turn_peek(w, host) : hr_writer_vm(w, host);
 	if (ask->work.kind == HR_WORK_EXPLAIN)
-		explain(vm, ask);
+		explain(w, host, vm, ask);
 	else if (ask->work.kind == HR_WORK_ANSWER)
 		ask->view = vm ? hr_writer_view(w, host, vm, true) : NULL;
 	else

@@ -84,6 +84,7 @@ static void writer_conf(const struct hr_collector_config *c, struct hr_writer_co
 		.reserve_bytes = c->reserve_bytes,
 		.state_dir = c->database[0] ? NULL : c->state}; /* whose disk it is */
 	hr_collector_config_model(c, &w->model);
+	w->rules = hr_collector_config_rules(c);
 }
 
 static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_CONF_ERR_LEN])
@@ -105,7 +106,8 @@ static bool serve_conf(struct program *p, struct hr_serve_conf *s, char err[HR_C
 		.address = c->tls_address,
 		.admin = p->admin,
 		.sizes = &p->sizes,
-		.target = c->k_target,
+		.target = c->model.k_target,
+		.rules = hr_collector_config_rules(c),
 		.page_dir = c->page,
 		.plots_dir = c->plots};
 	s->n_listen = hr_collector_listen(c->listen, s->listen, err);

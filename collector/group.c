@@ -187,6 +187,7 @@ static struct hr_host *host_of(struct hr_writer *w, struct hr_post *p)
 	}
 	/* until it tells its name, its id is one */
 	hr_host_id_print(host->id, host->name);
+	hr_writer_know(w, host);
 	return host;
 }
 

@@ -74,23 +74,24 @@ struct hr_host {
 	bool in_orders;
 	uint8_t id[HR_HOST_ID_LEN];
 	char name[HR_NAME_LEN];
-	bool is_stored;       /* its row in the store is as here */
-	bool in_group;        /* has touched boots in the open transaction */
+	bool is_stored; /* its row in the store is as here */
+	bool in_group;  /* has touched boots in the open transaction */
+	bool has_state; /* recovery: the model came from a saved state */
+	bool answer_due;
 	struct hr_boot *boot; /* in order of ord */
 	uint32_t n_boots, cap_boots;
 	uint32_t last_ord;
-	struct hr_vm *vm;  /* NULL: none yet, or cold */
 	uint32_t vm_bytes; /* counted in the writer's hot_bytes */
+	struct hr_vm *vm;  /* NULL: none yet, or cold */
+	uint64_t rules;    /* sections [host "PATTERN"] that name it (core/host_rules.h) */
 	struct hr_cold cold;
-	bool has_state;                 /* recovery: the model came from a saved state */
 	uint64_t upto;                  /* every n <= upto is in the model */
 	uint64_t unsaved_n;             /* smallest n that is not in the saved state; 0: none */
 	uint64_t saved_ns, answered_ns; /* monotonic */
-	bool answer_due;
-	struct hr_host *next_due; /* behind it in the writer's queue */
-	uint64_t heard_ms;        /* last new window */
-	uint64_t clone_ms;        /* last evidence of a second machine with this id; 0 none */
-	struct hr_view *view;     /* latest answer; snapshot.h */
+	struct hr_host *next_due;       /* behind it in the writer's queue */
+	uint64_t heard_ms;              /* last new window */
+	uint64_t clone_ms;              /* last evidence of a second machine with this id; 0 none */
+	struct hr_view *view;           /* latest answer; snapshot.h */
 };
 
 struct hr_hosts {

@@ -12,12 +12,13 @@
 #define DEFAULT_CONFIG "/etc/headroom/collector.conf"
 
 static const char usage[] =
-	"usage: headroom-collector [--config FILE] [--check-config | --print-config | "
-	"--check-store]\n"
+	"usage: headroom-collector [--config FILE] [--check-config | --print-config [--host NAME] "
+	"| --check-store]\n"
 	"Receives summaries from agents, stores them and answers over HTTP.\n\n"
 	"  --config FILE    read FILE and FILE.d/*.conf (" DEFAULT_CONFIG ")\n"
 	"  --check-config   say whether the configuration is valid, exit 0 or 1\n"
 	"  --print-config   print it as it is in effect, each value with its origin\n"
+	"  --host NAME      print it as this host is judged, by [host \"PATTERN\"] too\n"
 	"  --check-store    read all of the database and check that nothing is missing,\n"
 	"                   exit 0 or 1; also beside a running collector\n"
 	"  --help           this text\n"
@@ -30,6 +31,14 @@ static bool check(const void *conf, char err[HR_CONF_ERR_LEN])
 	const struct hr_collector_config *c = conf;
 
 	return hr_collector_listen(c->listen, listen, err) > 0 && hr_remote_conf_check(c, err);
+}
+
+/* What this host is judged with stands in [model]. */
+static void narrow(void *conf, struct hr_conf_origin *origin, const char *name)
+{
+	const struct hr_host_rules rules = hr_collector_config_rules(conf);
+
+	hr_conf_over_fold(rules.table, hr_host_rules_of(&rules, name), conf, origin);
 }
 
 static int check_store(const struct hr_collector_config *c)
@@ -56,6 +65,8 @@ int main(int argc, char **argv)
 		.user = "headroom",
 		.usage = usage,
 		.action = "check-store",
+		.extra = "host",
+		.narrow = narrow,
 		.table = hr_collector_config_table(),
 		.check = check,
 		.config = DEFAULT_CONFIG};

@@ -106,7 +106,7 @@ static int take_state(void *arg, const struct hr_store_state *s)
 	struct hr_writer *w = arg;
 	struct hr_host *host = hr_hosts_by_no(&w->hosts, s->host_no);
 	bool out_of_memory = false;
-	struct hr_vm *vm = host ? hr_writer_state_vm(w, s, &out_of_memory) : NULL;
+	struct hr_vm *vm = host ? hr_writer_state_vm(w, host, s, &out_of_memory) : NULL;
 
 	if (out_of_memory)
 		return no_memory(w->peers);
@@ -265,6 +265,7 @@ static int enter(struct hr_writer *w, const struct hr_store_claim *c)
 	if (!host)
 		return HR_STORE_FULL;
 	hr_host_id_print(host->id, host->name); /* until it tells its name */
+	hr_writer_know(w, host);
 	return 0;
 }
 

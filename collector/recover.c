@@ -61,6 +61,7 @@ static int load_host(void *arg, const struct hr_store_host *h)
 	if (!host)
 		return no_memory(l);
 	memcpy(host->name, h->name, sizeof(host->name));
+	hr_writer_know(l->w, host);
 	host->is_stored = true;
 	return 0;
 }
@@ -95,7 +96,7 @@ static int load_state(void *arg, const struct hr_store_state *s)
 
 	if (!host)
 		return 0;
-	host->vm = hr_writer_state_vm(l->w, s, &l->out_of_memory);
+	host->vm = hr_writer_state_vm(l->w, host, s, &l->out_of_memory);
 	if (l->out_of_memory)
 		return no_memory(l); /* rebuilt it would lack all that expired */
 	host->has_state = true;      /* one was there; without vm it is rebuilt */

@@ -67,11 +67,19 @@ static const struct hr_refusal *not_one(enum hr_find f)
 	return f == HR_FIND_NONE ? &none : &several;
 }
 
+static double target_of(const struct hr_serve_conf *conf, const char *host)
+{
+	struct hr_model_conf c = {.k_target = conf->target};
+
+	hr_host_rules_apply(&conf->rules, hr_host_rules_of(&conf->rules, host), &c);
+	return c.k_target;
+}
+
 static char *answer_text(const struct hr_serve_conf *conf, const struct hr_view *view, bool sizes)
 {
 	struct hr_answer *a = hr_view_answer(view);
 	char *text = !a      ? NULL
-		     : sizes ? hr_ladder_document(a, conf->sizes, conf->target)
+		     : sizes ? hr_ladder_document(a, conf->sizes, target_of(conf, a->host))
 			     : hr_answer_json(a, false);
 
 	free(a);

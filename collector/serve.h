@@ -33,8 +33,9 @@ struct hr_serve_conf {
 	const char *admin;      /* path of the admin's socket; NULL or "": none */
 	const struct hr_catalogue *sizes; /* outlives the server; NULL: no sizes are known */
 	double target;                    /* the headroom wanted */
-	const char *page_dir;             /* files of GET /; outlives the server */
-	const char *plots_dir;            /* dygraph.min.js and .css; likewise */
+	struct hr_host_rules rules; /* of single hosts; what it points to outlives the server */
+	const char *page_dir;       /* files of GET /; outlives the server */
+	const char *plots_dir;      /* dygraph.min.js and .css; likewise */
 };
 
 struct hr_serve;

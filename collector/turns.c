@@ -105,10 +105,9 @@ static uint64_t first_bin(const struct turn *t)
 static int take_state(void *arg, const struct hr_store_state *s)
 {
 	struct turn *t = arg;
-
 	struct hr_writer *w = t->w;
 
-	t->vm = hr_writer_state_vm(w, s, &t->no_memory);
+	t->vm = hr_writer_state_vm(w, t->host, s, &t->no_memory);
 	if (t->no_memory)
 		return 1; /* the state is as good as it was: tried again */
 	t->lost = !t->vm;
@@ -276,6 +275,7 @@ static void turn_done(struct turn *t)
 /* t->vm: the model with all that waits.  Not 0: it could not be had, t->vm is NULL. */
 static int turn_load(struct hr_writer *w, struct hr_host *host, struct turn *t)
 {
+	struct hr_model_conf c;
 	int r;
 
 	*t = (struct turn){.w = w, .host = host};
@@ -284,7 +284,7 @@ static int turn_load(struct hr_writer *w, struct hr_host *host, struct turn *t)
 	if (r == 0)
 		r = read_waiting(t);
 	if (r == 0 && !t->vm)
-		t->vm = hr_vm_new(&w->conf.model);
+		t->vm = hr_vm_new(hr_writer_model(w, host, &c));
 	if (t->no_memory || r != 0) {
 		hr_vm_free(t->vm);
 		t->vm = NULL;
@@ -401,7 +401,8 @@ static int take(struct batch *b, struct hr_host *host, bool *ret_none)
 	*to = (struct taken){.host = host,
 		.vm = vm,
 		.view = hr_writer_view(w, host, vm, has_room(w, hr_vm_bytes(vm)))};
-	to->calm = to->view ? hr_turn_calm(w, w->answer, hr_vm_worst(vm)) : HR_CALM_NOT;
+	to->calm = to->view ? hr_turn_calm(w, hr_vm_target(vm), w->answer, hr_vm_worst(vm))
+			    : HR_CALM_NOT;
 	b->n++;
 	return put_one(w, to, len);
 }

@@ -96,9 +96,10 @@ static bool near(const struct hr_opt *v, double threshold, double far)
  * What the alerts, and the verdict of its kind, will not be changed by more of the same.  @worst:
  * the least headroom of a minute of this turn.
  */
-uint8_t hr_turn_calm(const struct hr_writer *w, const struct hr_answer *a, double worst)
+uint8_t hr_turn_calm(
+	const struct hr_writer *w, double target, const struct hr_answer *a, double worst)
 {
-	double limit = w->conf.model.k_target, low = w->conf.alert_at_least;
+	double limit = target, low = w->conf.alert_at_least;
 	const struct hr_opt *k = &a->headroom.at_least;
 
 	if (a->days_left.has && w->conf.alert_days > 0 &&

@@ -74,6 +74,7 @@ void hr_writer_rename(struct hr_writer *w, struct hr_host *host, const char *nam
 	if (strcmp(host->name, name) == 0)
 		return;
 	(void)snprintf(host->name, sizeof(host->name), "%s", name);
+	hr_writer_know(w, host);
 	if (!host->view)
 		return; /* its first answer comes anyhow */
 	hr_writer_answer_soon(w, host);

@@ -21,18 +21,43 @@
 
 struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host)
 {
+	struct hr_model_conf c;
+
 	if (!host->vm)
-		host->vm = hr_vm_new(&w->conf.model);
+		host->vm = hr_vm_new(hr_writer_model(w, host, &c));
 	return host->vm;
 }
 
-struct hr_vm *hr_writer_state_vm(
-	const struct hr_writer *w, const struct hr_store_state *s, bool *ret_no_memory)
+const struct hr_model_conf *hr_writer_model(
+	const struct hr_writer *w, const struct hr_host *host, struct hr_model_conf *room)
+{
+	if (!host->rules)
+		return &w->conf.model;
+	*room = w->conf.model;
+	hr_host_rules_apply(&w->conf.rules, host->rules, room);
+	return room;
+}
+
+void hr_writer_know(const struct hr_writer *w, struct hr_host *host)
+{
+	uint64_t rules = hr_host_rules_of(&w->conf.rules, host->name);
+	struct hr_model_conf c;
+
+	if (rules == host->rules)
+		return;
+	host->rules = rules;
+	if (host->vm)
+		hr_vm_reconfigure(host->vm, hr_writer_model(w, host, &c));
+}
+
+struct hr_vm *hr_writer_state_vm(const struct hr_writer *w, const struct hr_host *host,
+	const struct hr_store_state *s, bool *ret_no_memory)
 {
 	size_t part = hr_part_len(s->bytes, s->len);
+	struct hr_model_conf c;
 
-	return hr_vm_decode(&w->conf.model, (const unsigned char *)s->bytes + part, s->len - part,
-		ret_no_memory);
+	return hr_vm_decode(hr_writer_model(w, host, &c), (const unsigned char *)s->bytes + part,
+		s->len - part, ret_no_memory);
 }
 
 bool hr_writer_feed_facts(
@@ -202,10 +227,12 @@ static bool next_work(struct hr_writer *w, struct hr_work **ret_list)
 	go_on = !w->stop || *ret_list;
 	if (w->has_new_conf) {
 		struct hr_model_conf model = w->conf.model;
+		struct hr_host_rules rules = w->conf.rules;
 		const char *dir = w->conf.state_dir;
 
 		take_conf(w, &w->new_conf);
 		w->conf.model = model;
+		w->conf.rules = rules;
 		w->conf.state_dir = dir;
 		w->has_new_conf = false;
 	}

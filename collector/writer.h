@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "collector/core/vm.h"
+#include "collector/core/host_rules.h"
 #include "collector/counters.h"
 #include "collector/snapshot.h"
 #include "collector/store.h"
@@ -27,6 +27,8 @@ enum hr_writer_state {
 
 struct hr_writer_conf {
 	struct hr_model_conf model;
+	struct hr_host_rules
+		rules; /* of single hosts, over it; what it points to outlives the writer */
 	uint32_t max_hosts;
 	uint32_t backlog; /* told to agents */
 	uint64_t group_ns, period_ns;
@@ -56,5 +58,5 @@ void hr_writer_close(struct hr_writer *w); /* after stop, or instead of start; N
 
 void hr_writer_submit(struct hr_writer *w, struct hr_work *work);
 enum hr_writer_state hr_writer_state(const struct hr_writer *w);
-/* What a reload may change: all but max_hosts, model and state_dir. */
+/* What a reload may change: all but max_hosts, model, rules and state_dir. */
 void hr_writer_reconfigure(struct hr_writer *w, const struct hr_writer_conf *conf);

@@ -130,8 +130,13 @@ bool hr_writer_feed(struct hr_writer *w, struct hr_host *host, const struct hr_s
 bool hr_writer_feed_facts(
 	struct hr_writer *w, struct hr_host *host, const void *facts, size_t len, uint64_t at_ms);
 /* The model of a saved state, as hr_vm_decode() has it, whether or not a part stands before it. */
-struct hr_vm *hr_writer_state_vm(
-	const struct hr_writer *w, const struct hr_store_state *s, bool *ret_no_memory);
+struct hr_vm *hr_writer_state_vm(const struct hr_writer *w, const struct hr_host *host,
+	const struct hr_store_state *s, bool *ret_no_memory);
+/* @host has a name, or another one: which sections [host "PATTERN"] are its own. */
+void hr_writer_know(const struct hr_writer *w, struct hr_host *host);
+/* The constants that @host is judged with, in *room if they are its own. */
+const struct hr_model_conf *hr_writer_model(
+	const struct hr_writer *w, const struct hr_host *host, struct hr_model_conf *room);
 /* The host's model, made when there is none; NULL: out of memory. */
 struct hr_vm *hr_writer_vm(struct hr_writer *w, struct hr_host *host);
 
@@ -157,8 +162,10 @@ struct hr_vm *hr_turn_peek(struct hr_writer *w, struct hr_host *host);
 bool hr_turn_is_due(const struct hr_writer *w, uint32_t place, uint64_t now);
 /* The longest that a window waits for a turn, but for a writer that is behind; 0: none does. */
 uint64_t hr_turn_longest_ns(const struct hr_writer *w);
-/* What a turn that ended in @a found; @worst: the least headroom of one of its minutes. */
-uint8_t hr_turn_calm(const struct hr_writer *w, const struct hr_answer *a, double worst);
+/* What a turn that ended in @a found; @worst: the least headroom of one of its minutes; @target:
+ * its host's. */
+uint8_t hr_turn_calm(
+	const struct hr_writer *w, double target, const struct hr_answer *a, double worst);
 /* A host that was @was, after that turn. */
 struct hr_cold hr_turn_settled(const struct hr_cold *was, uint8_t calm, uint64_t now);
 /* Turns of hosts that are due, for a slice of time. */

@@ -18,17 +18,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/num.h"
+#include "proto/conf_value.h"
 #include "proto/text.h"
-#include "proto/units.h"
 
-#define LINE_LEN_MAX 197 /* INI_MAX_LINE 200: "must be 3 more than the longest line" (ini.h) */
-
-union value {
-	uint64_t u64;
-	double f64;
-	bool b;
-};
+#define SECTION_LEN_MAX 49  /* MAX_SECTION 50 of libinih */
+#define LINE_LEN_MAX    197 /* INI_MAX_LINE 200: "must be 3 more than the longest line" (ini.h) */
 
 struct parse {
 	const struct hr_conf_table *t;
@@ -39,6 +33,9 @@ struct parse {
 	char *conf;
 	struct hr_conf_origin *origin;
 	unsigned seen[HR_CONF_KEYS_MAX]; /* line of the key's value; 0 = none yet */
+	uint64_t n_over; /* overriding sections so far, those of earlier files too */
+	char pattern[HR_CONF_PATTERN_LEN]; /* of the last one */
+	unsigned seen_over[HR_CONF_OVER_KEYS];
 	bool failed;
 	char *err; /* the first message only: libinih goes on after an error */
 };
@@ -59,176 +56,6 @@ __attribute__((format(printf, 2, 3))) static int fail(struct parse *p, const cha
 	}
 	hr_text_clean(p->err, p->err, HR_CONF_ERR_LEN); /* it quotes the file */
 	return 0;                                       /* what libinih takes as an error */
-}
-
-/* --- values --- */
-
-static uint64_t u64_of(double d)
-{
-	if (!(d > 0)) /* also the least of a signed real, which is no number of this kind */
-		return 0;
-	return d >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)d;
-}
-
-static bool parse_bool(const char *s, bool *ret)
-{
-	static const char *const yes[] = {"yes", "true", "on", "1"};
-	static const char *const no[] = {"no", "false", "off", "0"};
-
-	for (unsigned i = 0; i < 4; i++) {
-		if (strcmp(s, yes[i]) == 0 || strcmp(s, no[i]) == 0) {
-			*ret = strcmp(s, yes[i]) == 0;
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * " #" is refused: it is meant as a comment, and libinih knows only " ;" as one.  So is "=;x",
- * which is a value without the space that makes it a comment, and would be printed with one.
- */
-static bool text_ok(const struct hr_conf_key *k, const char *s)
-{
-	size_t len = strlen(s);
-
-	return len < k->size && hr_text_ok(s, len) && !strstr(s, " #") && s[0] != ';';
-}
-
-static bool parse_value(const struct hr_conf_key *k, const char *s, union value *ret)
-{
-	switch (k->type) {
-	case HR_CONF_U64:
-		return hr_num_u64(s, u64_of(k->min), u64_of(k->max), &ret->u64);
-	case HR_CONF_DURATION:
-		return hr_num_duration(s, u64_of(k->min), u64_of(k->max), &ret->u64);
-	case HR_CONF_BYTES:
-		return hr_num_bytes(s, u64_of(k->min), u64_of(k->max), &ret->u64);
-	case HR_CONF_F64:
-		return hr_num_f64(s, k->min, k->max, &ret->f64);
-	case HR_CONF_RATIO:
-		return hr_num_ratio(s, k->min, k->max, &ret->f64);
-	case HR_CONF_BOOL:
-		return parse_bool(s, &ret->b);
-	case HR_CONF_TEXT:
-	case HR_CONF_FILE:
-		return text_ok(k, s);
-	}
-	return false;
-}
-
-static void store_value(
-	const struct hr_conf_key *k, const char *s, const union value *v, char *conf)
-{
-	char *to = conf + k->offset;
-
-	switch (k->type) {
-	case HR_CONF_U64:
-	case HR_CONF_DURATION:
-	case HR_CONF_BYTES:
-		memcpy(to, &v->u64, sizeof(v->u64));
-		break;
-	case HR_CONF_F64:
-	case HR_CONF_RATIO:
-		memcpy(to, &v->f64, sizeof(v->f64));
-		break;
-	case HR_CONF_BOOL:
-		memcpy(to, &v->b, sizeof(v->b));
-		break;
-	case HR_CONF_TEXT:
-	case HR_CONF_FILE:
-		memset(to, 0, k->size);
-		memcpy(to, s, strlen(s) + 1);
-		break;
-	}
-}
-
-/* --- values as text --- */
-
-static size_t print_scaled(
-	uint64_t v, const uint64_t *factors, const char *const *names, char *buf, size_t cap)
-{
-	unsigned i = 0;
-
-	while (factors[i] > 1 && (v == 0 || v % factors[i] != 0))
-		i++;
-	return (size_t)snprintf(buf, cap, "%llu%s", (unsigned long long)(v / factors[i]), names[i]);
-}
-
-/* The shortest decimal that reads back as the same number. */
-static size_t print_f64(double v, char *buf, size_t cap)
-{
-	double back;
-	int n = 0;
-
-	for (int digits = 1; digits <= 17; digits++) {
-		n = snprintf(buf, cap, "%.*g", digits, v);
-		if (hr_num_f64(buf, v, v, &back))
-			break;
-	}
-	return (size_t)n;
-}
-
-static size_t print_value(const struct hr_conf_key *k, const char *from, char *buf, size_t cap)
-{
-	static const uint64_t ns[] = {86400 * HR_NS_PER_S, 3600 * HR_NS_PER_S, 60 * HR_NS_PER_S,
-		HR_NS_PER_S, HR_NS_PER_MS, HR_NS_PER_US, 1};
-	static const char *const ns_name[] = {"d", "h", "m", "s", "ms", "us", "ns"};
-	static const uint64_t bytes[] = {1ULL << 40, 1ULL << 30, 1ULL << 20, 1ULL << 10, 1};
-	static const char *const bytes_name[] = {"T", "G", "M", "K", ""};
-	union value v = {0};
-
-	switch (k->type) {
-	case HR_CONF_U64:
-		memcpy(&v.u64, from, sizeof(v.u64));
-		return (size_t)snprintf(buf, cap, "%llu", (unsigned long long)v.u64);
-	case HR_CONF_DURATION:
-		memcpy(&v.u64, from, sizeof(v.u64));
-		return print_scaled(v.u64, ns, ns_name, buf, cap);
-	case HR_CONF_BYTES:
-		memcpy(&v.u64, from, sizeof(v.u64));
-		return print_scaled(v.u64, bytes, bytes_name, buf, cap);
-	case HR_CONF_F64:
-	case HR_CONF_RATIO:
-		memcpy(&v.f64, from, sizeof(v.f64));
-		return print_f64(v.f64, buf, cap);
-	case HR_CONF_BOOL:
-		memcpy(&v.b, from, sizeof(v.b));
-		return (size_t)snprintf(buf, cap, "%s", v.b ? "yes" : "no");
-	case HR_CONF_TEXT:
-	case HR_CONF_FILE:
-		return (size_t)snprintf(buf, cap, "%s", from);
-	}
-	return 0;
-}
-
-/* "from 1s to 1d": a bound is told in the unit in which it would be written. */
-static void expected(const struct hr_conf_key *k, char *buf, size_t cap)
-{
-	static const char *const what[] = {
-		[HR_CONF_U64] = "a number",
-		[HR_CONF_F64] = "a number such as 1.5",
-		[HR_CONF_DURATION] = "a duration such as 500ms, 10s, 5m, 24h or 14d",
-		[HR_CONF_BYTES] = "a size such as 65536, 64K, 512M or 2G",
-		[HR_CONF_RATIO] = "a share such as 80% or 0.8",
-	};
-	uint64_t lo = u64_of(k->min), hi = u64_of(k->max);
-	bool is_real = k->type == HR_CONF_F64 || k->type == HR_CONF_RATIO;
-	char min[32], max[32];
-
-	if (k->type == HR_CONF_BOOL) {
-		snprintf(buf, cap, "yes or no");
-		return;
-	}
-	if (k->type == HR_CONF_TEXT || k->type == HR_CONF_FILE) {
-		snprintf(buf, cap,
-			"at most %zu bytes of printable text without ' #' and no ';' in front",
-			k->size - 1);
-		return;
-	}
-	print_value(k, is_real ? (const char *)&k->min : (const char *)&lo, min, sizeof(min));
-	print_value(k, is_real ? (const char *)&k->max : (const char *)&hi, max, sizeof(max));
-	snprintf(buf, cap, "%s, from %s to %s", what[k->type], min, max);
 }
 
 /* --- a file --- */
@@ -279,6 +106,11 @@ static char *read_line(char *buf, int cap, void *user)
 			(int)len, line);
 		return NULL;
 	}
+	if (len > 0 && *line == '[' && strcspn(line + 1, "]") > SECTION_LEN_MAX) {
+		fail(p, "the name of the section has %zu bytes, at most %d were expected",
+			strcspn(line + 1, "]"), SECTION_LEN_MAX);
+		return NULL;
+	}
 	memcpy(buf, line, len);
 	buf[len] = '\n';
 	buf[len + 1] = '\0';
@@ -303,7 +135,23 @@ static size_t find_key(const struct hr_conf_table *t, const char *section, const
 	return i;
 }
 
-static int unknown(struct parse *p, const char *section, const char *key)
+static int unknown_section(struct parse *p, const char *section)
+{
+	const struct hr_conf_over *o = p->t->over;
+	char list[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < p->t->n && len < sizeof(list); i++)
+		if (i == 0 || strcmp(p->t->keys[i].section, p->t->keys[i - 1].section) != 0)
+			len += (size_t)snprintf(
+				list + len, sizeof(list) - len, " [%s]", p->t->keys[i].section);
+	if (o && len < sizeof(list))
+		(void)snprintf(list + len, sizeof(list) - len, " [%s \"PATTERN\"]", o->section);
+	return fail(p, "unknown section [%s], expected one of%s", section, list);
+}
+
+/* @of: the section that has the keys that may stand in @section. */
+static int unknown(struct parse *p, const char *section, const char *of, const char *key)
 {
 	char list[256] = "";
 	size_t len = 0;
@@ -311,18 +159,172 @@ static int unknown(struct parse *p, const char *section, const char *key)
 	if (*section == '\0')
 		return fail(
 			p, "key '%s' stands before any section, [section] was expected first", key);
-	if (!has_section(p->t, section)) {
-		for (size_t i = 0; i < p->t->n && len < sizeof(list); i++)
-			if (i == 0 || strcmp(p->t->keys[i].section, p->t->keys[i - 1].section) != 0)
-				len += (size_t)snprintf(list + len, sizeof(list) - len, " [%s]",
-					p->t->keys[i].section);
-		return fail(p, "unknown section [%s], expected one of%s", section, list);
-	}
+	if (!has_section(p->t, of))
+		return unknown_section(p, section);
 	for (size_t i = 0; i < p->t->n && len < sizeof(list); i++)
-		if (strcmp(p->t->keys[i].section, section) == 0)
+		if (strcmp(p->t->keys[i].section, of) == 0)
 			len += (size_t)snprintf(
 				list + len, sizeof(list) - len, " %s", p->t->keys[i].key);
 	return fail(p, "unknown key '%s' in [%s], expected one of%s", key, section, list);
+}
+
+/* The value of a key, which was not given before; @ret. */
+static bool on_text(struct parse *p, const struct hr_conf_key *k, const char *text, unsigned *seen,
+	union hr_conf_number *ret)
+{
+	char want[160];
+
+	if (*seen) {
+		fail(p, "a second value for '%s', one was expected (line %u has it)", k->key,
+			*seen);
+		return false;
+	}
+	if (!hr_conf_read(k, text, ret)) {
+		hr_conf_expected(k, want, sizeof(want));
+		fail(p, "%s = '%s' is wrong, %s was expected", k->key, text, want);
+		return false;
+	}
+	*seen = p->line;
+	return true;
+}
+
+/* --- sections that override --- */
+
+static struct hr_conf_over_head *over_at(const struct hr_conf_over *o, void *conf, uint64_t i)
+{
+	return (void *)((char *)conf + o->at + i * o->stride);
+}
+
+static uint64_t over_n(const struct hr_conf_table *t, const void *conf)
+{
+	uint64_t n = 0;
+
+	if (t->over)
+		memcpy(&n, (const char *)conf + t->over->n_at, sizeof(n));
+	return n;
+}
+
+static bool is_over(const struct hr_conf_over *o, const char *section)
+{
+	size_t n = o ? strlen(o->section) : 0;
+
+	return o && strncmp(section, o->section, n) == 0 &&
+	       (section[n] == ' ' || section[n] == '"' || section[n] == '\0');
+}
+
+/* PATTERN of 'host "PATTERN"'. */
+static bool read_pattern(
+	const struct hr_conf_over *o, const char *section, char ret[HR_CONF_PATTERN_LEN])
+{
+	size_t n = strlen(o->section), len = strlen(section);
+	const char *from = section + n + 2;
+
+	if (len < n + 4 || section[n] != ' ' || section[n + 1] != '"' || section[len - 1] != '"')
+		return false;
+	len -= n + 3;
+	if (len >= HR_CONF_PATTERN_LEN || memchr(from, '"', len) || !hr_text_ok(from, len) ||
+		strspn(from, ", ") >= len)
+		return false;
+	memcpy(ret, from, len);
+	ret[len] = '\0';
+	return true;
+}
+
+/* One that follows one of the same pattern, as of the file before, goes on with it. */
+static bool enter_over(struct parse *p, const char *section)
+{
+	const struct hr_conf_over *o = p->t->over;
+	char pattern[HR_CONF_PATTERN_LEN] = "";
+
+	if (!read_pattern(o, section, pattern)) {
+		fail(p, "[%s] names none, [%s \"PATTERN\"] was expected, such as [%s \"db-*\"]",
+			section, o->section, o->section);
+		return false;
+	}
+	if (strcmp(pattern, p->pattern) == 0)
+		return true;
+	if (p->n_over == HR_CONF_OVER_MAX) {
+		fail(p, "[%s] is one too many, at most %d of them were expected", section,
+			HR_CONF_OVER_MAX);
+		return false;
+	}
+	p->n_over++;
+	memcpy(p->pattern, pattern, sizeof(pattern));
+	memset(p->seen_over, 0, sizeof(p->seen_over));
+	return true;
+}
+
+static void store_over(
+	struct parse *p, const struct hr_conf_key *k, unsigned bit, const union hr_conf_number *v)
+{
+	const struct hr_conf_over *o = p->t->over;
+	uint64_t i = p->n_over - 1;
+	struct hr_conf_over_head *head = over_at(o, p->conf, i);
+	char *values = (char *)head + o->stride - o->size;
+
+	memcpy(p->conf + o->n_at, &p->n_over, sizeof(p->n_over));
+	memcpy(head->pattern, p->pattern, sizeof(head->pattern));
+	head->set |= 1ULL << bit;
+	hr_conf_store(k, "", v, values + (k->offset - o->from));
+	if (!p->origin)
+		return;
+	(void)snprintf(p->origin->over[i].file, sizeof(p->origin->over[i].file), "%s", p->name);
+	p->origin->over[i].line[bit] = p->line;
+}
+
+static int on_over(struct parse *p, const char *section, const char *key, const char *text)
+{
+	const struct hr_conf_over *o = p->t->over;
+	size_t i = find_key(p->t, o->of, key);
+	union hr_conf_number v = {0};
+	unsigned bit;
+
+	if (!enter_over(p, section))
+		return 0;
+	if (i == p->t->n)
+		return unknown(p, section, o->of, key);
+	bit = (unsigned)((p->t->keys[i].offset - o->from) / 8);
+	assert(bit < HR_CONF_OVER_KEYS && o->size <= 8 * HR_CONF_OVER_KEYS);
+	if (!on_text(p, &p->t->keys[i], text, &p->seen_over[bit], &v))
+		return 0;
+	if (p->store)
+		store_over(p, &p->t->keys[i], bit, &v);
+	return 1;
+}
+
+void hr_conf_over_apply(
+	const struct hr_conf_table *t, const struct hr_conf_over_head *head, void *to)
+{
+	const struct hr_conf_over *o = t->over;
+	const char *values = (const char *)head + o->stride - o->size;
+
+	for (size_t at = 0; at < o->size; at += 8)
+		if (head->set >> (at / 8) & 1)
+			memcpy((char *)to + at, values + at, 8);
+}
+
+void hr_conf_over_fold(
+	const struct hr_conf_table *t, uint64_t of, void *conf, struct hr_conf_origin *origin)
+{
+	const struct hr_conf_over *o = t->over;
+	uint64_t n = over_n(t, conf), none = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		const struct hr_conf_over_head *head = over_at(o, conf, i);
+
+		if (!(of >> i & 1))
+			continue;
+		hr_conf_over_apply(t, head, (char *)conf + o->from);
+		for (size_t k = 0; k < t->n; k++) {
+			size_t bit = (t->keys[k].offset - o->from) / 8;
+
+			if (strcmp(t->keys[k].section, o->of) == 0 && head->set >> bit & 1)
+				(void)snprintf(origin->text[k], sizeof(origin->text[k]), "%s:%u",
+					origin->over[i].file, origin->over[i].line[bit]);
+		}
+	}
+	if (o)
+		memcpy((char *)conf + o->n_at, &none, sizeof(none));
 }
 
 static int on_value(void *user, const char *section, const char *key, const char *text)
@@ -330,24 +332,19 @@ static int on_value(void *user, const char *section, const char *key, const char
 	struct parse *p = user;
 	size_t i = find_key(p->t, section, key);
 	const struct hr_conf_key *k = &p->t->keys[i];
-	union value v = {0};
-	char want[160];
+	union hr_conf_number v = {0};
 
 	if (p->failed)
 		return 0;
+	if (is_over(p->t->over, section))
+		return on_over(p, section, key, text);
 	if (i == p->t->n)
-		return unknown(p, section, key);
-	if (p->seen[i])
-		return fail(p, "a second value for '%s', one was expected (line %u has it)", key,
-			p->seen[i]);
-	if (!parse_value(k, text, &v)) {
-		expected(k, want, sizeof(want));
-		return fail(p, "%s = '%s' is wrong, %s was expected", key, text, want);
-	}
-	p->seen[i] = p->line;
+		return unknown(p, section, section, key);
+	if (!on_text(p, k, text, &p->seen[i], &v))
+		return 0;
 	if (!p->store)
 		return 1;
-	store_value(k, text, &v, p->conf);
+	hr_conf_store(k, text, &v, p->conf + k->offset);
 	if (p->origin)
 		snprintf(p->origin->text[i], sizeof(p->origin->text[i]), "%s:%u", p->name, p->line);
 	return 1;
@@ -361,6 +358,12 @@ static bool pass(struct parse *p, const char *text, bool store)
 	p->line = 0;
 	p->store = store;
 	memset(p->seen, 0, sizeof(p->seen));
+	memset(p->seen_over, 0, sizeof(p->seen_over));
+	memset(p->pattern, 0, sizeof(p->pattern));
+	p->n_over = over_n(p->t, p->conf);
+	if (p->n_over > 0)
+		memcpy(p->pattern, over_at(p->t->over, p->conf, p->n_over - 1)->pattern,
+			sizeof(p->pattern));
 	r = ini_parse_stream(read_line, p, on_value, p);
 	if (r != 0 && !p->failed) { /* libinih's own refusal: it returns the line's number */
 		p->line = r > 0 ? (unsigned)r : p->line;
@@ -382,14 +385,20 @@ int hr_conf_parse(const struct hr_conf_table *t, const char *name, const char *t
 
 void hr_conf_defaults(const struct hr_conf_table *t, void *conf, struct hr_conf_origin *origin)
 {
+	const struct hr_conf_over *o = t->over;
+
 	assert(t->n <= HR_CONF_KEYS_MAX);
+	if (o) {
+		memset((char *)conf + o->n_at, 0, sizeof(uint64_t));
+		memset((char *)conf + o->at, 0, HR_CONF_OVER_MAX * o->stride);
+	}
 	for (size_t i = 0; i < t->n; i++) {
-		union value v = {0};
-		bool ok = parse_value(&t->keys[i], t->keys[i].def, &v);
+		union hr_conf_number v = {0};
+		bool ok = hr_conf_read(&t->keys[i], t->keys[i].def, &v);
 
 		assert(ok);
 		(void)ok;
-		store_value(&t->keys[i], t->keys[i].def, &v, conf);
+		hr_conf_store(&t->keys[i], t->keys[i].def, &v, (char *)conf + t->keys[i].offset);
 		if (origin)
 			snprintf(origin->text[i], sizeof(origin->text[i]), "default");
 	}
@@ -433,6 +442,33 @@ static void put_doc(struct out *o, const char *doc)
 	}
 }
 
+static void put_over(struct out *o, const struct hr_conf_table *t, const void *conf,
+	const struct hr_conf_origin *origin)
+{
+	uint64_t n = over_n(t, conf);
+	char value[256];
+
+	for (uint64_t i = 0; i < n; i++) {
+		const char *item = (const char *)conf + t->over->at + i * t->over->stride;
+		const struct hr_conf_over_head *head = (const void *)item;
+
+		put(o, "\n[%s \"%s\"]\n", t->over->section, head->pattern);
+		for (size_t k = 0; k < t->n; k++) {
+			size_t at = t->keys[k].offset - t->over->from;
+
+			if (strcmp(t->keys[k].section, t->over->of) != 0 ||
+				!(head->set >> (at / 8) & 1))
+				continue;
+			if (origin)
+				put(o, "# %s:%u\n", origin->over[i].file,
+					origin->over[i].line[at / 8]);
+			hr_conf_value(&t->keys[k], item + t->over->stride - t->over->size + at,
+				value, sizeof(value));
+			put(o, "%s = %s\n", t->keys[k].key, value);
+		}
+	}
+}
+
 size_t hr_conf_print(const struct hr_conf_table *t, const void *conf,
 	const struct hr_conf_origin *origin, bool with_docs, char *buf, size_t cap)
 {
@@ -450,8 +486,9 @@ size_t hr_conf_print(const struct hr_conf_table *t, const void *conf,
 		}
 		if (origin)
 			put(&o, "# %s\n", origin->text[i]);
-		print_value(k, (const char *)conf + k->offset, value, sizeof(value));
+		hr_conf_value(k, (const char *)conf + k->offset, value, sizeof(value));
 		put(&o, "%s = %s\n", k->key, value);
 	}
+	put_over(&o, t, conf, origin);
 	return o.len < o.cap ? o.len : 0;
 }

@@ -86,8 +86,9 @@ static const struct hr_conf_key keys[] = {
 		"met."),
 };
 
-static const struct hr_conf_table table = {
-	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct hr_agent_config)};
+static const struct hr_conf_table table = {.keys = keys,
+	.n = sizeof(keys) / sizeof(keys[0]),
+	.conf_size = sizeof(struct hr_agent_config)};
 _Static_assert(sizeof(keys) / sizeof(keys[0]) <= HR_CONF_KEYS_MAX, "origin text per key");
 
 const struct hr_conf_table *hr_agent_config_table(void)

@@ -25,11 +25,12 @@
 #include "proto/num.h"
 #include "proto/units.h"
 
-#define FOR_DEFAULT_NS (30 * HR_NS_PER_S)
-#define FOR_MIN_NS     (5 * HR_NS_PER_S) /* a shorter window holds too few bursts */
-#define FOR_MAX_NS     (24 * 3600 * HR_NS_PER_S)
-#define MEASURED_MIN_S 2.0 /* less of a short CMD says nothing about a load */
-#define EXPLAIN_BYTES  65536
+#define FOR_DEFAULT_NS  (30 * HR_NS_PER_S)
+#define FOR_MIN_NS      (5 * HR_NS_PER_S) /* a shorter window holds too few bursts */
+#define FOR_MAX_NS      (24 * 3600 * HR_NS_PER_S)
+#define MEASURED_MIN_S  2.0 /* less of a short CMD says nothing about a load */
+#define EXPLAIN_BYTES   65536
+#define CONSTANTS_BYTES 4096
 /*
  * All of it is judged as one minute, up to five: 1 % of the bursts of 60 s may be a handful, and
  * the smallest k of several such minutes is smaller by chance the longer one measures.
@@ -55,6 +56,7 @@ struct measure {
 	uint64_t threads_per_core; /* 0: as the hypervisor shows it */
 	char **command;            /* NULL: none */
 	struct hr_model_conf conf;
+	char constants[CONSTANTS_BYTES]; /* those that are not the shipped ones, for --explain */
 
 	struct hr_engine *engine;
 	struct hr_vm *vm;
@@ -304,7 +306,9 @@ static int print(const struct measure *m)
 	} else if (m->explain) {
 		static char steps[EXPLAIN_BYTES];
 
-		(void)hr_vm_explain(m->vm, a->at_ms, steps, sizeof(steps));
+		size_t n = (size_t)snprintf(steps, sizeof(steps), "%s", m->constants);
+
+		(void)hr_vm_explain(m->vm, a->at_ms, steps + n, sizeof(steps) - n);
 		hr_render_explain(a, steps, out);
 		status = hr_cli_print(m->cli, out->buf);
 	} else {
@@ -390,10 +394,13 @@ int hr_cmd_measure(const struct hr_cli *cli, int argc, char **argv)
 {
 	struct hr_cli mine = *cli;
 	struct measure m = {.cli = &mine, .include = "", .exclude = ""};
+	struct hr_trace said = {.buf = m.constants, .cap = sizeof(m.constants)};
+	struct hr_identity me = {.name = ""};
 	int r = parse(&m, argc, argv);
 
+	(void)hr_identity_read("", &me);
 	if (r == HR_EXIT_DONE)
-		r = hr_cli_model_conf(&mine, &m.conf);
+		r = hr_cli_model_conf(&mine, me.name, &m.conf, &said);
 	if (r != HR_EXIT_DONE)
 		return r;
 	m.conf.min_history_h = 0;

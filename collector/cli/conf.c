@@ -29,11 +29,14 @@ static bool is_agents(const char *path)
 	return agent && (!collector || agent < collector);
 }
 
-int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret)
+int hr_cli_model_conf(
+	const struct hr_cli *cli, const char *host, struct hr_model_conf *ret, struct hr_trace *t)
 {
 	const char *path = cli->config ? cli->config : HR_CLI_COLLECTOR_CONF;
 	struct hr_collector_config c;
+	struct hr_host_rules rules;
 	char err[HR_CONF_ERR_LEN];
+	uint64_t of;
 
 	hr_model_conf_default(ret);
 	if (cli->config && is_agents(path))
@@ -45,6 +48,10 @@ int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret)
 		    hr_collector_config_table(), path, cli->config != NULL, &c, NULL, err) < 0)
 		return hr_cli_fail(cli, "%s", err);
 	hr_collector_config_model(&c, ret);
+	rules = hr_collector_config_rules(&c);
+	of = host ? hr_host_rules_of(&rules, host) : 0;
+	hr_host_rules_apply(&rules, of, ret);
+	hr_host_rules_say(&rules, of, t);
 	return HR_EXIT_DONE;
 }
 

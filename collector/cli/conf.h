@@ -3,6 +3,7 @@
 #pragma once
 
 #include "collector/cli/cli.h"
+#include "collector/core/trace.h"
 #include "collector/core/vm.h"
 #include "proto/conf.h"
 
@@ -11,9 +12,11 @@
 
 /*
  * The model's rules from the collector's configuration (--config, else the usual place),
- * else defaults.  HR_EXIT_DONE, or a message and HR_EXIT_FAILED.
+ * else defaults.  Those of @host, if it is named there; NULL: of no one.  @t: says what is not a
+ * default; NULL: nothing is said.  HR_EXIT_DONE, or a message and HR_EXIT_FAILED.
  */
-int hr_cli_model_conf(const struct hr_cli *cli, struct hr_model_conf *ret);
+int hr_cli_model_conf(
+	const struct hr_cli *cli, const char *host, struct hr_model_conf *ret, struct hr_trace *t);
 
 struct hr_cli_target {
 	char url[300];     /* "http://127.0.0.1:7867", no slash at the end */

@@ -34,13 +34,8 @@ static int load(struct hr_size_ask *q)
 {
 	const char *path = q->cli.config ? q->cli.config : HR_CLI_COLLECTOR_CONF;
 	struct hr_collector_config c;
-	struct hr_model_conf model;
 	char err[HR_SIZES_ERR_LEN];
-	int r = hr_cli_model_conf(&q->cli, &model);
 
-	if (r != HR_EXIT_DONE)
-		return r;
-	q->target = model.k_target;
 	if (access(path, R_OK) != 0 ||
 		hr_conffile_load(hr_collector_config_table(), path, false, &c, NULL, err) < 0)
 		(void)hr_conffile_load(
@@ -62,6 +57,15 @@ static int load(struct hr_size_ask *q)
 	return HR_EXIT_DONE;
 }
 
+static int find_target(struct hr_size_ask *q)
+{
+	struct hr_model_conf model;
+	int r = hr_cli_model_conf(&q->cli, q->a->host, &model, NULL);
+
+	q->target = model.k_target;
+	return r;
+}
+
 int hr_size_ask(struct hr_size_ask *q, const char *host)
 {
 	int r = load(q);
@@ -69,6 +73,8 @@ int hr_size_ask(struct hr_size_ask *q, const char *host)
 
 	if (r == HR_EXIT_DONE)
 		r = hr_size_ask_other(q, host, &q->a);
+	if (r == HR_EXIT_DONE)
+		r = find_target(q);
 	if (r != HR_EXIT_DONE)
 		return r;
 	name = q->as ? q->as : q->a->size.name;

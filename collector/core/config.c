@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "proto/num.h"
-#include "proto/units.h"
 
 #define KEY(sec, name, t, field, lo, hi, dflt, text)                                               \
 	{                                                                                          \
@@ -116,23 +115,42 @@ static const struct hr_conf_key keys[] = {
 		"judged, and its headroom is by a quarter above the thresholds, or below that of "
 		"the alert already, whose end may come that late. Others have their turn as "
 		"always. It saves CPU time; 0: all have the same turns."),
-	KEY("model", "target", HR_CONF_F64, k_target, 1, 8, "1.3",
+	KEY("model", "target", HR_CONF_F64, model.k_target, 1, 8, "1.3",
 		"Factor by which the load must be able to grow for the answer yes."),
-	KEY("model", "late_share", HR_CONF_RATIO, eps, 0.0001, 0.5, "1%",
+	KEY("model", "late_share", HR_CONF_RATIO, model.eps, 0.0001, 0.5, "1%",
 		"Share of late work tolerated within a minute."),
-	KEY("model", "tight_share", HR_CONF_RATIO, q, 0.00001, 0.5, "0.5%",
+	KEY("model", "tight_share", HR_CONF_RATIO, model.q, 0.00001, 0.5, "0.5%",
 		"Share of minutes that may be tighter than the answer says."),
-	KEY("model", "lookback_days", HR_CONF_U64, lookback_days, 1, 90, "7",
+	KEY("model", "lookback_days", HR_CONF_U64, model.lookback_days, 1, 90, "7",
 		"Days an answer looks back: a week has every weekday's peak."),
-	KEY("model", "min_history", HR_CONF_DURATION, min_history_ns, 0, 7.8e15, "30h",
+	KEY("model", "min_history", HR_CONF_DURATION, model.min_history_ns, 0, 7.8e15, "30h",
 		"History below which the answer is unknown: a day's peak and some of the next."),
-	KEY("model", "wakeup", HR_CONF_DURATION, wakeup_ns, 0, 1e6, "80us",
+	KEY("model", "wakeup", HR_CONF_DURATION, model.wakeup_ns, 0, 1e6, "80us",
 		"CPU time of a wake-up beyond its job, at most, which goes as CPUs fill. 0: work "
 		"grows as the load does."),
-	KEY("model", "max_vcpus", HR_CONF_U64, max_vcpus, 0, 4096, "0",
+	KEY("model", "max_vcpus", HR_CONF_U64, model.max_vcpus, 0, 4096, "0",
 		"vCPUs of the largest size there is; 0: not told, then no VM is at its ceiling."),
-	KEY("model", "max_memory", HR_CONF_BYTES, max_mem_bytes, 0, 1.1e15, "0",
+	KEY("model", "max_memory", HR_CONF_BYTES, model.max_mem_bytes, 0, 1.1e15, "0",
 		"Memory of the largest size there is; 0: not told."),
+	KEY("model", "queue_low", HR_CONF_F64, model.m_lo, 1, 8, "1.25",
+		"Advanced. Error of what the virtual queue says, downwards: at_least is likely "
+		"divided by it."),
+	KEY("model", "queue_high", HR_CONF_F64, model.m_hi, 1, 8, "2.6",
+		"Advanced. The same upwards: at_most is likely times it."),
+	KEY("model", "replay_low", HR_CONF_F64, model.m2_lo, 1, 8, "1.1",
+		"Advanced. Error of what the replay of recorded bursts says, downwards, near "
+		"today's load."),
+	KEY("model", "replay_high", HR_CONF_F64, model.m2_hi, 1, 8, "1.7",
+		"Advanced. The same upwards."),
+	KEY("model", "steal_share", HR_CONF_RATIO, model.steal_bad, 0.001, 1, "5%",
+		"Share of the wanted CPU time that the hypervisor may withhold."),
+	KEY("model", "stall_share", HR_CONF_RATIO, model.stall_bad, 0.0001, 1, "1%",
+		"Share of time in which a task may wait for memory (PSI some): reads were 9 times "
+		"slower at 1.1 %."),
+	KEY("model", "throttled", HR_CONF_F64, model.throttled_bad, 0.001, 1000, "0.05",
+		"CPU seconds a second that cgroup quotas may withhold while CPUs are free."),
+	KEY("model", "drop_share", HR_CONF_RATIO, model.drop_bad, 0.0001, 1, "1%",
+		"Share of packets that an interface may drop, and of segments sent again."),
 	KEY("sizes", "catalogue", HR_CONF_TEXT, catalogue, 0, 0, "/usr/share/headroom/sizes.tsv",
 		"File of the sizes that providers sell. Without it answers name no sizes. Its own "
 		"comments say what the columns mean and where they come from."),
@@ -200,8 +218,20 @@ static const struct hr_conf_key keys[] = {
 		"A sample takes some 15 bytes: half an hour of 1000 hosts."),
 };
 
+static const struct hr_conf_over hosts = {.section = "host",
+	.of = "model",
+	.from = offsetof(struct hr_collector_config, model),
+	.size = sizeof(struct hr_model_keys),
+	.n_at = offsetof(struct hr_collector_config, n_hosts),
+	.at = offsetof(struct hr_collector_config, host),
+	.stride = sizeof(struct hr_host_keys)};
+
 static const struct hr_conf_table table = {
-	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct hr_collector_config)};
+	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct hr_collector_config), &hosts};
+_Static_assert(sizeof(struct hr_model_keys) / 8 <= HR_CONF_OVER_KEYS, "a bit per key");
+_Static_assert(sizeof(struct hr_host_keys) ==
+		       sizeof(struct hr_conf_over_head) + sizeof(struct hr_model_keys),
+	"the values stand at the end");
 _Static_assert(sizeof(keys) / sizeof(keys[0]) <= HR_CONF_KEYS_MAX, "origin text per key");
 
 const struct hr_conf_table *hr_collector_config_table(void)
@@ -212,14 +242,13 @@ const struct hr_conf_table *hr_collector_config_table(void)
 void hr_collector_config_model(const struct hr_collector_config *c, struct hr_model_conf *ret_conf)
 {
 	hr_model_conf_default(ret_conf);
-	ret_conf->k_target = c->k_target;
-	ret_conf->eps = c->eps;
-	ret_conf->q = c->q;
-	ret_conf->lookback_days = (uint32_t)c->lookback_days;
-	ret_conf->min_history_h = hr_ns_to_s(c->min_history_ns) / 3600;
-	ret_conf->wakeup_us = (double)c->wakeup_ns / 1e3;
-	ret_conf->max_vcpus = (uint32_t)c->max_vcpus;
-	ret_conf->max_mem_bytes = c->max_mem_bytes;
+	hr_model_keys_apply(&c->model, ret_conf);
+}
+
+struct hr_host_rules hr_collector_config_rules(const struct hr_collector_config *c)
+{
+	return (struct hr_host_rules){
+		.table = &table, .base = &c->model, .host = c->host, .n = (uint32_t)c->n_hosts};
 }
 
 bool hr_collector_config_needs_restart(
@@ -234,12 +263,9 @@ bool hr_collector_config_needs_restart(
 	       strcmp(a->plots, b->plots) != 0 || a->connections != b->connections ||
 	       a->per_address != b->per_address || a->hosts != b->hosts ||
 	       a->file_bytes != b->file_bytes || a->cache_bytes != b->cache_bytes ||
-	       a->k_target < b->k_target || a->k_target > b->k_target || a->eps < b->eps ||
-	       a->eps > b->eps || a->q < b->q || a->q > b->q ||
-	       a->lookback_days != b->lookback_days || a->min_history_ns != b->min_history_ns ||
-	       a->wakeup_ns != b->wakeup_ns || a->max_vcpus != b->max_vcpus ||
-	       a->max_mem_bytes != b->max_mem_bytes || strcmp(a->catalogue, b->catalogue) != 0 ||
-	       strcmp(a->ladder, b->ladder) != 0;
+	       memcmp(&a->model, &b->model, sizeof(a->model)) != 0 || a->n_hosts != b->n_hosts ||
+	       memcmp(a->host, b->host, sizeof(a->host)) != 0 ||
+	       strcmp(a->catalogue, b->catalogue) != 0 || strcmp(a->ladder, b->ladder) != 0;
 }
 
 /* A dotted quad of four decimal numbers; its first one in *ret_first. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "collector/core/vm.h"
+#include "collector/core/host_rules.h"
 #include "proto/conf.h"
 
 #define HR_LISTEN_MAX      4   /* addresses */
@@ -46,11 +46,10 @@ struct hr_collector_config {
 	uint64_t save_ns;
 	uint64_t answer_ns, calm_ns;
 	/* [model] */
-	double k_target, eps, q;
-	uint64_t lookback_days;
-	uint64_t min_history_ns;
-	uint64_t wakeup_ns;
-	uint64_t max_vcpus, max_mem_bytes;
+	struct hr_model_keys model;
+	/* [host "PATTERN"] */
+	uint64_t n_hosts;
+	struct hr_host_keys host[HR_CONF_OVER_MAX];
 	/* [sizes] */
 	char catalogue[256], ladder[256], prices[256]; /* files; "" none */
 	/* [alert] */
@@ -72,6 +71,9 @@ struct hr_collector_config {
 };
 
 const struct hr_conf_table *hr_collector_config_table(void);
+
+/* The rules of each host, of a configuration that outlives them. */
+struct hr_host_rules hr_collector_config_rules(const struct hr_collector_config *c);
 
 /* The model's rules: defaults with what the file says over them. */
 void hr_collector_config_model(const struct hr_collector_config *c, struct hr_model_conf *ret_conf);

@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-#define PSI_BAD      0.01  /* PSI memory some: reads were 9x slower at 1.1 % (answer-model 2) */
 #define RECLAIM_BAD  0.005 /* direct reclaim share of time */
 #define SWAP_IN_BAD  100.0 /* pages per second */
 #define READ_S       1e-3  /* of a page, where no disk tells: a volume over a network */
@@ -67,7 +66,7 @@ static bool again_is_bad(const struct hr_ctx *x, const struct hr_mem_gate *g)
  */
 static bool mem_pressed(const struct hr_ctx *x, const struct hr_mem_gate *g)
 {
-	return g->psi >= PSI_BAD || g->reclaim_share > RECLAIM_BAD || mem_proved(x, g) ||
+	return g->psi >= x->conf->stall_bad || g->reclaim_share > RECLAIM_BAD || mem_proved(x, g) ||
 	       (g->pgscan_per_s > 0 && again_is_bad(x, g));
 }
 
@@ -85,7 +84,7 @@ static bool is_missed(const struct hr_ctx *x, const struct hr_mem_gate *g)
 	if (g->has_vmstat && g->pgscan_per_s > 0 && x->m->ctr[HR_CTR_DROP_CACHES_N] == 0)
 		share = fmin(g->waited_per_s / g->pgscan_per_s, 1);
 	return mem_proved(x, g) || share * g->reclaim_share > RECLAIM_BAD ||
-	       share * g->psi >= PSI_BAD || g->read_again >= AGAIN_BAD;
+	       share * g->psi >= x->conf->stall_bad || g->read_again >= AGAIN_BAD;
 }
 
 static void mem_rates(const struct hr_ctx *x, struct hr_mem_gate *g)
@@ -141,11 +140,11 @@ void hr_gate_memory(const struct hr_ctx *x, struct hr_mem_gate *ret_g)
 
 	mem_rates(x, &g);
 	hr_trace_say(x->t,
-		"  pressure some = %.2f %% (limit %.0f %%), swap-in = %.0f, refaults = %.0f, "
+		"  pressure some = %.2f %% (limit %.3g %%), swap-in = %.0f, refaults = %.0f, "
 		"reclaim scan = "
 		"%.0f pages/s, cgroup limit hits = %.0f",
-		100 * g.psi, 100 * PSI_BAD, g.swap_in_per_s, g.refault_per_s, g.pgscan_per_s,
-		g.memcg_hits);
+		100 * g.psi, 100 * x->conf->stall_bad, g.swap_in_per_s, g.refault_per_s,
+		g.pgscan_per_s, g.memcg_hits);
 	g.plenty = g.has_meminfo && total > 0 &&
 		   (double)x->m->ctr[HR_CTR_MEM_AVAILABLE_BYTES] >= AVAIL_PLENTY * total;
 	if (!mem_pressed(x, &g)) {

@@ -120,8 +120,8 @@ void hr_cpu_facts_of(const struct hr_ctx *x, struct hr_cpu_facts *ret_f)
 	/* Waits made by a quota while CPUs were free are the quota's; a large throttled share is
 	 * a limit even when no late burst is counted, for a thread that never sleeps has no burst
 	 * end. */
-	f.quota_bad =
-		f.throttled > 0 && f.busy_all < 0.5 && (f.late_bad || f.throttled >= HR_QUOTA_BAD);
+	f.quota_bad = f.throttled > 0 && f.busy_all < 0.5 &&
+		      (f.late_bad || f.throttled >= x->conf->throttled_bad);
 	f.idle_work_s = hr_work_idle(f.work_s, f.bursts, f.c * f.t_s, x->conf->wakeup_us / 1e6);
 	f.busy = f.c > 0 && f.t_s > 0 ? fmin(f.work_s / (f.c * f.t_s), 1) : 0;
 	f.away = hr_work_away(x, &f);

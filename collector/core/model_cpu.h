@@ -4,7 +4,6 @@
 
 #include "collector/core/model.h"
 
-#define HR_QUOTA_BAD 0.05 /* throttled CPU time per second of wall time that decides */
 /* Busy share from which on clients may queue unseen, and what is read is what the CPUs allow. */
 #define HR_BUSY_FULL    0.9
 #define HR_BUSY_ALL_BAD 0.95 /* slots with every CPU busy: nothing is left */

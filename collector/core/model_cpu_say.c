@@ -49,8 +49,8 @@ void hr_cpu_say(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 		hr_steal_say(x, f);
 	if (f->throttled > 0)
 		hr_trace_say(x->t,
-			"  throttled by cgroup quotas = %.3f CPU-s per s  (decides from %.2f)",
-			f->throttled, HR_QUOTA_BAD);
+			"  throttled by cgroup quotas = %.3f CPU-s per s  (decides from %.3g)",
+			f->throttled, x->conf->throttled_bad);
 }
 
 void hr_cpu_evidence(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_estimate *e)

@@ -13,8 +13,7 @@
 
 /* Load that does not decide: 8 x below the smallest baseline seen on sale (32 Mbit/s = 4 MB/s). */
 #define QUIET_BYTES 0.5e6
-#define DROP_BAD    0.01 /* retransmits or drops above 1 % */
-#define DROP_MIN    10   /* so few are noise in a minute */
+#define DROP_MIN    10 /* so few are noise in a minute */
 
 /* What the provider held back or dropped, and by which of its allowances: that of most packets. */
 enum vendor {
@@ -74,8 +73,8 @@ static void nic_facts(const struct hr_ctx *x, const struct hr_minute_dev *d, str
 		k->segs = (double)m->ctr[HR_CTR_TCP_OUT_SEGS];
 		k->retrans = (double)m->ctr[HR_CTR_TCP_RETRANS_N];
 	}
-	k->lossy = (k->drops >= DROP_MIN && k->drops > DROP_BAD * k->packets) ||
-		   (k->retrans >= DROP_MIN && k->retrans > DROP_BAD * k->segs);
+	k->lossy = (k->drops >= DROP_MIN && k->drops > x->conf->drop_bad * k->packets) ||
+		   (k->retrans >= DROP_MIN && k->retrans > x->conf->drop_bad * k->segs);
 	if (hr_minute_has(m, HR_SIG_TCP_RTT) && rtt->total) {
 		k->rtt_ms = (double)rtt->p99_lo / 1e3;
 		k->inflated = d->flat_ms * 2 > m->covered_ms;
@@ -165,7 +164,7 @@ static const char *nic_bad(const struct nic *k)
 		return "round trips grew by more than 10 ms at a constant rate: a shaper on the "
 		       "way";
 	if (k->lossy)
-		return "more than 1 % of packets were dropped or sent again";
+		return "too many packets were dropped or sent again";
 	return NULL;
 }
 

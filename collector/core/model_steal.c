@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#define STEAL_BAD    0.05 /* share of wanted CPU that was not delivered (answer-model 2) */
 #define STEAL_FLOOR  0.05 /* less CPU wanted than this share of the VM: steal is not judged */
 #define STEAL_MIN_MS 100  /* ten 10 ms ticks: below it the tick's own error is > 10 % */
 #define CLUMP_TICKS  2    /* seconds that one clump of up to a second lies in */
@@ -30,12 +29,12 @@ void hr_steal_facts(const struct hr_ctx *x, struct hr_cpu_facts *f)
 {
 	double wanted = f->run_s + f->steal_s;
 	double max_s = (double)x->m->ctr[HR_CTR_STEAL_MAX_MS] / 1e3;
-	bool much = f->has_steal && f->steal_share > STEAL_BAD &&
+	bool much = f->has_steal && f->steal_share > x->conf->steal_bad &&
 		    x->m->ctr[HR_CTR_STEAL_MS] >= STEAL_MIN_MS &&
 		    wanted >= STEAL_FLOOR * f->c * f->t_s;
 
 	f->clump_s = f->has_steal ? hr_steal_clump_s(f->steal_s, max_s) : 0;
-	f->steal_bad = much && f->steal_s - f->clump_s > STEAL_BAD * wanted;
+	f->steal_bad = much && f->steal_s - f->clump_s > x->conf->steal_bad * wanted;
 	f->clumped = much && !f->steal_bad;
 	if (f->clumped) /* of one event, not of every second */
 		f->delivered = f->run_s / (wanted - f->clump_s);
@@ -91,10 +90,10 @@ void hr_stalled(const struct hr_ctx *x, const struct hr_cpu_facts *f, struct hr_
 void hr_steal_say(const struct hr_ctx *x, const struct hr_cpu_facts *f)
 {
 	hr_trace_say(x->t,
-		"  steal = %.3f s of %.3f s wanted (%.2f %%, limit %.0f %%), %.3f s of it in the "
+		"  steal = %.3f s of %.3f s wanted (%.2f %%, limit %.3g %%), %.3f s of it in the "
 		"one or two "
 		"worst seconds",
-		f->steal_s, f->run_s + f->steal_s, 100 * f->steal_share, 100 * STEAL_BAD,
+		f->steal_s, f->run_s + f->steal_s, 100 * f->steal_share, 100 * x->conf->steal_bad,
 		f->clump_s);
 }
 
@@ -110,10 +109,10 @@ void hr_steal_judge(const struct hr_ctx *x, const struct hr_cpu_facts *f,
 	}
 	/* a share of next to nothing says nothing: demand is what was stolen a second, as over
 	 * longer times (vm_answer.c) */
-	unjudged = f->steal_share > STEAL_BAD && !f->steal_bad && !f->clumped;
+	unjudged = f->steal_share > x->conf->steal_bad && !f->steal_bad && !f->clumped;
 	if (!unjudged)
 		s->r.demand.mean = hr_opt_of(f->steal_share);
-	s->r.capacity.value = hr_opt_of(STEAL_BAD);
+	s->r.capacity.value = hr_opt_of(x->conf->steal_bad);
 	s->r.capacity.source = HR_CAP_CONFIGURED;
 	hr_estimate_evidence(
 		s, "steal", f->t_s > 0 ? f->steal_s / f->t_s : 0, HR_UNIT_CORES, "/proc/stat");

@@ -24,6 +24,10 @@ void hr_model_conf_default(struct hr_model_conf *c)
 		.m2_lo = 1.1,
 		.m2_hi = 1.7,
 		.wakeup_us = 80,
+		.steal_bad = 0.05,
+		.stall_bad = 0.01,
+		.throttled_bad = 0.05,
+		.drop_bad = 0.01,
 		.lookback_days = 7,
 		.min_history_h = 30,
 		.minute_ms = MINUTE_MS,
@@ -39,6 +43,17 @@ struct hr_vm *hr_vm_new(const struct hr_model_conf *conf)
 	vm->conf = *conf;
 	vm->worst = HR_K_MAX;
 	return vm;
+}
+
+void hr_vm_reconfigure(struct hr_vm *vm, const struct hr_model_conf *conf)
+{
+	vm->conf = *conf;
+	vm->outlook_due = true;
+}
+
+double hr_vm_target(const struct hr_vm *vm)
+{
+	return vm->conf.k_target;
 }
 
 void hr_vm_free(struct hr_vm *vm)

@@ -28,8 +28,12 @@ struct hr_model_conf {
 	double q;          /* share of minutes allowed below K: 0.005 */
 	double k_target;   /* 1.3 */
 	double m_lo, m_hi; /* model error factors of stage 1: 1.25, 2.6 */
-	double m2_lo, m2_hi; /* of stage 2: 1.1 near today's load, 1.7 */
-	double wakeup_us;    /* CPU time of a burst beyond its job, which goes as CPUs fill: 80 */
+	double m2_lo, m2_hi;  /* of stage 2: 1.1 near today's load, 1.7 */
+	double wakeup_us;     /* CPU time of a burst beyond its job, which goes as CPUs fill: 80 */
+	double steal_bad;     /* share of the wanted CPU time that was not delivered: 0.05 */
+	double stall_bad;     /* PSI memory some, share of time: 0.01 */
+	double throttled_bad; /* by quotas, CPU seconds a second: 0.05 */
+	double drop_bad;      /* share of packets dropped, or of segments sent again: 0.01 */
 	uint32_t lookback_days; /* 7 */
 	double min_history_h;   /* 30: below it the service answers unknown; measure uses 0 */
 	uint64_t minute_ms;     /* evidence that is judged as one: 60,000; measure 300,000 */
@@ -44,6 +48,9 @@ struct hr_vm; /* opaque; size reported below so that the owner can budget */
 
 struct hr_vm *hr_vm_new(const struct hr_model_conf *conf); /* allocates; NULL = out of memory */
 void hr_vm_free(struct hr_vm *vm);
+/* Other constants from now on; what was judged stays as it was judged. */
+void hr_vm_reconfigure(struct hr_vm *vm, const struct hr_model_conf *conf);
+double hr_vm_target(const struct hr_vm *vm);
 /* The least headroom of a minute that was closed since it was made or decoded; 0: not all had any.
  */
 double hr_vm_worst(const struct hr_vm *vm);

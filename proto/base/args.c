@@ -11,7 +11,7 @@
 
 #include "proto/base/conffile.h"
 
-#define PRINT_MAX 65536
+#define PRINT_MAX 524288 /* 64 sections of a host with origins */
 
 /* @wrote: what the last call said of it. */
 static int written(const struct hr_args *a, bool wrote)
@@ -23,11 +23,12 @@ static int written(const struct hr_args *a, bool wrote)
 	return 1;
 }
 
-static int print_config(
-	const struct hr_args *a, const void *conf, const struct hr_conf_origin *origin)
+static int print_config(const struct hr_args *a, void *conf, struct hr_conf_origin *origin)
 {
 	static char text[PRINT_MAX];
 
+	if (a->narrow && a->extra_value)
+		a->narrow(conf, origin, a->extra_value);
 	if (hr_conf_print(a->table, conf, origin, true, text, sizeof(text)) == 0)
 		return 1;
 	return written(a, fputs(text, stdout) >= 0);
@@ -128,6 +129,11 @@ int hr_args_read(struct hr_args *a, int argc, char **argv, void *conf)
 
 	if (what == '?')
 		return 2;
+	if (a->narrow && a->extra_value && what != 'p') {
+		(void)fprintf(stderr, "%s: --%s goes with --print-config only; see --help\n",
+			a->program, a->extra);
+		return 2;
+	}
 	if (what == 'h')
 		return written(a, fputs(a->usage, stdout) >= 0);
 	if (what == 'V')

@@ -15,6 +15,11 @@ struct hr_args {
 	const struct hr_conf_table *table;
 	/* More than the table can say; false with a message in @err.  NULL: nothing. */
 	bool (*check)(const void *conf, char err[HR_CONF_ERR_LEN]);
+	/*
+	 * --print-config with @extra: makes of @conf and @origin what is in effect for the one that
+	 * its value names.  Not NULL: @extra is for nothing else.
+	 */
+	void (*narrow)(void *conf, struct hr_conf_origin *origin, const char *extra_value);
 	/* in: the default; out: what counts */
 	const char *config;
 	bool config_named;       /* the user named it, so it must exist */

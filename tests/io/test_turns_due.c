@@ -28,7 +28,6 @@ static int setup(void **state)
 	f->w.hosts.n = N;
 	f->w.conf.answer_ns = ROUND;
 	f->w.conf.calm_ns = CALM;
-	f->w.conf.model.k_target = 1.3;
 	f->w.conf.alert_at_least = 1.1;
 	f->w.conf.alert_days = 14;
 	f->view = calloc(1, sizeof(*f->view));
@@ -194,24 +193,24 @@ static void calm_is_who_is_far_from_each_threshold_or_below_already(void **state
 	struct hr_answer *a = calloc(1, sizeof(*a));
 
 	assert_non_null(a);
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_NOT); /* nothing is known */
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_NOT); /* nothing is known */
 	a->headroom.at_least = (struct hr_opt){true, 1.05};
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_LOW);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_LOW);
 	a->headroom.at_least.v = 1.1;
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_NOT);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_NOT);
 	a->headroom.at_least.v = 1.6; /* 1.3 x 1.25 = 1.625 */
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_NOT);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_NOT);
 	a->headroom.at_least.v = 1.7;
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_WIDE);
-	assert_int_equal(hr_turn_calm(&f->w, a, 1.6), HR_CALM_NOT); /* one minute was not */
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_WIDE);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 1.6), HR_CALM_NOT); /* one minute was not */
 	a->days_left.has = true;
 	a->days_left.at_least = (struct hr_opt){true, 20};
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_NOT);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_NOT);
 	a->days_left.at_least.v = 29;
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_WIDE);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_WIDE);
 	f->w.conf.alert_at_least = 0; /* no alert: then nobody is told already */
 	a->headroom.at_least.v = 0.5;
-	assert_int_equal(hr_turn_calm(&f->w, a, 8), HR_CALM_NOT);
+	assert_int_equal(hr_turn_calm(&f->w, 1.3, a, 8), HR_CALM_NOT);
 	free(a);
 }
 

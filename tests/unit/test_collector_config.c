@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/hr_cmocka.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "collector/core/config.h"
@@ -45,7 +46,7 @@ static void a_file_changes_what_it_names(void **state)
 				 &origin, err),
 		0);
 	assert_string_equal(c.listen, "127.0.0.1:0");
-	assert_true(c.k_target >= 2 && c.k_target <= 2);
+	assert_true(c.model.k_target >= 2 && c.model.k_target <= 2);
 	assert_true(hr_collector_config_needs_restart(&before, &c));
 	before = c;
 	before.log_level = 7;
@@ -93,11 +94,146 @@ static void only_numeric_addresses_are_listened_on(void **state)
 	assert_false(l[1].optional); /* asked for by name */
 }
 
+static struct hr_collector_config conf;
+static struct hr_conf_origin origin;
+static char why[HR_CONF_ERR_LEN];
+
+static int read(const char *name, const char *text)
+{
+	return hr_conf_parse(hr_collector_config_table(), name, text, &conf, &origin, why);
+}
+
+/* What a host of this name is judged with. */
+static struct hr_model_conf model_of(const char *name)
+{
+	const struct hr_host_rules rules = hr_collector_config_rules(&conf);
+	struct hr_model_conf m;
+
+	hr_collector_config_model(&conf, &m);
+	hr_host_rules_apply(&rules, hr_host_rules_of(&rules, name), &m);
+	return m;
+}
+
+#define IS(a, b) assert_true((a) >= (b) && (a) <= (b))
+
+static void a_host_has_the_last_value_that_is_for_it(void **state)
+{
+	struct hr_collector_config before;
+
+	(void)state;
+	hr_conf_defaults(hr_collector_config_table(), &conf, &origin);
+	before = conf;
+	assert_int_equal(read("c.conf", "[host \"*\"]\ntarget = 1.6\nwakeup = 0\n"
+					"[host \"db-*, web-1\"]\ntarget = 2\nlate_share = 2%\n"
+					"[model]\ntarget = 1.4\n"
+					"[host \"db-1\"]\ntarget = 3\nmax_memory = 64G\n"),
+		0);
+	assert_int_equal(conf.n_hosts, 3);
+	assert_true(hr_collector_config_needs_restart(&before, &conf));
+	IS(conf.model.k_target, 1.4);
+	IS(model_of("a").k_target, 1.6);
+	IS(model_of("a").eps, 0.01);
+	IS(model_of("a").wakeup_us, 0);
+	IS(model_of("web-1").k_target, 2);
+	IS(model_of("web-10").k_target, 1.6);
+	IS(model_of("db-1").k_target, 3);
+	IS(model_of("db-1").eps, 0.02);
+	assert_true(model_of("db-1").max_mem_bytes == 64ULL << 30);
+	assert_true(model_of("db-2").max_mem_bytes == 0);
+	/* a later file comes after, whatever its pattern; the last section goes on */
+	assert_int_equal(
+		read("d.conf", "[host \"db-1\"]\ntarget = 4\n[host \"*\"]\nwakeup = 5us\n"), 0);
+	assert_int_equal(conf.n_hosts, 4);
+	IS(model_of("db-1").k_target, 4);
+	assert_true(model_of("db-1").max_mem_bytes == 64ULL << 30);
+	IS(model_of("db-1").wakeup_us, 5);
+	IS(model_of("a").k_target, 1.6);
+}
+
+static void what_a_host_is_judged_with_is_printed_with_its_origin(void **state)
+{
+	const struct hr_host_rules rules = hr_collector_config_rules(&conf);
+	static char text[65536];
+
+	(void)state; /* as the test before left it */
+	assert_true(hr_conf_print(rules.table, &conf, &origin, false, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\n[host \"db-*, web-1\"]\n# c.conf:5\ntarget = 2\n"
+				     "# c.conf:6\nlate_share = 0.02\n\n[host \"db-1\"]\n"
+				     "# d.conf:2\ntarget = 4\n"));
+	hr_conf_over_fold(rules.table, hr_host_rules_of(&rules, "db-1"), &conf, &origin);
+	assert_true(hr_conf_print(rules.table, &conf, &origin, false, text, sizeof(text)) > 0);
+	assert_null(strstr(text, "[host"));
+	assert_non_null(strstr(text, "# d.conf:2\ntarget = 4\n# c.conf:6\nlate_share = 0.02\n"
+				     "# default\ntight_share = 0.005\n"));
+	assert_non_null(strstr(text, "# d.conf:4\nwakeup = 5us\n"));
+}
+
+static void wrong_sections_of_a_host_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} bad[] = {
+		{"[host db-1]\ntarget = 2\n", "c.conf:2: [host db-1] names none, [host "
+					      "\"PATTERN\"] was expected, such as "
+					      "[host \"db-*\"]"},
+		{"[host \"\"]\ntarget = 2\n", "c.conf:2: [host \"\"] names none"},
+		{"[host \" , \"]\ntarget = 2\n", "c.conf:2: [host \" , \"] names none"},
+		{"[host]\ntarget = 2\n", "c.conf:2: [host] names none"},
+		{"[host \"db\"-1\"]\ntarget = 2\n", "c.conf:2: [host \"db\"-1\"] names none"},
+		{"[host \"db-[12]\"]\ntarget = 2\n",
+			"c.conf:1: '[host \"db-[12]\"]' is not a section"},
+		{"[hosts \"a\"]\ntarget = 2\n", "[remote_write] [host \"PATTERN\"]"},
+		{"[host \"a\"]\n\ntarget = 0.5\n",
+			"c.conf:3: target = '0.5' is wrong, a number such as 1.5, from 1 to 8 was "
+			"expected"},
+		{"[host \"a\"]\nlate_share = 60%\n", "c.conf:2: late_share = '60%' is wrong"},
+		{"[host \"a\"]\nwakeup = 2ms\n", "c.conf:2: wakeup = '2ms' is wrong"},
+		{"[host \"a\"]\nlisten = 1\n",
+			"c.conf:2: unknown key 'listen' in [host \"a\"], expected one of target "},
+		{"[host \"a\"]\ntarget = 2\n[model]\n[host \"a\"]\ntarget = 3\n",
+			"c.conf:5: a second value for 'target', one was expected (line 2 has it)"},
+		{"[host \"a-name-of-43-bytes-is-one-more-than-fits-in\"]\ntarget = 2\n",
+			"c.conf:1: the name of the section has 50 bytes, at most 49 were expected"},
+	};
+	struct hr_collector_config before;
+
+	(void)state;
+	hr_conf_defaults(hr_collector_config_table(), &conf, &origin);
+	before = conf;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_true(read("c.conf", bad[i].text) < 0);
+		if (!strstr(why, bad[i].message))
+			fail_msg("%s -> %s", bad[i].text, why);
+		assert_memory_equal(&conf, &before, sizeof(conf));
+	}
+}
+
+static void there_are_at_most_64_sections_of_hosts(void **state)
+{
+	char text[8192] = "";
+	size_t n = 0;
+
+	(void)state;
+	hr_conf_defaults(hr_collector_config_table(), &conf, NULL);
+	for (unsigned i = 0; i < 64; i++)
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "[host \"h%u\"]\ntarget = 2\n", i);
+	assert_int_equal(read("c.conf", text), 0);
+	IS(model_of("h63").k_target, 2);
+	assert_true(read("d.conf", "[host \"one\"]\ntarget = 3\n") < 0);
+	assert_non_null(strstr(why, "d.conf:2: [host \"one\"] is one too many, at most 64"));
+	IS(model_of("one").k_target, 1.3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_contract),
 		cmocka_unit_test(a_file_changes_what_it_names),
+		cmocka_unit_test(a_host_has_the_last_value_that_is_for_it),
+		cmocka_unit_test(what_a_host_is_judged_with_is_printed_with_its_origin),
+		cmocka_unit_test(wrong_sections_of_a_host_are_refused),
+		cmocka_unit_test(there_are_at_most_64_sections_of_hosts),
 		cmocka_unit_test(only_numeric_addresses_are_listened_on),
 	};
 

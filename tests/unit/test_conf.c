@@ -28,7 +28,7 @@ static const struct hr_conf_key keys[] = {
 	{"model", "share", HR_CONF_RATIO, offsetof(struct conf, share), 0, 0, 1, "80%", "Share."},
 };
 static const struct hr_conf_table table = {
-	keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct conf)};
+	.keys = keys, .n = sizeof(keys) / sizeof(keys[0]), .conf_size = sizeof(struct conf)};
 
 static void a_file_changes_what_it_names_and_says_where(void **state)
 {
@@ -241,7 +241,7 @@ static void long_docs_are_broken_into_lines(void **state)
 			"be "
 			"broken somewhere at a space between two words."},
 	};
-	static const struct hr_conf_table t = {one, 1, sizeof(bool)};
+	static const struct hr_conf_table t = {.keys = one, .n = 1, .conf_size = sizeof(bool)};
 	char text[512];
 	bool flag;
 
