@@ -28,6 +28,18 @@ for d in agent collector; do
 	grep -q absent.conf "$tmp/out" || fail "headroom-$d does not name the missing file: $(cat "$tmp/out")"
 done
 
+# A section of single hosts: printed as it stands, taken again, and as one host is judged with it.
+{ cat "$tmp/collector.conf"; printf '[host "db-*"]\ntarget = 2\n[host "db-1"]\ntarget = 3\n'; } >"$tmp/hosts.conf"
+"$bin/headroom-collector" --config "$tmp/hosts.conf" --print-config >"$tmp/printed.conf" || fail "--print-config with hosts"
+"$bin/headroom-collector" --config "$tmp/printed.conf" --check-config || fail "headroom-collector refuses the hosts it printed"
+for host in web-1=1.3 db-2=2 db-1=3; do
+	[ "$("$bin/headroom-collector" --config "$tmp/printed.conf" --print-config --host "${host%=*}" | grep -E '^(target =|\[host)')" = "target = ${host#*=}" ] ||
+		fail "--print-config --host ${host%=*} has no target = ${host#*=} alone"
+done
+status=0
+"$bin/headroom-collector" --config "$tmp/hosts.conf" --check-config --host db-1 >"$tmp/out" 2>&1 || status=$?
+[ $status = 2 ] || fail "--host without --print-config: exit status $status, expected 2"
+
 # not_written COMMAND...: what cannot be written is told, and is no success.
 not_written() {
 	status=0
