@@ -23,8 +23,20 @@ struct world {
 	struct hr_board board;
 	struct hr_writer *w;
 	uint64_t base_ms;
+	char dir[64]; /* of a database whose models are cold; "": all are in memory */
 	uint8_t body[HR_BODY_MAX], facts[4096];
 };
+
+static struct hr_store *open_store(struct world *t)
+{
+	char path[96], note[HR_STORE_ERROR_LEN], error[HR_STORE_ERROR_LEN];
+
+	if (!t->dir[0])
+		return hr_store_mem_open();
+	assert_non_null(mkdtemp(t->dir));
+	(void)snprintf(path, sizeof(path), "%s/t.db", t->dir);
+	return hr_store_sqlite_open(&(struct hr_store_sqlite_conf){.path = path}, note, error);
+}
 
 static void open_world(struct world *t, const char *sections)
 {
@@ -40,8 +52,9 @@ static void open_world(struct world *t, const char *sections)
 	wc.rules = hr_collector_config_rules(&t->conf);
 	wc.windows_ms = wc.five_min_ms = wc.hours_ms = 30 * 86400000ULL;
 	wc.save_ns = 3600000000000;
+	wc.model_bytes = t->dir[0] ? 1 : 0;
 	assert_int_equal(hr_board_init(&t->board), 0);
-	t->w = hr_writer_open(&wc, hr_store_mem_open(), &t->count, &t->board, error);
+	t->w = hr_writer_open(&wc, open_store(t), &t->count, &t->board, error);
 	if (!t->w)
 		fail_msg("%s", error);
 	t->base_ms = hr_clock_wall_ms() / 60000 * 60000 - 2 * 3600000;
@@ -51,6 +64,12 @@ static void close_world(struct world *t)
 {
 	hr_writer_close(t->w);
 	hr_board_done(&t->board);
+	if (t->dir[0]) {
+		char cmd[96];
+
+		(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", t->dir);
+		assert_int_equal(system(cmd), 0);
+	}
 	free(t);
 }
 
@@ -363,6 +382,31 @@ static void a_saved_model_goes_on_with_its_host_s(void **state)
 	close_world(t);
 }
 
+/* Of a large fleet: windows wait in the store, and the model is made for a turn. */
+static void a_cold_host_is_judged_with_its_own(void **state)
+{
+	struct world *t = calloc(1, sizeof(*t));
+	struct hr_host *plain, *own;
+	struct hr_vm *vm;
+
+	(void)state;
+	assert_non_null(t);
+	(void)snprintf(t->dir, sizeof(t->dir), "/tmp/hr-rules-XXXXXX");
+	open_world(t, "[host \"db-*\"]\ntarget = 2\n");
+	plain = feed(t, 1, "web-1", idle);
+	own = feed(t, 2, "db-1", idle);
+	assert_true(plain->cold.is && own->cold.is);
+	vm = hr_turn_peek(t->w, plain);
+	assert_non_null(vm);
+	fx_near(hr_vm_target(vm), 1.3, 0);
+	hr_vm_free(vm);
+	vm = hr_turn_peek(t->w, own);
+	assert_non_null(vm);
+	fx_near(hr_vm_target(vm), 2, 0);
+	hr_vm_free(vm);
+	close_world(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +415,7 @@ int main(void)
 		cmocka_unit_test(without_the_work_of_wake_ups_less_load_fits_at_most),
 		cmocka_unit_test(what_is_no_default_is_told_with_where_it_is_from),
 		cmocka_unit_test(a_host_of_another_name_has_that_one_s),
+		cmocka_unit_test(a_cold_host_is_judged_with_its_own),
 		cmocka_unit_test(a_saved_model_goes_on_with_its_host_s),
 	};
 
