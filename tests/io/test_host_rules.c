@@ -261,7 +261,6 @@ static void one_constant_is_another_answer(void **state)
 		{"stall_share = 10%", stalls, HR_REASON_BIGGER_SIZE_HELPS, HR_REASON_HEADROOM_LEFT},
 		{"steal_share = 20%", stolen, HR_REASON_STEAL, HR_REASON_MISSING_EVIDENCE},
 		{"throttled = 0.5", throttled, HR_REASON_LOCAL_LIMIT, HR_REASON_HEADROOM_LEFT},
-		{"drop_share = 20%", drops, HR_REASON_EXTERNAL_LIMIT, HR_REASON_MISSING_EVIDENCE},
 	};
 
 	(void)state;
@@ -273,6 +272,17 @@ static void one_constant_is_another_answer(void **state)
 				hr_reason_name(p.own->reason));
 		pair_done(&p);
 	}
+}
+
+/* Whose the losses are is open either way; that so many are too many is not. */
+static void how_many_packets_may_be_lost_is_a_host_s_own(void **state)
+{
+	struct pair p = pair("drop_share = 20%", drops);
+
+	(void)state;
+	assert_true(p.plain->headroom.at_most.has && p.plain->headroom.at_most.v <= 1);
+	assert_false(p.own->headroom.at_most.has && p.own->headroom.at_most.v <= 1);
+	pair_done(&p);
 }
 
 static void the_error_of_the_queue_is_a_host_s_own(void **state)
@@ -411,6 +421,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_constant_is_another_answer),
+		cmocka_unit_test(how_many_packets_may_be_lost_is_a_host_s_own),
 		cmocka_unit_test(the_error_of_the_queue_is_a_host_s_own),
 		cmocka_unit_test(without_the_work_of_wake_ups_less_load_fits_at_most),
 		cmocka_unit_test(what_is_no_default_is_told_with_where_it_is_from),
