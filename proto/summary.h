@@ -208,7 +208,20 @@ enum hr_dist {
 	X(IO_UNTIMED_N, DISK_IO, S, n)                                                             \
 	/* of ALLOWANCE_EXCEEDED_N; agents of before 28 November tell no parts of it */            \
 	X(ALLOWANCE_CONNTRACK_N, NET_STAT, S, n)                                                   \
-	X(ALLOWANCE_LINKLOCAL_N, NET_STAT, S, n)
+	X(ALLOWANCE_LINKLOCAL_N, NET_STAT, S, n)                                                   \
+	/*                                                                                         \
+	 * Of WIN_QUEUED_*, of this window or of ones before it: the head of an episode, in which  \
+	 * a token bucket was emptied; to be taken from them (agent/core/plateau.h).               \
+	 */                                                                                        \
+	X(WIN_HEAD_N, DISK_IO, S, n)                                                               \
+	X(WIN_HEAD_OPS, DISK_IO, S, n)                                                             \
+	X(WIN_HEAD_OPS2, DISK_IO, S, n)                                                            \
+	X(WIN_HEAD_KIB, DISK_IO, S, KiB)                                                           \
+	X(WIN_HEAD_KIB2, DISK_IO, S, KiB2)                                                         \
+	/* most that one head carried beyond the rate of its tail: what the bucket holds at least  \
+	 */                                                                                        \
+	X(WIN_SAVED_OPS_MAX, DISK_IO, M, n)                                                        \
+	X(WIN_SAVED_KIB_MAX, DISK_IO, M, KiB)
 
 enum hr_dctr {
 #define X(id, sig, kind, unit) HR_DCTR_##id,

@@ -41,6 +41,7 @@ void hr_devwin_gap(struct hr_devwin *w)
 	window_clear(w);
 	second_clear(w);
 	w->clean_run = 0;
+	hr_plateau_start(&w->plateau);
 	w->run_slots = 0;
 	for (int d = 0; d < 2; d++) {
 		w->run_ops[d] = 0;
@@ -168,12 +169,14 @@ static void disk_window(struct hr_devwin *w, struct hr_dev_summary *d)
 	 * twice the rate. */
 	if (v == QUEUED && w->clean_run >= HR_DEVWIN_SECOND) {
 		d->ctr[HR_DCTR_WIN_EPISODES]++;
+		hr_plateau_start(&w->plateau);
 	} else if (v == QUEUED) {
 		d->ctr[HR_DCTR_WIN_QUEUED_N]++;
 		d->ctr[HR_DCTR_WIN_QUEUED_OPS] += ops;
 		d->ctr[HR_DCTR_WIN_QUEUED_OPS2] += ops * ops;
 		d->ctr[HR_DCTR_WIN_QUEUED_KIB] += kib;
 		d->ctr[HR_DCTR_WIN_QUEUED_KIB2] += kib * kib;
+		hr_plateau_add(&w->plateau, ops, kib, d);
 	} else if (v == CLEAN) {
 		max_to(&d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX], ops);
 		max_to(&d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX], kib);

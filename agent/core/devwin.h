@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/core/plateau.h"
 #include "agent/core/raw.h"
 #include "proto/facts.h"
 #include "proto/summary.h"
@@ -29,7 +30,8 @@ struct hr_devwin {
 	uint32_t sec_windows;
 	uint64_t sec_ops, sec_bytes;
 	/* episodes: queued runs begun after >= 1 s clean */
-	uint32_t clean_run; /* clean windows in a row, saturating at HR_DEVWIN_SECOND */
+	uint32_t clean_run;        /* clean windows in a row, saturating at HR_DEVWIN_SECOND */
+	struct hr_plateau plateau; /* of the episode */
 	/* the open busy period: slots since the device was last idle for a whole slot */
 	uint32_t run_slots;
 	uint64_t run_ops[2], run_ns[2];

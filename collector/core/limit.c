@@ -55,6 +55,8 @@ static void forget_cap(struct hr_limit *l)
 {
 	l->queued_n = l->episodes = 0;
 	l->ops = l->ops2 = l->kib = l->kib2 = 0;
+	memset(l->saved, 0, sizeof(l->saved));
+	memset(l->spent, 0, sizeof(l->spent));
 }
 
 static double mean_of(const struct hr_hist *h)
@@ -95,13 +97,25 @@ static bool add_nic(struct hr_limit *l, const struct hr_dev_summary *d, bool inf
 /*
  * Did the disk carry more of a quantity than @cap a second, other than from what was saved?  A load
  * of bursts shows it by a window that is more than what may have been saved; its seconds never do.
+ * A bucket that was seen to hold more than 0.1 s of its rate is outgrown when that is spent, too.
  */
-static bool disk_outgrown(double cap, uint64_t clean_100ms, uint64_t second)
+static bool disk_outgrown(
+	const struct hr_limit *l, unsigned q, double cap, uint64_t clean_100ms, uint64_t second)
 {
-	double clean = (double)clean_100ms * WIN_PER_S;
+	double clean = (double)clean_100ms * WIN_PER_S, most = OUTGROWN_S * l->saved[q];
 
+	if (most > 0 && l->spent[q] <= most && (double)second - cap <= most)
+		return false;
 	return cap > 0 && clean > OUTGROWN * cap &&
 	       ((double)second > OUTGROWN_S * cap || clean > SAVED * OUTGROWN * cap);
+}
+
+/* What is left to be refilled after this summary. */
+static void spend(struct hr_limit *l, unsigned q, double cap, const struct hr_hist *h)
+{
+	double refilled = cap * (double)h->total / WIN_PER_S;
+
+	l->spent[q] = cap > 0 ? fmax(l->spent[q] + (double)h->sum - refilled, 0) : 0;
 }
 
 bool hr_limit_beside(uint64_t queued, uint64_t beside)
@@ -130,6 +144,38 @@ static bool below_sold(const struct hr_dev_summary *d)
 	       1024.0 * (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB] < HR_SOLD_BYTES * s;
 }
 
+/* No windows have such sums: some were not added, as they queued beside another disk. */
+static bool impossible(double n, double sum, double sum2)
+{
+	return sum < 0 || sum2 < 0 || n * sum2 < 0.999 * sum * sum;
+}
+
+/*
+ * Takes the heads of token buckets out again: what was saved is no cap.  They may lie in summaries
+ * before this one; if some were not added there, nothing that is left can be relied on.
+ */
+static void take_heads(struct hr_limit *l, const struct hr_dev_summary *d)
+{
+	const uint64_t *c = d->ctr;
+
+	if (!c[HR_DCTR_WIN_HEAD_N])
+		return;
+	if (c[HR_DCTR_WIN_HEAD_N] > l->queued_n) {
+		forget_cap(l);
+		return;
+	}
+	l->queued_n -= c[HR_DCTR_WIN_HEAD_N];
+	l->ops -= (double)c[HR_DCTR_WIN_HEAD_OPS];
+	l->ops2 -= (double)c[HR_DCTR_WIN_HEAD_OPS2];
+	l->kib -= (double)c[HR_DCTR_WIN_HEAD_KIB];
+	l->kib2 -= (double)c[HR_DCTR_WIN_HEAD_KIB2];
+	l->saved[0] = fmax(l->saved[0], (double)c[HR_DCTR_WIN_SAVED_OPS_MAX]);
+	l->saved[1] = fmax(l->saved[1], (double)c[HR_DCTR_WIN_SAVED_KIB_MAX]);
+	if (impossible((double)l->queued_n, l->ops, l->ops2) ||
+		impossible((double)l->queued_n, l->kib, l->kib2))
+		forget_cap(l);
+}
+
 static void add_queued(struct hr_limit *l, const struct hr_dev_summary *d, bool shared)
 {
 	if (shared && !below_sold(d))
@@ -140,29 +186,23 @@ static void add_queued(struct hr_limit *l, const struct hr_dev_summary *d, bool 
 	l->ops2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_OPS2];
 	l->kib += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB];
 	l->kib2 += (double)d->ctr[HR_DCTR_WIN_QUEUED_KIB2];
+	if (!shared)
+		take_heads(l, d);
 }
 
-bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, bool shared,
-	uint64_t end_ms)
+/* True: a cap was outgrown. */
+static bool add_disk(struct hr_limit *l, const struct hr_dev_summary *d, bool shared)
 {
-	bool outgrown = false;
 	struct hr_cap cap;
+	bool outgrown;
 
-	if (l->since_ms && end_ms > l->since_ms && end_ms - l->since_ms > KEEP_MS)
-		memset(l, 0, sizeof(*l));
-	if (!l->since_ms || end_ms < l->since_ms)
-		l->since_ms = end_ms;
-	if (end_ms > l->last_ms)
-		l->last_ms = end_ms;
-	if (d->have & HR_SIG_BIT(HR_SIG_NET_IO))
-		outgrown = add_nic(l, d, inflated);
-	if (!has_disk_io(d))
-		return outgrown;
 	hr_limit_cap(l, &cap);
-	outgrown |= disk_outgrown(cap.ops_per_s, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX],
-			    d->ctr[HR_DCTR_SEC_OPS_MAX]) ||
-		    disk_outgrown(cap.bytes_per_s / 1024, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX],
-			    d->ctr[HR_DCTR_SEC_KIB_MAX]);
+	spend(l, 0, cap.ops_per_s, &d->dist[HR_DDIST_OPS_100MS]);
+	spend(l, 1, cap.bytes_per_s / 1024, &d->dist[HR_DDIST_KIB_100MS]);
+	outgrown = disk_outgrown(l, 0, cap.ops_per_s, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX],
+			   d->ctr[HR_DCTR_SEC_OPS_MAX]) ||
+		   disk_outgrown(l, 1, cap.bytes_per_s / 1024, d->ctr[HR_DCTR_WIN_CLEAN_KIB_MAX],
+			   d->ctr[HR_DCTR_SEC_KIB_MAX]);
 	if (outgrown)
 		forget_cap(l);
 	add_queued(l, d, shared);
@@ -173,6 +213,22 @@ bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool infla
 	max_u32(&l->best_ops_s, d->ctr[HR_DCTR_SEC_OPS_MAX]);
 	max_u32(&l->best_kib_s, d->ctr[HR_DCTR_SEC_KIB_MAX]);
 	return outgrown;
+}
+
+bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, bool shared,
+	uint64_t end_ms)
+{
+	bool outgrown = false;
+
+	if (l->since_ms && end_ms > l->since_ms && end_ms - l->since_ms > KEEP_MS)
+		memset(l, 0, sizeof(*l));
+	if (!l->since_ms || end_ms < l->since_ms)
+		l->since_ms = end_ms;
+	if (end_ms > l->last_ms)
+		l->last_ms = end_ms;
+	if (d->have & HR_SIG_BIT(HR_SIG_NET_IO))
+		outgrown = add_nic(l, d, inflated);
+	return has_disk_io(d) ? add_disk(l, d, shared) || outgrown : outgrown;
 }
 
 /* Population CV from sums; 1 when there is nothing to vary. */

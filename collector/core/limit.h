@@ -26,6 +26,12 @@ struct hr_limit {
 		best_kib; /* best 100 ms window of all: carried, so the limit is not below it */
 	uint32_t best_ops_s,
 		best_kib_s; /* best whole second of all; of a NIC the best window of 10 s */
+	/*
+	 * Of a token bucket, requests and KiB; not kept over a restart.  Saved: what one head
+	 * carried beyond the rate that is refilled, the most of them: the bucket holds that at
+	 * least.  Spent: what was carried beyond the cap and is not refilled yet.
+	 */
+	double saved[2], spent[2];
 };
 
 enum hr_limit_kind {

@@ -115,8 +115,7 @@ def disk_qemu(o):
         r = resource(answer, "disk", "vda")
         info = {"load": results(lines), "disk": r}
         yield _row(f"disk-qemu/at-cap{name}", 1, answer, 1.0, "disk cap", r, info, want="no/external-limit", binding="disk")
-        if not burst:  # what is saved for seconds is carried while requests queue: no constant rate, so no cap is told
-            yield _cap("disk-qemu/cap-found", r, DISK_CAP, answer, info, "disk cap value")
+        yield _cap(f"disk-qemu/cap-found{name}", r, DISK_CAP, answer, info, "disk cap value")
         g.stop()
 
 

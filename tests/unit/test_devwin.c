@@ -214,6 +214,24 @@ static void an_episode_needs_a_clean_second_before_it(void **state)
 	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 2); /* of four, two were the first ones */
 }
 
+/* 600/s for 1 s and 300/s for 1 s, queued; what the first window has is told of no episode. */
+static void a_bucket_that_empties_is_told_by_its_head(void **state)
+{
+	(void)state;
+	start(HR_DEV_DISK);
+	teach_2ms();
+	for (int i = 0; i < 10; i++)
+		window(0, 0, 0, 0, 0);
+	for (int i = 0; i < 10; i++)
+		window(60, 0, 16 * WINDOW_NS, 0, 0);
+	for (int i = 0; i < 10; i++)
+		window(30, 0, 16 * WINDOW_NS, 0, 0);
+	assert_int_equal(ctr(HR_DCTR_WIN_QUEUED_N), 19);
+	assert_int_equal(ctr(HR_DCTR_WIN_HEAD_N), 9);
+	assert_int_equal(ctr(HR_DCTR_WIN_HEAD_OPS), 540);
+	assert_int_equal(ctr(HR_DCTR_WIN_SAVED_OPS_MAX), 270);
+}
+
 static void the_best_second_counts_what_was_carried_queued_or_not(void **state)
 {
 	(void)state;
@@ -312,6 +330,7 @@ int main(void)
 		cmocka_unit_test(many_in_flight_at_low_latency_is_not_a_queue),
 		cmocka_unit_test(without_l0_a_crowded_window_is_not_judged),
 		cmocka_unit_test(an_episode_needs_a_clean_second_before_it),
+		cmocka_unit_test(a_bucket_that_empties_is_told_by_its_head),
 		cmocka_unit_test(the_best_second_counts_what_was_carried_queued_or_not),
 		cmocka_unit_test(lost_slots_throw_away_the_open_window_but_not_what_was_learned),
 		cmocka_unit_test(in_flight_is_kept_per_slot_in_hundredths),

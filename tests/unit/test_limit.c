@@ -294,6 +294,102 @@ static void a_rate_within_15_percent_is_constant_and_half_as_varied_tells_the_ki
 	assert_int_equal(kind_of(0.14, 0.14), HR_LIMIT_EITHER);
 }
 
+/*
+ * An episode of a bucket in one window of 10 s: a head of 24 windows of 60 requests, then 40 of 30,
+ * of any sizes; @saved is what the head had beyond.
+ */
+static void bucket_episode(struct hr_dev_summary *d, uint64_t saved)
+{
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	d->ctr[HR_DCTR_WIN_QUEUED_N] = 64;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS] = 24 * 60 + 40 * 30;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS2] = 24 * 3600 + 40 * 900;
+	d->ctr[HR_DCTR_WIN_QUEUED_KIB] = 64 * 1000;
+	d->ctr[HR_DCTR_WIN_QUEUED_KIB2] = 64 * 2000000; /* CV 100 % */
+	d->ctr[HR_DCTR_WIN_EPISODES] = 1;
+	d->ctr[HR_DCTR_WIN_HEAD_N] = 24;
+	d->ctr[HR_DCTR_WIN_HEAD_OPS] = 24 * 60;
+	d->ctr[HR_DCTR_WIN_HEAD_OPS2] = 24 * 3600;
+	d->ctr[HR_DCTR_WIN_HEAD_KIB] = 24 * 1000;
+	d->ctr[HR_DCTR_WIN_HEAD_KIB2] = 24 * 2000000;
+	d->ctr[HR_DCTR_WIN_SAVED_OPS_MAX] = saved;
+}
+
+static void the_heads_of_a_token_bucket_are_no_part_of_the_cap(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(d);
+	for (unsigned i = 0; i < 3; i++) {
+		bucket_episode(d, i == 1 ? 720 : 700);
+		assert_false(hr_limit_add(&l, d, false, false, FX_T0_MS + i * 10000));
+	}
+	hr_limit_cap(&l, &c);
+	assert_int_equal(l.queued_n, 120);
+	assert_int_equal(c.kind, HR_LIMIT_OPS);
+	fx_near(c.ops_per_s, 300, 1e-9);
+	fx_near(c.cv_ops, 0, 1e-6);
+	fx_near(l.saved[0], 720, 0);
+	free(d);
+}
+
+/* Clean windows of 600/s above a cap of 300/s whose bucket held 720: 1.2 of that is within it. */
+static void what_a_bucket_holds_refutes_no_cap(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {0};
+	struct hr_cap c;
+
+	(void)state;
+	assert_non_null(d);
+	for (unsigned i = 0; i < 3; i++) {
+		bucket_episode(d, 720);
+		hr_limit_add(&l, d, false, false, FX_T0_MS + i * 10000);
+	}
+	memset(d->ctr, 0, sizeof(d->ctr));
+	d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX] = 60;
+	d->ctr[HR_DCTR_SEC_OPS_MAX] = 600;
+	/* 20 windows of 60 and 80 of 30: 600 more than 10 s refill */
+	hr_hist_add(&d->dist[HR_DDIST_OPS_100MS], 60, 20);
+	hr_hist_add(&d->dist[HR_DDIST_OPS_100MS], 30, 80);
+	assert_false(hr_limit_add(&l, d, false, false, FX_T0_MS + 30000));
+	fx_near(l.spent[0], 600, 1e-9);
+	hr_limit_cap(&l, &c);
+	fx_near(c.ops_per_s, 300, 1e-9);
+	/* once more without a refill between: 1200 of 864 */
+	assert_true(hr_limit_add(&l, d, false, false, FX_T0_MS + 40000));
+	hr_limit_cap(&l, &c);
+	assert_int_equal(c.kind, HR_LIMIT_NONE);
+	fx_near(l.saved[0], 0, 0);
+	free(d);
+}
+
+/* A head that queued beside another disk was never added: what is left of the sums is no window's.
+ */
+static void a_head_that_was_not_added_takes_the_sums_with_it(void **state)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+	struct hr_limit l = {0};
+
+	(void)state;
+	assert_non_null(d);
+	queue(&l, 3, kib_of); /* 30 windows of some 300 requests */
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	d->ctr[HR_DCTR_WIN_HEAD_N] = 10;
+	d->ctr[HR_DCTR_WIN_HEAD_OPS] = 6000;
+	d->ctr[HR_DCTR_WIN_HEAD_OPS2] = 3600000; /* more than all of the 2.7 million */
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 60000);
+	assert_int_equal(l.queued_n, 0);
+	queue(&l, 3, kib_of);
+	d->ctr[HR_DCTR_WIN_HEAD_N] = 31;
+	hr_limit_add(&l, d, false, false, FX_T0_MS + 90000);
+	assert_int_equal(l.queued_n, 0);
+	free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +405,9 @@ int main(void)
 		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
 		cmocka_unit_test(round_trips_are_inflated_from_10_ms_on),
 		cmocka_unit_test(what_queued_beside_another_disk_teaches_no_cap),
+		cmocka_unit_test(the_heads_of_a_token_bucket_are_no_part_of_the_cap),
+		cmocka_unit_test(what_a_bucket_holds_refutes_no_cap),
+		cmocka_unit_test(a_head_that_was_not_added_takes_the_sums_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
