@@ -16,40 +16,72 @@ static double limit_of(const struct hr_rate *r)
 	return r->cap > 0 ? r->cap : fmax(r->clean, r->sold);
 }
 
-static double factor_of(const struct hr_rate *r)
+/*
+ * A load whose best 100 ms are at rate P, and whose most of 10 s is V, is within P w and V over any
+ * w up to 10 s, so the bucket, cap w + saved, carries it k times if it does at w = V / P; beyond 10
+ * s the mean counts; and no faster than was carried.
+ */
+static double bucket_factor(const struct hr_rate *r)
 {
-	double limit = limit_of(r);
+	double k = r->cap / r->demand + r->saved / fmax(10 * r->mean, 1e-9);
 
-	return r->demand > 0 ? limit / (r->cap > 0 ? fmin(r->demand, r->cap) : r->demand)
-			     : INFINITY;
+	return fmin(fmin(k, r->cap / fmax(r->mean, 1e-9)), r->second / r->demand);
 }
 
-static void say_rate(const struct hr_ctx *x, const struct hr_rate *r)
+static struct hr_bounds factor_of(const struct hr_rate *r)
+{
+	double k = r->demand > 0 ? limit_of(r) / (r->cap > 0 ? fmin(r->demand, r->cap) : r->demand)
+				 : INFINITY;
+	struct hr_bounds b = {
+		.at_least = hr_opt_of(k), .likely = hr_opt_of(k), .at_most = hr_opt_of(k)};
+
+	if (!(r->cap > 0) || !(r->demand > 0) || !(r->saved > 0 || r->burst > 0))
+		return b;
+	if (r->saved > 0)
+		b.at_least.v = fmax(k, bucket_factor(r));
+	b.likely.v = b.at_least.v;
+	/* Buckets that are sold hold minutes of it, which no 10 s empty. */
+	if (r->burst > 0)
+		b.likely.v =
+			fmax(b.likely.v, fmin(r->cap / fmax(r->mean, 1e-9), r->burst / r->demand));
+	b.at_most.v = fmax(b.likely.v, r->cap / fmax(r->minute, 1e-9));
+	return b;
+}
+
+static void say_rate(const struct hr_ctx *x, const struct hr_rate *r, const struct hr_bounds *f)
 {
 	if (r->cap > 0)
 		hr_trace_say(x->t,
 			"  %s: limit %.0f per s (%s), needed %.1f per s -> k = %.3f, +- %.0f %%",
 			r->what, r->cap, r->source == HR_CAP_LEARNED ? "learned" : "configured",
-			r->demand, fmin(factor_of(r), HR_K_MAX), 100 * (CAP_M - 1));
+			r->demand, fmin(f->likely.v, HR_K_MAX), 100 * (CAP_M - 1));
 	else
 		hr_trace_say(x->t,
 			"  %s: limit unknown, carried at least %.0f per s, needed %.1f per s -> "
 			"at_least = "
 			"%.3f%s",
-			r->what, r->clean, r->demand, fmin(factor_of(r) / CAP_M, HR_K_MAX),
+			r->what, r->clean, r->demand, fmin(f->at_least.v / CAP_M, HR_K_MAX),
 			r->sold > r->clean ? "  (the smallest one sold would carry that)" : "");
+	if (r->cap > 0 && (r->saved > 0 || r->burst > 0))
+		hr_trace_say(x->t,
+			"  %s: that is refilled; saved at least %.0f, told to burst to %.0f per s, "
+			"10 s "
+			"needed %.1f per s, all %.1f -> at_least = %.3f, at_most = %.3f",
+			r->what, r->saved, r->burst, r->mean, r->minute,
+			fmin(f->at_least.v / CAP_M, HR_K_MAX),
+			fmin(f->at_most.v * CAP_M, HR_K_MAX));
 }
 
-void hr_device_told(const struct hr_ctx *x, double told, double second, struct hr_rate *r)
+void hr_device_told(const struct hr_ctx *x, double told, double burst, struct hr_rate *r)
 {
-	double carried = fmax(second, r->cap);
+	double carried = fmax(r->second, r->cap), most = fmax(told, burst);
 
 	if (!(told > 0))
 		return;
-	if (carried > HR_LIMIT_OUTGROWN_S * told) {
+	if (carried > HR_LIMIT_OUTGROWN_S * most) {
 		hr_trace_say(x->t,
 			"  %s: carried %.0f per s, where %.0f were told as the limit: not used",
-			r->what, carried, told);
+			r->what, carried, most);
 	} else if (r->cap > 0 && r->cap * HR_TOLD_NEAR < told) {
 		hr_trace_say(x->t,
 			"  %s: queued at %.0f per s, where %.0f were told: not the device's limit, "
@@ -58,6 +90,7 @@ void hr_device_told(const struct hr_ctx *x, double told, double second, struct h
 		r->below_told = true;
 	} else {
 		r->cap = told;
+		r->burst = burst;
 		r->source = HR_CAP_CONFIGURED;
 	}
 }
@@ -86,18 +119,19 @@ void hr_device_bounds(
 	*b = (struct hr_bounds){0};
 	for (unsigned i = 0; i < n; i++) {
 		const struct hr_rate *r = &rate[i];
-		double k = factor_of(r);
+		struct hr_bounds f = factor_of(r);
+		double k = f.likely.v;
 
-		say_rate(x, r);
+		say_rate(x, r, &f);
 		if (!(limit_of(r) > 0))
 			continue;
-		if (!b->at_least.has || k / CAP_M < b->at_least.v)
-			b->at_least = hr_opt_of(k / CAP_M);
+		if (!b->at_least.has || f.at_least.v / CAP_M < b->at_least.v)
+			b->at_least = hr_opt_of(f.at_least.v / CAP_M);
 		if (r->cap > 0) {
 			if (!b->likely.has || k < b->likely.v)
 				b->likely = hr_opt_of(k);
-			if (!b->at_most.has || k * CAP_M < b->at_most.v)
-				b->at_most = hr_opt_of(k * CAP_M);
+			if (!b->at_most.has || f.at_most.v * CAP_M < b->at_most.v)
+				b->at_most = hr_opt_of(f.at_most.v * CAP_M);
 		}
 		if (k < tightest || (tightest == INFINITY && !e->r.capacity.value.has)) {
 			tightest = k;

@@ -12,6 +12,13 @@ struct hr_rate {
 	double clean; /* best clean rate over the same length, a lower bound of the limit; 0 none */
 	double sold; /* what the smallest device sold would carry like this load, per second; 0 none
 		      */
+	/*
+	 * Of a token bucket, whose @cap is what is refilled: what it holds at least, and what the
+	 * operator tells that bursts carry; 0 none.  With either: the most of 10 s and of the
+	 * minute, a second, and the best second carried.
+	 */
+	double saved, burst;
+	double mean, minute, second;
 	bool below_told; /* @cap was learned, well below what the operator tells */
 	enum hr_cap_source source;
 	enum hr_unit unit;
@@ -19,12 +26,12 @@ struct hr_rate {
 };
 
 /*
- * The limit that the operator tells, @told a second (0: none), into @r with its learned cap, of
- * which @second was carried in a whole second.  A cap that was learned well below it is not the
- * device's, and binds first: the VM's own, or what is left where bursts are used up.  One that was
- * refuted is not used: a volume enlarged since, or a mistake.
+ * The limit that the operator tells, @told a second (0: none), and what bursts carry (@burst, 0:
+ * no more), into @r with its learned cap and its best second.  A cap that was learned well below it
+ * is not the device's, and binds first: the VM's own, or what is left where bursts are used up. One
+ * that was refuted is not used: a volume enlarged since, or a mistake.
  */
-void hr_device_told(const struct hr_ctx *x, double told, double second, struct hr_rate *r);
+void hr_device_told(const struct hr_ctx *x, double told, double burst, struct hr_rate *r);
 
 /* Is the told limit that @e goes by far from the load?  What is late now has not met it. */
 bool hr_device_far(const struct hr_estimate *e);

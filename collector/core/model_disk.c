@@ -109,6 +109,18 @@ static const struct hr_rate *met_alone(const struct hr_cap *learned, const struc
 	return NULL;
 }
 
+static void of_bucket(const struct disk *k, const struct hr_limit *l, struct hr_rate r[2])
+{
+	r[0].saved = l->saved[0];
+	r[0].mean = k->d->rate_ops;
+	r[0].minute = k->ops;
+	r[0].second = l->best_ops_s;
+	r[1].saved = 1024 * l->saved[1];
+	r[1].mean = 1024 * k->d->rate_kib;
+	r[1].minute = k->bytes;
+	r[1].second = 1024.0 * l->best_kib_s;
+}
+
 static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
 {
 	const struct hr_dev_facts *f =
@@ -136,8 +148,9 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 				 : 10240.0 * fmax(l->clean_kib, l->best_kib);
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;
-	hr_device_told(x, f ? (double)f->cap_iops : 0, l->best_ops_s, &r[0]);
-	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 1024.0 * l->best_kib_s, &r[1]);
+	of_bucket(k, l, r);
+	hr_device_told(x, f ? (double)f->cap_iops : 0, 0, &r[0]);
+	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 0, &r[1]);
 	if (!below_sold(x, k, l)) {
 		r[0].sold = sold_of(k, HR_SOLD_OPS, fmax(k->d->rate_ops, k->ops),
 			k->d->dist[HR_DDIST_OPS_100MS].p99_hi, r[0].demand, k->inflight);

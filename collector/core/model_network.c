@@ -100,7 +100,10 @@ static void nic_rates(const struct hr_ctx *x, const struct nic *k, struct hr_est
 	/* What goes out is what connections are sent back; that the way in is as narrow is a
 	 * guess, and it only makes k smaller. */
 	r.cap = cap.bytes_per_s;
-	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 1024.0 * l->best_kib_s, &r);
+	r.mean = 1024 * k->d->rate_kib;
+	r.minute = fmax(k->rx, k->tx);
+	r.second = 1024.0 * l->best_kib_s;
+	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 0, &r);
 	if (r.source == HR_CAP_LEARNED && speed > 0 && (r.cap <= 0 || speed <= r.cap)) {
 		r.cap = speed;
 		r.source = HR_CAP_KNOWN;

@@ -291,6 +291,36 @@ static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
 }
 
+/* Refilled at 300/s, of which 720 were once saved; 100 in the most of 10 s, 40 in 0.1 s. */
+static void bursts_fit_that_a_token_bucket_holds(void **state)
+{
+	struct bench *b = *state;
+	struct hr_minute_dev *d = &b->dev[0];
+
+	disk_load(b, 50, 0.4);
+	b->limit[0] = queued_at_300;
+	b->limit[0].saved[0] = 720;
+	b->limit[0].best_ops_s = 600;
+	d->dist[HR_DDIST_OPS_100MS].p99_hi = 40;
+	d->rate_ops = 100;
+	hr_model_disk(&b->x, 0, &b->e);
+	/* 300 / 400 + 720 / 1000 */
+	fx_near(b->e.r.headroom.likely.v, 1.47, 1e-9);
+	fx_near(b->e.r.headroom.at_least.v, 1.47 / 1.1, 1e-9);
+	fx_near(b->e.r.headroom.at_most.v, 1.1 * 300 / 50, 1e-9); /* the minute's mean */
+	b->limit[0].best_ops_s = 500;                             /* no burst was ever faster */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 1.25, 1e-9);
+	b->limit[0].saved[0] = 1e6; /* minutes of it: then what is refilled counts */
+	b->limit[0].best_ops_s = 3000;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
+	/* evenly spread there is no burst, saved or not */
+	d->dist[HR_DDIST_OPS_100MS].p99_hi = 10;
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
+}
+
 static void a_told_limit_bounds_a_disk_that_never_met_it(void **state)
 {
 	struct bench *b = *state;
@@ -511,6 +541,7 @@ int main(void)
 		T(requests_that_are_waited_for_fit_within_100_ms),
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
+		T(bursts_fit_that_a_token_bucket_holds),
 		T(a_told_limit_bounds_a_disk_that_never_met_it),
 		T(a_told_limit_of_requests_says_nothing_of_bytes),
 		T(a_told_limit_of_requests_carries_them_side_by_side),
