@@ -186,6 +186,17 @@ static bool same_dev(const struct hr_host_dev *a, const struct hr_host_dev *b)
 	       a->major == b->major && a->minor == b->minor && a->ifindex == b->ifindex;
 }
 
+static void take_limit(const char *limits, struct hr_dev_facts *f)
+{
+	struct hr_machine_told t;
+
+	hr_machine_limit(limits, f->name, &t);
+	f->cap_iops = t.ops;
+	f->cap_bytes_per_s = t.bytes_per_s;
+	f->burst_iops = t.burst_ops;
+	f->burst_bytes_per_s = t.burst_bytes_per_s;
+}
+
 /* Appends the devices of one kind to @found, at most @max of them. */
 static void find(const struct hr_host_dev_opts *o, enum hr_dev_kind kind, uint32_t max,
 	struct hr_host_devs *found)
@@ -203,8 +214,7 @@ static void find(const struct hr_host_dev_opts *o, enum hr_dev_kind kind, uint32
 		if (kind == HR_DEV_DISK ? !disk_read(o, seen.name[i], &d)
 					: !nic_read(o, seen.name[i], &d))
 			continue;
-		(void)hr_machine_limit(
-			o->limits, seen.name[i], &d.facts.cap_iops, &d.facts.cap_bytes_per_s);
+		take_limit(o->limits, &d.facts);
 		if (n == max) {
 			found->left_out++;
 			continue;

@@ -28,6 +28,8 @@ struct hr_dev_facts {
 	uint32_t speed_mbps;    /* nic: link speed, 0 unknown (virtio) */
 	uint64_t cap_iops;      /* configured or vendor-told limits, 0 unknown */
 	uint64_t cap_bytes_per_s;
+	/* told: what bursts carry, where the two above are baselines; 0 no more than those */
+	uint64_t burst_iops, burst_bytes_per_s;
 	bool is_virtual; /* virtio, xen, veth: the link speed, if any, means nothing */
 };
 

@@ -177,7 +177,8 @@ static enum hr_wire_error check_facts(const Headroom__Facts *m)
 	for (size_t i = 0; i < m->n_dev; i++) {
 		const Headroom__Device *d = m->dev[i];
 
-		if (d->cap_iops > HR_VALUE_MAX || d->cap_bytes_per_s > HR_VALUE_MAX)
+		if (d->cap_iops > HR_VALUE_MAX || d->cap_bytes_per_s > HR_VALUE_MAX ||
+			d->burst_iops > HR_VALUE_MAX || d->burst_bytes_per_s > HR_VALUE_MAX)
 			return HR_WIRE_VALUE;
 		if (d->kind != HR_DEV_NONE && (!d->name || !*d->name))
 			return HR_WIRE_VALUE; /* a device that could not be named in an answer */
@@ -353,6 +354,8 @@ static void copy_facts(const Headroom__Facts *m, struct hr_facts *ret)
 		to->speed_mbps = from->speed_mbps;
 		to->cap_iops = from->cap_iops;
 		to->cap_bytes_per_s = from->cap_bytes_per_s;
+		to->burst_iops = from->burst_iops;
+		to->burst_bytes_per_s = from->burst_bytes_per_s;
 		to->is_virtual = from->is_virtual;
 	}
 	for (size_t i = 0; i < m->n_rung && i < HR_SIG_N; i++)

@@ -366,6 +366,10 @@ static void fill_device(Headroom__Device *m, const struct hr_dev_facts *d, struc
 	m->has_cap_iops = d->cap_iops != 0;
 	m->cap_bytes_per_s = d->cap_bytes_per_s;
 	m->has_cap_bytes_per_s = d->cap_bytes_per_s != 0;
+	m->burst_iops = d->burst_iops;
+	m->has_burst_iops = d->burst_iops != 0;
+	m->burst_bytes_per_s = d->burst_bytes_per_s;
+	m->has_burst_bytes_per_s = d->burst_bytes_per_s != 0;
 	m->is_virtual = d->is_virtual;
 	m->has_is_virtual = d->is_virtual;
 }

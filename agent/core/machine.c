@@ -341,23 +341,43 @@ bool hr_machine_listed(const char *list, const char *name)
 	return false;
 }
 
-/* "3000", ":125M" or "3000:125M". */
-static bool parse_limit(char *text, uint64_t *ret_ops, uint64_t *ret_bytes_per_s)
+static bool ops_of(const char *text, uint64_t *ret)
+{
+	return hr_num_u64(text, 1, HR_VALUE_MAX, ret);
+}
+
+static bool bytes_of(const char *text, uint64_t *ret)
+{
+	return hr_num_bytes(text, 1, HR_VALUE_MAX, ret);
+}
+
+/* "3000" or "3000/16000": what bursts carry is more than the baseline before it. */
+static bool parse_rate(
+	char *text, bool (*of)(const char *, uint64_t *), uint64_t *ret, uint64_t *ret_burst)
+{
+	char *burst = strchr(text, '/');
+
+	if (burst)
+		*burst++ = '\0';
+	return of(text, ret) && (!burst || (of(burst, ret_burst) && *ret_burst > *ret));
+}
+
+/* "3000", ":125M", "3000:125M" or any of them with bursts. */
+static bool parse_limit(char *text, struct hr_machine_told *ret)
 {
 	char *bytes = strchr(text, ':');
 
-	*ret_ops = *ret_bytes_per_s = 0;
+	*ret = (struct hr_machine_told){0};
 	if (bytes)
 		*bytes++ = '\0';
 	if (!*text && !bytes)
 		return false;
-	return (!*text || hr_num_u64(text, 1, HR_VALUE_MAX, ret_ops)) &&
-	       (!bytes || hr_num_bytes(bytes, 1, HR_VALUE_MAX, ret_bytes_per_s));
+	return (!*text || parse_rate(text, ops_of, &ret->ops, &ret->burst_ops)) &&
+	       (!bytes || parse_rate(bytes, bytes_of, &ret->bytes_per_s, &ret->burst_bytes_per_s));
 }
 
 /* Goes to the next item, of device @ret_name, and past it; 1, 0 at the end, -1 is no limit. */
-static int next_limit(
-	const char **p, char ret_name[64], uint64_t *ret_ops, uint64_t *ret_bytes_per_s)
+static int next_limit(const char **p, char ret_name[64], struct hr_machine_told *ret)
 {
 	const char *const sep = " ,\t\n";
 	size_t n, dev;
@@ -375,28 +395,24 @@ static int next_limit(
 	memcpy(text, *p + dev + 1, n - dev - 1);
 	text[n - dev - 1] = '\0';
 	*p += n;
-	return parse_limit(text, ret_ops, ret_bytes_per_s) ? 1 : -1;
+	return parse_limit(text, ret) ? 1 : -1;
 }
 
-void hr_machine_limit(
-	const char *limits, const char *name, uint64_t *ret_ops, uint64_t *ret_bytes_per_s)
+void hr_machine_limit(const char *limits, const char *name, struct hr_machine_told *ret)
 {
-	uint64_t ops, bytes_per_s;
+	struct hr_machine_told told;
 	char dev[64];
 
-	*ret_ops = *ret_bytes_per_s = 0;
-	while (next_limit(&limits, dev, &ops, &bytes_per_s) > 0) {
-		if (strcmp(dev, name) == 0) {
-			*ret_ops = ops;
-			*ret_bytes_per_s = bytes_per_s;
-		}
-	}
+	*ret = (struct hr_machine_told){0};
+	while (next_limit(&limits, dev, &told) > 0)
+		if (strcmp(dev, name) == 0)
+			*ret = told;
 }
 
 bool hr_machine_limits_valid(const char *limits, char err[512])
 {
 	const char *p = limits;
-	uint64_t ops, bytes_per_s;
+	struct hr_machine_told told;
 	char dev[64];
 	int r;
 
@@ -404,12 +420,13 @@ bool hr_machine_limits_valid(const char *limits, char err[512])
 		(void)snprintf(err, 512, "limits: longer than %d bytes", HR_MACHINE_LIMITS_LEN - 1);
 		return false;
 	}
-	while ((r = next_limit(&p, dev, &ops, &bytes_per_s)) > 0)
+	while ((r = next_limit(&p, dev, &told)) > 0)
 		;
 	if (r < 0)
 		(void)snprintf(err, 512,
 			"limits: expected DEVICE=REQUESTS:BYTES a second, such as vda=3000:125M "
-			"or eth0=:1192M, got '%s'",
+			"or eth0=:1192M, or BASELINE/BURST of either, such as "
+			"vda=3000/16000:125M/500M, the burst above the baseline, got '%s'",
 			limits);
 	return r == 0;
 }
@@ -424,18 +441,18 @@ static const struct hr_dev_facts *device_of(const struct hr_facts *f, const char
 
 bool hr_machine_limits_unused(const char *limits, const struct hr_facts *f, char ret[512])
 {
-	uint64_t ops, bytes_per_s;
+	struct hr_machine_told told;
 	size_t len = 0;
 	char dev[64];
 
 	ret[0] = '\0';
-	while (len < 512 && next_limit(&limits, dev, &ops, &bytes_per_s) > 0) {
+	while (len < 512 && next_limit(&limits, dev, &told) > 0) {
 		const struct hr_dev_facts *d = device_of(f, dev);
 
 		if (!d)
 			len += (size_t)snprintf(ret + len, 512 - len,
 				"%s%s is no device that is measured", len ? ", " : "", dev);
-		else if (ops && d->kind == HR_DEV_NIC)
+		else if (told.ops && d->kind == HR_DEV_NIC)
 			len += (size_t)snprintf(ret + len, 512 - len,
 				"%srequests of network device %s", len ? ", " : "", dev);
 	}

@@ -73,12 +73,17 @@ bool hr_machine_driver_virtual(const char *driver);
 /* Whether @name is a word of @list ("loop0 dm-1", also comma separated). */
 bool hr_machine_listed(const char *list, const char *name);
 
-/*
- * Limits of devices that the operator tells: "vda=3000:125M eth0=:1192M", requests and bytes a
- * second, either may be missing.  Of @name; 0 is not told.
+/* What one device carries, requests and bytes a second; bursts: for a while, above it.  0 not told.
  */
-void hr_machine_limit(
-	const char *limits, const char *name, uint64_t *ret_ops, uint64_t *ret_bytes_per_s);
+struct hr_machine_told {
+	uint64_t ops, bytes_per_s, burst_ops, burst_bytes_per_s;
+};
+
+/*
+ * Limits of devices that the operator tells: "vda=3000/16000:125M/500M eth0=:1192M", requests and
+ * bytes a second, either may be missing; after a slash what bursts carry.  Of @name.
+ */
+void hr_machine_limit(const char *limits, const char *name, struct hr_machine_told *ret);
 #define HR_MACHINE_LIMITS_LEN 512 /* of all of them, with the 0 at the end */
 /* False: @err says what is expected. */
 bool hr_machine_limits_valid(const char *limits, char err[512]);

@@ -149,8 +149,9 @@ static void disk_rates(const struct hr_ctx *x, const struct disk *k, struct hr_e
 	r[0].cap = cap.ops_per_s;
 	r[1].cap = cap.bytes_per_s;
 	of_bucket(k, l, r);
-	hr_device_told(x, f ? (double)f->cap_iops : 0, 0, &r[0]);
-	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 0, &r[1]);
+	hr_device_told(x, f ? (double)f->cap_iops : 0, f ? (double)f->burst_iops : 0, &r[0]);
+	hr_device_told(
+		x, f ? (double)f->cap_bytes_per_s : 0, f ? (double)f->burst_bytes_per_s : 0, &r[1]);
 	if (!below_sold(x, k, l)) {
 		r[0].sold = sold_of(k, HR_SOLD_OPS, fmax(k->d->rate_ops, k->ops),
 			k->d->dist[HR_DDIST_OPS_100MS].p99_hi, r[0].demand, k->inflight);

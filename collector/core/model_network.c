@@ -103,7 +103,8 @@ static void nic_rates(const struct hr_ctx *x, const struct nic *k, struct hr_est
 	r.mean = 1024 * k->d->rate_kib;
 	r.minute = fmax(k->rx, k->tx);
 	r.second = 1024.0 * l->best_kib_s;
-	hr_device_told(x, f ? (double)f->cap_bytes_per_s : 0, 0, &r);
+	hr_device_told(
+		x, f ? (double)f->cap_bytes_per_s : 0, f ? (double)f->burst_bytes_per_s : 0, &r);
 	if (r.source == HR_CAP_LEARNED && speed > 0 && (r.cap <= 0 || speed <= r.cap)) {
 		r.cap = speed;
 		r.source = HR_CAP_KNOWN;

@@ -309,6 +309,9 @@ static double limit_ratio(const struct hr_dev_facts *was, const struct hr_dev_fa
 	bool same_kinds =
 		!was->cap_iops == !is->cap_iops && !was->cap_bytes_per_s == !is->cap_bytes_per_s;
 
+	/* A load of bursts has no one scale. */
+	if (was->burst_iops != is->burst_iops || was->burst_bytes_per_s != is->burst_bytes_per_s)
+		return 0;
 	if (!same_kinds || (ops > 0 && bytes > 0 && fabs(ops - bytes) > 0.01 * ops))
 		return 0;
 	return fmax(ops, bytes);
@@ -319,7 +322,9 @@ static bool other_limit(const struct hr_vm *vm, const struct hr_facts *f, unsign
 	const struct hr_dev_facts *was = &vm->facts.dev[d], *is = &f->dev[d];
 
 	return d < f->n_dev && d < vm->facts.n_dev && same_device(is, was) &&
-	       (is->cap_iops != was->cap_iops || is->cap_bytes_per_s != was->cap_bytes_per_s);
+	       (is->cap_iops != was->cap_iops || is->cap_bytes_per_s != was->cap_bytes_per_s ||
+		       is->burst_iops != was->burst_iops ||
+		       is->burst_bytes_per_s != was->burst_bytes_per_s);
 }
 
 static bool other_limits(const struct hr_vm *vm, const struct hr_facts *f)
@@ -335,7 +340,9 @@ static bool other_limits(const struct hr_vm *vm, const struct hr_facts *f)
 static bool first_told(const struct hr_dev_facts *was, const struct hr_dev_facts *is)
 {
 	return (!was->cap_iops || was->cap_iops == is->cap_iops) &&
-	       (!was->cap_bytes_per_s || was->cap_bytes_per_s == is->cap_bytes_per_s);
+	       (!was->cap_bytes_per_s || was->cap_bytes_per_s == is->cap_bytes_per_s) &&
+	       (!was->burst_iops || was->burst_iops == is->burst_iops) &&
+	       (!was->burst_bytes_per_s || was->burst_bytes_per_s == is->burst_bytes_per_s);
 }
 
 /*

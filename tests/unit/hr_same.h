@@ -78,6 +78,7 @@ static inline bool hr_same_dev_facts(const struct hr_dev_facts *a, const struct 
 	return a->kind == b->kind && strcmp(a->name, b->name) == 0 &&
 	       a->nr_requests == b->nr_requests && a->speed_mbps == b->speed_mbps &&
 	       a->cap_iops == b->cap_iops && a->cap_bytes_per_s == b->cap_bytes_per_s &&
+	       a->burst_iops == b->burst_iops && a->burst_bytes_per_s == b->burst_bytes_per_s &&
 	       a->is_virtual == b->is_virtual;
 }
 

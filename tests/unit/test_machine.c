@@ -266,23 +266,38 @@ static void limits_as_the_operator_tells_them(void **state)
 {
 	static const char *const bad[] = {"vda", "vda=", "=3000", "vda=:", "vda=0",
 		"vda=3000:", "vda=-1", "vda=3000:x", "vda=3000 eth0", "vda=3000:125M:1",
-		"vda=99999999999999999999"};
+		"vda=99999999999999999999", "vda=3000/", "vda=/16000", "vda=3000/3000",
+		"vda=16000/3000", "vda=3000/16000/20000", "vda=:125M/64M", "vda=3000/16K",
+		"vda=:/500M"};
 	const char *told = " vda=3000:125M, eth0=:64K vdb=500 ";
-	uint64_t ops, bytes;
+	struct hr_machine_told t;
 	char err[512];
 
 	(void)state;
 	assert_true(hr_machine_limits_valid("", err) && hr_machine_limits_valid(told, err));
-	hr_machine_limit(told, "vda", &ops, &bytes);
-	assert_true(ops == 3000 && bytes == 125 << 20);
-	hr_machine_limit(told, "eth0", &ops, &bytes);
-	assert_true(ops == 0 && bytes == 65536);
-	hr_machine_limit(told, "vdb", &ops, &bytes);
-	assert_true(ops == 500 && bytes == 0);
-	hr_machine_limit(told, "vd", &ops, &bytes);
-	assert_true(ops == 0 && bytes == 0);
+	hr_machine_limit(told, "vda", &t);
+	assert_true(t.ops == 3000 && t.bytes_per_s == 125 << 20);
+	assert_true(t.burst_ops == 0 && t.burst_bytes_per_s == 0);
+	hr_machine_limit(told, "eth0", &t);
+	assert_true(t.ops == 0 && t.bytes_per_s == 65536);
+	hr_machine_limit(told, "vdb", &t);
+	assert_true(t.ops == 500 && t.bytes_per_s == 0);
+	hr_machine_limit(told, "vd", &t);
+	assert_true(t.ops == 0 && t.bytes_per_s == 0);
+	told = "vda=3000/16000:125M/500M vdb=100/3000 eth0=:640M/1250M vdc=3000:125M/250M";
+	assert_true(hr_machine_limits_valid(told, err));
+	hr_machine_limit(told, "vda", &t);
+	assert_true(t.ops == 3000 && t.burst_ops == 16000);
+	assert_true(t.bytes_per_s == 125 << 20 && t.burst_bytes_per_s == 500 << 20);
+	hr_machine_limit(told, "vdb", &t);
+	assert_true(t.ops == 100 && t.burst_ops == 3000 && t.burst_bytes_per_s == 0);
+	hr_machine_limit(told, "eth0", &t);
+	assert_true(t.ops == 0 && t.burst_bytes_per_s == 1250 << 20);
+	hr_machine_limit(told, "vdc", &t);
+	assert_true(t.burst_ops == 0 && t.burst_bytes_per_s == 250 << 20);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(hr_machine_limits_valid(bad[i], err));
+	assert_non_null(strstr(err, "the burst above the baseline"));
 }
 
 static void limits_are_refused_before_they_would_be_cut(void **state)

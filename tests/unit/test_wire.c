@@ -167,6 +167,8 @@ static void facts_come_back_as_they_were(void **state)
 	hr_sample_facts(&f);
 	f.shed = 1u << HR_SHED_NET;
 	f.dev[0].cap_iops = 3000;
+	f.dev[0].burst_iops = 16000;
+	f.dev[0].burst_bytes_per_s = 500 << 20;
 	len = hr_wire_encode_facts(&f, buf, sizeof(buf));
 	assert_true(len > 0 && len < 400);
 	assert_int_equal(hr_wire_decode_facts(&arena, buf, len, &g), HR_WIRE_OK);
@@ -198,6 +200,7 @@ static void the_largest_facts_fit(void **state)
 	for (int i = 0; i < HR_DEVS_MAX; i++) {
 		f.dev[i].kind = HR_DEV_DISK;
 		f.dev[i].cap_iops = f.dev[i].cap_bytes_per_s = HR_VALUE_MAX;
+		f.dev[i].burst_iops = f.dev[i].burst_bytes_per_s = HR_VALUE_MAX;
 		f.dev[i].is_virtual = true;
 		f.dev[i].name[HR_NAME_LEN - 1] = '\0';
 	}
