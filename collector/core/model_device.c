@@ -108,6 +108,22 @@ static void take_capacity(struct hr_estimate *e, const struct hr_rate *r)
 	e->r.capacity.source = r->cap > 0 ? r->source : v > 0 ? HR_CAP_LOWER_BOUND : HR_CAP_UNKNOWN;
 	e->r.capacity.value = v > 0 ? hr_opt_of(v) : (struct hr_opt){0};
 	e->below_told = r->below_told;
+	e->burst = r->cap > 0 && r->source == HR_CAP_CONFIGURED ? r->burst : 0;
+}
+
+void hr_device_bursts(const struct hr_ctx *x, double carried, struct hr_estimate *e)
+{
+	double base = e->r.capacity.value.v;
+
+	if (!(e->burst > 0) || e->below_told)
+		return;
+	hr_estimate_evidence(e, "burst_told", e->burst, e->r.capacity.unit, "configuration");
+	e->bursts_gone = carried <= HR_LIMIT_OUTGROWN_S * base;
+	if (!e->bursts_gone)
+		e->r.capacity.value = hr_opt_of(e->burst);
+	hr_trace_say(x->t, "  late at %.0f per s: %s", carried,
+		e->bursts_gone ? "the baseline that is told, bursts used up"
+			       : "above the baseline that is told, in a burst");
 }
 
 void hr_device_bounds(

@@ -36,6 +36,9 @@ void hr_device_told(const struct hr_ctx *x, double told, double burst, struct hr
 /* Is the told limit that @e goes by far from the load?  What is late now has not met it. */
 bool hr_device_far(const struct hr_estimate *e);
 
+/* Late with @carried a second: at the baseline that is told, its bursts used up, or at those? */
+void hr_device_bursts(const struct hr_ctx *x, double carried, struct hr_estimate *e);
+
 /*
  * Bounds from several limits: the smallest k wins; a limit only known from
  * below gives at_least only.  Fills headroom and capacity of the tightest.

@@ -260,6 +260,7 @@ static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct 
 		e->below_told = true;
 		hr_trace_say(x->t, "  late well below the limit that is told");
 	}
+	hr_device_bursts(x, e->r.capacity.unit == HR_UNIT_IOPS ? k->ops : k->bytes, e);
 	e->r.saturated = e->external = true;
 	if (!e->r.headroom.at_least.has || e->r.headroom.at_least.v > 1 / 1.1)
 		e->r.headroom.at_least = hr_opt_of(1 / 1.1);
@@ -269,8 +270,9 @@ static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct 
 			? HR_CONFIDENCE_HIGH
 		: k->l0_known ? HR_CONFIDENCE_MEDIUM
 			      : HR_CONFIDENCE_LOW;
-	e->reason = k->late_bad ? "more requests than tolerated were late"
-				: "requests queued all the time at a constant rate";
+	e->reason = e->bursts_gone ? "requests were late at the baseline: bursts are used up"
+		    : k->late_bad  ? "more requests than tolerated were late"
+				   : "requests queued all the time at a constant rate";
 	hr_trace_say(x->t, "  BAD: %s", e->reason);
 	if (e->r.confidence == HR_CONFIDENCE_LOW)
 		hr_estimate_missing(e, 0,

@@ -206,6 +206,8 @@ static void nic_saturated(const struct hr_ctx *x, const struct nic *k, struct hr
 	e->fix = nic_fix(k, whose_open);
 	e->below_told |= !grows && !k->vendor && hr_device_far(e);
 	e->grows[HR_SIZE_VCPUS] = e->grows[HR_SIZE_BOTH] = grows;
+	if (e->external && !k->vendor)
+		hr_device_bursts(x, fmax(k->rx, k->tx), e);
 	e->r.headroom.at_least = hr_opt_of(1 / 1.1);
 	hr_bounds_bad(&e->r.headroom);
 	e->r.confidence = k->shaped || k->vendor                   ? HR_CONFIDENCE_HIGH

@@ -331,6 +331,26 @@ static void say_below_told(const struct hr_text_in *in, char *adv)
 		disk ? "volume" : "link");
 }
 
+/* Where bursts are told beside the baseline: they are earned below it. */
+static void say_bursts_gone(const struct hr_text_in *in, const char *sc, char *s, char *adv)
+{
+	const struct hr_res_answer *r = &in->bind->r;
+	bool disk = r->resource == HR_RES_DISK, ops = r->capacity.unit == HR_UNIT_IOPS;
+	double scale = ops ? 1 : 1e6;
+	char w[96], l[NUM];
+
+	what(in, w, sizeof(w));
+	snprintf(s, HR_TEXT_LEN,
+		"%s %s was at its baseline (%.*f %s) with bursts (%.*f) used up: about %s of "
+		"today's load fits, and that limit does not grow with the VM as far as is known.",
+		sc, w, ops ? 0 : 1, r->capacity.value.v / scale, ops ? "requests/s" : "MB/s",
+		ops ? 0 : 1, in->bind->burst / scale, factor(&in->a->headroom.likely, l));
+	snprintf(adv, HR_TEXT_LEN,
+		"Raise the baseline of %s %s, or cause less on average: bursts are earned below "
+		"it. A larger VM alone does not help.",
+		disk ? "volume" : "the link behind", r->device);
+}
+
 static void say_external(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	const struct hr_res_answer *r = &in->bind->r;
@@ -338,6 +358,10 @@ static void say_external(const struct hr_text_in *in, const char *sc, char *s, c
 	bool far = in->bind->below_told && r->capacity.source == HR_CAP_CONFIGURED;
 	char w[96], l[NUM], cap[64] = "";
 
+	if (in->bind->bursts_gone) {
+		say_bursts_gone(in, sc, s, adv);
+		return;
+	}
 	what(in, w, sizeof(w));
 	if (in->bind->fix) {
 		snprintf(s, HR_TEXT_LEN, "%s %s was short (%s): no larger size has more of that.",

@@ -42,3 +42,44 @@ static inline int teardown(void **state)
 	free(*state);
 	return 0;
 }
+
+/* @per_s requests of 4 KiB a second, steady, for the 10 s of the minute. */
+static inline void disk_load(struct bench *b, uint64_t per_s, double inflight)
+{
+	struct hr_minute_dev *d = &b->dev[0];
+
+	d->ctr[HR_DCTR_IO_RD_N] = per_s * 10;
+	d->ctr[HR_DCTR_IO_RD_BYTES] = per_s * 40960;
+	d->ctr[HR_DCTR_IO_INFLIGHT_NS] = (uint64_t)(inflight * 1e10);
+	d->ctr[HR_DCTR_L0_RD_US] = 2000;
+	d->judged[0] = per_s * 10;
+	d->dist[HR_DDIST_OPS_100MS] = (struct hr_spread){.total = 100,
+		.sum = per_s * 10,
+		.p99_lo = (uint32_t)per_s / 10,
+		.p99_hi = (uint32_t)per_s / 10,
+		.max = (uint32_t)per_s / 10};
+	d->dist[HR_DDIST_KIB_100MS] = (struct hr_spread){.total = 100,
+		.sum = per_s * 40,
+		.p99_lo = (uint32_t)per_s * 4 / 10,
+		.p99_hi = (uint32_t)per_s * 4 / 10};
+}
+
+/* -1: it is not told. */
+static inline double evidence(const struct bench *b, const char *signal)
+{
+	for (uint8_t i = 0; i < b->e.r.n_evidence; i++)
+		if (strcmp(b->e.r.evidence[i].signal, signal) == 0)
+			return b->e.r.evidence[i].value;
+	return -1;
+}
+
+/* Sums over 40 queued windows of 30 requests, of any size: 300 a second. */
+static const struct hr_limit queued_at_300 = {.since_ms = 1,
+	.queued_n = 40,
+	.episodes = 4,
+	.ops = 1200,
+	.ops2 = 36000,
+	.kib = 8000,
+	.kib2 = 2500000,
+	.clean_ops = 29,
+	.clean_kib = 116};

@@ -2,27 +2,6 @@
 /* The estimators of disks and links: lower bounds, learned caps, who waits for what. */
 #include "tests/unit/estimate_fixture.h"
 
-/* @per_s requests of 4 KiB a second, steady, for the 10 s of the minute. */
-static void disk_load(struct bench *b, uint64_t per_s, double inflight)
-{
-	struct hr_minute_dev *d = &b->dev[0];
-
-	d->ctr[HR_DCTR_IO_RD_N] = per_s * 10;
-	d->ctr[HR_DCTR_IO_RD_BYTES] = per_s * 40960;
-	d->ctr[HR_DCTR_IO_INFLIGHT_NS] = (uint64_t)(inflight * 1e10);
-	d->ctr[HR_DCTR_L0_RD_US] = 2000;
-	d->judged[0] = per_s * 10;
-	d->dist[HR_DDIST_OPS_100MS] = (struct hr_spread){.total = 100,
-		.sum = per_s * 10,
-		.p99_lo = (uint32_t)per_s / 10,
-		.p99_hi = (uint32_t)per_s / 10,
-		.max = (uint32_t)per_s / 10};
-	d->dist[HR_DDIST_KIB_100MS] = (struct hr_spread){.total = 100,
-		.sum = per_s * 40,
-		.p99_lo = (uint32_t)per_s * 4 / 10,
-		.p99_hi = (uint32_t)per_s * 4 / 10};
-}
-
 static void a_disk_that_never_met_its_limit_has_a_lower_bound_only(void **state)
 {
 	struct bench *b = *state;
@@ -38,15 +17,6 @@ static void a_disk_that_never_met_its_limit_has_a_lower_bound_only(void **state)
 	assert_int_equal(b->e.r.capacity.source, HR_CAP_LOWER_BOUND);
 	assert_false(b->e.quiet);
 	assert_true(b->e.r.n_missing > 0);
-}
-
-/* -1: it is not told. */
-static double evidence(const struct bench *b, const char *signal)
-{
-	for (uint8_t i = 0; i < b->e.r.n_evidence; i++)
-		if (strcmp(b->e.r.evidence[i].signal, signal) == 0)
-			return b->e.r.evidence[i].value;
-	return -1;
 }
 
 static void the_share_of_requests_that_were_timed_is_told(void **state)
@@ -256,17 +226,6 @@ static void late_requests_that_were_asked_for_are_bad_without_a_sleeper(void **s
 	assert_false(b->e.r.saturated);
 }
 
-/* Sums over 40 queued windows of 30 requests, of any size: 300 a second. */
-static const struct hr_limit queued_at_300 = {.since_ms = 1,
-	.queued_n = 40,
-	.episodes = 4,
-	.ops = 1200,
-	.ops2 = 36000,
-	.kib = 8000,
-	.kib2 = 2500000,
-	.clean_ops = 29,
-	.clean_kib = 116};
-
 static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 {
 	struct bench *b = *state;
@@ -289,36 +248,6 @@ static void a_learned_cap_bounds_the_disk_on_both_sides(void **state)
 	fx_near(b->e.r.headroom.likely.v, 1, 1e-9);
 	fx_near(b->e.r.headroom.at_least.v, 1 / 1.1, 1e-9);
 	fx_near(b->e.r.headroom.at_most.v, 1, 1e-9);
-}
-
-/* Refilled at 300/s, of which 720 were once saved; 100 in the most of 10 s, 40 in 0.1 s. */
-static void bursts_fit_that_a_token_bucket_holds(void **state)
-{
-	struct bench *b = *state;
-	struct hr_minute_dev *d = &b->dev[0];
-
-	disk_load(b, 50, 0.4);
-	b->limit[0] = queued_at_300;
-	b->limit[0].saved[0] = 720;
-	b->limit[0].best_ops_s = 600;
-	d->dist[HR_DDIST_OPS_100MS].p99_hi = 40;
-	d->rate_ops = 100;
-	hr_model_disk(&b->x, 0, &b->e);
-	/* 300 / 400 + 720 / 1000 */
-	fx_near(b->e.r.headroom.likely.v, 1.47, 1e-9);
-	fx_near(b->e.r.headroom.at_least.v, 1.47 / 1.1, 1e-9);
-	fx_near(b->e.r.headroom.at_most.v, 1.1 * 300 / 50, 1e-9); /* the minute's mean */
-	b->limit[0].best_ops_s = 500;                             /* no burst was ever faster */
-	hr_model_disk(&b->x, 0, &b->e);
-	fx_near(b->e.r.headroom.likely.v, 1.25, 1e-9);
-	b->limit[0].saved[0] = 1e6; /* minutes of it: then what is refilled counts */
-	b->limit[0].best_ops_s = 3000;
-	hr_model_disk(&b->x, 0, &b->e);
-	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
-	/* evenly spread there is no burst, saved or not */
-	d->dist[HR_DDIST_OPS_100MS].p99_hi = 10;
-	hr_model_disk(&b->x, 0, &b->e);
-	fx_near(b->e.r.headroom.likely.v, 3, 1e-9);
 }
 
 static void a_told_limit_bounds_a_disk_that_never_met_it(void **state)
@@ -541,7 +470,6 @@ int main(void)
 		T(requests_that_are_waited_for_fit_within_100_ms),
 		T(late_requests_that_were_asked_for_are_bad_without_a_sleeper),
 		T(a_learned_cap_bounds_the_disk_on_both_sides),
-		T(bursts_fit_that_a_token_bucket_holds),
 		T(a_told_limit_bounds_a_disk_that_never_met_it),
 		T(a_told_limit_of_requests_says_nothing_of_bytes),
 		T(a_told_limit_of_requests_carries_them_side_by_side),

@@ -176,10 +176,17 @@ static void an_external_limit_has_its_size_unless_only_bounded(void **state)
 	bind.below_told = false;
 	bind.r.capacity.source = HR_CAP_LOWER_BOUND;
 	SAYS("disk vdb was at its limit:");
-	bind.r.resource = HR_RES_NETWORK;
 	bind.r.capacity.source = HR_CAP_CONFIGURED;
+	bind.burst = 16000;
+	bind.bursts_gone = true;
+	SAYS("at its baseline (3000 requests/s) with bursts (16000) used up",
+		"about 0.9x of today's load", "Raise the baseline of volume vdb");
+	bind.r.resource = HR_RES_NETWORK;
 	bind.r.capacity.unit = HR_UNIT_BYTES_PER_S;
 	bind.r.capacity.value = OPT(12.5e6);
+	bind.burst = 25e6;
+	SAYS("(12.5 MB/s) with bursts (25.0) used up", "the link behind vdb");
+	bind.bursts_gone = false;
 	SAYS("network vdb", "(about 12.5 MB/s)", "link behind vdb");
 }
 
