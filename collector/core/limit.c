@@ -18,9 +18,13 @@
 #define RTT_BAD_US 10000 /* srtt - min_rtt (answer-model 2) */
 #define OUTGROWN   1.1   /* a clean window this far above the cap ends it: volume was resized */
 /* And a second, of which what a throttle has saved makes 1.1, or the window alone. */
-#define OUTGROWN_S HR_LIMIT_OUTGROWN_S
-#define SAVED      2.0 /* a throttle saves at most that for 0.1 s: 0.1 s worth */
-#define BESIDE     4   /* a queue a quarter as long as another may be the same one */
+#define OUTGROWN_S   HR_LIMIT_OUTGROWN_S
+#define SAVED        2.0  /* a throttle saves at most that for 0.1 s: 0.1 s worth */
+#define DROP         0.75 /* a rate below that share of another is a drop from it */
+#define RUN_WINDOWS  600  /* of a minute */
+#define REST_WINDOWS 50   /* fewer are no rate of 10 s */
+#define DAY_WINDOWS  864000
+#define BESIDE       4 /* a queue a quarter as long as another may be the same one */
 
 static bool has_disk_io(const struct hr_dev_summary *d)
 {
@@ -190,8 +194,58 @@ static void add_queued(struct hr_limit *l, const struct hr_dev_summary *d, bool 
 		take_heads(l, d);
 }
 
+/* A rate below 3/4 of the run's, of both quantities: larger requests at the same bytes are none. */
+static bool dropped(const struct hr_run *run, const double v[2], double n)
+{
+	return v[0] * run->n < DROP * run->sum[0] * n && v[1] * run->n < DROP * run->sum[1] * n;
+}
+
+/*
+ * Follows what the disk carried from one summary to the next.  Where it drops and requests queued
+ * for half of the time there is more to do, not less: if it had gone on for a minute, something
+ * that was saved may be used up.
+ */
+static void follow(struct hr_limit *l, const struct hr_dev_summary *d, uint64_t end_ms)
+{
+	const struct hr_hist *ops = &d->dist[HR_DDIST_OPS_100MS],
+			     *kib = &d->dist[HR_DDIST_KIB_100MS];
+	double n = (double)ops->total, v[2] = {(double)ops->sum, (double)kib->sum};
+	struct hr_run *run = &l->run;
+
+	if (n < REST_WINDOWS)
+		return;
+	if (dropped(run, v, n)) {
+		bool queued = 2 * (double)d->ctr[HR_DCTR_WIN_QUEUED_N] >= n;
+
+		if (queued && run->n >= RUN_WINDOWS) {
+			l->high = *run;
+			l->high_ms = end_ms;
+		}
+		*run = (struct hr_run){0};
+	} else if (run->n > 0 && DROP * v[0] * run->n > run->sum[0] * n) {
+		*run = (struct hr_run){0}; /* a rise: what was before is no part of it */
+	}
+	run->n += n;
+	run->sum[0] += v[0];
+	run->sum[1] += v[1];
+}
+
+bool hr_limit_was_higher(const struct hr_limit *l, unsigned q, double rate, uint64_t since_ms,
+	double *ret_s, double *ret_rate)
+{
+	double r = l->high.n > 0 ? WIN_PER_S * l->high.sum[q] / l->high.n : 0;
+
+	/* What went on for more than a day was no bucket: the volume is another one now. */
+	if (!(rate > 0) || l->high.n > DAY_WINDOWS || l->high_ms < since_ms || DROP * r < rate)
+		return false;
+	*ret_s = l->high.n / WIN_PER_S;
+	*ret_rate = r;
+	return true;
+}
+
 /* True: a cap was outgrown. */
-static bool add_disk(struct hr_limit *l, const struct hr_dev_summary *d, bool shared)
+static bool add_disk(
+	struct hr_limit *l, const struct hr_dev_summary *d, bool shared, uint64_t end_ms)
 {
 	struct hr_cap cap;
 	bool outgrown;
@@ -206,6 +260,8 @@ static bool add_disk(struct hr_limit *l, const struct hr_dev_summary *d, bool sh
 	if (outgrown)
 		forget_cap(l);
 	add_queued(l, d, shared);
+	if (!shared)
+		follow(l, d, end_ms);
 	max_u32(&l->best_ops, d->dist[HR_DDIST_OPS_100MS].max);
 	max_u32(&l->best_kib, d->dist[HR_DDIST_KIB_100MS].max);
 	max_u32(&l->clean_ops, d->ctr[HR_DCTR_WIN_CLEAN_OPS_MAX]);
@@ -228,7 +284,7 @@ bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool infla
 		l->last_ms = end_ms;
 	if (d->have & HR_SIG_BIT(HR_SIG_NET_IO))
 		outgrown = add_nic(l, d, inflated);
-	return has_disk_io(d) ? add_disk(l, d, shared) || outgrown : outgrown;
+	return has_disk_io(d) ? add_disk(l, d, shared, end_ms) || outgrown : outgrown;
 }
 
 /* Population CV from sums; 1 when there is nothing to vary. */

@@ -32,6 +32,15 @@ struct hr_limit {
 	 * least.  Spent: what was carried beyond the cap and is not refilled yet.
 	 */
 	double saved[2], spent[2];
+	/*
+	 * Rates of 10 s, not kept over a restart either: the run of them without a drop that goes
+	 * on, and the last one of a minute or more that ended where requests queued, at @high_ms:
+	 * 100 ms windows, sums of requests and KiB.
+	 */
+	struct hr_run {
+		double n, sum[2];
+	} run, high;
+	uint64_t high_ms;
 };
 
 enum hr_limit_kind {
@@ -73,6 +82,13 @@ bool hr_limit_shared(const struct hr_summary *s, const struct hr_dev_summary *di
  */
 bool hr_limit_add(struct hr_limit *l, const struct hr_dev_summary *d, bool inflated, bool shared,
 	uint64_t end_ms);
+
+/*
+ * Did the disk carry more for a minute or longer, before requests queued at @rate a second (@q 0:
+ * requests, 1: KiB), and since @since_ms?  For how long, and how much a second.
+ */
+bool hr_limit_was_higher(const struct hr_limit *l, unsigned q, double rate, uint64_t since_ms,
+	double *ret_s, double *ret_rate);
 
 /* The cap, if >= 30 queued windows in >= 3 episodes agree (answer-model 8.2). */
 void hr_limit_cap(const struct hr_limit *l, struct hr_cap *ret_cap);

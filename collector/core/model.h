@@ -60,8 +60,9 @@ struct hr_estimate {
 	bool quiet;            /* limit unknown, load too small to decide */
 	bool bare;             /* as the ctx; evidence and missing are only counted then */
 	bool below_told;       /* device: its limit is well below the one that the operator tells */
-	double burst;      /* device: told that bursts carry, of the capacity's unit; 0 no more */
-	bool bursts_gone;  /* and they were used up: late at the baseline */
+	double burst;        /* device: told that bursts carry, of the capacity's unit; 0 no more */
+	bool bursts_gone;    /* and they were used up: late at the baseline */
+	double high_s, high; /* disk: before that it carried so much, for so long; 0 not known */
 	bool hidden_cores; /* cpu: only that siblings are hidden keeps at_least below the target */
 	int8_t dev;        /* device number, -1 none */
 	char workers[HR_COMM_LEN]; /* the program whose threads bind (model_workers.h); "" none */

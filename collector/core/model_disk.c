@@ -19,6 +19,7 @@
 #define SYNC_INFLIGHT                                                                              \
 	2.0 /* mean in flight of asked-for requests that is a queue, slept for or not */
 
+#define HIGH_MS   (7ULL * 86400 * 1000) /* so far back minutes of a higher rate are told */
 #define ASKED_FOR 0.1 /* share of the time in flight below which reads are reads ahead */
 
 struct disk {
@@ -252,6 +253,28 @@ static void whose_limit(const struct hr_ctx *x, struct hr_estimate *e)
 			e->r.device, other);
 }
 
+/* More than it has now, for minutes, until requests queued: credits are one thing that does that.
+ */
+static void was_higher(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
+{
+	bool ops = e->r.capacity.unit != HR_UNIT_BYTES_PER_S;
+	uint64_t back = x->m->to_ms > HIGH_MS ? x->m->to_ms - HIGH_MS : 0;
+	double scale = ops ? 1 : 1024, rate;
+
+	rate = e->r.capacity.source == HR_CAP_LEARNED ? e->r.capacity.value.v
+						      : (ops ? k->ops : k->bytes);
+	if (!x->limit || !hr_limit_was_higher(
+				 &x->limit[e->dev], !ops, rate / scale, back, &e->high_s, &e->high))
+		return;
+	e->high *= scale;
+	hr_estimate_evidence(
+		e, "carried_before", e->high, ops ? HR_UNIT_IOPS : HR_UNIT_BYTES_PER_S, "learned");
+	hr_estimate_evidence(e, "carried_before_for", 1e3 * e->high_s, HR_UNIT_MS, "learned");
+	hr_trace_say(x->t,
+		"  a plateau after %.0f s at %.0f per s, now %.0f: burst credits used up?",
+		e->high_s, e->high, rate);
+}
+
 static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct hr_estimate *e)
 {
 	enum hr_cap_source source = e->r.capacity.source;
@@ -261,6 +284,7 @@ static void disk_saturated(const struct hr_ctx *x, const struct disk *k, struct 
 		hr_trace_say(x->t, "  late well below the limit that is told");
 	}
 	hr_device_bursts(x, e->r.capacity.unit == HR_UNIT_IOPS ? k->ops : k->bytes, e);
+	was_higher(x, k, e);
 	e->r.saturated = e->external = true;
 	if (!e->r.headroom.at_least.has || e->r.headroom.at_least.v > 1 / 1.1)
 		e->r.headroom.at_least = hr_opt_of(1 / 1.1);

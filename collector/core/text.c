@@ -2,6 +2,7 @@
 /* Sentence and advice: one or two plain sentences with the numbers in them. */
 #include "collector/core/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -351,6 +352,20 @@ static void say_bursts_gone(const struct hr_text_in *in, const char *sc, char *s
 		disk ? "volume" : "the link behind", r->device);
 }
 
+/* A hint, no more: a plateau after minutes of a higher rate. */
+static void say_high(const struct hr_estimate *e, char *adv)
+{
+	size_t n = strlen(adv);
+	bool ops = e->r.capacity.unit != HR_UNIT_BYTES_PER_S;
+
+	if (!(e->high > 0) || n >= HR_TEXT_LEN)
+		return;
+	snprintf(adv + n, HR_TEXT_LEN - n,
+		" It came after %.0f minutes at %.*f %s: burst credits used up?",
+		fmax(e->high_s / 60, 1), ops ? 0 : 1, ops ? e->high : e->high / 1e6,
+		ops ? "requests/s" : "MB/s");
+}
+
 static void say_external(const struct hr_text_in *in, const char *sc, char *s, char *adv)
 {
 	const struct hr_res_answer *r = &in->bind->r;
@@ -541,6 +556,8 @@ void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_a
 		break;
 	case HR_REASON_EXTERNAL_LIMIT:
 		say_external(in, sc, ret_sentence, ret_advice);
+		if (!in->bind->bursts_gone)
+			say_high(in->bind, ret_advice);
 		break;
 	default:
 		say_unknown(in, sc, ret_sentence, ret_advice);

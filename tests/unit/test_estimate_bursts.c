@@ -98,6 +98,29 @@ static void late_at_the_baseline_its_bursts_are_used_up(void **state)
 	assert_true(b->e.r.saturated && b->e.below_told && !b->e.bursts_gone);
 }
 
+/* 3000/s for 20 minutes, then late at 300/s. */
+static void a_plateau_after_minutes_of_a_higher_rate_is_told_as_a_hint(void **state)
+{
+	struct bench *b = *state;
+	struct hr_limit *l = &b->limit[0];
+
+	disk_load(b, 300, 15.9);
+	b->dev[0].late[0] = 3000;
+	b->m.ctr[HR_CTR_PSI_IO_SOME_US] = 9900000;
+	*l = queued_at_300;
+	l->high = (struct hr_run){12000, {3600000, 14400000}};
+	l->high_ms = b->m.to_ms - 60000;
+	hr_model_disk(&b->x, 0, &b->e);
+	assert_true(b->e.r.saturated && b->e.external);
+	fx_near(b->e.high, 3000, 1e-9);
+	fx_near(b->e.high_s, 1200, 1e-9);
+	fx_near(evidence(b, "carried_before"), 3000, 1e-9);
+	fx_near(evidence(b, "carried_before_for"), 1200000, 1e-9);
+	l->high_ms = b->m.to_ms - 7ULL * 86400000 - 1; /* no part of the lookback */
+	hr_model_disk(&b->x, 0, &b->e);
+	fx_near(b->e.high, 0, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -106,6 +129,7 @@ int main(void)
 		T(bursts_fit_that_a_token_bucket_holds),
 		T(a_baseline_told_with_its_bursts_is_not_refuted_by_them),
 		T(late_at_the_baseline_its_bursts_are_used_up),
+		T(a_plateau_after_minutes_of_a_higher_rate_is_told_as_a_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,6 +390,59 @@ static void a_head_that_was_not_added_takes_the_sums_with_it(void **state)
 	free(d);
 }
 
+/* 10 s of @per_window requests of 4 KiB, @queued windows of them in a queue. */
+static void ten_s(struct hr_limit *l, unsigned per_window, unsigned queued, uint64_t at_s)
+{
+	struct hr_dev_summary *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	d->have = HR_SIG_BIT(HR_SIG_DISK_IO);
+	hr_hist_add(&d->dist[HR_DDIST_OPS_100MS], per_window, 100);
+	hr_hist_add(&d->dist[HR_DDIST_KIB_100MS], 4 * per_window, 100);
+	d->ctr[HR_DCTR_WIN_QUEUED_N] = queued;
+	d->ctr[HR_DCTR_WIN_QUEUED_OPS] = queued * (uint64_t)per_window;
+	hr_limit_add(l, d, false, false, FX_T0_MS + at_s * 1000);
+	free(d);
+}
+
+static void minutes_of_a_higher_rate_before_a_queue_are_remembered(void **state)
+{
+	struct hr_limit l = {0};
+	double s = 0, rate = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++)
+		ten_s(&l, 300, 0, 10 * i);
+	ten_s(&l, 100, 0, 120); /* less was asked for: nothing queued */
+	assert_false(hr_limit_was_higher(&l, 0, 1000, 0, &s, &rate));
+	for (unsigned i = 0; i < 12; i++)
+		ten_s(&l, 300, 80, 130 + 10 * i);
+	ten_s(&l, 100, 100, 250);
+	assert_true(hr_limit_was_higher(&l, 0, 1000, FX_T0_MS, &s, &rate));
+	fx_near(s, 120, 1e-9);
+	fx_near(rate, 3000, 1e-9);
+	assert_true(hr_limit_was_higher(&l, 1, 4000, FX_T0_MS, &s, &rate));
+	fx_near(rate, 12000, 1e-9);
+	assert_false(hr_limit_was_higher(&l, 0, 2500, FX_T0_MS, &s, &rate)); /* not much higher */
+	assert_false(hr_limit_was_higher(&l, 0, 1000, FX_T0_MS + 250001, &s, &rate));
+}
+
+static void half_a_minute_or_two_days_of_a_higher_rate_are_no_credits(void **state)
+{
+	struct hr_limit l = {0};
+	double s, rate;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		ten_s(&l, 300, 80, 10 * i);
+	ten_s(&l, 100, 100, 50);
+	assert_false(hr_limit_was_higher(&l, 0, 1000, 0, &s, &rate));
+	for (unsigned i = 0; i < 17280; i++)
+		ten_s(&l, 300, 0, 60 + 10 * i);
+	ten_s(&l, 100, 100, 60 + 172800);
+	assert_false(hr_limit_was_higher(&l, 0, 1000, 0, &s, &rate));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +458,8 @@ int main(void)
 		cmocka_unit_test(a_plateau_with_inflated_round_trips_is_a_shaper),
 		cmocka_unit_test(round_trips_are_inflated_from_10_ms_on),
 		cmocka_unit_test(what_queued_beside_another_disk_teaches_no_cap),
+		cmocka_unit_test(minutes_of_a_higher_rate_before_a_queue_are_remembered),
+		cmocka_unit_test(half_a_minute_or_two_days_of_a_higher_rate_are_no_credits),
 		cmocka_unit_test(the_heads_of_a_token_bucket_are_no_part_of_the_cap),
 		cmocka_unit_test(what_a_bucket_holds_refutes_no_cap),
 		cmocka_unit_test(a_head_that_was_not_added_takes_the_sums_with_it),

@@ -164,6 +164,11 @@ static void an_external_limit_has_its_size_unless_only_bounded(void **state)
 	bind.r.capacity.source = HR_CAP_LEARNED;
 	SAYS("disk vdb was at its limit (about 3000 requests/s)", "about 0.9x of today's load",
 		"Raise the limit of volume vdb");
+	bind.high = 16000;
+	bind.high_s = 1810;
+	SAYS("disk vdb was at its limit (about 3000 requests/s)", "Raise the limit of volume vdb",
+		"It came after 30 minutes at 16000 requests/s: burst credits used up?");
+	bind.high = 0;
 	bind.below_told = true;
 	SAYS("disk vdb was at its limit (about 3000 requests/s)",
 		"less than volume vdb is told to carry", "disk limit of this size");
