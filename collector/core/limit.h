@@ -27,13 +27,13 @@ struct hr_limit {
 	uint32_t best_ops_s,
 		best_kib_s; /* best whole second of all; of a NIC the best window of 10 s */
 	/*
-	 * Of a token bucket, requests and KiB; not kept over a restart.  Saved: what one head
+	 * Of a token bucket, requests and KiB.  Saved: what one head
 	 * carried beyond the rate that is refilled, the most of them: the bucket holds that at
 	 * least.  Spent: what was carried beyond the cap and is not refilled yet.
 	 */
 	double saved[2], spent[2];
 	/*
-	 * Rates of 10 s, not kept over a restart either: the run of them without a drop that goes
+	 * Rates of 10 s: the run of them without a drop that goes
 	 * on, and the last one of a minute or more that ended where requests queued, at @high_ms:
 	 * 100 ms windows, sums of requests and KiB.
 	 */

@@ -18,9 +18,10 @@
 /* 2: without days, 3: without hours and file systems, 4: without replays, 5: without hot cgroups,
  * 6: without limits of the tight cgroup; still read, those begin anew.  7: cells one by one,
  * 8: FNV-1a 64 at the end, which takes as long as all the rest of reading; 9: without
- * what threads read; 10: as many counters as there were then, and no queue of the replayed bursts
+ * what threads read; 10: as many counters as there were then, and no queue of the replayed bursts;
+ * 11: without token buckets of devices
  */
-#define VM_VERSION 11
+#define VM_VERSION 12
 #define VM_OLDEST  2
 
 static void limit(struct codec *c, struct hr_limit *l)
@@ -41,6 +42,38 @@ static void limit(struct codec *c, struct hr_limit *l)
 	FIELD(c, l->clean_kib, UINT32_MAX);
 	FIELD(c, l->best_ops_s, UINT32_MAX);
 	FIELD(c, l->best_kib_s, UINT32_MAX);
+}
+
+static void run(struct codec *c, struct hr_run *r)
+{
+	f64(c, &r->n);
+	f64(c, &r->sum[0]);
+	f64(c, &r->sum[1]);
+}
+
+/* What devices carry for a while: learned of each whose limit is kept, and told. */
+static void buckets(struct codec *c, struct hr_vm *vm)
+{
+	for (unsigned d = 0; d < HR_DEVS_MAX; d++) {
+		struct hr_limit *l = &vm->limit[d];
+		bool any = l->saved[0] > 0 || l->saved[1] > 0 || l->run.n > 0 || l->high.n > 0;
+
+		if (l->since_ms)
+			FIELD(c, any, 1);
+		if (!l->since_ms || !any)
+			continue;
+		for (unsigned q = 0; q < 2; q++) {
+			f64(c, &l->saved[q]);
+			f64(c, &l->spent[q]);
+		}
+		run(c, &l->run);
+		run(c, &l->high);
+		FIELD(c, l->high_ms, INT64_MAX);
+	}
+	for (uint8_t i = 0; vm->has_facts && i < vm->facts.n_dev; i++) {
+		FIELD(c, vm->facts.dev[i].burst_iops, HR_VALUE_MAX);
+		FIELD(c, vm->facts.dev[i].burst_bytes_per_s, HR_VALUE_MAX);
+	}
 }
 
 static void keep_cell(struct codec *c, struct hr_lookback *l, const struct hr_cell *cell)
@@ -258,6 +291,8 @@ static void walk(struct codec *c, struct hr_vm *vm)
 	}
 	if (c->version >= 6)
 		hr_vm_codec_groups(c, &vm->open);
+	if (c->version >= 12)
+		buckets(c, vm);
 }
 
 static uint64_t fnv1a(const unsigned char *p, size_t n)
