@@ -78,13 +78,15 @@ void hr_host_rules_say(const struct hr_host_rules *r, uint64_t of, struct hr_tra
 	v = keys_of(r, of);
 	for (size_t i = 0; i < r->table->n; i++) {
 		const struct hr_conf_key *k = &r->table->keys[i];
-		size_t at = k->offset - o->from;
-		int from = source(r, of, at / 8);
-		uint64_t shipped = 0;
 		char is[64], by[64];
+		uint64_t shipped;
+		size_t at;
+		int from;
 
-		if (strcmp(k->section, o->of) != 0)
+		if (strcmp(k->section, o->of) != 0) /* no other lies in hr_model_keys */
 			continue;
+		at = k->offset - o->from;
+		from = source(r, of, at / 8);
 		shipped = hr_conf_default_bits(k);
 		if (memcmp(&shipped, (const char *)&v + at, sizeof(shipped)) == 0)
 			continue;
