@@ -164,23 +164,28 @@ char *hr_history_json(const char *host, const struct hr_query_history *q,
 	return done(o);
 }
 
-/* Which of the last @n days, of which the last is @last, lie wholly or in part within @q. */
+/* Which of the last HR_DAYS_MAX days, of which the last is @last, lie wholly or in part within @q;
+ * none: what was asked for, without a step. */
 struct days {
-	uint64_t first; /* since 1970 */
+	uint64_t from_ms, to_ms;
 	uint32_t skip, n;
 };
 
 static struct days pick(const struct hr_query_history *q, uint64_t last)
 {
-	uint64_t first = last + 1 - HR_DAYS_MAX;
-	uint64_t from = q->from_ms / DAY_MS, to = (q->to_ms - 1) / DAY_MS;
+	uint64_t from = q->from_ms / DAY_MS, to = (q->to_ms - 1) / DAY_MS, first;
 
+	if (last < HR_DAYS_MAX) /* no day is finished: 0 */
+		return (struct days){.from_ms = q->from_ms, .to_ms = q->to_ms};
+	first = last + 1 - HR_DAYS_MAX;
 	from = from < first ? first : from;
 	to = to > last ? last : to;
-	if (last < HR_DAYS_MAX || to < from)
-		return (struct days){.first = from};
-	return (struct days){
-		.first = from, .skip = (uint32_t)(from - first), .n = (uint32_t)(to - from + 1)};
+	if (to < from)
+		return (struct days){.from_ms = q->from_ms, .to_ms = q->to_ms};
+	return (struct days){.from_ms = from * DAY_MS,
+		.to_ms = (to + 1) * DAY_MS,
+		.skip = (uint32_t)(from - first),
+		.n = (uint32_t)(to - from + 1)};
 }
 
 static json_t *day_load(
@@ -203,7 +208,7 @@ char *hr_history_days_json(
 	const char *host, const struct hr_query_history *q, const struct hr_vm *vm)
 {
 	struct days d = pick(q, hr_days_last(&vm->days));
-	json_t *o = begin(host, d.first * DAY_MS, (d.first + d.n) * DAY_MS, DAY_MS);
+	json_t *o = begin(host, d.from_ms, d.to_ms, DAY_MS);
 	json_t *low = json_array(), *all = json_array(), *k = json_object();
 	double v[HR_DAYS_MAX];
 

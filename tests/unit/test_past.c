@@ -175,11 +175,14 @@ static void a_vm_without_a_whole_day_has_no_days(void **state)
 {
 	struct world *w = *state;
 	struct hr_query_history q = {
-		.from_ms = w->from_ms, .to_ms = w->from_ms + 86400000, .step_ms = 86400000};
+		.from_ms = 1794009600000, .to_ms = 1794096000000, .step_ms = 86400000};
 	char *text = hr_history_days_json("vm", &q, w->vm);
 
 	assert_non_null(text);
 	assert_non_null(strstr(text, "\"at_least\":[]"));
+	/* the range is the one asked for: `date -u -d 2026-11-07 +%s` */
+	assert_non_null(
+		strstr(text, "\"from\":\"2026-11-07T00:00:00Z\",\"to\":\"2026-11-08T00:00:00Z\""));
 	free(text);
 }
 
