@@ -63,7 +63,7 @@ struct bench {
 	struct product_opts product;
 	unsigned seconds, first, last, minutes;
 	const char *only;
-	bool rows;
+	bool rows, help;
 	FILE *truth;
 	struct tallies all, by_f[ROWS_LOADS];
 };
@@ -119,13 +119,25 @@ static void run_case(struct bench *b, const struct plan_opts *as, const char *na
 	add_tallies(&b->all, &sum);
 }
 
+static void usage(FILE *to)
+{
+	(void)fputs(
+		"usage: truth_bench [--cpus N] [--seconds S [--until-known S2]] [--seeds A-B]\n"
+		"                   [--only NAME] [--rows] [--explain] [--stage1] [--service]\n"
+		"                   [--busy-hour] [--truth FILE] [--envelope safe|eps]\n"
+		"       truth_bench --minutes N [--cpus N] [--only NAME] >FILE\n"
+		"Without options: every load on one CPU for 20 s, seed 1; minutes of CPU time.\n",
+		to);
+}
+
 static bool options(int argc, char **argv, struct bench *ret)
 {
 	static const struct option longs[] = {{"cpus", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"seeds", 1, NULL, 'e'}, {"only", 1, NULL, 'o'}, {"rows", 0, NULL, 'r'},
 		{"explain", 0, NULL, 'x'}, {"stage1", 0, NULL, '1'}, {"service", 0, NULL, 'v'},
 		{"minutes", 1, NULL, 'm'}, {"truth", 1, NULL, 't'}, {"busy-hour", 0, NULL, 'b'},
-		{"until-known", 1, NULL, 'u'}, {"envelope", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+		{"until-known", 1, NULL, 'u'}, {"envelope", 1, NULL, 'n'}, {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	uint64_t v;
 	int c;
 
@@ -148,6 +160,8 @@ static bool options(int argc, char **argv, struct bench *ret)
 			ret->only = optarg;
 		else if (c == 'x')
 			ret->product.explain = true;
+		else if (c == 'h')
+			ret->help = true;
 		else if (c == 'b')
 			ret->product.busy_hour = ret->product.service = true;
 		else if (c == 'v')
@@ -167,8 +181,10 @@ int main(int argc, char **argv)
 {
 	struct bench b;
 
-	if (!options(argc, argv, &b))
-		return 2;
+	if (!options(argc, argv, &b) || b.help) {
+		usage(b.help ? stdout : stderr);
+		return b.help ? 0 : 2;
+	}
 	for (unsigned w = 0; w < ROWS_CASES; w++) {
 		struct plan_opts o;
 		char name[64];
