@@ -477,7 +477,11 @@ static void say_unknown(const struct hr_text_in *in, const char *sc, char *s, ch
 	else
 		snprintf(s, HR_TEXT_LEN, "Not known yet whether headroom is left. Missing: %s.",
 			first);
-	if (a->n_missing && a->missing[0].available_ms)
+	if (in->silent)
+		snprintf(adv, HR_TEXT_LEN,
+			"Is the VM up? On it, systemctl status headroom-agent and its log say what "
+			"it cannot reach, and headroom doctor what it can measure.");
+	else if (a->n_missing && a->missing[0].available_ms)
 		snprintf(adv, HR_TEXT_LEN,
 			"Let the agent run on; the missing evidence comes by itself.");
 	else if (in->bind && in->bind->hidden_cores)

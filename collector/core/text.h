@@ -14,7 +14,8 @@ struct hr_text_in {
 	const char *cgroup;             /* held back by its limit; "" not known */
 	struct hr_opt frozen;
 	bool hot_thread;
-	bool trend; /* headroom is left, but falls steadily: days_left decided */
-	bool whole; /* one window only (measure): no quantile over minutes */
+	bool trend;  /* headroom is left, but falls steadily: days_left decided */
+	bool whole;  /* one window only (measure): no quantile over minutes */
+	bool silent; /* nothing came from the agent for minutes */
 };
 void hr_text_answer(const struct hr_text_in *in, char *ret_sentence, char *ret_advice);

@@ -212,6 +212,14 @@ static const char *span(double hours, char to[32])
 	return to;
 }
 
+/* A model that needs no history is that of `measure`, whose windows are what it is asked about. */
+static bool silent(const struct making *k)
+{
+	const struct hr_vm *vm = k->vm;
+
+	return vm->last_ms && k->now_ms > vm->last_ms + STALE_MS && vm->conf.min_history_h > 0;
+}
+
 /* Section 11: what forbids an answer, whatever the numbers say. */
 static bool evidence_fails(struct making *k, struct hr_answer *a)
 {
@@ -226,7 +234,7 @@ static bool evidence_fails(struct making *k, struct hr_answer *a)
 				    : "any window of this VM");
 		fails = true;
 	}
-	if (vm->last_ms && k->now_ms > vm->last_ms + STALE_MS && vm->conf.min_history_h > 0) {
+	if (silent(k)) {
 		snprintf(text, sizeof(text), "data of the last %.0f minutes: the agent is silent",
 			(double)(k->now_ms - vm->last_ms) / 60000);
 		add_missing(a, 0, text);
@@ -462,7 +470,8 @@ void hr_vm_answer(struct hr_vm *vm, const char *host, uint64_t now_ms, struct hr
 			       .hot_thread = k.in.hot_thread,
 			       .trend = k.in.trend_soon && a->headroom.at_least.has &&
 					a->headroom.at_least.v >= vm->conf.k_target,
-			       .whole = k.whole},
+			       .whole = k.whole,
+			       .silent = silent(&k)},
 		a->sentence, a->advice);
 	hr_vm_size_advice(a);
 	hr_vm_stocks_advice(a);

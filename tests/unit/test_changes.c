@@ -211,6 +211,45 @@ static void a_day_before_the_first_one_is_unknown_and_not_at_the_cap(void **stat
 	hr_vm_free(s.vm);
 }
 
+static void days_before_all_that_are_kept_are_the_range_asked_for(void **state)
+{
+	struct hr_query_history q = {
+		.from_ms = 1741996800000, .to_ms = 1742083200000, .step_ms = DAY_MS};
+	struct story s;
+	char *text;
+
+	(void)state;
+	begin(&s, steady_disk);
+	days_pass(&s, 3);
+	text = hr_history_days_json("vm", &q, s.vm);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "\"at_least\":[]"));
+	/* date -u -d 2025-03-15 +%s */
+	assert_non_null(
+		strstr(text, "\"from\":\"2025-03-15T00:00:00Z\",\"to\":\"2025-03-16T00:00:00Z\""));
+	free(text);
+	hr_vm_free(s.vm);
+}
+
+static void a_silent_agent_is_what_its_answer_advises_about(void **state)
+{
+	struct hr_answer *a = calloc(1, sizeof(*a));
+	struct story s;
+
+	(void)state;
+	assert_non_null(a);
+	begin(&s, steady_disk);
+	days_pass(&s, BEFORE);
+	hr_vm_answer(s.vm, "vm", now(&s), a);
+	assert_null(strstr(a->advice, "headroom-agent"));
+	hr_vm_answer(s.vm, "vm", now(&s) + 420000, a);
+	assert_int_equal(a->reason, HR_REASON_MISSING_EVIDENCE);
+	assert_non_null(strstr(a->missing[0].evidence, "the agent is silent"));
+	assert_non_null(strstr(a->advice, "systemctl status headroom-agent"));
+	hr_vm_free(s.vm);
+	free(a);
+}
+
 static void a_larger_limit_of_a_disk_is_no_better_load(void **state)
 {
 	struct hr_answer *a = calloc(1, sizeof(*a));
@@ -484,6 +523,8 @@ int main(void)
 		cmocka_unit_test(a_limit_changed_by_nobody_knows_what_leaves_no_k_of_it),
 		cmocka_unit_test(a_mark_stored_by_an_older_collector_is_of_all),
 		cmocka_unit_test(a_day_before_the_first_one_is_unknown_and_not_at_the_cap),
+		cmocka_unit_test(days_before_all_that_are_kept_are_the_range_asked_for),
+		cmocka_unit_test(a_silent_agent_is_what_its_answer_advises_about),
 		cmocka_unit_test(a_larger_limit_of_a_disk_is_no_better_load),
 		cmocka_unit_test(what_an_unchanged_limit_says_again_is_no_event),
 		cmocka_unit_test(a_limit_told_for_the_first_time_forgets_nothing),

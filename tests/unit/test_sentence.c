@@ -243,6 +243,24 @@ static void unknown_says_what_is_missing_and_what_to_do(void **state)
 	SAYS("the bounds disagree");
 }
 
+/* The load has nothing to do with it: neither waiting nor measuring again helps. */
+static void a_silent_agent_is_to_be_looked_at(void **state)
+{
+	(void)state;
+	verdict = (struct hr_verdict){.reason = HR_REASON_MISSING_EVIDENCE, .row = 1, .size = -1};
+	a.n_missing = 1;
+	(void)snprintf(a.missing[0].evidence, sizeof(a.missing[0].evidence),
+		"data of the last 7 minutes: the agent is silent");
+	in.silent = true;
+	in.whole = true;
+	SAYS("the agent is silent.", "systemctl status headroom-agent", "headroom doctor");
+	is_silent_of("headroom measure");
+	in.whole = false;
+	a.missing[0].available_ms = 1;
+	SAYS("systemctl status headroom-agent");
+	is_silent_of("by itself");
+}
+
 static void a_trend_leads_and_steal_blames_the_host(void **state)
 {
 	(void)state;
@@ -319,6 +337,7 @@ int main(void)
 		cmocka_unit_test_setup(an_external_limit_has_its_size_unless_only_bounded, set_up),
 		cmocka_unit_test_setup(a_limit_of_two_disks_is_nobodys_until_told, set_up),
 		cmocka_unit_test_setup(unknown_says_what_is_missing_and_what_to_do, set_up),
+		cmocka_unit_test_setup(a_silent_agent_is_to_be_looked_at, set_up),
 		cmocka_unit_test_setup(a_trend_leads_and_steal_blames_the_host, set_up),
 		cmocka_unit_test(whatever_is_known_the_words_are_whole),
 		cmocka_unit_test(a_trace_is_cut_and_never_overrun),
