@@ -66,6 +66,7 @@ static int options(struct plan *p, int argc, char **argv)
 					       "(today's load on other sizes: headroom sizes)");
 	if (p->load <= 0)
 		p->load = 1;
+	p->q.here = !p->size;
 	return HR_EXIT_DONE;
 }
 
@@ -170,14 +171,16 @@ static int judge(struct plan *p)
 
 static void text(const struct plan *p, struct hr_out *o)
 {
-	char lo[HR_FACTOR_LEN], mid[HR_FACTOR_LEN], line[512];
+	char lo[HR_FACTOR_LEN], mid[HR_FACTOR_LEN], line[512], vcpus[32] = "";
 	const struct hr_bounds *k = &p->rung.headroom;
 	bool fits = k->at_least.has && k->at_least.v >= 1;
+	const struct hr_size_row *on = p->rung.size;
 
-	(void)snprintf(line, sizeof(line),
-		"%s at %.3gx its load%s%s on %s (%u vCPUs):", p->q.a->host, p->load,
-		p->add ? ", with the load of " : "", p->add ? p->other->host : "",
-		p->rung.size->name, p->rung.size->vcpus);
+	if (on->vcpus)
+		(void)snprintf(vcpus, sizeof(vcpus), " (%u vCPUs)", on->vcpus);
+	(void)snprintf(line, sizeof(line), "%s at %.3gx its load%s%s on %s%s:", p->q.a->host,
+		p->load, p->add ? ", with the load of " : "", p->add ? p->other->host : "",
+		on->name[0] ? on->name : "the VM as it is", vcpus);
 	hr_out_wrap(o, "", line);
 	hr_out_tone(o, p->rung.enough ? HR_TONE_GOOD : fits ? HR_TONE_WARN : HR_TONE_BAD);
 	hr_out_say(o, "%s",

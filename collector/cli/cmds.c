@@ -35,14 +35,15 @@ const struct hr_cmd hr_cmds[] = {
 		"  --limits LIMITS  what devices carry a second: vda=3000:125M eth0=:1192M\n"
 		"  --threads-per-core N  1: each vCPU is a core; 2: two share one (as shown)\n"
 		"  --config FILE    take target and service level from this collector.conf\n\n"
-		"Needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH).\n"
+		"Needs root, or CAP_BPF and CAP_PERFMON.\n"
 		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"
 		"CMD still running after --for is sent SIGTERM; with --json its output goes to\n"
-		"stderr. Exit status: 0; 1 if nothing was measured or CMD failed; 2 usage.\n"},
+		"stderr. Exit status: 0; 1 if CMD failed or less than 5 s were measured; 2 "
+		"usage.\n"},
 	{"sizes", hr_cmd_sizes, "[HOST] [--as NAME] [--json]",
 		"the sizes of a VM's family, with predicted headroom on each",
 		"  --json           as JSON (headroom.sizes/1)\n" SIZE_HELP CONFIG_HELP},
-	{"whatif", hr_cmd_whatif, "[HOST] --load x2 [--size NAME] [--add HOST2] [--json]",
+	{"whatif", hr_cmd_whatif, "[HOST] --load x2 | --add HOST2 [--size NAME] [--json]",
 		"would a planned growth fit, here or on another size",
 		"  --load xN        N times today's load (x0.1 to x100)\n"
 		"  --size NAME      on this size instead of the present one\n"

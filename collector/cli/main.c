@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/cli/cli.h"
+#include "collector/cli/conf.h"
 
 static void help(FILE *to)
 {
@@ -16,6 +17,8 @@ static void help(FILE *to)
 		(void)fprintf(to, "  %s %s\n      %s\n", hr_cmds[i].name, hr_cmds[i].args,
 			hr_cmds[i].line);
 	(void)fputs("\n  --config FILE    agent.conf or collector.conf that names the collector\n"
+		    "  --check-config   read it, say what is wrong in it, do nothing else\n"
+		    "  --print-config   which collector would be asked, and where that is said\n"
 		    "  --help           this text, or after a command: its options\n"
 		    "  --version        the version\n\n"
 		    "Exit status: 0 done, 1 failed, 2 wrong usage. See headroom(1).\n",
@@ -46,13 +49,29 @@ static const struct hr_cmd *find(const char *name)
 	return NULL;
 }
 
+/* What the commands read of their configuration: which collector there is. */
+static int config(const struct hr_cli *cli, bool print)
+{
+	struct hr_cli_target t;
+	char text[sizeof(t.from) + sizeof(t.url) + sizeof(t.ca_file) + 64];
+	int r = hr_cli_target(cli, &t);
+
+	if (r != HR_EXIT_DONE || !print)
+		return r;
+	(void)snprintf(text, sizeof(text), "# from %s\ncollector = %s\nca_file = %s\n", t.from,
+		t.url, t.ca_file);
+	return hr_cli_print(cli, text);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'}, {"config", required_argument, NULL, 'c'}, {0}};
+		{"version", no_argument, NULL, 'V'}, {"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
+		{0}};
 	struct hr_cli cli = {.cmd = ""};
 	const struct hr_cmd *cmd;
-	int c, first;
+	int c, first, only = 0;
 
 	(void)signal(SIGPIPE, SIG_DFL);
 	while ((c = hr_cli_option(&cli, argc, argv, "+:hV", options)) != -1) {
@@ -62,10 +81,15 @@ int main(int argc, char **argv)
 		}
 		if (c == 'V')
 			return hr_cli_print(&cli, "headroom " HR_VERSION "\n");
-		if (c != 'c')
+		if (c == 'k' || c == 'p')
+			only = c;
+		else if (c == 'c')
+			cli.config = optarg;
+		else
 			return HR_EXIT_USAGE;
-		cli.config = optarg;
 	}
+	if (only)
+		return config(&cli, only == 'p');
 	first = optind;
 	optind = 0; /* glibc: begin anew, with options after arguments allowed */
 	if (first >= argc) {

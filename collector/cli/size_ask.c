@@ -50,7 +50,7 @@ static int load(struct hr_size_ask *q)
 				  c.ladder, q->catalogue ? "" : c.prices},
 		    &q->sizes, err) < 0)
 		return hr_cli_fail(&q->cli, "%s", err);
-	if (q->sizes.n == 0)
+	if (q->sizes.n == 0 && (!q->here || q->as))
 		return hr_cli_fail(&q->cli,
 			"no sizes are known: %s is not there; name a file with --catalogue",
 			c.catalogue);
@@ -66,22 +66,18 @@ static int find_target(struct hr_size_ask *q)
 	return r;
 }
 
-int hr_size_ask(struct hr_size_ask *q, const char *host)
+/* The VM says enough of its present size itself; the catalogue's row of it only adds its name. */
+static int own_size(struct hr_size_ask *q)
 {
-	int r = load(q);
-	const char *name;
+	if (q->vm.size && hr_catalogue_fits(q->vm.size, q->vm.vcpus, q->vm.mem_bytes))
+		return HR_EXIT_DONE;
+	q->own = (struct hr_size_row){.vcpus = q->vm.vcpus, .mem_bytes = q->vm.mem_bytes};
+	q->vm.size = &q->own;
+	return HR_EXIT_DONE;
+}
 
-	if (r == HR_EXIT_DONE)
-		r = hr_size_ask_other(q, host, &q->a);
-	if (r == HR_EXIT_DONE)
-		r = find_target(q);
-	if (r != HR_EXIT_DONE)
-		return r;
-	name = q->as ? q->as : q->a->size.name;
-	q->vm = (struct hr_ladder_vm){
-		.size = hr_catalogue_find(&q->sizes, q->as ? "" : q->a->size.provider, name),
-		.vcpus = q->a->size.vcpus,
-		.mem_bytes = q->a->size.mem_bytes};
+static int named_size(struct hr_size_ask *q, const char *name)
+{
 	if (!q->a->size.has)
 		return hr_cli_fail(&q->cli,
 			"the collector does not know the size of %s yet; its "
@@ -105,6 +101,25 @@ int hr_size_ask(struct hr_size_ask *q, const char *host)
 			q->vm.size->name, q->vm.size->vcpus,
 			(double)q->vm.size->mem_bytes / 1073741824);
 	return HR_EXIT_DONE;
+}
+
+int hr_size_ask(struct hr_size_ask *q, const char *host)
+{
+	int r = load(q);
+	const char *name;
+
+	if (r == HR_EXIT_DONE)
+		r = hr_size_ask_other(q, host, &q->a);
+	if (r == HR_EXIT_DONE)
+		r = find_target(q);
+	if (r != HR_EXIT_DONE)
+		return r;
+	name = q->as ? q->as : q->a->size.name;
+	q->vm = (struct hr_ladder_vm){
+		.size = hr_catalogue_find(&q->sizes, q->as ? "" : q->a->size.provider, name),
+		.vcpus = q->a->size.vcpus,
+		.mem_bytes = q->a->size.mem_bytes};
+	return q->here && !q->as ? own_size(q) : named_size(q, name);
 }
 
 void hr_size_ask_done(struct hr_size_ask *q)

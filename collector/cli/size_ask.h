@@ -11,10 +11,12 @@ struct hr_size_ask {
 	struct hr_cli cli;     /* with --config */
 	const char *catalogue; /* --catalogue FILE; NULL: as the collector's configuration says */
 	const char *as;        /* --as NAME; NULL: the instance type the agent read */
+	bool here;             /* only the present size is asked about: it needs no name */
 	struct hr_catalogue sizes;
 	double target;
 	struct hr_answer *a;
 	struct hr_ladder_vm vm;
+	struct hr_size_row own; /* the present size where the catalogue has none: no name */
 };
 
 /* Fetches and reads; HR_EXIT_DONE, or a message and another status.  Then hr_size_ask_done(). */

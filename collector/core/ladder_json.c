@@ -9,8 +9,10 @@ json_t *hr_ladder_rung_json(const struct hr_ladder_rung *r)
 {
 	json_t *o = json_object(), *unknown = json_array();
 
-	json_object_set_new(o, "name", json_string(r->size->name));
-	json_object_set_new(o, "vcpus", json_integer(r->size->vcpus));
+	/* no name: the VM as it is, and the catalogue does not have it */
+	json_object_set_new(o, "name", r->size->name[0] ? json_string(r->size->name) : json_null());
+	json_object_set_new(
+		o, "vcpus", r->size->vcpus ? json_integer(r->size->vcpus) : json_null());
 	json_object_set_new(o, "memory_bytes",
 		r->size->mem_bytes ? json_integer((json_int_t)r->size->mem_bytes) : json_null());
 	json_object_set_new(o, "headroom", hr_json_bounds(&r->headroom));

@@ -78,6 +78,20 @@ near "bob with alice" "$(of turned .tight_minutes_ratio)" 0.875 0.001 # cores by
 "$bin/headroom" whatif alice --load x2 --add bob --config "$tmp/collector.conf" >"$tmp/text" || fail "whatif in words"
 grep -qF "need 1.25x what they need alone" <(tr '\n' ' ' <"$tmp/text" | tr -s ' ') || fail "in words: $(cat "$tmp/text")"
 
+# --- a load on the VM as it is: no catalogue is needed, and the figures are the same
+sed 's/^catalogue = .*/catalogue = \/nonexistent/; /^ladder = /d; /^prices = /d' "$tmp/collector.conf" >"$tmp/bare.conf"
+bare() { "$bin/headroom" "$@" --config "$tmp/bare.conf"; }
+bare whatif alice --load x2 --json >"$tmp/bare.json" || fail "whatif without a catalogue"
+[ "$(of bare .size.name)" = null ] && [ "$(of bare .size.headroom)" = "$(of alone .size.headroom)" ] ||
+	fail "whatif without a catalogue: $(cat "$tmp/bare.json" "$tmp/alone.json")"
+bare whatif alice --load x2 >"$tmp/text" && grep -q 'alice at 2x its load on the VM as it is (2 vCPUs):' "$tmp/text" ||
+	fail "in words: $(cat "$tmp/text")"
+for w in 'whatif alice --load x2 --size own.l' 'whatif alice --load x2 --as own.l' 'sizes alice'; do
+	# shellcheck disable=SC2086 # words
+	if bare $w >"$tmp/text" 2>&1; then fail "$w without a catalogue"; fi
+	grep -q 'no sizes are known: /nonexistent is not there' "$tmp/text" || fail "$w: $(cat "$tmp/text")"
+done
+
 # --- sizes: recognised by name, or told; per resource, up to the largest
 hr sizes alice >"$tmp/sizes.json"
 of sizes '[.size, .sizes[.next].name, .sizes[.ceiling].name] | @tsv' | grep -qx -- $'m5.large\tm5.xlarge\tm5.24xlarge' ||

@@ -26,6 +26,12 @@ for d in agent collector; do
 	grep -q 'wrong.conf:3: .*no_such_key' "$tmp/out" || fail "headroom-$d does not say file:line: $(cat "$tmp/out")"
 	"$bin/headroom-$d" --config "$tmp/absent.conf" >"$tmp/out" 2>&1 && fail "headroom-$d starts without the config file it was given"
 	grep -q absent.conf "$tmp/out" || fail "headroom-$d does not name the missing file: $(cat "$tmp/out")"
+	# the command line reads either's file to find its collector
+	"$bin/headroom" --config "$tmp/$d.conf" --check-config >"$tmp/out" 2>&1 || fail "headroom refuses $d.conf: $(cat "$tmp/out")"
+	"$bin/headroom" --config "$tmp/$d.conf" --print-config >"$tmp/out" || fail "headroom --print-config of $d.conf"
+	grep -qx "# from $tmp/$d.conf" "$tmp/out" && grep -qx "collector = $url" "$tmp/out" || fail "of $d.conf: $(cat "$tmp/out")"
+	"$bin/headroom" --config "$tmp/wrong.conf" --check-config 2>"$tmp/out" && fail "headroom accepts a wrong key of headroom-$d"
+	grep -q 'wrong.conf:3: .*no_such_key' "$tmp/out" || fail "headroom does not say file:line: $(cat "$tmp/out")"
 done
 
 # A section of single hosts: printed as it stands, taken again, and as one host is judged with it.
@@ -51,6 +57,7 @@ for p in headroom headroom-agent headroom-collector; do
 	for option in --help --version; do not_written "$bin/$p" $option; done
 done
 not_written "$bin/headroom-agent" --config "$tmp/agent.conf" --print-config
+not_written "$bin/headroom" --config "$tmp/agent.conf" --print-config
 
 start_collector
 first=$collector
