@@ -38,7 +38,7 @@ const struct hr_cmd hr_cmds[] = {
 		"Needs root, or CAP_BPF and CAP_PERFMON.\n"
 		"The answer is about the time sampled and says so. Ctrl-C ends sampling early.\n"
 		"CMD still running after --for is sent SIGTERM; with --json its output goes to\n"
-		"stderr. Exit status: 0; 1 if CMD failed or less than 5 s were measured; 2 "
+		"stderr. Exit status: 0; 1 if CMD failed or less than 2 s were measured; 2 "
 		"usage.\n"},
 	{"sizes", hr_cmd_sizes, "[HOST] [--as NAME] [--json]",
 		"the sizes of a VM's family, with predicted headroom on each",

@@ -168,7 +168,8 @@ static const struct hr_conf_key keys[] = {
 	KEY("alert", "silent", HR_CONF_DURATION, alert_quiet_ns, 0, 8.64e13, "5m",
 		"Alert when an agent has sent nothing for this long; 0: never."),
 	KEY("alert", "wait", HR_CONF_DURATION, alert_wait_ns, 0, 8.64e13, "10m",
-		"How long it must hold, and be gone by a tenth, before anybody is told."),
+		"How long it must hold, and be gone by a tenth, before anybody is told; not for a "
+		"silent agent."),
 	KEY("alert", "remind", HR_CONF_DURATION, alert_remind_ns, 0, 2.6e15, "24h",
 		"Tell again what still holds after this time; 0: never."),
 	KEY("alert", "silence", HR_CONF_TEXT, alert_silence, 0, 0, "",
