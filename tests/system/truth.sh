@@ -9,6 +9,7 @@ need python3
 renice -n -15 $$ >/dev/null || fail "cannot go before others"
 
 python3 "$HR_TOP/tests/truth/selftest.py" || fail "the suite's arithmetic"
+timeout 20 "$HR_BUILD/tests/truth_bench" --help | grep -q '^usage: truth_bench' || fail "truth_bench does not say how it is called"
 
 # The load does what it says: 200 jobs/s x 2 ms for 4 s are 800 +- 5 sigma (141) jobs and 0.4 CPU-s a second.
 "$HR_BUILD/tests/truth_load" open --rate 200 --mean-ms 2 --for 4 >"$tmp/load.json" || fail "the load program"

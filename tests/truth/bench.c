@@ -123,8 +123,9 @@ static void usage(FILE *to)
 {
 	(void)fputs(
 		"usage: truth_bench [--cpus N] [--seconds S [--until-known S2]] [--seeds A-B]\n"
-		"                   [--only NAME] [--rows] [--explain] [--stage1] [--service]\n"
-		"                   [--busy-hour] [--truth FILE] [--envelope safe|eps]\n"
+		"                   [--only NAME] [--rows] [--explain]\n"
+		"                   [--stage1 [--envelope eps|safe]] [--service] [--busy-hour]\n"
+		"                   [--truth FILE]\n"
 		"       truth_bench --minutes N [--cpus N] [--only NAME] >FILE\n"
 		"Without options: every load on one CPU for 20 s, seed 1; minutes of CPU time.\n",
 		to);
