@@ -252,6 +252,12 @@ struct hr_host_rules hr_collector_config_rules(const struct hr_collector_config 
 		.table = &table, .base = &c->model, .host = c->host, .n = (uint32_t)c->n_hosts};
 }
 
+/* Of members of 8 bytes, without a gap: a value is another one where its bits are. */
+static bool is_same(const void *a, const void *b, size_t n)
+{
+	return memcmp(a, b, n) == 0;
+}
+
 bool hr_collector_config_needs_restart(
 	const struct hr_collector_config *a, const struct hr_collector_config *b)
 {
@@ -264,8 +270,8 @@ bool hr_collector_config_needs_restart(
 	       strcmp(a->plots, b->plots) != 0 || a->connections != b->connections ||
 	       a->per_address != b->per_address || a->hosts != b->hosts ||
 	       a->file_bytes != b->file_bytes || a->cache_bytes != b->cache_bytes ||
-	       memcmp(&a->model, &b->model, sizeof(a->model)) != 0 || a->n_hosts != b->n_hosts ||
-	       memcmp(a->host, b->host, sizeof(a->host)) != 0 ||
+	       !is_same(&a->model, &b->model, sizeof(a->model)) || a->n_hosts != b->n_hosts ||
+	       !is_same(a->host, b->host, sizeof(a->host)) ||
 	       strcmp(a->catalogue, b->catalogue) != 0 || strcmp(a->ladder, b->ladder) != 0;
 }
 
