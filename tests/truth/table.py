@@ -70,8 +70,9 @@ class Row:
         if t is None or (b["at_least"] is None and b["at_most"] is None):
             return None
         t = min(t, self.k_max)
-        low = b["at_least"] is None or b["at_least"] <= t
-        high = b["at_most"] is None or b["at_most"] >= t or b["at_most"] >= self.k_max or self.judge == "at_least"
+        near = 1 + 1e-6  # an answer has eight digits
+        low = b["at_least"] is None or b["at_least"] <= t * near
+        high = b["at_most"] is None or b["at_most"] * near >= t or b["at_most"] >= self.k_max or self.judge == "at_least"
         return low and high
 
     def seconds(self):
