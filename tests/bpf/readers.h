@@ -32,7 +32,8 @@ struct hr_task reads_of(uint32_t tid);
 /* Runs @fn in a thread of its own that is counted: one in some hundreds is not. */
 void as_reader(void (*fn)(void));
 
-/* Asserts what a thread of as_reader() read.  Events may be missed, then @fn runs once more. */
+/* Asserts what a thread of as_reader() read.  Where the host stood still @fn runs once more, twice
+ * at most. */
 void said(const char *what, struct hr_task t, uint32_t reads, uint32_t late);
 extern bool again; /* it will */
 
