@@ -130,8 +130,12 @@ static void tick(struct run *r)
 	r->ready = true;
 	if (++r->ticks == TRIM_OPEN || r->ticks == TRIM_POSTED)
 		hr_trim_memory();
-	if (r->ticks == TRIM_POSTED)
-		(void)hr_stay_in_memory();
+	if (r->ticks == TRIM_POSTED && !hr_stay_in_memory())
+		hr_log(HR_LOG_NOTICE, "not-locked",
+			"why=\"%s\" todo=\"LimitMEMLOCK=infinity: else windows may be lost where "
+			"memory "
+			"is short\"",
+			strerror(errno));
 	(void)arm(r->fd[FD_TIMER], hr_engine_next_ns(r->l->engine) | 1);
 	hr_courier_work(r->l->courier);
 }

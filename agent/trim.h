@@ -18,7 +18,9 @@ void hr_trim_memory(void);
 
 /*
  * What is mapped now, as far as it is touched now or later, is not taken by reclaim: a tick that
- * waits for a page of its own is 1.8 s late where memory is short, and the slots of its window are
- * lost.  Needs RLIMIT_MEMLOCK or CAP_IPC_LOCK; false: neither is there, and all works as before.
+ * waits for a page of its own may be later than the 1.8 s that its ring of slots holds, and then
+ * the window has no signal of the CPU.  What is used for the first time where memory is short is
+ * waited for all the same.  Needs RLIMIT_MEMLOCK or CAP_IPC_LOCK; false: neither is there (errno),
+ * and all works as before.
  */
 bool hr_stay_in_memory(void);
